@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours: Swift 6, no implicit existential, every import with its access level, every
+/// unsafe construct spelled out, and no warning left standing.
+let house: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "hiddenq",
+  products: [.executable(name: "hiddenq", targets: ["hiddenq"])],
+  dependencies: [
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+  ],
+  targets: [
+    // The vocabulary: imports nothing, imported by all.
+    .target(name: "TraceModel", swiftSettings: house),
+    // bytes -> lines -> events -> requests, pushed into an EventSink.
+    .target(
+      name: "TraceIngest",
+      dependencies: ["TraceModel", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: house),
+    // Clocks, mapping, matching, hops: values in, values out.
+    .target(name: "TraceCorrelation", dependencies: ["TraceModel"], swiftSettings: house),
+    // The SQL of schema/, compiled in.
+    .target(name: "SchemaText"),
+    // Rows in and out: the only target that knows SQLite.
+    .target(
+      name: "TraceStore",
+      dependencies: [
+        "TraceModel", "SchemaText",
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ],
+      swiftSettings: house),
+    // Runs the correlation over a store; turns views into facts.
+    .target(
+      name: "TraceAnalysis", dependencies: ["TraceModel", "TraceCorrelation", "TraceStore"],
+      swiftSettings: house),
+    // Facts -> document -> text, Markdown.
+    .target(
+      name: "TraceReport", dependencies: ["TraceModel", "TraceAnalysis"], swiftSettings: house),
+    // The command line: wiring and exit codes, no decisions about data.
+    .executableTarget(
+      name: "hiddenq",
+      dependencies: [
+        "TraceModel", "TraceIngest", "TraceStore", "TraceAnalysis", "TraceReport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: house),
+    .testTarget(
+      name: "TraceIngestTests", dependencies: ["TraceModel", "TraceIngest"], swiftSettings: house),
+    .testTarget(
+      name: "TraceCorrelationTests", dependencies: ["TraceModel", "TraceCorrelation"],
+      swiftSettings: house),
+    .testTarget(
+      name: "TraceStoreTests", dependencies: ["TraceModel", "TraceStore"], swiftSettings: house),
+    .testTarget(
+      name: "TraceReportTests", dependencies: ["TraceModel", "TraceAnalysis", "TraceReport"],
+      swiftSettings: house),
+    .testTarget(name: "HiddenQTests", dependencies: ["hiddenq"], swiftSettings: house),
+  ],
+  cLanguageStandard: .c2x
+)

@@ -1,0 +1,48 @@
+// The SQL of schema/ as text in the program. The list below is the order of execution.
+#include "SchemaText.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const char tables[] = {
+#embed "../../schema/tables.sql" suffix(, 0)
+};
+static const char viewSource[] = {
+#embed "../../schema/views/source.sql" suffix(, 0)
+};
+static const char viewProblem[] = {
+#embed "../../schema/views/problem.sql" suffix(, 0)
+};
+static const char viewClock[] = {
+#embed "../../schema/views/clock.sql" suffix(, 0)
+};
+static const char viewDeviceMap[] = {
+#embed "../../schema/views/device_map.sql" suffix(, 0)
+};
+static const char viewRequest[] = {
+#embed "../../schema/views/request.sql" suffix(, 0)
+};
+static const char viewStage[] = {
+#embed "../../schema/views/stage.sql" suffix(, 0)
+};
+static const char viewIO[] = {
+#embed "../../schema/views/io.sql" suffix(, 0)
+};
+static const char viewHopSummary[] = {
+#embed "../../schema/views/hop_summary.sql" suffix(, 0)
+};
+
+static const struct SchemaFile files[] = {
+    {"tables.sql", tables},
+    {"views/source.sql", viewSource},
+    {"views/problem.sql", viewProblem},
+    {"views/clock.sql", viewClock},
+    {"views/device_map.sql", viewDeviceMap},
+    {"views/request.sql", viewRequest},
+    {"views/stage.sql", viewStage},
+    {"views/io.sql", viewIO},
+    {"views/hop_summary.sql", viewHopSummary},
+};
+
+size_t schemaFileCount(void) { return sizeof files / sizeof files[0]; }
+
+struct SchemaFile schemaFile(size_t index) { return files[index]; }

@@ -1,0 +1,79 @@
+/// Reading fields out of a line of bytes: a position that moves on, no copies, no Strings.
+extension Span where Element == UInt8 {
+  /// Moves past blanks and tabs.
+  @inline(__always)
+  func skipBlanks(_ position: inout Int, _ end: Int) {
+    while position < end, self[position] == 0x20 || self[position] == 0x09 { position += 1 }
+  }
+
+  /// A decimal number of at most 19 digits and its end; nil, and the position as it was, when there is
+  /// no digit or the number is too large for Int64.
+  @inline(__always)
+  func decimal(_ position: inout Int, _ end: Int) -> Int64? {
+    var index = position
+    var value: UInt64 = 0
+    while index < end {
+      let digit = self[index] &- 0x30
+      guard digit < 10 else { break }
+      guard index - position < 19 else { return nil }
+      value = value &* 10 &+ UInt64(digit)
+      index += 1
+    }
+    guard index > position, value <= UInt64(Int64.max) else { return nil }
+    position = index
+    return Int64(truncatingIfNeeded: value)
+  }
+
+  /// As ``decimal(_:_:)`` up to the largest UInt64, which the kernel prints for "no sector".
+  @inline(__always)
+  func wideDecimal(_ position: inout Int, _ end: Int) -> UInt64? {
+    var index = position
+    var value: UInt64 = 0
+    while index < end {
+      let digit = self[index] &- 0x30
+      guard digit < 10 else { break }
+      let (tens, tooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (sum, overflow) = tens.addingReportingOverflow(UInt64(digit))
+      guard !tooLarge, !overflow else { return nil }
+      value = sum
+      index += 1
+    }
+    guard index > position else { return nil }
+    position = index
+    return value
+  }
+
+  /// Whether these bytes stand at the position.
+  @inline(__always)
+  func has(_ text: StaticString, at position: Int, _ end: Int) -> Bool {
+    guard position >= 0, position + text.utf8CodeUnitCount <= end else { return false }
+    return text.withUTF8Buffer { wanted in
+      for offset in unsafe wanted.indices {
+        if unsafe self[position + offset] != wanted[offset] { return false }
+      }
+      return true
+    }
+  }
+
+  /// Where these bytes first stand between the positions.
+  func find(_ text: StaticString, from start: Int, _ end: Int) -> Int? {
+    var index = start
+    while index + text.utf8CodeUnitCount <= end {
+      if has(text, at: index, end) { return index }
+      index += 1
+    }
+    return nil
+  }
+
+  /// The bytes between the positions as text, for people; what is not UTF-8 is replaced.
+  func text(from start: Int, to end: Int) -> String {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Swift.max(0, end - start))
+    var index = start
+    while index < end {
+      bytes.append(self[index])
+      index += 1
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

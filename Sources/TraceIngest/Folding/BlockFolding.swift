@@ -1,0 +1,184 @@
+internal import TraceModel
+
+/// Folds the events of a block trace into requests while they are read. Memory follows the requests in
+/// flight, not the length of the trace.
+struct BlockFolding {
+  private let sink: any EventSink
+  private var order = EventOrder()
+  private var devices: [DeviceNumber: DeviceFolding] = [:]
+  private var lastDevice: DeviceFolding?
+  private let output: RowOutput
+  private var segment: Int32 = 0
+  private var summary = SourceSummary()
+  private var tally = ProblemTally()
+  private var remaps: [RemapKey: Int64] = [:]
+  private var losses: [LossInterval] = []
+
+  private struct RemapKey: Hashable {
+    let from: DeviceNumber
+    let to: DeviceNumber
+    let delta: Int64
+  }
+
+  /// Different distances that are kept; more come only from striped or thin mappings, which no single
+  /// distance describes.
+  private static let mostRemaps = 4096
+  /// Holes that are kept one by one; more are added to the last.
+  private static let mostLosses = 100_000
+
+  init(sink: any EventSink) {
+    self.sink = sink
+    output = RowOutput(sink: sink)
+  }
+
+  /// Takes the next event of the file.
+  mutating func add(_ event: BlockEvent) throws {
+    summary.events += 1
+    guard event.action != .message else { return }
+    switch order.arrival(of: event) {
+    case .inOrder: break
+    case .clockStep:
+      tally.add(.timeWentBack, count: 1, line: event.line)
+      try drain()
+      segment += 1
+      for device in devices.values { try device.clockStepped(to: segment) }
+    case .newTrace:
+      tally.add(.timeWentBack, count: 1, line: event.line)
+      try drain()
+      for device in devices.values.sorted(by: { $0.number < $1.number }) { try device.finish() }
+      devices.removeAll()
+      lastDevice = nil
+      segment += 1
+    }
+    if order.hasGaps { try noteGaps() }
+    if let oldest = order.push(event) { try fold(oldest) }
+  }
+
+  /// The trace is at its end.
+  mutating func finish() throws -> SourceSummary {
+    try drain()
+    for device in devices.values.sorted(by: { $0.number < $1.number }) { try device.finish() }
+    try output.flush()
+    summary.losses = losses
+    summary.lostEvents = max(0, losses.reduce(0) { $0 + $1.events })
+    tally.add(.sequenceGap, count: summary.lostEvents)
+    tally.add(.tooManyOpen, count: output.givenUp)
+    tally.add(.unpairedEvent, count: output.unpaired)
+    summary.problems.append(contentsOf: tally.all)
+    summary.stages = output.stages
+    summary.remaps = try remaps.map { key, count in
+      RemapDelta(
+        from: key.from,
+        stream: try sink.stream(StreamKey(device: key.to, segment: segment)),
+        delta: key.delta, count: count)
+    }.sorted { ($0.count, $0.delta) > ($1.count, $1.delta) }
+    return summary
+  }
+
+  private mutating func drain() throws {
+    while let event = order.popFirst() { try fold(event) }
+  }
+
+  private mutating func fold(_ event: BlockEvent) throws {
+    if !summary.first.isSeen || event.time < summary.first.rawValue {
+      summary.first = Stamp(event.time)
+    }
+    if !summary.last.isSeen || event.time > summary.last.rawValue {
+      summary.last = Stamp(event.time)
+    }
+    if event.action == .remap {
+      noteRemap(event)
+      return
+    }
+    if let device = lastDevice, device.number == event.device {
+      try device.fold(event)
+      return
+    }
+    let device = try folding(of: event.device)
+    lastDevice = device
+    try device.fold(event)
+  }
+
+  private mutating func folding(of number: DeviceNumber) throws -> DeviceFolding {
+    if let known = devices[number] { return known }
+    let device = DeviceFolding(
+      number: number,
+      stream: try sink.stream(StreamKey(device: number, segment: segment)), output: output)
+    devices[number] = device
+    return device
+  }
+
+  private mutating func noteRemap(_ event: BlockEvent) {
+    let key = RemapKey(
+      from: event.otherDevice, to: event.device, delta: event.sector &- event.other)
+    if remaps[key] != nil || remaps.count < Self.mostRemaps { remaps[key, default: 0] += 1 }
+  }
+
+  private mutating func noteGaps() throws {
+    for gap in order.takeGaps() {
+      let stream = try sink.stream(StreamKey(device: gap.device, segment: segment))
+      if gap.events < 0 || losses.count >= Self.mostLosses {
+        // A line that came late fills the hole it had left, the last one of its CPU.
+        if let hole = losses.lastIndex(where: {
+          $0.cpu == gap.cpu && $0.stream == stream && $0.events > 0
+        }) {
+          losses[hole].events += gap.events
+        }
+        continue
+      }
+      losses.append(
+        LossInterval(
+          stream: stream, cpu: gap.cpu, events: gap.events, from: gap.from, to: gap.to))
+      try folding(of: gap.device).lost(until: gap.to)
+    }
+    losses.removeAll { $0.events <= 0 }
+  }
+}
+
+/// Gathers finished rows and hands them to the sink in batches.
+final class RowOutput {
+  let sink: any EventSink
+  private var batch = BlockBatch()
+  private var tasks: [TaskIdentity: Int32] = [:]
+  private var lastTask = TaskIdentity(pid: .max, name: TaskName())
+  private var lastTaskNumber: Int32 = 0
+  /// Stages of devices that are done.
+  var stages: [StageSummary] = []
+  /// Requests given up because too many were open.
+  var givenUp: Int64 = 0
+  /// Completions without a request that are not at the start of the trace.
+  var unpaired: Int64 = 0
+
+  private static let batchSize = 8192
+
+  init(sink: any EventSink) { self.sink = sink }
+
+  @inline(__always)
+  func task(pid: UInt32, name: TaskName) throws -> Int32 {
+    let identity = TaskIdentity(pid: pid, name: name)
+    if identity == lastTask { return lastTaskNumber }
+    lastTask = identity
+    if let known = tasks[identity] {
+      lastTaskNumber = known
+    } else {
+      lastTaskNumber = try sink.task(identity)
+      tasks[identity] = lastTaskNumber
+    }
+    return lastTaskNumber
+  }
+
+  @inline(__always)
+  func emit(_ request: BlockRequest) throws {
+    batch.requests.append(request)
+    if batch.count >= Self.batchSize { try flush() }
+  }
+
+  @inline(__always)
+  func emit(_ bio: MergedBio) { batch.bios.append(bio) }
+
+  func flush() throws {
+    guard batch.count > 0 else { return }
+    try sink.receive(batch)
+    batch.removeAll()
+  }
+}

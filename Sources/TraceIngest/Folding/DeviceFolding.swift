@@ -1,0 +1,500 @@
+internal import TraceModel
+
+/// Follows the requests of one device from `Q` to `C`.
+final class DeviceFolding {
+  let number: DeviceNumber
+  private var stream: Int32
+  private let output: RowOutput
+  private var open = OpenRequests()
+  /// Writes with a preflush that have not been issued, oldest first.
+  private var awaitingPreflush: [Int32] = []
+  /// Empty flush bios that have not completed, oldest first.
+  private var flushBios: [Int32] = []
+  /// Flush requests at the driver, oldest first.
+  private var flushes: [BlockRequest] = []
+  /// Requests whose data are done and whose flush is not, oldest first.
+  private var finishing: [Int32] = []
+  private var stages = [LatencyHistogram](
+    repeating: LatencyHistogram(), count: Stage.allCases.count)
+  private var lastQueued = Stamp.unseen
+  private var arrivals: Int64 = 0
+  private var lostUntil = Int64.min
+  private var hasQueue = false
+
+  /// Requests that may be open; a trace without completions must not fill the memory.
+  private static let mostOpen = 1 << 18
+  /// Requests that wait for the completion of a flush sequence; on devices with a cache of their own none
+  /// comes.
+  private static let mostFinishing = 64
+
+  init(number: DeviceNumber, stream: Int32, output: RowOutput) {
+    self.number = number
+    self.stream = stream
+    self.output = output
+  }
+
+  @inline(__always)
+  func fold(_ event: BlockEvent) throws {
+    guard !event.isPassthrough else { return }
+    switch event.action {
+    case .queue: try queued(event)
+    case .getRequest: try allocated(event)
+    case .insert: try inserted(event)
+    case .issue: try issued(event)
+    case .complete: try completed(event)
+    case .requeue: requeued(event)
+    case .backMerge: try merged(event, atBack: true)
+    case .frontMerge: try merged(event, atBack: false)
+    case .split: try split(event)
+    case .sleep, .bounce, .plug, .unplug, .unplugTimer, .remap, .message: break
+    }
+  }
+
+  /// Events were lost up to this time.
+  func lost(until time: Int64) { lostUntil = max(lostUntil, time) }
+
+  /// The clock was set back: what is queued from now on belongs to another stretch.
+  func clockStepped(to segment: Int32) throws {
+    stream = try output.sink.stream(StreamKey(device: number, segment: segment))
+    lastQueued = .unseen
+  }
+
+  /// The end of the trace: what is open stays incomplete.
+  func finish() throws {
+    for index in open.all() { try emit(index, isEnd: true) }
+    for flush in flushes { try output.emit(numbered(flush)) }
+    for stage in Stage.allCases where stages[stage.rawValue].count > 0 {
+      output.stages.append(
+        StageSummary(stream: stream, stage: stage, histogram: stages[stage.rawValue]))
+    }
+  }
+
+  // MARK: - The way in
+
+  /// `Q  WS 81920 + 16 [fio]`; without a sector it is an empty flush, `Q FWS [jbd2/vda-8]`.
+  private func queued(_ event: BlockEvent) throws {
+    hasQueue = true
+    var request = try begin(event)
+    request.row.queued = Stamp(event.time)
+    guard event.sectors > 0 else {
+      request.row.traits.insert(.flush)
+      request.key = -1
+      flushBios.append(open.insert(request))
+      return
+    }
+    if let last = lastQueued.nanoseconds { stages[Stage.q2q.rawValue].add(event.time - last) }
+    lastQueued = Stamp(event.time)
+    try dropStale(like: request)
+    _ = open.insert(request)
+    if open.count > Self.mostOpen {
+      output.givenUp += 1
+      if let oldest = open.all().first { try emit(oldest, isEnd: true) }
+    }
+  }
+
+  /// Completions were lost: an older request of the same blocks that is still open would take the
+  /// completion of this one.
+  private func dropStale(like request: OpenRequest) throws {
+    guard lostUntil > .min else { return }
+    let (sector, sectors, until) = (request.row.sector, request.row.sectors, lostUntil)
+    let stale = open.first(at: sector) {
+      $0.row.sectors == sectors && $0.phase != .finishing
+        && Self.earliest($0.row).rawValue < until
+    }
+    if stale >= 0 {
+      open[stale].row.traits.insert(.lossy)
+      try emit(stale, isEnd: true)
+    }
+  }
+
+  private func allocated(_ event: BlockEvent) throws {
+    guard event.sectors > 0 else {
+      if let bio = flushBios.first(where: { open[$0].phase == .queued }) {
+        open[bio].row.got = Stamp(event.time)
+        open[bio].phase = .allocated
+      }
+      return
+    }
+    let index = try request(event, in: .queued)
+    open[index].row.got = Stamp(event.time)
+    open[index].phase = .allocated
+    open.fileEnd(index)
+    if open[index].row.rwbs.contains(.preflush) { awaitingPreflush.append(index) }
+  }
+
+  private func inserted(_ event: BlockEvent) throws {
+    guard event.sectors > 0 else { return }
+    var index = open.first(at: event.sector) {
+      $0.phase == .allocated && $0.row.sectors == Int64(event.sectors)
+    }
+    if index < 0 { index = open.first(at: event.sector) { $0.phase == .allocated } }
+    if index < 0 { index = try request(event, in: .queued) }
+    open[index].row.inserted = Stamp(event.time)
+    open[index].phase = .allocated
+    // btt counts the bio that the line begins with as inserted; after a front merge that is not the
+    // first one.
+    var bio = open[index].firstBio
+    while bio >= 0 {
+      if open[bio: bio].row.sector == event.sector { open[bio: bio].inserted = Stamp(event.time) }
+      bio = open[bio: bio].next
+    }
+  }
+
+  /// `M W 81928 + 8 [fio]`: a bio, or a whole request, goes to the end of a request (`F`: to its front).
+  private func merged(_ event: BlockEvent, atBack: Bool) throws {
+    let sectors = Int64(event.sectors)
+    // The youngest bio of these blocks that has no request; else a whole request.
+    var child = open.first(at: event.sector) {
+      $0.phase == .queued && $0.row.sectors == sectors
+    }
+    if child < 0 {
+      child = open.first(at: event.sector) {
+        $0.phase == .allocated && $0.row.sectors == sectors
+      }
+    }
+    let isKnown = child >= 0
+    let parent =
+      atBack
+      ? open.first(endingAt: event.sector) { $0.phase == .allocated }
+      : open.first(at: event.sector + sectors) { $0.phase == .allocated }
+    guard parent >= 0, parent != child else {
+      // The request began before the trace, or its events were lost: the bio lives on by itself and
+      // will be found by the D that covers it.
+      if !isKnown { output.unpaired += 1 }
+      return
+    }
+    var bio = OpenBio()
+    bio.row.sector = event.sector
+    bio.row.sectors = sectors
+    bio.row.merged = Stamp(event.time)
+    if isKnown {
+      bio.row.queued = open[child].row.queued
+      bio.row.line = open[child].row.line
+      bio.row.task = open[child].row.task
+      bio.row.rwbs = open[child].row.rwbs
+      bio.row.sectors = open[child].ownSectors
+      moveBios(of: child, to: parent)
+      open.remove(child)
+    } else {
+      bio.row.line = event.line
+      bio.row.task = try output.task(pid: event.pid, name: event.task)
+      bio.row.rwbs = event.rwbs
+    }
+    open.attach(bio, to: parent)
+    open[parent].row.sectors += sectors
+    open[parent].remaining += sectors
+    if !atBack {
+      open[parent].row.sector = event.sector
+      open.rekey(parent, to: event.sector)
+    }
+    open.fileEnd(parent)
+  }
+
+  private func moveBios(of child: Int32, to parent: Int32) {
+    var bio = open[child].firstBio
+    while bio >= 0 {
+      let following = open[bio: bio].next
+      open.attach(open[bio: bio], to: parent)
+      bio = following
+    }
+  }
+
+  /// `X   R 2048 / 3072 [fio]`: the bio goes on as 2048..3072; the rest appears again as a request of its
+  /// own, without a Q.
+  private func split(_ event: BlockEvent) throws {
+    let index = open.first(at: event.sector) { $0.phase == .queued }
+    let (sector, second) = (event.sector, event.other)
+    guard index >= 0, second > sector, second < sector + open[index].row.sectors else { return }
+    var rest = open[index]
+    rest.firstBio = -1
+    rest.row.sector = second
+    rest.row.sectors -= second - sector
+    rest.ownSectors = rest.row.sectors
+    rest.remaining = rest.row.sectors
+    rest.key = second
+    rest.endKey = -1
+    rest.row.traits.insert(.splitPiece)
+    rest.order = arrivals
+    arrivals += 1
+    open[index].row.sectors = second - sector
+    open[index].ownSectors = second - sector
+    open[index].remaining = second - sector
+    open[index].row.traits.insert(.splitHead)
+    _ = open.insert(rest)
+  }
+
+  // MARK: - At the driver
+
+  private func issued(_ event: BlockEvent) throws {
+    guard event.sectors > 0 else {
+      try flushIssued(event)
+      return
+    }
+    let sectors = Int64(event.sectors)
+    var index = open.first(at: event.sector) {
+      $0.phase == .allocated && $0.row.sectors == sectors
+    }
+    if index < 0 { index = open.first(at: event.sector) { $0.phase == .allocated } }
+    if index < 0 { index = try request(event, in: .queued) }
+    if !open[index].row.firstIssued.isSeen { open[index].row.firstIssued = Stamp(event.time) }
+    open[index].row.issued = Stamp(event.time)
+    if open[index].row.sectors != sectors { adopt(sectors, index) }
+    open[index].remaining = sectors
+    open[index].phase = .issued
+    open.unlinkEnd(index)
+    if open[index].row.rwbs.contains(.preflush)
+      || (open[index].row.rwbs.contains(.fua) && !event.rwbs.contains(.fua))
+    {
+      open[index].isSequenced = true
+      awaitingPreflush.removeAll { $0 == index }
+    }
+    markAliases(of: index)
+  }
+
+  /// The line says another length than our merges made: events of its bios were lost or are bios that
+  /// wait at the sectors behind.
+  private func adopt(_ sectors: Int64, _ index: Int32) {
+    open[index].row.sectors = sectors
+  }
+
+  /// Two requests for the same blocks at the device: which completion is whose cannot be told.
+  private func markAliases(of index: Int32) {
+    let (sector, sectors) = (open[index].row.sector, open[index].row.sectors)
+    let other = open.first(at: sector) {
+      $0.phase == .issued && $0.row.sectors == sectors
+    }
+    if other >= 0, other != index {
+      open[other].row.traits.insert(.aliased)
+      open[index].row.traits.insert(.aliased)
+    }
+  }
+
+  private func requeued(_ event: BlockEvent) {
+    guard event.sectors > 0 else { return }
+    let sectors = Int64(event.sectors)
+    let index = open.first(at: event.sector) {
+      $0.phase == .issued && $0.row.sectors == sectors
+    }
+    guard index >= 0 else { return }
+    open[index].phase = .allocated
+    open[index].row.traits.insert(.requeued)
+    open[index].row.issued = .unseen
+    open.fileEnd(index)
+  }
+
+  // MARK: - The way out
+
+  private func completed(_ event: BlockEvent) throws {
+    guard event.sectors > 0 else {
+      try completedWithoutLength(event)
+      return
+    }
+    let sectors = Int64(event.sectors)
+    var index = open.first(at: event.sector) { $0.phase == .issued && $0.remaining == sectors }
+    if index < 0 {
+      index = open.first(at: event.sector) { $0.phase == .issued && $0.remaining > sectors }
+    }
+    if index < 0 { index = open.first(at: event.sector) { $0.phase == .issued } }
+    if index < 0 {
+      // Bio based devices have Q and C only.
+      index = open.first(at: event.sector) {
+        $0.phase != .finishing && $0.row.sectors == sectors
+      }
+    }
+    if index < 0 {
+      if hasQueue { output.unpaired += 1 }
+      index = open.insert(try begin(event))
+      open[index].row.traits.insert(.lossy)
+    }
+    open[index].row.completed = Stamp(event.time)
+    open[index].row.error = event.error
+    if event.error == 0, open[index].remaining > sectors {
+      open[index].remaining -= sectors
+      open[index].row.traits.insert(.partial)
+      open.rekey(index, to: event.sector + sectors)
+      return
+    }
+    if open[index].isSequenced {
+      open[index].phase = .finishing
+      finishing.append(index)
+      if finishing.count > Self.mostFinishing { try emit(finishing.removeFirst()) }
+      return
+    }
+    try emit(index)
+  }
+
+  /// `D  FN [kworker/0:1H]`: the flush machinery sends a flush, for a bio that is nothing else, before a
+  /// write with preflush, or after a FUA write.
+  private func flushIssued(_ event: BlockEvent) throws {
+    var flush = try begin(event).row
+    flush.traits.insert(.flush)
+    flush.sector = -1
+    flush.firstIssued = Stamp(event.time)
+    flush.issued = Stamp(event.time)
+    if let bio = flushBios.first(where: { !open[$0].row.issued.isSeen }) {
+      open[bio].row.firstIssued = flush.issued
+      open[bio].row.issued = flush.issued
+      open[bio].phase = .issued
+      return
+    }
+    for index in awaitingPreflush where !open[index].row.flushIssued.isSeen {
+      open[index].row.flushIssued = flush.issued
+    }
+    flushes.append(flush)
+  }
+
+  /// `C  FN 0 [0]` ends a flush; `C WSM 1054536 [0]` a FUA write whose data and flush are done;
+  /// `C  WS 0 [0]` an empty flush bio.
+  private func completedWithoutLength(_ event: BlockEvent) throws {
+    if event.rwbs.contains(.preflush) || event.rwbs.contains(.flush) {
+      if let bio = flushBios.first(where: {
+        open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen
+      }) {
+        open[bio].row.completed = Stamp(event.time)
+        open[bio].row.error = event.error
+        return
+      }
+      for index in awaitingPreflush where open[index].row.flushIssued.isSeen {
+        open[index].row.flushCompleted = Stamp(event.time)
+      }
+      var flush =
+        flushes.isEmpty ? try begin(event).row : flushes.removeFirst()
+      flush.traits.insert(.flush)
+      flush.sector = -1
+      flush.completed = Stamp(event.time)
+      flush.error = event.error
+      try output.emit(numbered(flush))
+      return
+    }
+    if let position = finishing.firstIndex(where: { open[$0].row.sector == event.sector }) {
+      let index = finishing.remove(at: position)
+      open[index].row.finished = Stamp(event.time)
+      try emit(index)
+      return
+    }
+    if let position = flushBios.firstIndex(where: { open[$0].row.completed.isSeen }) {
+      let bio = flushBios.remove(at: position)
+      open[bio].row.finished = Stamp(event.time)
+      try emit(bio)
+    }
+  }
+
+  // MARK: - Rows
+
+  private func begin(_ event: BlockEvent) throws -> OpenRequest {
+    var request = OpenRequest()
+    request.row.sector = event.sectors > 0 ? event.sector : -1
+    request.row.sectors = Int64(event.sectors)
+    request.row.rwbs = event.rwbs
+    request.row.line = event.line
+    request.row.stream = stream
+    request.row.task = try output.task(pid: event.pid, name: event.task)
+    request.ownSectors = Int64(event.sectors)
+    request.remaining = Int64(event.sectors)
+    request.key = request.row.sector
+    request.order = arrivals
+    arrivals += 1
+    return request
+  }
+
+  /// The oldest one in this phase with the event's blocks; a new one when its beginning is not in the
+  /// trace.
+  private func request(_ event: BlockEvent, in phase: OpenRequest.Phase) throws -> Int32 {
+    let sectors = Int64(event.sectors)
+    var index = open.first(at: event.sector) { $0.phase == phase && $0.row.sectors == sectors }
+    if index < 0 { index = open.first(at: event.sector) { $0.phase == phase } }
+    if index >= 0 { return index }
+    return open.insert(try begin(event))
+  }
+
+  private func emit(_ index: Int32, isEnd: Bool = false) throws {
+    let request = open[index]
+    var row = request.row
+    if lostUntil > .min, Self.earliest(row).rawValue <= lostUntil { row.traits.insert(.lossy) }
+    count(request)
+    row = numbered(row)
+    var bio = request.firstBio
+    while bio >= 0 {
+      var merged = open[bio: bio].row
+      merged.request = row.id
+      output.emit(merged)
+      bio = open[bio: bio].next
+    }
+    try output.emit(row)
+    if isEnd {
+      flushBios.removeAll { $0 == index }
+      finishing.removeAll { $0 == index }
+      awaitingPreflush.removeAll { $0 == index }
+    }
+    open.remove(index)
+  }
+
+  private func numbered(_ row: BlockRequest) -> BlockRequest {
+    var row = row
+    row.id = output.sink.nextRequestID()
+    return row
+  }
+
+  /// Adds a request's stages, bio by bio, as btt does.
+  private func count(_ request: OpenRequest) {
+    let row = request.row
+    // A bio that was cut has no single way through the layer; btt leaves its later stages out too.
+    let isCut = row.traits.contains(.splitHead) || row.traits.contains(.splitPiece)
+    guard row.queued.isSeen, row.sector >= 0 else {
+      countBios(request)
+      return
+    }
+    if !row.traits.contains(.splitPiece) { add(.q2g, row.queued, row.got) }
+    // After a front merge the I line begins with the merged bio's sector, and is that bio's.
+    if !row.traits.contains(.splitPiece), row.got.isSeen, !beginsWithMerged(request) {
+      add(.g2i, row.got, row.inserted)
+    }
+    if !isCut {
+      if !beginsWithMerged(request) { add(.i2d, row.inserted, row.issued) }
+      add(.d2c, row.issued, row.completed)
+      add(.q2c, row.queued, row.completed)
+    }
+    countBios(request)
+  }
+
+  private func beginsWithMerged(_ request: OpenRequest) -> Bool {
+    var bio = request.firstBio
+    while bio >= 0 {
+      if open[bio: bio].inserted.isSeen { return true }
+      bio = open[bio: bio].next
+    }
+    return false
+  }
+
+  private func countBios(_ request: OpenRequest) {
+    var bio = request.firstBio
+    while bio >= 0 {
+      let merged = open[bio: bio]
+      if merged.row.queued.isSeen {
+        add(.q2m, merged.row.queued, merged.row.merged)
+        if merged.inserted.isSeen {
+          add(.i2d, merged.inserted, request.row.issued)
+        } else {
+          add(.m2d, merged.row.merged, request.row.issued)
+        }
+        add(.d2c, request.row.issued, request.row.completed)
+        add(.q2c, merged.row.queued, request.row.completed)
+      }
+      bio = merged.next
+    }
+  }
+
+  @inline(__always)
+  private func add(_ stage: Stage, _ from: Stamp, _ to: Stamp) {
+    guard let start = from.nanoseconds, let end = to.nanoseconds else { return }
+    stages[stage.rawValue].add(end - start)
+  }
+
+  private static func earliest(_ row: BlockRequest) -> Stamp {
+    if row.queued.isSeen { return row.queued }
+    if row.got.isSeen { return row.got }
+    if row.inserted.isSeen { return row.inserted }
+    if row.firstIssued.isSeen { return row.firstIssued }
+    return row.completed
+  }
+}

@@ -1,0 +1,159 @@
+internal import TraceModel
+
+/// Puts events into the order of their times and watches their numbering.
+///
+/// Lines of one CPU come in order; those of different CPUs may be some milliseconds apart, because the
+/// buffers of the CPUs are merged in batches. A window of events is held back and sorted on arrival, which
+/// costs next to nothing when the lines are in order already.
+///
+/// The number of an event counts up per device and CPU. A gap is exactly so many lost events. Time that
+/// falls while the number rises is a step of the clock; a number that starts again at 1 is another trace.
+struct EventOrder {
+  /// What an event means for those before it.
+  enum Arrival {
+    case inOrder
+    /// The clock was set back; requests that are open go on.
+    case clockStep
+    /// Another trace begins; nothing that is open can complete.
+    case newTrace
+  }
+
+  private struct Lane {
+    var sequence: UInt32 = 0
+    var time = Int64.min
+  }
+
+  private struct LaneKey: Hashable {
+    let device: DeviceNumber
+    let cpu: UInt32
+  }
+
+  /// Events that are held back at most.
+  private static let depth = 4096
+  /// A fall of the clock that no merging of buffers explains.
+  private static let jump: Int64 = 1_000_000_000
+
+  private var window: [BlockEvent] = []
+  /// Where the oldest event in ``window`` stands; those before it have been taken.
+  private var first = 0
+  private var lanes: [Lane] = []
+  private var laneIndex: [LaneKey: Int] = [:]
+  private var lastKey = LaneKey(device: DeviceNumber(rawValue: .max), cpu: .max)
+  private var lastLane = 0
+  private var latest = Int64.min
+
+  /// Holes found so far, until ``takeGaps()``.
+  private var gaps: [Gap] = []
+
+  /// A hole in a CPU's numbering.
+  struct Gap {
+    let device: DeviceNumber
+    let cpu: UInt32
+    let events: Int64
+    let from: Int64
+    let to: Int64
+  }
+
+  /// Looks at an event's number and time. The caller drains the window on all but `inOrder`.
+  mutating func arrival(of event: BlockEvent) -> Arrival {
+    guard event.sequence != 0 else {
+      if latest != .min, event.time < latest - Self.jump { return restart(event, .newTrace) }
+      latest = max(latest, event.time)
+      return .inOrder
+    }
+    let lane = laneNumber(event)
+    let last = lanes[lane]
+    // Int32: the counter may pass 2^31 and even wrap.
+    let distance = Int32(bitPattern: event.sequence &- last.sequence)
+    if last.time != .min || last.sequence != 0 {
+      if last.time != .min, event.time < last.time {
+        if distance > 0 { return restart(event, .clockStep) }
+        if event.sequence == 1 || event.time < last.time - Self.jump {
+          return restart(event, .newTrace)
+        }
+        // A late line of the same CPU: it was counted as lost when its successor came.
+        gaps.append(
+          Gap(device: event.device, cpu: event.cpu, events: -1, from: event.time, to: event.time))
+        return .inOrder
+      }
+      if distance > 1 {
+        gaps.append(
+          Gap(
+            device: event.device, cpu: event.cpu, events: Int64(distance) - 1,
+            from: last.time == .min ? event.time : last.time, to: event.time))
+      }
+    }
+    lanes[lane] = Lane(sequence: event.sequence, time: event.time)
+    latest = max(latest, event.time)
+    return .inOrder
+  }
+
+  /// The holes found since the last call.
+  mutating func takeGaps() -> [Gap] {
+    defer { gaps.removeAll(keepingCapacity: true) }
+    return gaps
+  }
+
+  /// Whether there are holes to take.
+  var hasGaps: Bool { !gaps.isEmpty }
+
+  /// Puts an event into its place; returns the oldest one when the window is full.
+  @inline(__always)
+  mutating func push(_ event: BlockEvent) -> BlockEvent? {
+    window.append(event)
+    var index = window.count - 1
+    while index > first, window[index - 1].time > event.time {
+      window[index] = window[index - 1]
+      index -= 1
+    }
+    if index != window.count - 1 { window[index] = event }
+    guard window.count - first > Self.depth else { return nil }
+    return popFirst()
+  }
+
+  /// The oldest event that is held back.
+  @inline(__always)
+  mutating func popFirst() -> BlockEvent? {
+    guard first < window.count else {
+      window.removeAll(keepingCapacity: true)
+      first = 0
+      return nil
+    }
+    let event = window[first]
+    first += 1
+    if first == Self.depth {
+      window.removeFirst(first)
+      first = 0
+    }
+    return event
+  }
+
+  private mutating func restart(_ event: BlockEvent, _ arrival: Arrival) -> Arrival {
+    for index in lanes.indices {
+      // After a step the numbering goes on; in a new trace it starts again.
+      lanes[index] =
+        arrival == .clockStep
+        ? Lane(sequence: lanes[index].sequence, time: .min) : Lane()
+    }
+    if event.sequence != 0 {
+      lanes[laneNumber(event)] = Lane(sequence: event.sequence, time: event.time)
+    }
+    latest = event.time
+    return arrival
+  }
+
+  @inline(__always)
+  private mutating func laneNumber(_ event: BlockEvent) -> Int {
+    let key = LaneKey(device: event.device, cpu: event.cpu)
+    if key == lastKey { return lastLane }
+    lastKey = key
+    if let known = laneIndex[key] {
+      lastLane = known
+    } else {
+      lastLane = lanes.count
+      laneIndex[key] = lastLane
+      lanes.append(Lane())
+    }
+    return lastLane
+  }
+}

@@ -1,0 +1,150 @@
+internal import TraceModel
+
+/// The text that `blkparse` prints, in its default form:
+///
+///     259,0    3     1041     2.000134567   912  Q  WS 81920 + 16 [fio]
+///
+/// The times count from the first event of the trace; the text does not say when that was.
+struct BlkparseText: TraceFormat {
+  let name = "blktrace"
+  let producedBy = "blktrace -d /dev/vdb -o - | blkparse -i -"
+  let clock = "CLOCK_MONOTONIC since the first event of the trace"
+  let goodFor = "every block request: scheduler, device, and the join of guest and host"
+
+  func recognizes(_ head: Span<UInt8>) -> Recognition {
+    var position = 0
+    var parser = BlkparseLine()
+    var event = BlockEvent()
+    var tried = 0
+    while position < head.count, tried < 200 {
+      var end = position
+      while end < head.count, head[end] != 10 { end += 1 }
+      var last = end
+      while last > position, head[last - 1] == 13 || head[last - 1] == 0 { last -= 1 }
+      if end < head.count || position == 0 {
+        if (try? parser.parse(head, position..<last, into: &event)) != nil { return .yes }
+      }
+      tried += 1
+      position = end + 1
+    }
+    return .no
+  }
+
+  func reader(into sink: any EventSink) -> FormatReader {
+    .lines(BlkparseReader(sink: sink))
+  }
+}
+
+/// Feeds the lines of a blkparse text to the folding, and knows the lines that are no events.
+final class BlkparseReader: LineFormatReader {
+  private var parser = BlkparseLine()
+  private var event = BlockEvent()
+  private var folding: BlockFolding
+  private var notices = ProblemTally()
+  private var insideSummary = false
+
+  init(sink: any EventSink) {
+    folding = BlockFolding(sink: sink)
+  }
+
+  func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    do {
+      try parser.parse(bytes, line, into: &event)
+      insideSummary = false
+    } catch {
+      guard try isNotice(bytes, line, number: number) else { throw error }
+      return
+    }
+    event.line = number
+    try folding.add(event)
+  }
+
+  func finish() throws -> SourceSummary {
+    var summary = try folding.finish()
+    summary.format = "blktrace"
+    summary.toolClock = "blktrace"
+    summary.problems.append(contentsOf: notices.all)
+    return summary
+  }
+
+  /// Lines that belong to the format and are no events: the summary, and what blktrace and blkparse say
+  /// besides. False for what is none of them.
+  private func isNotice(
+    _ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64
+  ) throws -> Bool {
+    var start = line.lowerBound
+    let end = line.upperBound
+    bytes.skipBlanks(&start, end)
+    if start == end { return true }
+    if let dropped = Self.droppedEvents(bytes, start, end) {
+      notices.add(.droppedEvents, count: dropped, line: number)
+      return true
+    }
+    if Self.startsSummary(bytes, start, end) {
+      insideSummary = true
+      return true
+    }
+    if insideSummary, Self.isSummaryRow(bytes, start, end) { return true }
+    if Self.isToolNotice(bytes, start, end) {
+      notices.add(
+        .toolNotice, line: number, column: nil, bytes: bytes, from: start, to: end)
+      return true
+    }
+    return false
+  }
+
+  /// `You have 12 dropped events` and `Total:  1234 events (dropped 12),   58 KiB data`, which blktrace
+  /// prints; nil for other lines.
+  private static func droppedEvents(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int64? {
+    var position: Int
+    if bytes.has("You have ", at: start, end) {
+      position = start + 9
+    } else if bytes.has("Total:", at: start, end),
+      let found = bytes.find("(dropped ", from: start, end)
+    {
+      position = found + 9
+    } else {
+      return nil
+    }
+    return bytes.decimal(&position, end)
+  }
+
+  /// `CPU0 (sda):`, `Total (sda):`, `Throughput (R/W): ...`: the statistics begin or go on.
+  private static func startsSummary(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    if bytes.has("Throughput (R/W):", at: start, end) || bytes.has("Events (", at: start, end)
+      || bytes.has("Trace started at ", at: start, end) || bytes.has("Skips: ", at: start, end)
+      || bytes.has("discarded traces containing", at: start, end)
+      || bytes.has("Total (", at: start, end)
+    {
+      return true
+    }
+    guard bytes.has("CPU", at: start, end) else { return false }
+    var position = start + 3
+    return bytes.decimal(&position, end) != nil && bytes.has(" (", at: position, end)
+  }
+
+  /// ` Reads Queued:       1,234,    4,936KiB ...` and `fio (912, ...)` within the statistics.
+  private static func isSummaryRow(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    let rows: [StaticString] = [
+      "Reads Queued:", "Read Dispatches:", "Reads Requeued:", "Reads Completed:", "Read Merges:",
+      "Read depth:", "PC Reads ", "PC Read ", "IO unplugs:", "Allocation wait:", "Dispatch wait:",
+      "Completion wait:",
+    ]
+    for row in rows where bytes.has(row, at: start, end) { return true }
+    return bytes[end - 1] == UInt8(ascii: ")") && bytes.find(" (", from: start, end) != nil
+  }
+
+  private static func isToolNotice(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    let beginnings: [StaticString] = [
+      "#", "Input file ", "=== ", "Consider using a larger buffer", "^C", "Unknown action",
+      "Bad fs action", "Bad pc action", "sector alias", "Total:", "BLKTRACE", "blktrace",
+      "blkparse",
+    ]
+    for beginning in beginnings where bytes.has(beginning, at: start, end) { return true }
+    if bytes.has("CPU", at: start, end) || bytes.has("cpu", at: start, end) { return true }
+    // `(8,0) request 123 + 4096: confused about ...`, `(8,0): skipping 5 -> 9`
+    guard bytes[start] == UInt8(ascii: "(") else { return false }
+    return bytes.find("request ", from: start, end) != nil
+      || bytes.find("skipping ", from: start, end) != nil
+  }
+}

@@ -1,0 +1,120 @@
+internal import Crypto
+internal import Glibc
+
+/// Reads a file in pieces and hands out its lines, or its bytes, by position without copying them; a line
+/// that a piece breaks is moved to the front before the next piece is read.
+struct InputReader: ~Copyable {
+  /// The bytes at hand. Valid until the next call of ``fill()``.
+  private(set) var buffer: [UInt8]
+  private let source: ByteSource
+  private var start = 0
+  private var end = 0
+  private var atEnd = false
+  private var digest = SHA256()
+
+  /// How many bytes were read.
+  private(set) var bytesRead: Int64 = 0
+
+  static let pieceSize = 1 << 20
+  /// A longer line is cut here: no format has such lines, and memory must not follow hostile input.
+  static let longestLine = 1 << 24
+
+  /// Reads the source from where it stands.
+  init(source: ByteSource) {
+    self.source = source
+    buffer = [UInt8](repeating: 0, count: Self.pieceSize)
+  }
+
+  /// The first bytes of the file, to tell its format by; to be called before any line is taken.
+  mutating func head() throws(ReadError) -> ArraySlice<UInt8> {
+    while end < buffer.count, !atEnd { try fillOnce() }
+    return buffer[0..<min(end, 1 << 16)]
+  }
+
+  /// The next line as positions in ``buffer``, without its newline, carriage return and NUL padding;
+  /// nil at the end of the file.
+  @inline(__always)
+  mutating func next() throws(ReadError) -> Range<Int>? {
+    while true {
+      if let newline = newline(from: start) {
+        let line = start..<trimmed(start, newline)
+        start = newline + 1
+        return line
+      }
+      if atEnd || end - start >= Self.longestLine {
+        guard start < end else { return nil }
+        let line = start..<trimmed(start, end)
+        start = end
+        return line
+      }
+      try fill()
+    }
+  }
+
+  /// The bytes at hand, at least those that are not yet taken and, but for the end of the file, more;
+  /// nil when there are none left.
+  mutating func available() throws(ReadError) -> (range: Range<Int>, isEnd: Bool)? {
+    if !atEnd { try fill() }
+    return start < end ? (start..<end, atEnd) : nil
+  }
+
+  /// Takes bytes away.
+  mutating func take(_ count: Int) { start += count }
+
+  /// SHA-256 of all that was read, in hexadecimal.
+  borrowing func sha256() -> String {
+    let digits: [UInt8] = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    for byte in digest.finalize() {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  @inline(__always)
+  private func newline(from position: Int) -> Int? {
+    guard position < end else { return nil }
+    return unsafe buffer.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress,
+        let found = unsafe memchr(base + position, 10, end - position)
+      else { return nil }
+      return unsafe UnsafeRawPointer(found) - base
+    }
+  }
+
+  @inline(__always)
+  private func trimmed(_ from: Int, _ to: Int) -> Int {
+    var last = to
+    while last > from, buffer[last - 1] == 13 || buffer[last - 1] == 0 { last -= 1 }
+    return last
+  }
+
+  /// Makes room behind the bytes that are still needed and reads a piece.
+  private mutating func fill() throws(ReadError) {
+    if start > 0 {
+      unsafe buffer.withUnsafeMutableBytes { bytes in
+        if let base = bytes.baseAddress {
+          unsafe _ = memmove(base, base + start, end - start)
+        }
+      }
+      end -= start
+      start = 0
+    }
+    if end == buffer.count {
+      buffer.append(contentsOf: repeatElement(0, count: buffer.count))
+    }
+    try fillOnce()
+  }
+
+  private mutating func fillOnce() throws(ReadError) {
+    let count = try source.read(into: &buffer, at: end, count: buffer.count - end)
+    if count == 0 { atEnd = true }
+    unsafe buffer.withUnsafeBytes { bytes in
+      unsafe digest.update(
+        bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[end..<end + count]))
+    }
+    end += count
+    bytesRead += Int64(count)
+  }
+}

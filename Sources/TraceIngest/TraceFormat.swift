@@ -1,0 +1,60 @@
+public import TraceModel
+
+/// What the beginning of a file says about its format.
+public enum Recognition: Comparable, Sendable {
+  /// Another format.
+  case no
+  /// Nothing speaks against it, little for it.
+  case maybe
+  /// This is it.
+  case yes
+}
+
+/// One input format: all that the rest of the program asks about it. A new format is a file in
+/// `Formats/` and its place in ``allFormats``.
+public protocol TraceFormat: Sendable {
+  /// The name on the command line: `hiddenq ingest NAME`.
+  var name: String { get }
+  /// The command that people ran to get such a file.
+  var producedBy: String { get }
+  /// What its times mean.
+  var clock: String { get }
+  /// What an analysis gains from it.
+  var goodFor: String { get }
+  /// Whether a file that begins with these bytes is of this format.
+  func recognizes(_ head: Span<UInt8>) -> Recognition
+  /// A reader for one file.
+  func reader(into sink: any EventSink) -> FormatReader
+}
+
+/// How a format wants its file: cut into lines, or as bytes.
+public enum FormatReader {
+  /// Text.
+  case lines(any LineFormatReader)
+  /// Records of a binary format.
+  case bytes(any ByteFormatReader)
+}
+
+/// Reads the lines of one file of a format, in order.
+public protocol LineFormatReader: AnyObject {
+  /// Takes the line that stands at these positions. Throws what is wrong with it (``ParseError``); the
+  /// run counts that and goes on.
+  func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws
+  /// The file is at its end: hands over what is left and says what the file held.
+  func finish() throws -> SourceSummary
+}
+
+/// Reads the records of one file of a binary format, in order.
+public protocol ByteFormatReader: AnyObject {
+  /// Takes as many whole records as stand at these positions and returns how many bytes they were; the
+  /// rest comes again with more behind it. `isEnd`: nothing comes behind it.
+  func read(_ bytes: Span<UInt8>, _ range: Range<Int>, isEnd: Bool) throws -> Int
+  /// The file is at its end: hands over what is left and says what the file held. `lines` counts
+  /// records, `skippedLines` those that could not be used.
+  func finish() throws -> SourceSummary
+}
+
+/// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
+public let allFormats: [any TraceFormat] = [
+  BlkparseText()
+]

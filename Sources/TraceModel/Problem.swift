@@ -1,0 +1,111 @@
+/// Why one line or record could not be used. Thrown by parsers, turned into a ``Problem`` by the run.
+public struct ParseError: Error, Hashable, Sendable {
+  /// What is wrong, for one counter per reason.
+  public let kind: ProblemKind
+  /// Byte of the line where it was noticed, from 1.
+  public let column: Int
+
+  /// A complaint about a place in a line.
+  @inlinable
+  public init(_ kind: ProblemKind, column: Int) {
+    self.kind = kind
+    self.column = column
+  }
+}
+
+/// How much a problem costs.
+public enum ProblemSeverity: String, Sendable, CaseIterable {
+  /// Nothing is missing, but somebody should know.
+  case note
+  /// Input that was not used.
+  case skipped
+  /// Events that the tracer itself lost.
+  case dataLoss = "data_loss"
+  /// The whole source was refused.
+  case refused
+}
+
+/// The kinds of trouble, each said in one place: name, cost, and what to do.
+public enum ProblemKind: String, Sendable, CaseIterable {
+  /// The line has the shape of no format we know.
+  case unrecognizedLine = "unrecognized_line"
+  /// The line ends before all its fields.
+  case truncatedLine = "truncated_line"
+  /// A number is missing, too large or has other characters in it.
+  case malformedNumber = "malformed_number"
+  /// The action letter is not one of blktrace's.
+  case unknownAction = "unknown_action"
+  /// The RWBS letters are not the kernel's.
+  case unknownFlags = "unknown_flags"
+  /// The tail of the line does not fit its action.
+  case malformedTail = "malformed_tail"
+  /// A notice of the tool among the events.
+  case toolNotice = "tool_notice"
+  /// The tool says that it dropped events.
+  case droppedEvents = "dropped_events"
+  /// Gaps in the sequence numbers.
+  case sequenceGap = "sequence_gap"
+  /// A line came too late to be put into its place.
+  case lateLine = "late_line"
+  /// Time went back: another trace follows, or the clock was set.
+  case timeWentBack = "time_went_back"
+  /// Completions without a request, or requests that never ended, in the middle of the trace.
+  case unpairedEvent = "unpaired_event"
+  /// Requests were given up because too many were open.
+  case tooManyOpen = "too_many_open"
+
+  /// What it costs.
+  public var severity: ProblemSeverity {
+    switch self {
+    case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
+      .malformedTail, .lateLine:
+      .skipped
+    case .toolNotice, .timeWentBack, .unpairedEvent: .note
+    case .droppedEvents, .sequenceGap, .tooManyOpen: .dataLoss
+    }
+  }
+
+  /// What a person should do about it.
+  public var advice: String {
+    switch self {
+    case .unrecognizedLine:
+      "not an event of this format; fine for prompts and notices, else check how the file was made"
+    case .truncatedLine: "the file was cut here; copy it again if more is missing than this line"
+    case .malformedNumber: "a field is not the number it should be; check the file for damage"
+    case .unknownAction: "expected one of A B C D F G I M P Q R S U UT X m after the pid"
+    case .unknownFlags: "expected RWBS letters such as R, WS, FWFSM or DS after the action"
+    case .malformedTail:
+      "expected 'sector + sectors [task]' or what the action needs; check -f/-F of blkparse"
+    case .toolNotice: "kept out of the events"
+    case .droppedEvents: "record again with larger buffers: blktrace -b 4096 -n 16"
+    case .sequenceGap: "the tracer lost events here; record again with blktrace -b 4096 -n 16"
+    case .lateLine: "sort the file by its time column and ingest it again"
+    case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
+    case .unpairedEvent: "often the start or end of the trace, or a filter (blktrace -a)"
+    case .tooManyOpen: "completions are missing; were they filtered out (blktrace -a)?"
+    }
+  }
+}
+
+/// Trouble of one kind in a source: how often, and where first.
+public struct Problem: Sendable {
+  /// Its kind.
+  public let kind: ProblemKind
+  /// The first line it was seen in, from 1; nil when it is about no line.
+  public let line: Int64?
+  /// The byte in that line, from 1.
+  public let column: Int?
+  /// How many lines or events.
+  public var count: Int64
+  /// The beginning of that line.
+  public let excerpt: String?
+
+  /// Trouble first seen at a place.
+  public init(kind: ProblemKind, line: Int64?, column: Int?, count: Int64, excerpt: String?) {
+    self.kind = kind
+    self.line = line
+    self.column = column
+    self.count = count
+    self.excerpt = excerpt
+  }
+}

@@ -1,0 +1,116 @@
+/// A stretch of a request's way through the block layer, by btt's names and definitions.
+///
+/// Counted per bio as btt does: a request of three merged bios has three D2C. Events without data
+/// (flushes) do not count.
+public enum Stage: Int, CaseIterable, Sendable {
+  /// From one bio's arrival to the next.
+  case q2q
+  /// Waiting for a request (a tag).
+  case q2g
+  /// Held by the plug, from allocation to insertion.
+  case g2i
+  /// From arrival to being merged.
+  case q2m
+  /// In the scheduler, from insertion to issue.
+  case i2d
+  /// From being merged to issue.
+  case m2d
+  /// At the driver and device.
+  case d2c
+  /// From arrival to completion.
+  case q2c
+
+  /// btt's name.
+  public var name: String {
+    switch self {
+    case .q2q: "Q2Q"
+    case .q2g: "Q2G"
+    case .g2i: "G2I"
+    case .q2m: "Q2M"
+    case .i2d: "I2D"
+    case .m2d: "M2D"
+    case .d2c: "D2C"
+    case .q2c: "Q2C"
+    }
+  }
+}
+
+/// The latencies of one stage of one device.
+public struct StageSummary: Sendable {
+  /// The device's stretch.
+  public let stream: Int32
+  /// Which stage.
+  public let stage: Stage
+  /// Its latencies.
+  public let histogram: LatencyHistogram
+
+  /// Latencies of a stage.
+  public init(stream: Int32, stage: Stage, histogram: LatencyHistogram) {
+    self.stream = stream
+    self.stage = stage
+    self.histogram = histogram
+  }
+}
+
+/// Counts latencies in buckets that are 1/64 of their value wide, so that memory does not grow with the
+/// trace. Count, sum, least and greatest are exact; a quantile is within 0.8 % of the true one.
+public struct LatencyHistogram: Sendable {
+  /// How many.
+  public private(set) var count: Int64 = 0
+  /// Their sum, ns.
+  public private(set) var sum: Int64 = 0
+  /// The least, ns; 0 when there are none.
+  public private(set) var least: Int64 = 0
+  /// The greatest, ns; 0 when there are none.
+  public private(set) var greatest: Int64 = 0
+  private var buckets: [Int64] = []
+
+  /// No latencies.
+  public init() {}
+
+  /// Counts a latency in ns; below zero counts as what it is in `sum` and `least`, and in the lowest
+  /// bucket.
+  public mutating func add(_ nanoseconds: Int64) {
+    least = count == 0 ? nanoseconds : Swift.min(least, nanoseconds)
+    greatest = count == 0 ? nanoseconds : Swift.max(greatest, nanoseconds)
+    count += 1
+    sum += nanoseconds
+    let bucket = Self.bucket(Swift.max(0, nanoseconds))
+    if bucket >= buckets.count {
+      buckets.append(contentsOf: repeatElement(0, count: bucket + 1 - buckets.count))
+    }
+    buckets[bucket] += 1
+  }
+
+  /// The latency that a share `q` of all does not exceed (nearest rank), ns; nil when there are none.
+  public func quantile(_ q: Double) -> Int64? {
+    guard count > 0 else { return nil }
+    let rank = Swift.min(count, Swift.max(1, Int64((q * Double(count)).rounded(.up))))
+    if rank == count { return greatest }
+    var seen: Int64 = 0
+    for (bucket, members) in buckets.enumerated() {
+      seen += members
+      if seen >= rank {
+        return Swift.min(greatest, Swift.max(least, Self.middle(of: bucket)))
+      }
+    }
+    return greatest
+  }
+
+  /// The mean, ns; nil when there are none.
+  public var mean: Double? { count == 0 ? nil : Double(sum) / Double(count) }
+
+  /// Below 64 each value has its own bucket; above, 64 buckets per power of two.
+  private static func bucket(_ value: Int64) -> Int {
+    guard value >= 64 else { return Int(value) }
+    let exponent = 63 - value.leadingZeroBitCount
+    return (exponent - 5) << 6 | Int((value >> Int64(exponent - 6)) & 63)
+  }
+
+  private static func middle(of bucket: Int) -> Int64 {
+    guard bucket >= 64 else { return Int64(bucket) }
+    let exponent = (bucket >> 6) + 5
+    let width = Int64(1) << Int64(exponent - 6)
+    return (Int64(64 + bucket & 63) << Int64(exponent - 6)) + width / 2
+  }
+}

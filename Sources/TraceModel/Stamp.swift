@@ -1,0 +1,23 @@
+/// A moment in nanoseconds on one tool's clock, or nothing: the trace did not show it.
+///
+/// Eight bytes and no tag, because a request carries nine of them and a trace has millions of
+/// requests. "Not seen" is never 0: a block trace may well begin at 0.
+public struct Stamp: Hashable, Sendable {
+  /// Nanoseconds on the clock of the source; `Int64.min` stands for "not seen".
+  public let rawValue: Int64
+
+  /// A moment that was seen.
+  @inlinable
+  public init(_ nanoseconds: Int64) { rawValue = nanoseconds }
+
+  /// Not in the trace.
+  public static let unseen = Stamp(.min)
+
+  /// Whether the trace showed this moment.
+  @inlinable
+  public var isSeen: Bool { rawValue != .min }
+
+  /// Nanoseconds, or nil when the trace did not show this moment.
+  @inlinable
+  public var nanoseconds: Int64? { rawValue == .min ? nil : rawValue }
+}

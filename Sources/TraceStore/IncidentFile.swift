@@ -1,0 +1,117 @@
+internal import Foundation
+internal import GRDB
+
+/// An incident: one SQLite file that holds what was read and what was found.
+public final class IncidentFile {
+  /// How to open one.
+  public enum Mode: Sendable {
+    /// To read only; it must exist.
+    case read
+    /// To write; it must exist.
+    case write
+    /// To write; made when it is not there.
+    case create
+  }
+
+  /// Its path as the user gave it.
+  public let path: String
+  /// Whether opening made it.
+  public let isNew: Bool
+  let queue: DatabaseQueue
+
+  /// Opens an incident file. Throws ``StoreError``.
+  ///
+  /// A killed program may have left a journal; SQLite then needs to write once to roll the file back, so
+  /// such a file is opened writable for a moment even when it is only to be read.
+  public init(_ path: String, mode: Mode) throws {
+    self.path = path
+    let exists = FileManager.default.fileExists(atPath: path)
+    guard exists || mode == .create else { throw StoreError(.missing, "there is no such file") }
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    guard attributes?[.type] as? FileAttributeType != .typeDirectory else {
+      throw StoreError(.access, "is a directory, expected an incident file")
+    }
+    isNew = !exists || attributes?[.size] as? Int == 0
+    if exists, mode == .read { try Self.rollBackIfNeeded(path) }
+
+    var configuration = Configuration()
+    configuration.readonly = mode == .read
+    configuration.foreignKeysEnabled = false
+    configuration.busyMode = .timeout(2)
+    let makesFile = isNew
+    configuration.prepareDatabase { db in
+      if makesFile { try db.execute(sql: "PRAGMA page_size = 16384") }
+      try db.execute(sql: "PRAGMA cache_size = -16384")
+    }
+    let made = isNew
+    queue = try translating {
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      if made, mode == .create {
+        do {
+          try queue.write { db in try Self.createSchema(db) }
+        } catch {
+          try? queue.close()
+          Self.remove(path)
+          throw error
+        }
+      }
+      return queue
+    }
+    try check()
+  }
+
+  /// Takes the file away again: for one that was made and then got nothing.
+  public func discard() {
+    try? queue.close()
+    Self.remove(path)
+  }
+
+  private static func remove(_ path: String) {
+    for suffix in ["", "-journal"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+  }
+
+  private static func rollBackIfNeeded(_ path: String) throws {
+    guard FileManager.default.fileExists(atPath: path + "-journal") else { return }
+    try translating {
+      let queue: DatabaseQueue
+      do {
+        queue = try DatabaseQueue(path: path)
+        _ = try queue.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") }
+      } catch let error as DatabaseError
+        where [.SQLITE_READONLY, .SQLITE_CANTOPEN].contains(error.resultCode)
+      {
+        throw StoreError(
+          .access,
+          "an interrupted run left a journal that must be rolled back first, but the file or its "
+            + "directory cannot be written; copy both to a writable place")
+      }
+      try queue.close()
+    }
+  }
+
+  private static func createSchema(_ db: Database) throws {
+    for file in Schema.files { try db.execute(sql: file.text) }
+    try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+    try db.execute(sql: "PRAGMA user_version = \(Schema.version)")
+  }
+
+  private func check() throws {
+    let (application, version) = try translating {
+      try queue.read { db in
+        (
+          try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0,
+          try Int32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        )
+      }
+    }
+    guard application == Schema.applicationID else {
+      throw StoreError(.foreign, "is an SQLite file, but not an incident file of hiddenq")
+    }
+    guard version <= Schema.version else {
+      throw StoreError(
+        .tooNew,
+        "has schema version \(version), this hiddenq knows up to \(Schema.version); "
+          + "use a newer hiddenq")
+    }
+  }
+}

@@ -1,0 +1,112 @@
+internal import GRDB
+internal import GRDBSQLite
+internal import TraceModel
+
+/// A prepared statement through SQLite's own interface.
+///
+/// The one place, with ``BulkInsert``, that bypasses GRDB: binding and stepping millions of rows of
+/// integers costs a third of what it costs through general values.
+@safe
+final class RawStatement {
+  private let connection: OpaquePointer
+  private let statement: OpaquePointer
+
+  /// Prepares SQL of ours on a connection that GRDB owns.
+  init(_ db: Database, _ sql: String) throws {
+    guard let connection = unsafe db.sqliteConnection else {
+      throw StoreError(.unexpected, "the connection is closed")
+    }
+    var prepared: OpaquePointer?
+    let code = unsafe sqlite3_prepare_v2(connection, sql, -1, &prepared, nil)
+    guard code == SQLITE_OK, let statement = unsafe prepared else {
+      throw unsafe Self.failure(connection, code)
+    }
+    unsafe self.connection = connection
+    unsafe self.statement = statement
+  }
+
+  deinit { unsafe sqlite3_finalize(statement) }
+
+  /// Binds an integer; unseen becomes NULL.
+  @inline(__always)
+  func bind(_ value: Int64, at index: Int32) {
+    if value == .min {
+      unsafe sqlite3_bind_null(statement, index)
+    } else {
+      unsafe sqlite3_bind_int64(statement, index, value)
+    }
+  }
+
+  /// Runs to the next row; false at the end, where the statement is ready for another run.
+  @inline(__always)
+  func step() throws -> Bool {
+    let code = unsafe sqlite3_step(statement)
+    if code == SQLITE_ROW { return true }
+    unsafe sqlite3_reset(statement)
+    guard code == SQLITE_DONE else { throw unsafe Self.failure(connection, code) }
+    return false
+  }
+
+  /// The integer in a column, from 0; `Int64.min` for NULL.
+  @inline(__always)
+  func integer(_ column: Int32) -> Int64 {
+    unsafe sqlite3_column_type(statement, column) == SQLITE_NULL
+      ? .min : unsafe sqlite3_column_int64(statement, column)
+  }
+
+  private static func failure(_ connection: OpaquePointer, _ code: Int32) -> StoreError {
+    let text = unsafe String(cString: sqlite3_errmsg(connection))
+    return StoreError(DatabaseError(resultCode: ResultCode(rawValue: code), message: text))
+  }
+}
+
+/// Inserts rows of integers, several per statement: that halves the cost of a row.
+final class BulkInsert {
+  private let many: RawStatement
+  private let one: RawStatement
+  private let width: Int
+  private var values: [Int64] = []
+
+  private static let rowsPerStatement = 16
+
+  /// Rows for these columns of a table of ours.
+  init(_ db: Database, into table: String, columns: [String]) throws {
+    width = columns.count
+    let row = "(" + columns.map { _ in "?" }.joined(separator: ",") + ")"
+    let head = "INSERT INTO \(table) (\(columns.joined(separator: ","))) VALUES "
+    let rows = Array(repeating: row, count: Self.rowsPerStatement).joined(separator: ",")
+    many = try RawStatement(db, head + rows)
+    one = try RawStatement(db, head + row)
+    values.reserveCapacity(width * Self.rowsPerStatement)
+  }
+
+  /// Adds one value of the current row; `Int64.min` is NULL.
+  @inline(__always)
+  func add(_ value: Int64) { values.append(value) }
+
+  /// The current row is complete.
+  @inline(__always)
+  func endRow() throws {
+    if values.count == width * Self.rowsPerStatement { try run(many) }
+  }
+
+  /// Writes what is left.
+  func finish() throws {
+    let rest = values
+    values.removeAll(keepingCapacity: true)
+    for start in stride(from: 0, to: rest.count, by: width) {
+      values.append(contentsOf: rest[start..<start + width])
+      try run(one)
+    }
+  }
+
+  private func run(_ statement: RawStatement) throws {
+    var index: Int32 = 1
+    for value in values {
+      statement.bind(value, at: index)
+      index += 1
+    }
+    _ = try statement.step()
+    values.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,81 @@
+internal import SchemaText
+
+/// The SQL of `schema/` and what it says about the views.
+public enum Schema {
+  /// `hqnc`, in the header of every incident file.
+  static let applicationID: Int32 = 0x6871_6E63
+  /// The version this program writes.
+  static let version: Int32 = 1
+
+  /// A file of `schema/`.
+  struct File {
+    let path: String
+    let text: String
+  }
+
+  /// All of them, in the order of execution.
+  static var files: [File] {
+    (0..<schemaFileCount()).map { index in
+      let file = unsafe schemaFile(index)
+      return unsafe File(path: String(cString: file.path), text: String(cString: file.text))
+    }
+  }
+
+  /// A view as its comments document it.
+  public struct View: Sendable {
+    /// The name.
+    public let name: String
+    /// What one row is.
+    public let about: String
+    /// Its columns, in order.
+    public let columns: [Column]
+  }
+
+  /// A column of a view.
+  public struct Column: Sendable {
+    /// The name.
+    public let name: String
+    /// What it holds, with its unit.
+    public let about: String
+  }
+
+  /// The documented views.
+  public static var views: [View] {
+    files.filter { $0.path.hasPrefix("views/") }.compactMap { view(of: $0.text) }
+  }
+
+  /// Reads `-- comment` lines before `CREATE VIEW name` and before each `expression AS column`, up to the
+  /// first `FROM` at the start of a line.
+  private static func view(of text: String) -> View? {
+    var name: String?
+    var about: [String] = []
+    var comment: [String] = []
+    var columns: [Column] = []
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      let trimmed = line.drop { $0 == " " }
+      if trimmed.hasPrefix("--") {
+        comment.append(String(trimmed.dropFirst(2).drop { $0 == " " }))
+      } else if trimmed.hasPrefix("CREATE VIEW ") {
+        name = trimmed.dropFirst(12).split(separator: " ").first.map(String.init)
+        about = comment
+        comment = []
+      } else if line.hasPrefix("FROM ") {
+        break
+      } else if !comment.isEmpty, let column = alias(in: trimmed) {
+        columns.append(Column(name: column, about: comment.joined(separator: " ")))
+        comment = []
+      }
+    }
+    return name.map { View(name: $0, about: about.joined(separator: " "), columns: columns) }
+  }
+
+  /// `expression AS column,`: the column.
+  private static func alias(in line: Substring) -> String? {
+    let words = line.split(separator: " ")
+    guard words.count >= 2, words[words.count - 2] == "AS" || words.count == 2 && words[0] == "AS"
+    else { return nil }
+    var last = words[words.count - 1]
+    if last.hasSuffix(",") { last = last.dropLast() }
+    return String(last)
+  }
+}

@@ -1,0 +1,176 @@
+internal import GRDB
+internal import TraceModel
+
+/// Writes the rows of one source into the open transaction.
+final class SourceWriter: EventSink {
+  private let db: Database
+  private let sourceID: Int64
+  private let requests: BulkInsert
+  private let bios: BulkInsert
+  private var lastRequestID: Int64
+  private var lastStreamID: Int32
+  private var streams: [StreamKey: Int32] = [:]
+
+  init(_ db: Database, sourceID: Int64) throws {
+    self.db = db
+    self.sourceID = sourceID
+    requests = try BulkInsert(
+      db, into: "block_request",
+      columns: [
+        "request_id", "stream_id", "rwbs", "traits", "sector", "sectors", "at_ns", "queued", "got",
+        "inserted", "first_issued", "issued", "completed", "finished", "flush_issued",
+        "flush_completed", "error", "task_id", "line",
+      ])
+    bios = try BulkInsert(
+      db, into: "merged_bio",
+      columns: [
+        "request_id", "rwbs", "sector", "sectors", "queued_ns", "merged", "task_id", "line",
+      ])
+    lastRequestID =
+      try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
+    lastStreamID = try Int32.fetchOne(db, sql: "SELECT max(stream_id) FROM block_stream") ?? 0
+  }
+
+  func nextRequestID() -> Int64 {
+    lastRequestID += 1
+    return lastRequestID
+  }
+
+  func stream(_ key: StreamKey) throws -> Int32 {
+    if let known = streams[key] { return known }
+    lastStreamID += 1
+    streams[key] = lastStreamID
+    try db.execute(
+      sql: "INSERT INTO block_stream (stream_id, source_id, device, segment) VALUES (?, ?, ?, ?)",
+      arguments: [lastStreamID, sourceID, key.device.description, key.segment])
+    return lastStreamID
+  }
+
+  func task(_ identity: TaskIdentity) throws -> Int32 {
+    // Two names that differ only in bytes that are not UTF-8 become one.
+    let name = identity.name.text
+    let known = try Int32.fetchOne(
+      db, sql: "SELECT task_id FROM task WHERE pid = ? AND comm = ?",
+      arguments: [identity.pid, name])
+    if let known { return known }
+    try db.execute(
+      sql: "INSERT INTO task (pid, comm) VALUES (?, ?)", arguments: [identity.pid, name])
+    return Int32(truncatingIfNeeded: db.lastInsertedRowID)
+  }
+
+  func receive(_ batch: BlockBatch) throws {
+    for request in batch.requests {
+      let at = request.earliest
+      func delta(_ stamp: Stamp) -> Int64 { stamp.isSeen ? stamp.rawValue - at : .min }
+      requests.add(request.id)
+      requests.add(Int64(request.stream))
+      requests.add(Int64(request.rwbs.rawValue))
+      requests.add(Int64(request.traits.rawValue))
+      requests.add(request.sector < 0 ? .min : request.sector)
+      requests.add(request.sectors)
+      requests.add(at)
+      requests.add(delta(request.queued))
+      requests.add(delta(request.got))
+      requests.add(delta(request.inserted))
+      // The usual case, one D, costs no byte.
+      requests.add(request.firstIssued == request.issued ? .min : delta(request.firstIssued))
+      requests.add(delta(request.issued))
+      requests.add(delta(request.completed))
+      requests.add(delta(request.finished))
+      requests.add(delta(request.flushIssued))
+      requests.add(delta(request.flushCompleted))
+      requests.add(Int64(request.error))
+      requests.add(Int64(request.task))
+      requests.add(request.line)
+      try requests.endRow()
+    }
+    for bio in batch.bios {
+      bios.add(bio.request)
+      bios.add(Int64(bio.rwbs.rawValue))
+      bios.add(bio.sector)
+      bios.add(bio.sectors)
+      bios.add(bio.queued.rawValue)
+      bios.add(
+        bio.queued.isSeen && bio.merged.isSeen ? bio.merged.rawValue - bio.queued.rawValue : .min)
+      bios.add(Int64(bio.task))
+      bios.add(bio.line)
+      try bios.endRow()
+    }
+  }
+
+  /// The source has been read: writes the rest and what it held.
+  func finish(_ summary: SourceSummary) throws {
+    try requests.finish()
+    try bios.finish()
+    try db.execute(
+      sql: """
+        UPDATE source_file SET sha256 = ?, bytes = ?, format = ?, tool_clock = ?, start_ns = ?,
+          start_clock = ?, lines = ?, events = ?, skipped_lines = ?, lost_events = ?,
+          first_ns = ?, last_ns = ?
+        WHERE source_id = ?
+        """,
+      arguments: [
+        summary.sha256, summary.bytes, summary.format, summary.toolClock,
+        summary.start?.nanoseconds, summary.start?.clock, summary.lines, summary.events,
+        summary.skippedLines, summary.lostEvents, summary.first.nanoseconds,
+        summary.last.nanoseconds, sourceID,
+      ])
+    for problem in summary.problems {
+      try db.execute(
+        sql: """
+          INSERT INTO source_problem (source_id, line, column, kind, severity, count, excerpt, advice)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+          """,
+        arguments: [
+          sourceID, problem.line, problem.column, problem.kind.rawValue,
+          problem.kind.severity.rawValue, problem.count, problem.excerpt, problem.kind.advice,
+        ])
+    }
+    for loss in summary.losses {
+      try db.execute(
+        sql: """
+          INSERT INTO block_loss (stream_id, cpu, events, from_ns, to_ns) VALUES (?, ?, ?, ?, ?)
+          """,
+        arguments: [loss.stream, loss.cpu, loss.events, loss.from, loss.to])
+    }
+    for remap in summary.remaps {
+      try db.execute(
+        sql: """
+          INSERT INTO block_remap (stream_id, from_device, delta, count) VALUES (?, ?, ?, ?)
+          """,
+        arguments: [remap.stream, remap.from.description, remap.delta, remap.count])
+    }
+    for stage in summary.stages {
+      let histogram = stage.histogram
+      try db.execute(
+        sql: """
+          INSERT INTO block_stage (stream_id, stage, count, min_ns, mean_ns, p50_ns, p99_ns, max_ns)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+          """,
+        arguments: [
+          stage.stream, stage.stage.name, histogram.count, histogram.least, histogram.mean,
+          histogram.quantile(0.5), histogram.quantile(0.99), histogram.greatest,
+        ])
+    }
+  }
+}
+
+extension BlockRequest {
+  /// The earliest stamp that was seen; 0 for a request without any, which no event makes.
+  var earliest: Int64 {
+    var earliest = Int64.max
+    func consider(_ stamp: Stamp) {
+      if stamp.isSeen, stamp.rawValue < earliest { earliest = stamp.rawValue }
+    }
+    consider(queued)
+    consider(got)
+    consider(inserted)
+    consider(firstIssued)
+    consider(issued)
+    consider(completed)
+    consider(finished)
+    consider(flushIssued)
+    consider(flushCompleted)
+    return earliest == .max ? 0 : earliest
+  }
+}

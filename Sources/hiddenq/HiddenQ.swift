@@ -1,0 +1,1 @@
+@main struct HiddenQ { static func main() {} }

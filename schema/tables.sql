@@ -1,0 +1,210 @@
+-- The tables of an incident file. They are ours and may change with the schema version;
+-- scripts read the views. All times are integer nanoseconds; NULL is "not observed".
+
+CREATE TABLE machine (
+  machine_id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  layer TEXT NOT NULL CHECK (layer IN ('guest', 'host'))
+) STRICT;
+
+CREATE TABLE source_file (
+  source_id INTEGER PRIMARY KEY,
+  machine_id INTEGER NOT NULL REFERENCES machine,
+  path TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  format TEXT NOT NULL,
+  tool_clock TEXT NOT NULL,
+  start_ns INTEGER,
+  start_clock TEXT,
+  lines INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  skipped_lines INTEGER NOT NULL,
+  lost_events INTEGER NOT NULL,
+  first_ns INTEGER,
+  last_ns INTEGER,
+  duplicate_of INTEGER REFERENCES source_file,
+  UNIQUE (machine_id, sha256)
+) STRICT;
+
+CREATE TABLE source_problem (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  line INTEGER,
+  column INTEGER,
+  kind TEXT NOT NULL,
+  severity TEXT NOT NULL CHECK (severity IN ('note', 'skipped', 'data_loss', 'refused')),
+  count INTEGER NOT NULL,
+  excerpt TEXT,
+  advice TEXT NOT NULL
+) STRICT;
+
+-- A thread as traces name it: a pid may be used again by another program.
+CREATE TABLE task (
+  task_id INTEGER PRIMARY KEY,
+  pid INTEGER NOT NULL,
+  comm TEXT NOT NULL,
+  UNIQUE (pid, comm)
+) STRICT;
+
+-- A block device in one stretch of one source; times of two stretches do not compare.
+CREATE TABLE block_stream (
+  stream_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  device TEXT NOT NULL,
+  segment INTEGER NOT NULL,
+  UNIQUE (source_id, device, segment)
+) STRICT;
+
+-- One block request. at_ns is its earliest stamp; the others are ns after it, which keeps a
+-- row small: what was seen first costs nothing, what was not seen is NULL.
+CREATE TABLE block_request (
+  request_id INTEGER PRIMARY KEY,
+  stream_id INTEGER NOT NULL,
+  rwbs INTEGER NOT NULL,
+  traits INTEGER NOT NULL,
+  sector INTEGER,
+  sectors INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL,
+  queued INTEGER,
+  got INTEGER,
+  inserted INTEGER,
+  first_issued INTEGER,
+  issued INTEGER,
+  completed INTEGER,
+  finished INTEGER,
+  flush_issued INTEGER,
+  flush_completed INTEGER,
+  error INTEGER NOT NULL,
+  task_id INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A bio that was merged into a request which another bio had started.
+CREATE TABLE merged_bio (
+  bio_id INTEGER PRIMARY KEY,
+  request_id INTEGER NOT NULL,
+  rwbs INTEGER NOT NULL,
+  sector INTEGER NOT NULL,
+  sectors INTEGER NOT NULL,
+  queued_ns INTEGER,
+  merged INTEGER,
+  task_id INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- Holes in the numbering of one CPU's events.
+CREATE TABLE block_loss (
+  stream_id INTEGER NOT NULL,
+  cpu INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER NOT NULL
+) STRICT;
+
+-- How far apart the addresses of two devices are, as remap lines say.
+CREATE TABLE block_remap (
+  stream_id INTEGER NOT NULL,
+  from_device TEXT NOT NULL,
+  delta INTEGER NOT NULL,
+  count INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE block_stage (
+  stream_id INTEGER NOT NULL,
+  stage TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  min_ns INTEGER NOT NULL,
+  mean_ns REAL NOT NULL,
+  p50_ns INTEGER NOT NULL,
+  p99_ns INTEGER NOT NULL,
+  max_ns INTEGER NOT NULL,
+  PRIMARY KEY (stream_id, stage)
+) STRICT;
+
+-- From here on: what `correlate` finds. It empties and fills these tables as a whole.
+
+CREATE TABLE clock_relation (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  reference_source_id INTEGER NOT NULL REFERENCES source_file,
+  segment INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER NOT NULL,
+  offset_ns REAL NOT NULL,
+  drift_ppm REAL NOT NULL,
+  error_ns INTEGER NOT NULL,
+  error_middle_ns INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  pairs INTEGER NOT NULL,
+  removed_pairs INTEGER NOT NULL,
+  violations INTEGER NOT NULL,
+  PRIMARY KEY (source_id, segment)
+) STRICT;
+
+CREATE TABLE device_extent (
+  guest_stream_id INTEGER NOT NULL,
+  host_stream_id INTEGER NOT NULL,
+  guest_sector INTEGER NOT NULL,
+  host_sector INTEGER NOT NULL,
+  sectors INTEGER NOT NULL,
+  votes INTEGER NOT NULL,
+  feasible_share REAL,
+  origin TEXT NOT NULL CHECK (origin IN ('given', 'inferred'))
+) STRICT;
+
+-- One guest I/O: a bio, or a flush that the guest's block layer sent by itself.
+CREATE TABLE guest_io (
+  io_id INTEGER PRIMARY KEY,
+  request_id INTEGER NOT NULL,
+  leading INTEGER NOT NULL,
+  sector INTEGER,
+  sectors INTEGER NOT NULL,
+  rwbs INTEGER NOT NULL,
+  op INTEGER NOT NULL,
+  queued_at_ns INTEGER,
+  completed_at_ns INTEGER,
+  reference_ns INTEGER,
+  page_cache_ns INTEGER,
+  guest_scheduler_ns INTEGER,
+  flush_ns INTEGER,
+  requeue_ns INTEGER,
+  virtio_submit_ns INTEGER,
+  virtio_return_ns INTEGER,
+  host_scheduler_ns INTEGER,
+  hardware_queue_ns INTEGER,
+  block_ns INTEGER,
+  clock_error_ns INTEGER,
+  match_grade TEXT NOT NULL,
+  match_reason TEXT,
+  host_requests INTEGER NOT NULL,
+  host_request_id INTEGER
+) STRICT;
+
+CREATE TABLE hop_quantile (
+  guest_stream_id INTEGER NOT NULL,
+  op TEXT NOT NULL,
+  hop TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  mean_ns REAL NOT NULL,
+  p50_ns INTEGER NOT NULL,
+  p90_ns INTEGER NOT NULL,
+  p99_ns INTEGER NOT NULL,
+  p999_ns INTEGER NOT NULL,
+  max_ns INTEGER NOT NULL,
+  share_of_total REAL,
+  PRIMARY KEY (guest_stream_id, op, hop)
+) STRICT;
+
+-- What `correlate` has to say about a pair of guest disk and host device.
+CREATE TABLE join_summary (
+  guest_stream_id INTEGER PRIMARY KEY,
+  host_stream_id INTEGER,
+  verdict TEXT NOT NULL,
+  expected_accidental REAL,
+  feasible_share REAL,
+  runner_up_share REAL
+) STRICT;
+
+CREATE TABLE incident_state (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;

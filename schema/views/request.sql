@@ -1,0 +1,73 @@
+-- A block request on one machine.
+CREATE VIEW request AS
+SELECT
+  -- Number of the request in this incident.
+  block_request.request_id AS request_id,
+  -- The machine.
+  machine.name AS machine,
+  -- 'guest' or 'host'.
+  machine.layer AS layer,
+  -- major,minor as that machine calls the device.
+  block_stream.device AS device,
+  -- 'read', 'write', 'flush', 'discard' or 'other'.
+  CASE
+    WHEN block_request.traits & 32 THEN 'other'
+    WHEN block_request.rwbs & 8 THEN 'discard'
+    WHEN block_request.rwbs & 32 OR block_request.traits & 16 THEN 'flush'
+    WHEN block_request.rwbs & 4 THEN 'write'
+    WHEN block_request.rwbs & 2 THEN 'read'
+    ELSE 'other'
+  END AS op,
+  -- The RWBS letters of its first event.
+  CASE WHEN block_request.rwbs & 1 THEN 'F' ELSE '' END
+  || CASE WHEN block_request.rwbs & 2 THEN 'R' ELSE '' END
+  || CASE WHEN block_request.rwbs & 4 THEN 'W' ELSE '' END
+  || CASE WHEN block_request.rwbs & 8 THEN 'D' ELSE '' END
+  || CASE WHEN block_request.rwbs & 1024 THEN 'E' ELSE '' END
+  || CASE WHEN block_request.rwbs & 16 THEN 'N' ELSE '' END
+  || CASE WHEN block_request.rwbs & 32 THEN 'F' ELSE '' END
+  || CASE WHEN block_request.rwbs & 2048 THEN 'Z' ELSE '' END
+  || CASE WHEN block_request.rwbs & 64 THEN 'F' ELSE '' END
+  || CASE WHEN block_request.rwbs & 128 THEN 'A' ELSE '' END
+  || CASE WHEN block_request.rwbs & 256 THEN 'S' ELSE '' END
+  || CASE WHEN block_request.rwbs & 512 THEN 'M' ELSE '' END
+  || CASE WHEN block_request.rwbs & 4096 THEN 'B' ELSE '' END
+  || CASE WHEN block_request.rwbs & 8192 THEN 'U' ELSE '' END AS rwbs,
+  -- First sector as completed, after merges (512 bytes); NULL for a flush.
+  block_request.sector AS sector,
+  -- Sectors as completed, after merges.
+  block_request.sectors AS sectors,
+  -- Q of its first bio, in ns on the source's clock.
+  block_request.at_ns + block_request.queued AS queued_ns,
+  -- G, in ns.
+  block_request.at_ns + block_request.got AS get_ns,
+  -- I, in ns.
+  block_request.at_ns + block_request.inserted AS inserted_ns,
+  -- The first D, in ns.
+  block_request.at_ns
+    + coalesce(block_request.first_issued, block_request.issued) AS first_issued_ns,
+  -- The last D before completion, in ns.
+  block_request.at_ns + block_request.issued AS issued_ns,
+  -- C, in ns.
+  block_request.at_ns + block_request.completed AS completed_ns,
+  -- The end of the flush sequence after a FUA write or of an empty flush bio, in ns.
+  block_request.at_ns + block_request.finished AS finished_ns,
+  -- From D FN to C FN of the cache flush that it had to wait for before its D, in ns.
+  block_request.flush_completed - block_request.flush_issued AS flush_ns,
+  -- The stretch of the source: times of two stretches do not compare.
+  block_stream.segment AS segment,
+  -- 0, or the negative errno of its completion.
+  block_request.error AS error,
+  -- The thread that queued it.
+  task.pid AS pid,
+  -- Its name.
+  task.comm AS comm,
+  -- The file it was read from.
+  block_stream.source_id AS source_id,
+  -- The line of its first event (record, for a binary format), from 1.
+  block_request.line AS line
+FROM block_request
+JOIN block_stream USING (stream_id)
+JOIN source_file USING (source_id)
+JOIN machine USING (machine_id)
+JOIN task USING (task_id);
