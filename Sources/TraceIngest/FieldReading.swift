@@ -48,7 +48,7 @@ extension Span where Element == UInt8 {
   func has(_ text: StaticString, at position: Int, _ end: Int) -> Bool {
     guard position >= 0, position + text.utf8CodeUnitCount <= end else { return false }
     return text.withUTF8Buffer { wanted in
-      for offset in unsafe wanted.indices {
+      for offset in wanted.indices {
         if unsafe self[position + offset] != wanted[offset] { return false }
       }
       return true
