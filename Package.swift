@@ -47,7 +47,7 @@ let package = Package(
       swiftSettings: house),
     // Facts -> document -> text, Markdown.
     .target(
-      name: "TraceReport", dependencies: ["TraceModel", "TraceAnalysis"], swiftSettings: house),
+      name: "TraceReport", dependencies: ["TraceModel", "TraceStore", "TraceAnalysis"], swiftSettings: house),
     // The command line: wiring and exit codes, no decisions about data.
     .executableTarget(
       name: "hiddenq",

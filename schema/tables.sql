@@ -173,8 +173,10 @@ CREATE TABLE guest_io (
   hardware_queue_ns INTEGER,
   block_ns INTEGER,
   clock_error_ns INTEGER,
-  match_grade TEXT NOT NULL,
-  match_reason TEXT,
+  -- 0 exact, 1 merged, 2 split, 3 ambiguous, 4 absorbed, 5 unmatched
+  match_grade INTEGER NOT NULL,
+  -- 0 before_start, 1 after_end, 2 lost_events, 3 no_mapping, 4 no_candidate, 5 absorbed
+  match_reason INTEGER,
   host_requests INTEGER NOT NULL,
   host_request_id INTEGER
 ) STRICT;

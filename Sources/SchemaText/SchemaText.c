@@ -31,6 +31,26 @@ static const char viewHopSummary[] = {
 #embed "../../schema/views/hop_summary.sql" suffix(, 0)
 };
 
+static const char indexes[] = {
+#embed "../../schema/indexes.sql" suffix(, 0)
+};
+
+static const char queryHops[] = {
+#embed "../../schema/queries/hops.sql" suffix(, 0)
+};
+static const char queryUnmatched[] = {
+#embed "../../schema/queries/unmatched.sql" suffix(, 0)
+};
+static const char querySlowest[] = {
+#embed "../../schema/queries/slowest.sql" suffix(, 0)
+};
+static const char querySums[] = {
+#embed "../../schema/queries/sums.sql" suffix(, 0)
+};
+static const char queryPerSecond[] = {
+#embed "../../schema/queries/per-second.sql" suffix(, 0)
+};
+
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},
     {"views/source.sql", viewSource},
@@ -41,6 +61,12 @@ static const struct SchemaFile files[] = {
     {"views/stage.sql", viewStage},
     {"views/io.sql", viewIO},
     {"views/hop_summary.sql", viewHopSummary},
+    {"indexes.sql", indexes},
+    {"queries/hops.sql", queryHops},
+    {"queries/unmatched.sql", queryUnmatched},
+    {"queries/slowest.sql", querySlowest},
+    {"queries/sums.sql", querySums},
+    {"queries/per-second.sql", queryPerSecond},
 };
 
 size_t schemaFileCount(void) { return sizeof files / sizeof files[0]; }

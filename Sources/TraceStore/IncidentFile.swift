@@ -90,7 +90,7 @@ public final class IncidentFile {
   }
 
   private static func createSchema(_ db: Database) throws {
-    for file in Schema.files { try db.execute(sql: file.text) }
+    for file in Schema.files where file.isStructure { try db.execute(sql: file.text) }
     try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
     try db.execute(sql: "PRAGMA user_version = \(Schema.version)")
   }
@@ -112,6 +112,25 @@ public final class IncidentFile {
         .tooNew,
         "has schema version \(version), this hiddenq knows up to \(Schema.version); "
           + "use a newer hiddenq")
+    }
+  }
+}
+
+extension IncidentFile {
+  /// What is wrong with the file itself: damaged pages, I/Os whose hops do not add up. Empty when it is
+  /// sound.
+  public func integrityFaults() throws -> [String] {
+    try translating {
+      try queue.read { db in
+        var faults = try String.fetchAll(db, sql: "PRAGMA integrity_check(10)").filter {
+          $0 != "ok"
+        }
+        for query in Schema.queries where query.name == "sums" {
+          let count = try Row.fetchAll(db, sql: query.sql).count
+          if count > 0 { faults.append("the hops of \(count) I/Os do not add up to their total") }
+        }
+        return faults
+      }
     }
   }
 }

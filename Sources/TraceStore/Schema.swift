@@ -11,6 +11,9 @@ public enum Schema {
   struct File {
     let path: String
     let text: String
+
+    /// Whether it makes tables and views; indexes come after the load, queries are for users.
+    var isStructure: Bool { path == "tables.sql" || path.hasPrefix("views/") }
   }
 
   /// All of them, in the order of execution.
@@ -18,6 +21,27 @@ public enum Schema {
     (0..<schemaFileCount()).map { index in
       let file = unsafe schemaFile(index)
       return unsafe File(path: String(cString: file.path), text: String(cString: file.text))
+    }
+  }
+
+  /// A stored query: its name, and what it answers.
+  public struct Query: Sendable {
+    /// The name for `hiddenq query --name`.
+    public let name: String
+    /// Its first comment.
+    public let about: String
+    /// The SQL.
+    public let sql: String
+  }
+
+  /// The stored queries.
+  public static var queries: [Query] {
+    files.filter { $0.path.hasPrefix("queries/") }.map { file in
+      let comment = file.text.split(separator: "\n").prefix { $0.hasPrefix("--") }
+        .map { $0.dropFirst(2).drop { $0 == " " } }
+      return Query(
+        name: String(file.path.dropFirst("queries/".count).dropLast(".sql".count)),
+        about: comment.joined(separator: " "), sql: file.text)
     }
   }
 

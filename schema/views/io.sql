@@ -71,10 +71,16 @@ SELECT
   -- The part of virtio_return_ns in which its threads waited for a CPU, in ns.
   CAST(NULL AS INTEGER) AS return_cpu_wait_ns,
   -- 'exact', 'merged', 'split', 'ambiguous', 'absorbed' or 'unmatched'.
-  guest_io.match_grade AS match_grade,
+  CASE guest_io.match_grade
+    WHEN 0 THEN 'exact' WHEN 1 THEN 'merged' WHEN 2 THEN 'split' WHEN 3 THEN 'ambiguous'
+    WHEN 4 THEN 'absorbed' ELSE 'unmatched'
+  END AS match_grade,
   -- Why it has no host side: 'before_start', 'after_end', 'lost_events', 'no_mapping' or
   -- 'no_candidate'; NULL when matched.
-  guest_io.match_reason AS match_reason,
+  CASE guest_io.match_reason
+    WHEN 0 THEN 'before_start' WHEN 1 THEN 'after_end' WHEN 2 THEN 'lost_events'
+    WHEN 3 THEN 'no_mapping' WHEN 4 THEN 'no_candidate' WHEN 5 THEN 'absorbed'
+  END AS match_reason,
   -- How many host requests carried it.
   guest_io.host_requests AS host_requests,
   -- The host request that completed last: its times are t4 to t6.

@@ -1,0 +1,87 @@
+internal import TraceCorrelation
+internal import TraceModel
+public import TraceStore
+
+/// Runs the correlation over an incident file: reads its requests, joins them, and writes what was found.
+public struct Correlation {
+  /// Correlates when sources came in since the last time, or when told to.
+  public static func run(_ file: IncidentFile, always: Bool = false) throws {
+    guard try always || file.needsCorrelation() else { return }
+    let streams = try file.blockStreams()
+    // A device without requests at a driver (device-mapper, md) is a layer above the one that matters.
+    let guests = try streams.filter { $0.machine.layer == .guest }.map { stream in
+      GuestDisk(
+        machine: stream.machine.name, stream: stream.stream, source: stream.source,
+        rows: try file.requests(of: stream.stream), bios: try file.mergedBios(of: stream.stream))
+    }
+    let hosts = try streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }.map {
+      stream in
+      HostDevice(
+        stream: stream.stream, source: stream.source, rows: try file.requests(of: stream.stream),
+        bios: try file.mergedBios(of: stream.stream), remapDeltas: stream.remapDeltas,
+        losses: stream.losses, first: stream.first, last: stream.last)
+    }
+    let join = Join(guests: guests, hosts: hosts)
+    try file.replaceCorrelation { writer in try write(join, to: writer) }
+  }
+
+  private static func write(_ join: Join, to writer: CorrelationWriter) throws {
+    for clock in join.clocks {
+      let relation = clock.relation
+      try writer.add(
+        ClockRow(
+          source: clock.source, reference: clock.reference, segment: 0, from: relation.from,
+          to: relation.to, offset: relation.offset, driftPPM: relation.driftPPM,
+          error: relation.largestError, middleError: relation.middleError,
+          method: "matched requests", pairs: relation.pairs, removedPairs: relation.removedPairs,
+          violations: clock.violations))
+    }
+    for disk in join.disks {
+      if let device = disk.device {
+        for extent in disk.map.extents {
+          try writer.add(
+            ExtentRow(
+              guestStream: disk.disk, hostStream: device, guestSector: extent.guestSector,
+              hostSector: extent.hostSector, sectors: extent.sectors, votes: disk.votes,
+              feasibleShare: disk.feasibleShare))
+        }
+      }
+      try writer.add(
+        JoinRow(
+          guestStream: disk.disk, hostStream: disk.device, verdict: disk.verdict.rawValue,
+          expectedAccidental: disk.expectedAccidental, feasibleShare: disk.feasibleShare,
+          runnerUpShare: disk.runnerUpShare))
+      for io in disk.ios { try writer.addIO(io.columns) }
+      for (op, hops) in HopStatistics.byOperation(
+        disk.ios.map(\.hops), isJoined: disk.verdict == .joined)
+      {
+        for (hop, statistics) in hops {
+          try writer.add(
+            HopRow(stream: disk.disk, op: op, hop: hop.rawValue, statistics: statistics))
+        }
+      }
+    }
+  }
+}
+
+extension GuestIO {
+  /// The values of its row in `guest_io`, in the order of the writer's columns.
+  fileprivate var columns: [Int64] {
+    [
+      request, isLeading ? 1 : 0, sector < 0 ? .min : sector, sectors, Int64(rwbs.rawValue),
+      Int64(operation.rawValue), queued.rawValue, completed.rawValue, reference.rawValue, .min,
+      guestScheduler.rawValue, flush.rawValue, requeue.rawValue, virtioSubmit.rawValue,
+      virtioReturn.rawValue, hostScheduler.rawValue, hardware.rawValue, block.rawValue,
+      clockError.rawValue, Int64(grade.rawValue), reason.map { Int64($0.rawValue) } ?? .min,
+      Int64(hostRequests), hostRequest ?? .min,
+    ]
+  }
+
+  fileprivate var hops: HopValues {
+    HopValues(
+      operation: operation.name, isSound: [.exact, .merged, .split].contains(grade),
+      guestScheduler: guestScheduler.nanoseconds, virtioSubmit: virtioSubmit.nanoseconds,
+      virtioReturn: virtioReturn.nanoseconds, hostScheduler: hostScheduler.nanoseconds,
+      hardwareQueue: hardware.nanoseconds, pageCache: nil, block: block.nanoseconds)
+  }
+}

@@ -1,0 +1,62 @@
+/// How one clock's times become times of the reference, with a bound at every moment.
+///
+/// The bound is proven as long as the clock runs evenly: every line that contradicts no matched request
+/// lies within it.
+public struct ClockRelation: Sendable {
+  /// The first matched moment, own ns.
+  public let from: Int64
+  /// The last matched moment, own ns.
+  public let to: Int64
+  /// Pairs that bind it.
+  public let pairs: Int
+  /// Pairs taken out, since no line allowed them.
+  public let removedPairs: Int
+  private let polygon: FeasiblePolygon
+  private let line: FeasiblePolygon.Line
+
+  /// The relation that these pairs allow; nil when there are none or no line fits.
+  init?(_ pairs: [CausalPair], removed: Int = 0) {
+    guard let from = pairs.lazy.map(\.cause).min(), let to = pairs.lazy.map(\.end).max() else {
+      return nil
+    }
+    polygon = FeasiblePolygon(pairs)
+    guard polygon.isFeasible else { return nil }
+    line = polygon.centre
+    self.from = from
+    self.to = to
+    self.pairs = pairs.count
+    removedPairs = removed
+  }
+
+  /// Reference minus own at own = 0, ns.
+  public var offset: Double {
+    Double(polygon.base) + line.shift - line.slope * Double(polygon.origin)
+  }
+
+  /// How much faster the reference runs: parts per million.
+  public var driftPPM: Double { line.slope * 1e6 }
+
+  /// The moment on the reference timeline, ns.
+  @inlinable
+  public func reference(_ own: Int64) -> Int64 { own + offsetRounded(at: own) }
+
+  @usableFromInline
+  func offsetRounded(at own: Int64) -> Int64 {
+    polygon.base
+      + Int64((line.shift + line.slope * Double(own - polygon.origin)).rounded(.toNearestOrEven))
+  }
+
+  /// How far the moment may be off, ns: the true relation lies within it.
+  public func error(at own: Int64) -> Int64 {
+    let (low, high) = polygon.range(at: own)
+    let middle = line.shift + line.slope * Double(own - polygon.origin)
+    return Int64(max(high - middle, middle - low).rounded(.up)) + 1
+  }
+
+  /// The largest bound between the first and the last matched moment, ns: at one of the two, since the
+  /// bound is convex.
+  public var largestError: Int64 { max(error(at: from), error(at: to)) }
+
+  /// The bound in the middle of the span, ns.
+  public var middleError: Int64 { error(at: from + (to - from) / 2) }
+}

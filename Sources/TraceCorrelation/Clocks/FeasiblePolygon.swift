@@ -1,0 +1,163 @@
+/// Moments of two clocks of which one must not come after the other.
+public struct CausalPair: Sendable {
+  /// A cause, ns on the own clock: the guest's `D`.
+  public let cause: Int64
+  /// Its effect, ns on the reference: the host's `Q`.
+  public let effect: Int64
+  /// A cause, ns on the reference: the host's `C`.
+  public let answer: Int64
+  /// Its effect, ns on the own clock: the guest's `C`.
+  public let end: Int64
+
+  /// A matched request: `cause` before `effect`, `answer` before `end`.
+  public init(cause: Int64, effect: Int64, answer: Int64, end: Int64) {
+    self.cause = cause
+    self.effect = effect
+    self.answer = answer
+    self.end = end
+  }
+}
+
+/// All the lines `reference = own + base + slope * (own - origin) + shift` that contradict no pair.
+///
+/// A matched request bounds the line from both sides: it passes below (D in the guest, Q on the host) and
+/// above (C in the guest, C on the host). In the plane of slope and shift each bound is a half-plane, and
+/// what they leave is a convex polygon. Only the lower hull of the one set of points and the upper hull of
+/// the other can bind, so hundreds of thousands of requests leave a few dozen half-planes.
+///
+/// (Duda et al. 1987; Poirier, Roy, Dagenais 2010: the convex hull method of trace synchronisation.)
+struct FeasiblePolygon {
+  /// A line: slope beyond 1, and ns at the origin.
+  struct Line {
+    var slope: Double
+    var shift: Double
+  }
+
+  /// No clock of a running machine is further off.
+  static let largestSlope = 200e-6
+  /// Stamps are whole nanoseconds, cut off: a bound may be wrong by that much.
+  private static let rounding = 1.0
+
+  /// The own moment at which slopes turn.
+  let origin: Int64
+  /// The rough offset that is taken off before arithmetic, ns.
+  let base: Int64
+  /// Its corners, none when no line fits.
+  let corners: [Line]
+
+  /// The lines that fit these pairs, which come in any order.
+  init(_ pairs: [CausalPair]) {
+    let first = pairs.lazy.map(\.cause).min() ?? 0
+    let last = pairs.lazy.map(\.end).max() ?? 0
+    let origin = first + (last - first) / 2
+    let base = pairs.first.map { $0.effect - $0.cause } ?? 0
+    self.origin = origin
+    self.base = base
+    let span = Double(last - first) + 1
+    let reach =
+      pairs.reduce(0) { max($0, abs(Double($1.effect - $1.cause - base))) } + span
+      * Self.largestSlope + 1e9
+    var corners = [
+      Line(slope: -Self.largestSlope, shift: -reach), Line(slope: Self.largestSlope, shift: -reach),
+      Line(slope: Self.largestSlope, shift: reach), Line(slope: -Self.largestSlope, shift: reach),
+    ]
+    let ceilings = pairs.map { Point(x: $0.cause - origin, y: $0.effect - $0.cause - base) }
+    let floors = pairs.map { Point(x: $0.end - origin, y: $0.answer - $0.end - base) }
+    for point in Self.hull(ceilings, lower: true) {
+      corners = Self.cut(corners) {
+        $0.slope * Double(point.x) + $0.shift - Double(point.y) - Self.rounding
+      }
+    }
+    for point in Self.hull(floors, lower: false) {
+      corners = Self.cut(corners) {
+        Double(point.y) - $0.slope * Double(point.x) - $0.shift - Self.rounding
+      }
+    }
+    self.corners = corners
+  }
+
+  /// Whether any line fits.
+  var isFeasible: Bool { !corners.isEmpty }
+
+  /// The least and the greatest reference time that an own time can have, as ns beyond `own + base`.
+  func range(at own: Int64) -> (low: Double, high: Double) {
+    let x = Double(own - origin)
+    var low = Double.infinity
+    var high = -Double.infinity
+    for corner in corners {
+      let value = corner.slope * x + corner.shift
+      low = min(low, value)
+      high = max(high, value)
+    }
+    return (low, high)
+  }
+
+  /// The line in the middle: the centre of the polygon's area.
+  var centre: Line {
+    guard let first = corners.first else { return Line(slope: 0, shift: 0) }
+    var area = 0.0
+    var slope = 0.0
+    var shift = 0.0
+    for (a, b) in zip(corners, corners.dropFirst() + [first]) {
+      // Relative to the first corner, or the shift's size would eat the digits of the slope.
+      let (ax, ay) = (a.slope - first.slope, a.shift - first.shift)
+      let (bx, by) = (b.slope - first.slope, b.shift - first.shift)
+      let cross = ax * by - bx * ay
+      area += cross
+      slope += (ax + bx) * cross
+      shift += (ay + by) * cross
+    }
+    guard abs(area) > 1e-18 else {
+      let count = Double(corners.count)
+      return Line(
+        slope: corners.reduce(0) { $0 + $1.slope } / count,
+        shift: corners.reduce(0) { $0 + $1.shift } / count)
+    }
+    return Line(slope: first.slope + slope / (3 * area), shift: first.shift + shift / (3 * area))
+  }
+
+  /// The part of a polygon where the function is not above zero.
+  private static func cut(_ corners: [Line], _ excess: (Line) -> Double) -> [Line] {
+    guard let last = corners.last else { return [] }
+    var kept: [Line] = []
+    var before = last
+    var beforeExcess = excess(last)
+    for corner in corners {
+      let cornerExcess = excess(corner)
+      if (beforeExcess <= 0) != (cornerExcess <= 0) {
+        let part = beforeExcess / (beforeExcess - cornerExcess)
+        kept.append(
+          Line(
+            slope: before.slope + part * (corner.slope - before.slope),
+            shift: before.shift + part * (corner.shift - before.shift)))
+      }
+      if cornerExcess <= 0 { kept.append(corner) }
+      before = corner
+      beforeExcess = cornerExcess
+    }
+    return kept
+  }
+
+  struct Point {
+    let x: Int64
+    let y: Int64
+  }
+
+  /// The lower or upper hull by a monotone chain; Int128, for two differences of a day in ns overflow
+  /// Int64 when multiplied.
+  static func hull(_ points: [Point], lower: Bool) -> [Point] {
+    let sorted = points.sorted { ($0.x, $0.y) < ($1.x, $1.y) }
+    var chain: [Point] = []
+    for point in lower ? sorted : sorted.reversed() {
+      while chain.count >= 2 {
+        let (a, b) = (chain[chain.count - 2], chain[chain.count - 1])
+        let cross =
+          Int128(b.x - a.x) * Int128(point.y - a.y) - Int128(b.y - a.y) * Int128(point.x - a.x)
+        guard cross <= 0 else { break }
+        chain.removeLast()
+      }
+      chain.append(point)
+    }
+    return chain
+  }
+}

@@ -1,0 +1,63 @@
+public import TraceModel
+
+/// A guest I/O and its hops: one row of the `io` view.
+///
+/// All moments are mapped to the reference timeline once and rounded; every hop and the total are
+/// differences of those, so that the hops add up exactly.
+public struct GuestIO: Sendable {
+  /// The guest request that carried it.
+  public var request: Int64 = 0
+  /// Whether it is the first bio of that request.
+  public var isLeading = true
+  /// First sector; -1 for a flush.
+  public var sector: Int64 = -1
+  /// Length in sectors.
+  public var sectors: Int64 = 0
+  /// The letters of its `Q`.
+  public var rwbs: RWBS = []
+  /// What it is for.
+  public var operation = BlockOperation.other
+  /// t1, own ns.
+  public var queued = Stamp.unseen
+  /// t7, own ns.
+  public var completed = Stamp.unseen
+  /// t1 (t3 where that was not seen) on the reference timeline, ns.
+  public var reference = Stamp.unseen
+  /// t3 - t1, ns.
+  public var guestScheduler = Stamp.unseen
+  /// The cache flush within that, ns.
+  public var flush = Stamp.unseen
+  /// From the first to the last `D` within that, ns.
+  public var requeue = Stamp.unseen
+  /// t4 - t3, ns.
+  public var virtioSubmit = Stamp.unseen
+  /// t7 - t6, ns.
+  public var virtioReturn = Stamp.unseen
+  /// t5 - t4, ns.
+  public var hostScheduler = Stamp.unseen
+  /// t6 - t5, ns.
+  public var hardware = Stamp.unseen
+  /// t7 - t1, ns.
+  public var block = Stamp.unseen
+  /// The clock's bound here, ns.
+  public var clockError = Stamp.unseen
+  /// How sure the match is.
+  public var grade = MatchGrade.unmatched
+  /// Why there is none.
+  public var reason: UnmatchedReason?
+  /// Host requests that carried it.
+  public var hostRequests = 0
+  /// The host request that completed last.
+  public var hostRequest: Int64?
+
+  /// An I/O of which nothing is known yet.
+  public init() {}
+
+  /// H3, both ways, ns.
+  public var virtio: Stamp {
+    guard let there = virtioSubmit.nanoseconds, let back = virtioReturn.nanoseconds else {
+      return .unseen
+    }
+    return Stamp(there + back)
+  }
+}

@@ -1,0 +1,160 @@
+internal import TraceModel
+
+/// Makes the rows of the `io` view out of a disk's requests and their matches.
+struct HopRows {
+  let disk: GuestDisk
+  let clock: ClockRelation?
+
+  /// One row per bio, and one per flush that the guest's block layer sent by itself.
+  func make(_ pending: PendingDisk, host devices: [HostSide], flushes: [Int32: Int32]) -> [GuestIO] {
+    var matchOf = [Int](repeating: -1, count: disk.rows.count)
+    for (place, request) in pending.requests.enumerated() { matchOf[Int(request.row)] = place }
+    var bios: [Int64: [MergedBio]] = [:]
+    for bio in disk.bios { bios[bio.request, default: []].append(bio) }
+    let device = pending.device.map { devices[$0] }
+    var rows: [GuestIO] = []
+    rows.reserveCapacity(disk.rows.count + disk.bios.count)
+    for (index, request) in disk.rows.enumerated() where isIO(request) {
+      let merged = bios[request.id] ?? []
+      let match = matchOf[index] < 0 ? nil : pending.outcome.matches[matchOf[index]]
+      let isUnmapped = matchOf[index] >= 0 && pending.outcome.unmapped[matchOf[index]]
+      var side: HostTimes?
+      if let match, let device {
+        side = HostTimes(match, device)
+      } else if let flush = flushes[Int32(index)], let device {
+        side = HostTimes(device.rows.rows[Int(flush)])
+      }
+      for place in 0...merged.count {
+        let bio = place == 0 ? nil : merged[place - 1]
+        var row = base(request, bio)
+        if place == 0, !merged.isEmpty {
+          (row.sector, row.sectors) = leadingRange(request, merged)
+        }
+        fill(&row, request, side)
+        if side == nil {
+          row.reason = reason(request, device, isUnmapped: isUnmapped)
+        }
+        rows.append(row)
+      }
+    }
+    return rows
+  }
+
+  /// A row of a request that was only seen ending is no I/O: nothing of it could be said.
+  private func isIO(_ request: BlockRequest) -> Bool {
+    request.queued.isSeen || request.issued.isSeen
+  }
+
+  private func base(_ request: BlockRequest, _ bio: MergedBio?) -> GuestIO {
+    var row = GuestIO()
+    row.request = request.id
+    row.isLeading = bio == nil
+    row.sector = bio?.sector ?? request.sector
+    row.sectors = bio?.sectors ?? request.sectors
+    row.rwbs = bio?.rwbs ?? request.rwbs
+    row.operation = request.operation
+    row.completed = request.completed
+    row.queued = bio?.queued ?? request.queued
+    // A flush that the block layer sends by itself begins with its D.
+    if bio == nil, request.operation == .flush, !request.queued.isSeen { row.queued = request.issued }
+    return row
+  }
+
+  /// What is left of a request's range without its merged bios.
+  private func leadingRange(
+    _ request: BlockRequest, _ merged: [MergedBio]
+  ) -> (Int64, Int64) {
+    var sector = request.sector
+    var sectors = request.sectors
+    for bio in merged {
+      if bio.sector == sector { sector += bio.sectors }
+      sectors -= bio.sectors
+    }
+    return (sector, sectors)
+  }
+
+  private func fill(_ row: inout GuestIO, _ request: BlockRequest, _ side: HostTimes?) {
+    func mapped(_ stamp: Stamp) -> Int64? {
+      stamp.nanoseconds.map { clock?.reference($0) ?? $0 }
+    }
+    let t1 = mapped(row.queued)
+    let t3 = mapped(request.issued)
+    let t7 = mapped(request.completed)
+    if let clock, let moment = t1 ?? t3 {
+      row.reference = Stamp(moment)
+      let own = row.queued.nanoseconds ?? request.issued.nanoseconds ?? 0
+      row.clockError = Stamp(
+        max(
+          clock.error(at: own),
+          request.completed.nanoseconds.map { clock.error(at: $0) } ?? 0))
+    }
+    if let t1, let t3 { row.guestScheduler = Stamp(t3 - t1) }
+    if let t1, let t7 { row.block = Stamp(t7 - t1) }
+    if let from = request.flushIssued.nanoseconds, let to = request.flushCompleted.nanoseconds {
+      row.flush = Stamp(to - from)
+    }
+    if request.traits.contains(.requeued), let first = mapped(request.firstIssued), let t3 {
+      row.requeue = Stamp(t3 - first)
+    }
+    guard let side, let t3, let t7 else { return }
+    row.virtioSubmit = Stamp(side.queued - t3)
+    row.hostScheduler = Stamp(side.issued - side.queued)
+    row.hardware = Stamp(side.completed - side.issued)
+    row.virtioReturn = Stamp(t7 - side.completed)
+    row.grade = side.grade
+    row.hostRequests = side.requests
+    row.hostRequest = side.request
+  }
+
+  private func reason(
+    _ request: BlockRequest, _ device: HostSide?, isUnmapped: Bool
+  ) -> UnmatchedReason {
+    if request.traits.contains(.lossy) { return .lostEvents }
+    guard let issued = request.issued.nanoseconds else {
+      return .afterEnd
+    }
+    guard let completed = request.completed.nanoseconds else { return .afterEnd }
+    guard let device, let clock else { return .noMapping }
+    let from = clock.reference(issued) - clock.error(at: issued)
+    let to = clock.reference(completed) + clock.error(at: completed)
+    if from < device.span.lowerBound { return .beforeStart }
+    if to > device.span.upperBound { return .afterEnd }
+    if isUnmapped { return .noMapping }
+    if device.rows.losses.contains(where: { $0.overlaps(from...to) }) { return .lostEvents }
+    return .noCandidate
+  }
+}
+
+/// The host's side of one guest request: the times of the child that completes last.
+private struct HostTimes {
+  let queued: Int64
+  let issued: Int64
+  let completed: Int64
+  let grade: MatchGrade
+  let requests: Int
+  let request: Int64
+
+  init?(_ match: RequestMatching.Match, _ device: HostSide) {
+    let pieces = match.pieces.map { device.pieces[Int($0)] }
+    guard let critical = pieces.max(by: { $0.completed < $1.completed }) else { return nil }
+    queued = critical.queued
+    issued = critical.issued
+    completed = critical.completed
+    grade = match.grade
+    requests = Set(pieces.map(\.row)).count
+    request = device.rows.rows[Int(critical.row)].id
+  }
+
+  /// A flush.
+  init?(_ row: BlockRequest) {
+    guard let queued = row.queued.nanoseconds, let issued = row.issued.nanoseconds,
+      let completed = row.completed.nanoseconds
+    else { return nil }
+    self.queued = queued
+    self.issued = issued
+    self.completed = completed
+    grade = .exact
+    requests = 1
+    request = row.id
+  }
+}

@@ -1,0 +1,300 @@
+internal import TraceModel
+
+/// What was found for one guest disk.
+public struct DiskJoin: Sendable {
+  /// The disk's stretch.
+  public let disk: Int32
+  /// The host device's stretch; nil when none fits.
+  public var device: Int32?
+  /// Where the disk lies on it.
+  public var map = ExtentMap([])
+  /// Pairs of requests that voted for that.
+  public var votes = 0
+  /// Share of the guest's requests that one clock offset can place there.
+  public var feasibleShare: Double?
+  /// The same for the next best place.
+  public var runnerUpShare: Double?
+  /// How many requests would be matched by chance.
+  public var expectedAccidental: Double?
+  /// What to say about it.
+  public var verdict = Verdict.noHost
+  /// The disk's I/Os, in the order of its requests.
+  public var ios: [GuestIO] = []
+
+  /// Whether the join is there, and why not.
+  public enum Verdict: String, Sendable {
+    /// The hops are known.
+    case joined
+    /// No trace of a host's device.
+    case noHost = "no_host"
+    /// The disk has no requests to join.
+    case noRequests = "no_requests"
+    /// No place on any host device fits: not this host, or its files are missing.
+    case noMapping = "no_mapping"
+    /// A place was found, but the requests do not go together under any clock.
+    case noClock = "no_clock"
+  }
+}
+
+/// The clock of one guest's trace.
+public struct SourceClock: Sendable {
+  /// The trace.
+  public let source: Int64
+  /// The host's trace whose clock is the reference.
+  public let reference: Int64
+  /// The relation.
+  public let relation: ClockRelation
+  /// Matched pairs that contradict it by more than its bound.
+  public let violations: Int
+}
+
+/// Joins the block traces of guests with that of their host, out of nothing but the traces.
+public struct Join: Sendable {
+  /// Per guest disk.
+  public private(set) var disks: [DiskJoin] = []
+  /// Per guest trace.
+  public private(set) var clocks: [SourceClock] = []
+
+  /// Share of a guest's requests that must fit a place; wrong places reach 0.78 for guests that are copies
+  /// of each other and stay below 0.1 otherwise.
+  public static let leastShare = 0.5
+  /// Places that are looked at per disk and device.
+  private static let mostCandidates = 12
+  /// How far beyond the bound pairs are looked for that contradict it, ns.
+  private static let falsifierWindow: Int64 = 300_000
+  /// Rounds of matching and fitting; two to four are usual.
+  private static let mostRounds = 8
+
+  /// Joins these disks and devices.
+  public init(guests: [GuestDisk], hosts: [HostDevice]) {
+    pending = guests.map { _ in PendingDisk() }
+    let sides = guests.map { $0.dataRequests }
+    let devices = hosts.map { HostSide($0) }
+    let regions = Self.regions(guests, sides, devices)
+    for (place, disk) in guests.enumerated() {
+      var join = DiskJoin(disk: disk.stream)
+      join.verdict =
+        hosts.isEmpty ? .noHost : sides[place].isEmpty ? .noRequests : .noMapping
+      if let found = regions[place] {
+        join.votes = found.region.votes
+        join.feasibleShare = found.region.share
+        join.runnerUpShare = found.runnerUp
+      }
+      disks.append(join)
+    }
+    var flushes = FlushMatching()
+    for source in Set(guests.map(\.source)).sorted() {
+      let places = guests.indices.filter { guests[$0].source == source && regions[$0] != nil }
+      joinSource(places, guests, sides, devices, regions, &flushes)
+    }
+    flushes.settle()
+    for (place, disk) in guests.enumerated() {
+      let rows = HopRows(disk: disk, clock: clocks.first { $0.source == disk.source }?.relation)
+      disks[place].ios = rows.make(
+        pending[place], host: devices, flushes: flushes.matches[disk.stream] ?? [:])
+    }
+    pending = []
+  }
+
+  /// Matches on the way from the matching to the rows.
+  private var pending: [PendingDisk] = []
+
+  // MARK: - Where the disks lie
+
+  private struct Found {
+    let region: RegionSearch.Region
+    let device: Int
+    let runnerUp: Double?
+  }
+
+  /// The best place for each disk; one place holds one guest.
+  private static func regions(
+    _ guests: [GuestDisk], _ sides: [[GuestRequest]], _ devices: [HostSide]
+  ) -> [Found?] {
+    var judged: [(disk: Int, device: Int, region: RegionSearch.Region)] = []
+    for disk in guests.indices where !sides[disk].isEmpty {
+      for (number, device) in devices.enumerated() where !device.pieces.isEmpty {
+        let search = RegionSearch(
+          guest: sides[disk], host: device.pieces, hostSpan: device.span)
+        let all = OffsetCandidates.find(
+          guest: sides[disk], host: device.pieces, remapDeltas: device.rows.remapDeltas)
+        let named = Set(device.rows.remapDeltas)
+        let candidates =
+          all.prefix(mostCandidates)
+          + all.dropFirst(mostCandidates).filter { named.contains($0.distance) }.prefix(32)
+        for candidate in candidates {
+          if let region = search.region(candidate) {
+            judged.append((disk, number, region))
+          }
+        }
+      }
+    }
+    judged.sort {
+      ($0.region.share, $0.region.placed, $0.region.votes, -$0.region.distance)
+        > ($1.region.share, $1.region.placed, $1.region.votes, -$1.region.distance)
+    }
+    var found = [Found?](repeating: nil, count: guests.count)
+    var holders: [RegionKey: String] = [:]
+    for entry in judged where found[entry.disk] == nil && entry.region.share >= leastShare {
+      let key = RegionKey(device: entry.device, distance: entry.region.distance)
+      if let holder = holders[key], holder != guests[entry.disk].machine { continue }
+      holders[key] = guests[entry.disk].machine
+      let runnerUp = judged.first {
+        $0.disk == entry.disk
+          && ($0.device != entry.device || $0.region.distance != entry.region.distance)
+      }
+      found[entry.disk] = Found(
+        region: entry.region, device: entry.device, runnerUp: runnerUp?.region.share)
+    }
+    return found
+  }
+
+  private struct RegionKey: Hashable {
+    let device: Int
+    let distance: Int64
+  }
+
+  // MARK: - Clock and matches
+
+  /// All disks of one trace: they share its clock.
+  private mutating func joinSource(
+    _ places: [Int], _ guests: [GuestDisk], _ sides: [[GuestRequest]], _ devices: [HostSide],
+    _ regions: [Found?], _ flushes: inout FlushMatching
+  ) {
+    guard let first = places.first, let found = regions[first] else { return }
+    let reference = devices[found.device].rows.source
+    let matchers = places.compactMap { place -> (place: Int, matching: RequestMatching)? in
+      guard let found = regions[place] else { return nil }
+      let side = sides[place]
+      let start = side.lazy.map(\.sector).min() ?? 0
+      let end = side.lazy.map(\.end).max() ?? 0
+      let map = ExtentMap([
+        ExtentMap.Extent(
+          guestSector: start, hostSector: start + found.region.distance, sectors: end - start)
+      ])
+      disks[place].map = map
+      let device = devices[found.device]
+      return (
+        place,
+        RequestMatching(guest: side, host: device.pieces, index: device.index, map: map)
+      )
+    }
+    guard var clock = ClockFit.fit(places.flatMap { regions[$0]?.region.pairs ?? [] }) else {
+      for place in places { disks[place].verdict = .noClock }
+      return
+    }
+    var outcomes: [RequestMatching.Outcome] = []
+    for _ in 0..<Self.mostRounds {
+      outcomes = matchers.map { $0.matching.match(clock) }
+      let pairs = zip(matchers, outcomes).flatMap { matcher, outcome in
+        Self.pairs(outcome, sides[matcher.place], devices[regions[matcher.place]?.device ?? 0])
+      }
+      guard let better = ClockFit.fit(pairs) else { break }
+      let isSettled =
+        better.pairs == clock.pairs && better.offset == clock.offset
+        && better.driftPPM == clock.driftPPM
+      clock = better
+      if isSettled { break }
+    }
+    outcomes = matchers.map { $0.matching.match(clock) }
+    // Matching with a bound confirms the bound: it shuts out the very pairs that would contradict it. So
+    // look once in a wider window.
+    let wider = matchers.map { $0.matching.match(clock, widening: Self.falsifierWindow) }
+    let violations = zip(matchers, wider).reduce(0) { count, entry in
+      let (matcher, outcome) = entry
+      return count
+        + Self.pairs(
+          outcome, sides[matcher.place], devices[regions[matcher.place]?.device ?? 0]
+        ).count { !clock.allows($0) }
+    }
+    for (matcher, outcome) in zip(matchers, outcomes) {
+      let place = matcher.place
+      guard let found = regions[place] else { continue }
+      let device = devices[found.device]
+      disks[place].device = device.rows.stream
+      disks[place].verdict = .joined
+      disks[place].expectedAccidental = Self.expectedAccidental(sides[place], device, clock)
+      pending[place] = PendingDisk(
+        device: found.device, requests: sides[place], outcome: outcome)
+      flushes.add(guests[place], device, clock)
+    }
+    clocks.append(
+      SourceClock(
+        source: guests[first].source, reference: reference, relation: clock,
+        violations: violations))
+  }
+
+  /// The matches that may constrain a clock: sound, and whole on both sides.
+  private static func pairs(
+    _ outcome: RequestMatching.Outcome, _ guest: [GuestRequest], _ device: HostSide
+  ) -> [CausalPair] {
+    var pairs: [CausalPair] = []
+    for (request, match) in zip(guest, outcome.matches) {
+      guard let match, match.grade != .ambiguous, !request.isAliased, !request.isLossy else {
+        continue
+      }
+      let pieces = match.pieces.map { device.pieces[Int($0)] }
+      guard !pieces.contains(where: \.isAliased), let effect = pieces.map(\.queued).min(),
+        let answer = pieces.map(\.completed).max()
+      else { continue }
+      pairs.append(
+        CausalPair(
+          cause: request.issued, effect: effect, answer: answer, end: request.completed))
+    }
+    return pairs
+  }
+
+  /// How many guest requests would find a piece if the host's pieces lay at random in their region: the
+  /// pieces per time and sector, times each request's time at the driver and size.
+  private static func expectedAccidental(
+    _ guest: [GuestRequest], _ device: HostSide, _ clock: ClockRelation
+  ) -> Double {
+    let length = Double(max(1, device.span.upperBound - device.span.lowerBound))
+    var expected = 0.0
+    for operation in BlockOperation.allCases {
+      let pieces = device.pieces.lazy.filter { $0.operation == operation }
+      guard let low = pieces.map(\.sector).min(), let high = pieces.map(\.end).max() else {
+        continue
+      }
+      // Starts of pieces lie on multiples of eight sectors almost everywhere.
+      let places = max(1, Double(high - low) / 8)
+      let rate = Double(pieces.count) / length / places
+      for request in guest where request.operation == operation {
+        let time =
+          Double(request.completed - request.issued) + 2 * Double(clock.error(at: request.issued))
+        expected += rate * time
+      }
+    }
+    return expected
+  }
+}
+
+/// A host device with its pieces and the ways to find them.
+struct HostSide {
+  let rows: HostDevice
+  let pieces: [HostPiece]
+  let index: PieceIndex
+
+  init(_ device: HostDevice) {
+    rows = device
+    pieces = device.pieces
+    index = PieceIndex(pieces)
+  }
+
+  var span: ClosedRange<Int64> { rows.first...max(rows.first, rows.last) }
+}
+
+/// What the matching has to say about a disk, before it is made into rows.
+struct PendingDisk {
+  var device: Int?
+  var requests: [GuestRequest] = []
+  var outcome = RequestMatching.Outcome(matches: [], unmapped: [])
+}
+
+extension ClockRelation {
+  /// Whether a pair's order holds within the bound.
+  func allows(_ pair: CausalPair) -> Bool {
+    reference(pair.cause) - error(at: pair.cause) <= pair.effect
+      && reference(pair.end) + error(at: pair.end) >= pair.answer
+  }
+}

@@ -1,0 +1,65 @@
+/// Where the sectors of a guest's disk lie on the host's device.
+public struct ExtentMap: Sendable {
+  /// A stretch of the disk that lies in one piece.
+  public struct Extent: Sendable {
+    /// Its first sector on the guest's disk.
+    public let guestSector: Int64
+    /// Its first sector on the host's device.
+    public let hostSector: Int64
+    /// Its length in sectors.
+    public let sectors: Int64
+
+    /// A stretch.
+    public init(guestSector: Int64, hostSector: Int64, sectors: Int64) {
+      self.guestSector = guestSector
+      self.hostSector = hostSector
+      self.sectors = sectors
+    }
+  }
+
+  /// The stretches, by guest sector, none overlapping.
+  public let extents: [Extent]
+
+  /// A map of these stretches.
+  public init(_ extents: [Extent]) {
+    self.extents = extents.sorted { $0.guestSector < $1.guestSector }
+  }
+
+  /// The stretches of the host's device that hold these sectors, in order; nil when some of them are
+  /// nowhere.
+  func translate(_ sector: Int64, _ sectors: Int64) -> [Range<Int64>]? {
+    var ranges: [Range<Int64>] = []
+    var position = sector
+    let end = sector + sectors
+    var index = firstExtent(endingAfter: sector)
+    while position < end {
+      guard index < extents.count else { return nil }
+      let extent = extents[index]
+      guard extent.guestSector <= position else { return nil }
+      let until = min(end, extent.guestSector + extent.sectors)
+      let start = extent.hostSector + position - extent.guestSector
+      if let last = ranges.last, last.upperBound == start {
+        ranges[ranges.count - 1] = last.lowerBound..<start + until - position
+      } else {
+        ranges.append(start..<start + until - position)
+      }
+      position = until
+      index += 1
+    }
+    return ranges
+  }
+
+  private func firstExtent(endingAfter sector: Int64) -> Int {
+    var low = 0
+    var high = extents.count
+    while low < high {
+      let middle = (low + high) / 2
+      if extents[middle].guestSector + extents[middle].sectors <= sector {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low
+  }
+}

@@ -1,0 +1,84 @@
+internal import TraceModel
+
+/// Where a guest's disk may begin on a host's device, told from the addresses alone, without any time.
+///
+/// A constant distance leaves the differences between successive addresses unchanged. Each pair of near
+/// requests in the guest, with its difference, lengths and directions, is looked up among the pairs of
+/// near bios of one thread on the host; equal ones vote for a distance. Random access votes for the right
+/// one only, streams for many, so differences of one length and of none do not vote.
+enum OffsetCandidates {
+  /// A distance in sectors from guest to host, and the pairs that voted for it.
+  struct Candidate {
+    let distance: Int64
+    let votes: Int
+  }
+
+  private struct Shape: Hashable {
+    let difference: Int64
+    let lengths: Int64
+    let kinds: Int
+  }
+
+  /// Successors of each request that are paired with it.
+  private static let reach = 4
+  /// A shape that occurs more often than this says nothing.
+  private static let mostEqual = 8
+  /// Pairs taken from the guest; enough to be sure, few enough to be quick.
+  private static let mostPairs = 200_000
+
+  /// The distances with votes, most voted first; those that remap lines name come too, with no vote of
+  /// their own where they got none.
+  static func find(
+    guest: [GuestRequest], host: [HostPiece], remapDeltas: [Int64]
+  ) -> [Candidate] {
+    var shapes: [Shape: [Int64]] = [:]
+    var pairs = 0
+    for first in guest.indices {
+      for second in (first + 1)..<min(first + 1 + reach, guest.count) where second < guest.count {
+        guard let shape = shape(guest[first], guest[second]) else { continue }
+        shapes[shape, default: []].append(guest[first].sector)
+        pairs += 1
+      }
+      if pairs > mostPairs { break }
+    }
+    var byTask: [Int32: [Int32]] = [:]
+    for index in host.indices { byTask[host[index].task, default: []].append(Int32(index)) }
+    var votes: [Int64: Int] = [:]
+    for task in byTask.keys.sorted() {
+      let pieces = byTask[task] ?? []
+      for first in pieces.indices {
+        for second in (first + 1)..<min(first + 1 + reach, pieces.count)
+        where second < pieces.count {
+          let (a, b) = (host[Int(pieces[first])], host[Int(pieces[second])])
+          guard let shape = shape(a, b), let sectors = shapes[shape], sectors.count <= mostEqual
+          else { continue }
+          for sector in sectors { votes[a.sector - sector, default: 0] += 1 }
+        }
+      }
+    }
+    for delta in remapDeltas { votes[delta, default: 0] += 0 }
+    votes[0, default: 0] += 0
+    return votes.map { Candidate(distance: $0.key, votes: $0.value) }
+      .sorted { ($0.votes, -$0.distance) > ($1.votes, -$1.distance) }
+  }
+
+  private static func shape(_ a: GuestRequest, _ b: GuestRequest) -> Shape? {
+    shape(a.sector, a.sectors, a.operation, b.sector, b.sectors, b.operation)
+  }
+
+  private static func shape(_ a: HostPiece, _ b: HostPiece) -> Shape? {
+    shape(a.sector, a.sectors, a.operation, b.sector, b.sectors, b.operation)
+  }
+
+  private static func shape(
+    _ sectorA: Int64, _ lengthA: Int64, _ kindA: BlockOperation, _ sectorB: Int64,
+    _ lengthB: Int64, _ kindB: BlockOperation
+  ) -> Shape? {
+    let difference = sectorB - sectorA
+    // Hot blocks repeat at 0, streams at one length, for every distance alike.
+    guard difference != 0, difference != lengthA, difference != -lengthB else { return nil }
+    return Shape(
+      difference: difference, lengths: lengthA << 32 | lengthB,
+      kinds: kindA.rawValue << 4 | kindB.rawValue)
+  }
+}

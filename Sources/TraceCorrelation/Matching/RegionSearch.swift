@@ -1,0 +1,210 @@
+internal import TraceModel
+
+/// Judges a distance between guest disk and host device by time: at the right one, one clock offset makes
+/// nearly every host piece lie inside its guest request.
+struct RegionSearch {
+  /// What was found for one distance.
+  struct Region {
+    let distance: Int64
+    let votes: Int
+    /// Share of the guest's requests, while both traces ran, that the best offset can place.
+    let share: Double
+    /// Requests that were placed.
+    let placed: Int
+    /// Matched requests that constrain the clock: unique on both sides.
+    let pairs: [CausalPair]
+  }
+
+  private let guest: [GuestRequest]
+  private let host: [HostPiece]
+  /// Places in `host` by (sector, kind, arrival).
+  private let byStart: [Int32]
+  private let span: ClosedRange<Int64>
+
+  /// Windows of the guest's trace in which the clock is taken as even.
+  private static let window: Int64 = 2_000_000_000
+  /// Beyond drift: the edges of a peak are those of single requests.
+  private static let tolerance: Int64 = 200_000
+  /// A block with more occurrences says nothing before the offset is known.
+  private static let mostOccurrences = 64
+
+  init(guest: [GuestRequest], host: [HostPiece], hostSpan: ClosedRange<Int64>) {
+    self.guest = guest
+    self.host = host
+    span = hostSpan
+    byStart = host.indices.map { Int32($0) }.sorted {
+      let (a, b) = (host[Int($0)], host[Int($1)])
+      return (a.sector, a.operation.rawValue, a.queued, $0)
+        < (b.sector, b.operation.rawValue, b.queued, $1)
+    }
+  }
+
+  /// A window of the guest's trace and the offset it agrees on.
+  private struct Window {
+    let requests: Range<Int>
+    let centre: Int64
+    let peak: OffsetVoting.Peak
+  }
+
+  /// Judges one distance; nil when no window of the trace agrees with it.
+  func region(_ candidate: OffsetCandidates.Candidate) -> Region? {
+    let windows = windows(candidate.distance)
+    guard !windows.isEmpty else { return nil }
+    var claims: [Int32: Int] = [:]
+    var matches: [(guest: Int, piece: Int32)] = []
+    var placed = 0
+    var inside = 0
+    for window in windows {
+      let (low, high) = (window.peak.low, window.peak.high)
+      let middle = low + (high - low) / 2
+      for index in window.requests {
+        let request = guest[index]
+        guard request.issued + middle >= span.lowerBound,
+          request.completed + middle <= span.upperBound
+        else { continue }
+        inside += 1
+        let slack = Self.slack(request.issued, window.centre)
+        var found: Int32?
+        var count = 0
+        forEachCandidate(
+          request, candidate.distance, queuedFrom: request.issued + low - slack,
+          completedTo: request.completed + high + slack
+        ) { piece in
+          count += 1
+          found = piece
+        }
+        if count > 0 { placed += 1 }
+        if count == 1, let found {
+          claims[found, default: 0] += 1
+          matches.append((index, found))
+        }
+      }
+    }
+    let pairs: [CausalPair] = matches.compactMap { index, piece in
+      let (request, host) = (guest[index], host[Int(piece)])
+      guard claims[piece] == 1, !request.isAliased, !request.isLossy, !host.isAliased,
+        request.completed - request.issued >= host.completed - host.queued
+      else { return nil }
+      return CausalPair(
+        cause: request.issued, effect: host.queued, answer: host.completed,
+        end: request.completed)
+    }
+    return Region(
+      distance: candidate.distance, votes: candidate.votes,
+      share: inside == 0 ? 0 : Double(placed) / Double(inside), placed: placed, pairs: pairs)
+  }
+
+  /// The windows of the trace, each with its offset. The one with most agreement says roughly where the
+  /// clock is; the others look near it first, and elsewhere only when that is clearly better: a step.
+  private func windows(_ distance: Int64) -> [Window] {
+    var windows: [(requests: Range<Int>, centre: Int64, votes: [OffsetVoting.Interval])] = []
+    var peaks: [OffsetVoting.Peak?] = []
+    var start = 0
+    while start < guest.count {
+      let from = guest[start].issued
+      var end = start
+      while end < guest.count, guest[end].issued < from + Self.window { end += 1 }
+      let centre = from + Self.window / 2
+      let votes = votes(start..<end, distance: distance, centre: centre)
+      windows.append((start..<end, centre, votes))
+      peaks.append(OffsetVoting.peak(votes))
+      start = end
+    }
+    let most = peaks.indices.max { peaks[$0]?.voters ?? 0 < peaks[$1]?.voters ?? 0 }
+    guard let most, let best = peaks[most], best.voters >= 3 else { return [] }
+    var agreed: [Window] = []
+    for (index, window) in windows.enumerated() {
+      let tolerance = Self.slack(window.centre, windows[most].centre) + Self.tolerance
+      let near = OffsetVoting.peak(
+        window.votes.compactMap { vote in
+          var vote = vote
+          vote.low = max(vote.low, best.low - tolerance)
+          vote.high = min(vote.high, best.high + tolerance)
+          return vote.low <= vote.high ? vote : nil
+        })
+      guard let anywhere = peaks[index] else { continue }
+      if let near, near.voters * 2 >= anywhere.voters {
+        agreed.append(Window(requests: window.requests, centre: window.centre, peak: near))
+      } else if anywhere.voters >= 3 {
+        agreed.append(Window(requests: window.requests, centre: window.centre, peak: anywhere))
+      }
+    }
+    return agreed
+  }
+
+  /// How much the clock may have moved between two moments, ns.
+  private static func slack(_ moment: Int64, _ centre: Int64) -> Int64 {
+    Int64((FeasiblePolygon.largestSlope * Double(abs(moment - centre))).rounded(.up))
+  }
+
+  private func votes(
+    _ window: Range<Int>, distance: Int64, centre: Int64
+  ) -> [OffsetVoting.Interval] {
+    var intervals: [OffsetVoting.Interval] = []
+    for index in window {
+      let request = guest[index]
+      let slack = Self.slack(request.issued, centre)
+      forEachCandidate(request, distance) { piece in
+        let low = host[Int(piece)].completed - request.completed
+        let high = host[Int(piece)].queued - request.issued
+        if low <= high {
+          intervals.append(
+            OffsetVoting.Interval(low: low - slack, high: high + slack, voter: Int32(index)))
+        }
+      }
+    }
+    return intervals
+  }
+
+  /// The pieces that begin where the request would lie, with the same direction; none for a block that
+  /// is hit too often.
+  private func forEachCandidate(
+    _ request: GuestRequest, _ distance: Int64, _ body: (Int32) -> Void
+  ) {
+    let sector = request.sector + distance
+    var index = lowerBound(sector, request.operation, .min)
+    guard !matches(index + Self.mostOccurrences, sector, request.operation) else { return }
+    while matches(index, sector, request.operation) {
+      body(byStart[index])
+      index += 1
+    }
+  }
+
+  /// The same within known times, however often the block is hit.
+  private func forEachCandidate(
+    _ request: GuestRequest, _ distance: Int64, queuedFrom: Int64, completedTo: Int64,
+    _ body: (Int32) -> Void
+  ) {
+    let sector = request.sector + distance
+    var index = lowerBound(sector, request.operation, queuedFrom)
+    while matches(index, sector, request.operation) {
+      let piece = host[Int(byStart[index])]
+      if piece.queued > completedTo { break }
+      if piece.completed <= completedTo { body(byStart[index]) }
+      index += 1
+    }
+  }
+
+  private func matches(_ place: Int, _ sector: Int64, _ operation: BlockOperation) -> Bool {
+    guard place < byStart.count else { return false }
+    let piece = host[Int(byStart[place])]
+    return piece.sector == sector && piece.operation == operation
+  }
+
+  private func lowerBound(_ sector: Int64, _ operation: BlockOperation, _ queued: Int64) -> Int {
+    var low = 0
+    var high = byStart.count
+    while low < high {
+      let middle = (low + high) / 2
+      let piece = host[Int(byStart[middle])]
+      if (piece.sector, piece.operation.rawValue, piece.queued)
+        < (sector, operation.rawValue, queued)
+      {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low
+  }
+}

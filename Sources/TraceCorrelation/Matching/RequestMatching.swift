@@ -1,0 +1,324 @@
+internal import TraceModel
+
+/// How sure a match is, and of what kind.
+public enum MatchGrade: Int, Sendable {
+  /// One guest request, one host bio, no other assignment.
+  case exact = 0
+  /// Several guest requests in one host request.
+  case merged
+  /// One guest request in several host requests.
+  case split
+  /// The same blocks in flight more than once: which is whose cannot be told.
+  case ambiguous
+  /// Completed without the host's device: its page cache took it.
+  case absorbed
+  /// No host side.
+  case unmatched
+}
+
+/// Why a guest request has no host side.
+public enum UnmatchedReason: Int, Sendable {
+  /// The host's (or the guest's) trace had not begun.
+  case beforeStart = 0
+  /// The host's (or the guest's) trace had ended.
+  case afterEnd
+  /// Its events, or those of its host side, fall into a hole of a trace.
+  case lostEvents
+  /// It is not known where its sectors lie on the host.
+  case noMapping
+  /// Nothing on the host fits.
+  case noCandidate
+}
+
+/// Assigns host pieces to guest requests, one to one in time and address.
+///
+/// A piece can be a request's when it has the same direction, shares its translated sectors, and lies
+/// inside its time at the driver, within the clock's bound. Requests that only one assignment fits are
+/// settled first; the rest, where the same blocks are in flight more than once, go by order of arrival.
+struct RequestMatching {
+  /// A guest request's host side.
+  struct Match {
+    let grade: MatchGrade
+    /// Places in the host's pieces, by address.
+    let pieces: [Int32]
+  }
+
+  /// Requests of one block issued within this of each other are interchangeable, ns.
+  static let interchangeable: Int64 = 2_000
+
+  /// No clock bound is wider: requests further apart never compete, ns.
+  private static let horizon: Int64 = 100_000_000
+
+  private let guest: [GuestRequest]
+  private let host: [HostPiece]
+  private let index: PieceIndex
+  private let map: ExtentMap
+
+  init(guest: [GuestRequest], host: [HostPiece], index: PieceIndex, map: ExtentMap) {
+    self.guest = guest
+    self.host = host
+    self.index = index
+    self.map = map
+  }
+
+  /// What one pass found.
+  struct Outcome {
+    /// Per guest request, nil where nothing fits.
+    var matches: [Match?]
+    /// Guest requests whose sectors are not in the map.
+    var unmapped: [Bool]
+  }
+
+  private struct Candidates {
+    var ranges: [Range<Int64>] = []
+    var pieces: [Int32] = []
+  }
+
+  /// One pass with these clocks; `widening` is added to the bound on both sides, ns.
+  func match(_ clock: ClockRelation, widening: Int64 = 0) -> Outcome {
+    var outcome = Outcome(
+      matches: [Match?](repeating: nil, count: guest.count),
+      unmapped: [Bool](repeating: false, count: guest.count))
+    var candidates = [Candidates](repeating: Candidates(), count: guest.count)
+    /// Which requests want a piece, as a chain through `wishes`.
+    var wantedBy: [Int32: [Int32]] = [:]
+    for (place, request) in guest.enumerated() {
+      guard let ranges = map.translate(request.sector, request.sectors) else {
+        outcome.unmapped[place] = true
+        continue
+      }
+      let issued = clock.reference(request.issued)
+      let completed = clock.reference(request.completed)
+      let low = issued - clock.error(at: request.issued) - widening
+      let high = completed + clock.error(at: request.completed) + widening
+      var found = Candidates(ranges: ranges)
+      for range in ranges {
+        index.forEach(overlapping: range, queuedFrom: low, to: high, in: host) { piece in
+          let candidate = host[Int(piece)]
+          // H3 as a whole needs no offset: below zero it proves a wrong match.
+          if candidate.completed <= high, candidate.operation == request.operation,
+            candidate.completed - candidate.queued <= completed - issued
+          {
+            found.pieces.append(piece)
+          }
+        }
+      }
+      for piece in found.pieces { wantedBy[piece, default: []].append(Int32(place)) }
+      candidates[place] = found
+    }
+    for group in groups(candidates, wantedBy) { settle(group, candidates, &outcome) }
+    return outcome
+  }
+
+  /// Requests that compete for pieces, each group in order of issue.
+  private func groups(
+    _ candidates: [Candidates], _ wantedBy: [Int32: [Int32]]
+  ) -> [[Int32]] {
+    var group = [Int32](repeating: -1, count: guest.count)
+    var groups: [[Int32]] = []
+    for place in guest.indices where group[place] < 0 && !candidates[place].pieces.isEmpty {
+      let number = Int32(groups.count)
+      var members: [Int32] = []
+      var pending = [Int32(place)]
+      group[place] = number
+      while let next = pending.popLast() {
+        members.append(next)
+        for piece in candidates[Int(next)].pieces {
+          for other in wantedBy[piece] ?? [] where group[Int(other)] < 0 {
+            group[Int(other)] = number
+            pending.append(other)
+          }
+        }
+      }
+      groups.append(members.sorted())
+    }
+    return groups
+  }
+
+  private func settle(_ group: [Int32], _ candidates: [Candidates], _ outcome: inout Outcome) {
+    // What each piece has given away, so that a piece serves several requests only where they lie side by
+    // side (QEMU merged them).
+    var taken: [Int32: [Range<Int64>]] = [:]
+    var open = group
+    var uncertain: Set<Int32> = []
+    // First those that only one tiling fits; each settles others.
+    var progress = true
+    while progress, !open.isEmpty {
+      progress = false
+      open.removeAll { place in
+        let request = candidates[Int(place)]
+        guard let only = uniqueTiling(request, taken) else { return false }
+        take(only, request.ranges, &taken)
+        outcome.matches[Int(place)] = Match(grade: grade(only, place), pieces: only)
+        progress = true
+        return true
+      }
+    }
+    // Then by order of arrival: the ring and the driver keep it.
+    for place in open {
+      let request = candidates[Int(place)]
+      guard let tiling = firstTiling(request, taken) else { continue }
+      take(tiling, request.ranges, &taken)
+      outcome.matches[Int(place)] = Match(grade: grade(tiling, place), pieces: tiling)
+      uncertain.insert(place)
+    }
+    if group.count > 1 || open.count > 0 {
+      gradeRivals(group, candidates, &outcome)
+    }
+    for place in group where guest[Int(place)].isAliased || outcome.hasAliasedPiece(place, host) {
+      gradeAliases(place, group, &outcome)
+    }
+  }
+
+  /// Two requests of the same blocks that could each have the other's pieces: sound when the host's pieces
+  /// do not overlap, for then order decides, or when it makes no difference.
+  private func gradeRivals(
+    _ group: [Int32], _ candidates: [Candidates], _ outcome: inout Outcome
+  ) {
+    for (position, first) in group.enumerated() {
+      guard let a = outcome.matches[Int(first)] else { continue }
+      let horizon = guest[Int(first)].completed + Self.horizon
+      for second in group[(position + 1)...] {
+        // The group is in order of issue: what follows came too late to compete.
+        if guest[Int(second)].issued > horizon { break }
+        guard let b = outcome.matches[Int(second)], a.pieces != b.pieces,
+          a.pieces.allSatisfy({ candidates[Int(second)].pieces.contains($0) }),
+          b.pieces.allSatisfy({ candidates[Int(first)].pieces.contains($0) }),
+          sameBlocks(first, second)
+        else { continue }
+        let disjoint =
+          a.pieces.allSatisfy { one in
+            b.pieces.allSatisfy { other in
+              let (x, y) = (host[Int(one)], host[Int(other)])
+              return x.completed <= y.queued || y.completed <= x.queued
+            }
+          }
+        if disjoint || areInterchangeable(first, second, a, b) { continue }
+        makeAmbiguous(first, &outcome)
+        makeAmbiguous(second, &outcome)
+      }
+    }
+  }
+
+  /// Requests of the same blocks were at one layer's device together: its own D and C lines may be paired
+  /// crosswise, unless they were issued together.
+  private func gradeAliases(_ place: Int32, _ group: [Int32], _ outcome: inout Outcome) {
+    guard let match = outcome.matches[Int(place)] else { return }
+    for other in group where other != place && sameBlocks(place, other) {
+      if guest[Int(other)].issued > guest[Int(place)].completed { break }
+      guard let rival = outcome.matches[Int(other)] else { continue }
+      let overlapInGuest =
+        guest[Int(place)].issued < guest[Int(other)].completed
+        && guest[Int(other)].issued < guest[Int(place)].completed
+      guard overlapInGuest else { continue }
+      let overlapOnHost = match.pieces.contains { one in
+        rival.pieces.contains { another in
+          let (x, y) = (host[Int(one)], host[Int(another)])
+          return x.issued < y.completed && y.issued < x.completed
+        }
+      }
+      if overlapOnHost, !areInterchangeable(place, other, match, rival) {
+        makeAmbiguous(place, &outcome)
+        makeAmbiguous(other, &outcome)
+      }
+    }
+  }
+
+  private func areInterchangeable(_ a: Int32, _ b: Int32, _ x: Match, _ y: Match) -> Bool {
+    guard abs(guest[Int(a)].issued - guest[Int(b)].issued) <= Self.interchangeable else {
+      return false
+    }
+    return zip(x.pieces, y.pieces).allSatisfy { one, other in
+      let (p, q) = (host[Int(one)], host[Int(other)])
+      let overlap = p.issued < q.completed && q.issued < p.completed
+      return !overlap || abs(p.issued - q.issued) <= Self.interchangeable
+    }
+  }
+
+  private func makeAmbiguous(_ place: Int32, _ outcome: inout Outcome) {
+    guard let match = outcome.matches[Int(place)] else { return }
+    outcome.matches[Int(place)] = Match(grade: .ambiguous, pieces: match.pieces)
+  }
+
+  private func sameBlocks(_ a: Int32, _ b: Int32) -> Bool {
+    let (x, y) = (guest[Int(a)], guest[Int(b)])
+    return x.sector < y.end && y.sector < x.end
+  }
+
+  private func grade(_ pieces: [Int32], _ place: Int32) -> MatchGrade {
+    if pieces.count > 1 { return .split }
+    let request = guest[Int(place)]
+    guard let piece = pieces.first else { return .unmatched }
+    return host[Int(piece)].sectors > request.sectors ? .merged : .exact
+  }
+
+  // MARK: - Tilings
+
+  /// The pieces that cover all ranges when at each place just one can go on; nil when none or several can.
+  private func uniqueTiling(
+    _ request: Candidates, _ taken: [Int32: [Range<Int64>]]
+  ) -> [Int32]? {
+    tiling(request, taken, mustBeUnique: true)
+  }
+
+  /// The pieces that cover all ranges, at each place the earliest.
+  private func firstTiling(
+    _ request: Candidates, _ taken: [Int32: [Range<Int64>]]
+  ) -> [Int32]? {
+    tiling(request, taken, mustBeUnique: false)
+  }
+
+  private func tiling(
+    _ request: Candidates, _ taken: [Int32: [Range<Int64>]], mustBeUnique: Bool
+  ) -> [Int32]? {
+    var chosen: [Int32] = []
+    for range in request.ranges {
+      var position = range.lowerBound
+      while position < range.upperBound {
+        var best: Int32?
+        for piece in request.pieces {
+          let candidate = host[Int(piece)]
+          guard candidate.sector <= position, candidate.end > position,
+            !chosen.contains(piece),
+            isFree(piece, position..<min(candidate.end, range.upperBound), taken)
+          else { continue }
+          if let current = best {
+            if mustBeUnique { return nil }
+            if candidate.queued < host[Int(current)].queued { best = piece }
+          } else {
+            best = piece
+          }
+        }
+        guard let best else { return nil }
+        chosen.append(best)
+        position = min(host[Int(best)].end, range.upperBound)
+      }
+    }
+    return chosen
+  }
+
+  private func isFree(
+    _ piece: Int32, _ range: Range<Int64>, _ taken: [Int32: [Range<Int64>]]
+  ) -> Bool {
+    guard let given = taken[piece] else { return true }
+    return given.allSatisfy { !$0.overlaps(range) }
+  }
+
+  private func take(
+    _ pieces: [Int32], _ ranges: [Range<Int64>], _ taken: inout [Int32: [Range<Int64>]]
+  ) {
+    for piece in pieces {
+      let candidate = host[Int(piece)]
+      for range in ranges where range.overlaps(candidate.sector..<candidate.end) {
+        taken[piece, default: []].append(range.clamped(to: candidate.sector..<candidate.end))
+      }
+    }
+  }
+}
+
+extension RequestMatching.Outcome {
+  /// Whether one of the request's pieces shared the device with another of the same blocks.
+  func hasAliasedPiece(_ place: Int32, _ host: [HostPiece]) -> Bool {
+    matches[Int(place)]?.pieces.contains { host[Int($0)].isAliased } ?? false
+  }
+}

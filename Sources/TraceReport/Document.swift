@@ -1,0 +1,118 @@
+/// A report before it has a form: what there is to say, without how it looks. Renderers switch over all
+/// kinds of blocks, so that none forgets one.
+public struct Document: Sendable {
+  /// What it is about.
+  public var title: String
+  /// What it says, in order.
+  public var blocks: [Block]
+
+  /// A document.
+  public init(title: String, blocks: [Block]) {
+    self.title = title
+    self.blocks = blocks
+  }
+}
+
+/// A piece of a report.
+public enum Block: Sendable {
+  /// The title of a section.
+  case heading(String)
+  /// Plain sentences.
+  case paragraph(String)
+  /// Short facts, one under the other.
+  case facts([Fact])
+  /// Numbers.
+  case table(Table)
+  /// Requests as bars, hop by hop.
+  case waterfalls([Waterfall])
+}
+
+/// A name and what it is.
+public struct Fact: Sendable {
+  /// The name.
+  public let name: String
+  /// What it is.
+  public let value: String
+
+  /// A fact.
+  public init(_ name: String, _ value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// A table of texts; the first row of cells is under the first column.
+public struct Table: Sendable {
+  /// A column.
+  public struct Column: Sendable {
+    /// Its head.
+    public let name: String
+    /// Whether it holds numbers, which stand at the right.
+    public let isNumber: Bool
+
+    /// A column of text.
+    public static func text(_ name: String) -> Column { Column(name: name, isNumber: false) }
+    /// A column of numbers.
+    public static func number(_ name: String) -> Column { Column(name: name, isNumber: true) }
+  }
+
+  /// What it shows, in one line.
+  public var caption: String
+  /// The columns.
+  public var columns: [Column]
+  /// The cells, one array per row; an empty cell is empty.
+  public var rows: [[String]]
+
+  /// A table.
+  public init(caption: String, columns: [Column], rows: [[String]]) {
+    self.caption = caption
+    self.columns = columns
+    self.rows = rows
+  }
+}
+
+/// One I/O as a bar: its hops one after the other, each as long as its part of the whole.
+public struct Waterfall: Sendable {
+  /// A stretch of the bar.
+  public struct Segment: Sendable {
+    /// The letter that stands for the hop, for readers without colour.
+    public let letter: Character
+    /// Its length, ns; below zero where the clock's bound allows it.
+    public let nanoseconds: Int64
+
+    /// A stretch.
+    public init(letter: Character, nanoseconds: Int64) {
+      self.letter = letter
+      self.nanoseconds = nanoseconds
+    }
+  }
+
+  /// What it is: number, operation, address, task.
+  public var title: String
+  /// The hops in words.
+  public var detail: String
+  /// The hops in order.
+  public var segments: [Segment]
+
+  /// A bar.
+  public init(title: String, detail: String, segments: [Segment]) {
+    self.title = title
+    self.detail = detail
+    self.segments = segments
+  }
+
+  /// The bar in so many characters: each hop gets its part, rounded so that the whole is full.
+  public func bar(width: Int) -> String {
+    let lengths = segments.map { max(0, $0.nanoseconds) }
+    let whole = lengths.reduce(0, +)
+    guard whole > 0 else { return "" }
+    var text = ""
+    var passed: Int64 = 0
+    for (segment, length) in zip(segments, lengths) {
+      passed += length
+      let until = Int((Double(passed) / Double(whole) * Double(width)).rounded())
+      while text.count < until { text.append(segment.letter) }
+    }
+    return text
+  }
+}

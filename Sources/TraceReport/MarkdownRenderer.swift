@@ -1,0 +1,49 @@
+/// A document for a ticket.
+public enum MarkdownRenderer {
+  /// The text, with a newline at its end.
+  public static func render(_ document: Document) -> String {
+    var parts = ["# " + escaped(document.title)]
+    for block in document.blocks {
+      switch block {
+      case .heading(let title): parts.append("## " + escaped(title))
+      case .paragraph(let text): parts.append(escaped(text))
+      case .facts(let facts):
+        parts.append(
+          facts.map { "- **\(escaped($0.name))**: \(escaped($0.value))" }.joined(separator: "\n"))
+      case .table(let table): parts.append(render(table))
+      case .waterfalls(let bars):
+        parts.append(
+          bars.map { bar in
+            "- \(escaped(bar.title))  \n  `|\(bar.bar(width: 60))|`  \n  \(escaped(bar.detail))"
+          }.joined(separator: "\n"))
+      }
+    }
+    return parts.joined(separator: "\n\n") + "\n"
+  }
+
+  static func render(_ table: Table) -> String {
+    func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
+    var lines: [String] = []
+    if !table.caption.isEmpty { lines += [escaped(table.caption), ""] }
+    lines.append(row(table.columns.map { escaped($0.name) }))
+    lines.append(row(table.columns.map { $0.isNumber ? "---:" : "---" }))
+    lines += table.rows.map { row($0.map(escaped)) }
+    return lines.joined(separator: "\n")
+  }
+
+  /// What has a meaning in Markdown or HTML, without it.
+  static func escaped(_ text: String) -> String {
+    var result = ""
+    for character in text {
+      switch character {
+      case "\\", "`", "*", "_", "[", "]", "|", "#", "~", "!": result += "\\" + String(character)
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "&": result += "&amp;"
+      case "\n", "\r": result += " "
+      default: result.append(character)
+      }
+    }
+    return result
+  }
+}

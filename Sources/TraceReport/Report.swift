@@ -1,0 +1,35 @@
+public import TraceStore
+
+/// What a report is about.
+public struct ReportRequest: Sendable {
+  /// Which I/Os.
+  public var filter = IOFilter()
+  /// How many of the slowest to show.
+  public var slowest = 10
+
+  /// All I/Os, the ten slowest.
+  public init() {}
+}
+
+/// A part of the report: reads the views, says what they mean.
+protocol ReportSection: Sendable {
+  /// Its blocks; none when there is nothing to say.
+  func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block]
+}
+
+/// The report of an incident.
+public enum Report {
+  /// The sections, in order. A new one is a file in `Sections/` and its place here.
+  static let sections: [any ReportSection] = [
+    DataSection(), ClockSection(), MatchSection(), HopSection(), StageSection(), SlowestSection(),
+  ]
+
+  /// The document for an incident file that has been correlated. The same file and request give the same
+  /// document.
+  public static func document(_ file: IncidentFile, _ request: ReportRequest) throws -> Document {
+    let name = file.path.split(separator: "/").last.map(String.init) ?? file.path
+    return Document(
+      title: "hiddenq report: \(Printable.text(name))",
+      blocks: try sections.flatMap { try $0.blocks(file, request) })
+  }
+}

@@ -1,0 +1,41 @@
+internal import TraceModel
+internal import TraceStore
+
+/// What was read and what was lost.
+struct DataSection: ReportSection {
+  func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
+    let sources = try file.sources()
+    guard !sources.isEmpty else {
+      return [.heading("What was read"), .paragraph("Nothing yet: run 'hiddenq ingest'.")]
+    }
+    let table = Table(
+      caption: "",
+      columns: [
+        .text("machine"), .text("file"), .text("format"), .number("events"), .number("skipped"),
+        .number("lost"), .number("span"),
+      ],
+      rows: sources.map { source in
+        [
+          Printable.text("\(source.layer.rawValue) \(source.machine)"),
+          Printable.text(source.path), source.format, Quantity.count(source.events),
+          Quantity.count(source.skippedLines), Quantity.count(source.lostEvents),
+          source.span.map(Quantity.seconds) ?? "",
+        ]
+      })
+    var blocks: [Block] = [.heading("What was read"), .table(table)]
+    let problems = try file.problems().filter { $0.severity != "note" }
+    if !problems.isEmpty {
+      blocks.append(
+        .facts(
+          problems.prefix(6).map { problem in
+            let place = problem.line.map { ", first at line \($0)" } ?? ""
+            return Fact(
+              "! " + problem.severity,
+              Printable.text(
+                "\(Quantity.count(problem.count)) x \(problem.kind) in \(problem.path)\(place): "
+                  + problem.advice))
+          }))
+    }
+    return blocks
+  }
+}

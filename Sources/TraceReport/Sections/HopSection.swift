@@ -1,0 +1,104 @@
+internal import TraceAnalysis
+internal import TraceModel
+internal import TraceStore
+
+/// Where the time went: the five hops of each guest disk.
+struct HopSection: ReportSection {
+  func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
+    var blocks: [Block] = []
+    for disk in try file.disks(request.filter) {
+      var filter = request.filter
+      filter.guest = disk.guest
+      filter.device = disk.device
+      let ios = try file.ios(filter)
+      let byOperation = HopStatistics.byOperation(
+        ios.map(\.hops), isJoined: disk.verdict == "joined")
+      // One operation: its table says all.
+      let shown = byOperation.filter {
+        $0.op != "all" || byOperation.filter { $0.op != "flush" }.count != 2
+      }
+      for (op, hops) in shown {
+        guard let table = table(op, hops, isJoined: disk.verdict == "joined") else { continue }
+        if blocks.isEmpty { blocks = [.heading("Where the time went"), .paragraph(Self.legend)] }
+        blocks.append(
+          .table(
+            Table(
+              caption: Printable.text(
+                "\(disk.guest) \(disk.device), \(op)\(Self.span(request.filter)), \(table.unit):"),
+              columns: table.columns, rows: table.rows)))
+      }
+    }
+    if blocks.isEmpty {
+      return [
+        .heading("Where the time went"),
+        .paragraph("No I/O of a guest is known from its Q to its C in what was selected."),
+      ]
+    }
+    return blocks
+  }
+
+  private static let legend =
+    "H1 guest page cache, H2 guest scheduler (Q to D in the guest), H3 virtio queue and its way in "
+    + "and back, H4 host scheduler (Q to D on the host), H5 hardware queue (D to C on the host). "
+    + "The hops of an I/O add up to its total; quantiles of hops do not."
+
+  private static func span(_ filter: IOFilter) -> String {
+    switch (filter.from, filter.to) {
+    case (nil, nil): ""
+    case (let from?, nil): " from \(Quantity.seconds(from))"
+    case (nil, let to?): " until \(Quantity.seconds(to))"
+    case (let from?, let to?): " from \(Quantity.seconds(from)) until \(Quantity.seconds(to))"
+    }
+  }
+
+  private struct Numbers {
+    let unit: String
+    let columns: [Table.Column]
+    let rows: [[String]]
+  }
+
+  private func table(
+    _ op: String, _ hops: [(Hop, LatencyStatistics)], isJoined: Bool
+  ) -> Numbers? {
+    let known = Dictionary(uniqueKeysWithValues: hops)
+    guard let total = known[.total] ?? known[.guestScheduler] else { return nil }
+    let unit = Quantity.TimeUnit.fitting(total.p50)
+    let rows = Self.lines.compactMap { hop, name -> [String]? in
+      guard let numbers = known[hop] else {
+        return hop == .total || hop == .virtioSubmit || hop == .virtioReturn
+          ? nil : [name, "not observed", "", "", "", "", "", ""]
+      }
+      return [
+        name, Quantity.count(Int64(numbers.count)), unit.text(numbers.p50),
+        unit.text(numbers.p90), unit.text(numbers.p99),
+        numbers.count >= 1000 ? unit.text(numbers.p999) : "-", unit.text(numbers.max),
+        numbers.shareOfTotal.map(Quantity.percent) ?? "",
+      ]
+    }
+    return Numbers(
+      unit: unit.symbol,
+      columns: [
+        .text("hop"), .number("count"), .number("p50"), .number("p90"), .number("p99"),
+        .number("p99.9"), .number("max"), .number("share"),
+      ],
+      rows: rows)
+  }
+
+  private static let lines: [(Hop, String)] = [
+    (.pageCache, "H1 page cache"), (.guestScheduler, "H2 guest sched"),
+    (.virtioQueue, "H3 virtio queue"), (.virtioSubmit, "   way in"),
+    (.virtioReturn, "   way back"), (.hostScheduler, "H4 host sched"),
+    (.hardwareQueue, "H5 hardware"), (.total, "total"),
+  ]
+}
+
+extension IORow {
+  /// Its hops for the statistics.
+  var hops: HopValues {
+    HopValues(
+      operation: op, isSound: ["exact", "merged", "split"].contains(grade),
+      guestScheduler: guestScheduler, virtioSubmit: virtioSubmit, virtioReturn: virtioReturn,
+      hostScheduler: hostScheduler, hardwareQueue: hardwareQueue, pageCache: pageCache,
+      block: block)
+  }
+}

@@ -1,0 +1,81 @@
+internal import TraceStore
+
+/// What share of the guest's I/Os was followed through the host, and why the others were not.
+struct MatchSection: ReportSection {
+  func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
+    let disks = try file.disks(request.filter)
+    guard !disks.isEmpty else { return [] }
+    var blocks: [Block] = [.heading("Guest and host joined")]
+    blocks.append(.facts(disks.map(Self.place)))
+    let grades = try file.grades(request.filter)
+    let data = grades.filter { !$0.isFlush }
+    let total = data.reduce(0) { $0 + $1.count }
+    if total > 0 {
+      blocks.append(
+        .table(
+          Table(
+            caption: "I/Os with data: \(Quantity.count(Int64(total)))",
+            columns: [.text("grade"), .text("reason"), .number("I/Os"), .number("share")],
+            rows: data.map { entry in
+              [
+                entry.grade, Self.words(entry.reason), Quantity.count(Int64(entry.count)),
+                Quantity.percent(Double(entry.count) / Double(total)),
+              ]
+            })))
+    }
+    let flushes = grades.filter(\.isFlush)
+    let allFlushes = flushes.reduce(0) { $0 + $1.count }
+    if allFlushes > 0 {
+      let matched = flushes.filter { $0.grade != "unmatched" }.reduce(0) { $0 + $1.count }
+      blocks.append(
+        .paragraph(
+          "Flushes, which have no address and are joined by time alone: "
+            + "\(Quantity.count(Int64(matched))) of \(Quantity.count(Int64(allFlushes)))."))
+    }
+    return blocks
+  }
+
+  private static func place(_ disk: DiskRow) -> Fact {
+    let name = Printable.text("\(disk.guest) \(disk.device)")
+    guard disk.verdict == "joined" else { return Fact(name, why(disk.verdict)) }
+    var text = Printable.text("on \(disk.host ?? "?") \(disk.hostDevice ?? "?")")
+    if let distance = disk.distance {
+      text += ": host sector = guest sector + \(distance), inferred from the traces"
+    }
+    if let share = disk.feasibleShare {
+      text += "; one clock places \(Quantity.percent(share)) of its requests there"
+      if let other = disk.runnerUpShare { text += " (next best place \(Quantity.percent(other)))" }
+    }
+    if let accidental = disk.expectedAccidental {
+      text += "; matches expected by chance: \(Quantity.decimal(accidental, digits: 2))"
+    }
+    return Fact(name, text + ".")
+  }
+
+  private static func why(_ verdict: String) -> String {
+    switch verdict {
+    case "no_host":
+      "not joined: there is no block trace of its host. Ask for 'blktrace -d DEVICE -o - | "
+        + "blkparse -i -' of the host's disk over the same time."
+    case "no_requests": "not joined: no request of it was seen from D to C."
+    case "no_clock":
+      "not joined: its addresses fit a place on the host, but no clock does. Are guest and host "
+        + "from the same incident?"
+    default:
+      "not joined: no place on any host device fits its requests. Are guest and host from the same "
+        + "incident and time, and was the right host device traced?"
+    }
+  }
+
+  private static func words(_ reason: String?) -> String {
+    switch reason {
+    case nil: ""
+    case "before_start": "before a trace began"
+    case "after_end": "after a trace ended"
+    case "lost_events": "events were lost"
+    case "no_mapping": "place on the host unknown"
+    case "no_candidate": "nothing on the host fits"
+    case .some(let other): other
+    }
+  }
+}

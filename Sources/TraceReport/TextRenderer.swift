@@ -1,0 +1,99 @@
+/// A document for a terminal or a mail: 80 columns, no colour.
+public enum TextRenderer {
+  /// Columns of the page.
+  public static let width = 80
+
+  /// The text, with a newline at its end.
+  public static func render(_ document: Document) -> String {
+    var lines: [String] = [document.title, String(repeating: "=", count: min(width, document.title.count))]
+    for block in document.blocks {
+      switch block {
+      case .heading(let title):
+        lines += ["", title, String(repeating: "-", count: min(width, title.count))]
+      case .paragraph(let text):
+        lines += wrapped(text, width: width)
+      case .facts(let facts):
+        lines += factLines(facts)
+      case .table(let table):
+        if !table.caption.isEmpty { lines += wrapped(table.caption, width: width) }
+        lines += tableLines(table)
+      case .waterfalls(let bars):
+        for bar in bars {
+          lines += wrapped(bar.title, width: width)
+          lines.append("  |" + bar.bar(width: width - 4) + "|")
+          lines += wrapped(bar.detail, width: width - 2).map { "  " + $0 }
+        }
+      }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// A table by itself, with a newline at its end.
+  public static func render(_ table: Table) -> String {
+    tableLines(table).joined(separator: "\n") + "\n"
+  }
+
+  /// Words put into lines of that width; a longer word gets a line of its own.
+  static func wrapped(_ text: String, width: Int) -> [String] {
+    var lines: [String] = []
+    var line = ""
+    for word in text.split(separator: " ") {
+      if line.isEmpty {
+        line = String(word)
+      } else if line.count + 1 + word.count <= width {
+        line += " " + word
+      } else {
+        lines.append(line)
+        line = String(word)
+      }
+    }
+    if !line.isEmpty { lines.append(line) }
+    return lines
+  }
+
+  private static func factLines(_ facts: [Fact]) -> [String] {
+    let indent = (facts.map(\.name.count).max() ?? 0) + 2
+    return facts.flatMap { fact in
+      wrapped(fact.value, width: width - indent).enumerated().map { index, line in
+        index == 0
+          ? fact.name + String(repeating: " ", count: indent - fact.name.count) + line
+          : String(repeating: " ", count: indent) + line
+      }
+    }
+  }
+
+  /// The table with a head; texts that do not fit are cut in the widest text column.
+  static func tableLines(_ table: Table) -> [String] {
+    var widths = table.columns.indices.map { column in
+      max(
+        table.columns[column].name.count,
+        table.rows.map { $0[column].count }.max() ?? 0)
+    }
+    let gaps = 2 * (widths.count - 1)
+    while widths.reduce(0, +) + gaps > width,
+      let widest = widths.indices.filter({ !table.columns[$0].isNumber })
+        .max(by: { widths[$0] < widths[$1] }), widths[widest] > 8
+    {
+      widths[widest] -= 1
+    }
+    func row(_ cells: [String]) -> String {
+      var line = ""
+      for (column, cell) in cells.enumerated() {
+        let text = cut(cell, to: widths[column])
+        let padding = String(repeating: " ", count: max(0, widths[column] - text.count))
+        if column > 0 { line += "  " }
+        line += table.columns[column].isNumber ? padding + text : text + padding
+      }
+      while line.hasSuffix(" ") { line.removeLast() }
+      return line
+    }
+    return [row(table.columns.map(\.name))] + table.rows.map(row)
+  }
+
+  /// A long text without its middle: of a path the end says most.
+  private static func cut(_ text: String, to width: Int) -> String {
+    guard text.count > width, width > 4 else { return text }
+    let end = width - 2 - (width - 2) / 3
+    return text.prefix((width - 2) / 3) + ".." + text.suffix(end)
+  }
+}

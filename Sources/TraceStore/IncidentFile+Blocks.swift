@@ -1,0 +1,149 @@
+internal import GRDB
+public import TraceModel
+
+/// A device's stretch of a block trace, without its requests.
+public struct BlockStream: Sendable {
+  /// Its number.
+  public let stream: Int32
+  /// The trace.
+  public let source: Int64
+  /// The machine.
+  public let machine: Machine
+  /// major,minor.
+  public let device: String
+  /// The stretch of the trace.
+  public let segment: Int
+  /// Requests that were seen at the driver and back.
+  public let issuedRequests: Int
+  /// The first event of the trace, ns.
+  public let first: Int64
+  /// The last event of the trace, ns.
+  public let last: Int64
+  /// Distances of partitions and mapped devices on it, most often named first.
+  public let remapDeltas: [Int64]
+  /// When events of its trace were lost, ns.
+  public let losses: [ClosedRange<Int64>]
+}
+
+extension IncidentFile {
+  /// The devices of all block traces that are used.
+  public func blockStreams() throws -> [BlockStream] {
+    try translating {
+      try queue.read { db in
+        let rows = try Row.fetchAll(
+          db,
+          sql: """
+            SELECT block_stream.stream_id, source_id, name, layer, device, segment, first_ns, last_ns,
+              (SELECT count(*) FROM block_request
+               WHERE block_request.stream_id = block_stream.stream_id
+                 AND issued IS NOT NULL AND completed IS NOT NULL)
+            FROM block_stream JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+            WHERE duplicate_of IS NULL
+            ORDER BY block_stream.stream_id
+            """)
+        return try rows.map { row in
+          let stream: Int32 = row[0]
+          let remaps = try Int64.fetchAll(
+            db, sql: "SELECT delta FROM block_remap WHERE stream_id = ? ORDER BY count DESC, delta",
+            arguments: [stream])
+          let losses = try Row.fetchAll(
+            db,
+            sql: """
+              SELECT from_ns, to_ns FROM block_loss WHERE stream_id IN
+                (SELECT stream_id FROM block_stream WHERE source_id = ?)
+              """,
+            arguments: [row[1] as Int64])
+          return BlockStream(
+            stream: stream, source: row[1],
+            machine: Machine(name: row[2], layer: Layer(rawValue: row[3]) ?? .guest),
+            device: row[4], segment: row[5], issuedRequests: row[8],
+            first: row[6] ?? 0, last: row[7] ?? 0, remapDeltas: remaps,
+            losses: losses.map { loss in
+              let (from, to): (Int64, Int64) = (loss[0], loss[1])
+              return from...max(from, to)
+            })
+        }
+      }
+    }
+  }
+
+  /// All requests of a device's stretch, in the order in which they ended.
+  public func requests(of stream: Int32) throws -> [BlockRequest] {
+    try translating {
+      try queue.read { db in
+        let statement = try RawStatement(
+          db,
+          """
+          SELECT request_id, rwbs, traits, sector, sectors, at_ns, queued, got, inserted,
+            first_issued, issued, completed, finished, flush_issued, flush_completed, error,
+            task_id, line
+          FROM block_request WHERE stream_id = ? ORDER BY request_id
+          """)
+        statement.bind(Int64(stream), at: 1)
+        var requests: [BlockRequest] = []
+        while try statement.step() {
+          var request = BlockRequest()
+          let at = statement.integer(5)
+          func stamp(_ column: Int32) -> Stamp {
+            let delta = statement.integer(column)
+            return delta == .min ? .unseen : Stamp(at + delta)
+          }
+          request.id = statement.integer(0)
+          request.stream = stream
+          request.rwbs = RWBS(rawValue: UInt16(truncatingIfNeeded: statement.integer(1)))
+          request.traits = RequestTraits(
+            rawValue: UInt16(truncatingIfNeeded: statement.integer(2)))
+          request.sector = max(-1, statement.integer(3))
+          request.sectors = statement.integer(4)
+          request.queued = stamp(6)
+          request.got = stamp(7)
+          request.inserted = stamp(8)
+          request.issued = stamp(10)
+          request.firstIssued = statement.integer(9) == .min ? request.issued : stamp(9)
+          request.completed = stamp(11)
+          request.finished = stamp(12)
+          request.flushIssued = stamp(13)
+          request.flushCompleted = stamp(14)
+          request.error = Int32(truncatingIfNeeded: statement.integer(15))
+          request.task = Int32(truncatingIfNeeded: statement.integer(16))
+          request.line = statement.integer(17)
+          requests.append(request)
+        }
+        return requests
+      }
+    }
+  }
+
+  /// The bios that were merged into requests of a device's stretch, in the order of those.
+  public func mergedBios(of stream: Int32) throws -> [MergedBio] {
+    try translating {
+      try queue.read { db in
+        let statement = try RawStatement(
+          db,
+          """
+          SELECT merged_bio.request_id, merged_bio.rwbs, merged_bio.sector, merged_bio.sectors,
+            merged_bio.queued_ns, merged_bio.merged, merged_bio.task_id, merged_bio.line
+          FROM merged_bio JOIN block_request USING (request_id)
+          WHERE stream_id = ? ORDER BY bio_id
+          """)
+        statement.bind(Int64(stream), at: 1)
+        var bios: [MergedBio] = []
+        while try statement.step() {
+          var bio = MergedBio()
+          bio.request = statement.integer(0)
+          bio.rwbs = RWBS(rawValue: UInt16(truncatingIfNeeded: statement.integer(1)))
+          bio.sector = statement.integer(2)
+          bio.sectors = statement.integer(3)
+          bio.queued = Stamp(statement.integer(4))
+          if let queued = bio.queued.nanoseconds, statement.integer(5) != .min {
+            bio.merged = Stamp(queued + statement.integer(5))
+          }
+          bio.task = Int32(truncatingIfNeeded: statement.integer(6))
+          bio.line = statement.integer(7)
+          bios.append(bio)
+        }
+        return bios
+      }
+    }
+  }
+}

@@ -1,0 +1,49 @@
+internal import GRDB
+
+/// A value as SQLite stores it.
+public enum StoredValue: Sendable, Equatable {
+  /// NULL.
+  case null
+  /// An integer.
+  case integer(Int64)
+  /// A floating-point number.
+  case real(Double)
+  /// Text.
+  case text(String)
+  /// Bytes.
+  case blob([UInt8])
+}
+
+extension IncidentFile {
+  /// Runs one statement that reads, and hands out its rows one by one.
+  public func query(
+    _ sql: String, columns: ([String]) throws -> Void, row: ([StoredValue]) throws -> Void
+  ) throws {
+    try translating {
+      try queue.read { db in
+        let statement = try db.makeStatement(sql: sql)
+        guard statement.isReadonly else {
+          throw StoreError(.statement, "only statements that read are allowed")
+        }
+        try columns(statement.columnNames)
+        let rows = try Row.fetchCursor(statement)
+        while let next = try rows.next() {
+          try row(next.databaseValues.map(StoredValue.init))
+        }
+      }
+    }
+  }
+}
+
+extension StoredValue {
+  init(_ value: DatabaseValue) {
+    self =
+      switch value.storage {
+      case .null: .null
+      case .int64(let integer): .integer(integer)
+      case .double(let real): .real(real)
+      case .string(let text): .text(text)
+      case .blob(let data): .blob([UInt8](data))
+      }
+  }
+}

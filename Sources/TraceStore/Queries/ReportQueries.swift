@@ -1,0 +1,391 @@
+internal import GRDB
+public import TraceModel
+
+/// Which I/Os a report is about.
+public struct IOFilter: Sendable, Equatable {
+  /// Only this guest.
+  public var guest: String?
+  /// Only this disk, major,minor.
+  public var device: String?
+  /// Only this operation.
+  public var op: String?
+  /// Only I/Os queued at or after this moment of the reference timeline, ns.
+  public var from: Int64?
+  /// Only I/Os queued before this moment of the reference timeline, ns.
+  public var to: Int64?
+
+  /// All I/Os.
+  public init() {}
+
+  /// Whether it leaves any out.
+  public var isActive: Bool { self != IOFilter() }
+
+  /// The condition on the `io` view and its arguments.
+  var condition: (sql: String, arguments: StatementArguments) {
+    var parts: [String] = ["1"]
+    var arguments: [(any DatabaseValueConvertible)?] = []
+    func add(_ part: String, _ value: (any DatabaseValueConvertible)?) {
+      guard let value else { return }
+      parts.append(part)
+      arguments.append(value)
+    }
+    add("guest = ?", guest)
+    add("device = ?", device)
+    add("op = ?", op)
+    add("coalesce(reference_ns, queued_at_ns) >= ?", from)
+    add("coalesce(reference_ns, queued_at_ns) < ?", to)
+    return (parts.joined(separator: " AND "), StatementArguments(arguments))
+  }
+}
+
+/// A row of the `source` view.
+public struct SourceRow: Sendable {
+  /// Its number.
+  public let id: Int64
+  /// The path as it was given.
+  public let path: String
+  /// The machine.
+  public let machine: String
+  /// Guest or host.
+  public let layer: Layer
+  /// The format.
+  public let format: String
+  /// Lines of it.
+  public let lines: Int64
+  /// Events of it.
+  public let events: Int64
+  /// Lines that could not be used.
+  public let skippedLines: Int64
+  /// Events the tracer lost.
+  public let lostEvents: Int64
+  /// SHA-256 of its bytes.
+  public let sha256: String
+  /// From its first event to its last, ns; nil without events.
+  public let span: Int64?
+}
+
+/// A row of the `problem` view with the path of its source.
+public struct ProblemRow: Sendable {
+  /// The file.
+  public let path: String
+  /// The line.
+  public let line: Int64?
+  /// The byte of the line.
+  public let column: Int?
+  /// What is wrong.
+  public let kind: String
+  /// What it costs.
+  public let severity: String
+  /// How often.
+  public let count: Int64
+  /// The beginning of the line.
+  public let excerpt: String?
+  /// What to do.
+  public let advice: String
+}
+
+/// A guest's disk in the report.
+public struct DiskRow: Sendable {
+  /// The guest.
+  public let guest: String
+  /// major,minor.
+  public let device: String
+  /// The host; nil when not joined.
+  public let host: String?
+  /// The host's device.
+  public let hostDevice: String?
+  /// Sectors to add to an address of the guest; nil when not joined, or in several extents.
+  public let distance: Int64?
+  /// What became of the join.
+  public let verdict: String
+  /// Pairs of requests that voted for the place.
+  public let votes: Int?
+  /// Share of its requests that one clock places there.
+  public let feasibleShare: Double?
+  /// The same for the next best place.
+  public let runnerUpShare: Double?
+  /// Requests that chance would match.
+  public let expectedAccidental: Double?
+}
+
+/// A row of the `clock` view for the report.
+public struct ClockSummary: Sendable {
+  /// The machine.
+  public let machine: String
+  /// The reference's name.
+  public let reference: String
+  /// Reference minus own, ns.
+  public let offset: Double
+  /// Parts per million.
+  public let driftPPM: Double
+  /// The largest bound, ns.
+  public let error: Int64
+  /// The bound in the middle, ns.
+  public let middleError: Int64
+  /// First matched moment on the reference, ns.
+  public let from: Double
+  /// Last matched moment on the reference, ns.
+  public let to: Double
+  /// Pairs.
+  public let pairs: Int
+  /// Pairs taken out.
+  public let removedPairs: Int
+  /// Contradicting pairs.
+  public let violations: Int
+}
+
+/// How many I/Os have a grade and reason.
+public struct GradeCount: Sendable {
+  /// `exact`, ...
+  public let grade: String
+  /// Why there is no match.
+  public let reason: String?
+  /// Whether they carry data.
+  public let isFlush: Bool
+  /// How many.
+  public let count: Int
+}
+
+/// One I/O as the report shows it; ns, nil is "not observed".
+public struct IORow: Sendable {
+  /// Its number.
+  public let id: Int64
+  /// The guest.
+  public let guest: String
+  /// Its disk.
+  public let device: String
+  /// `read`, ...
+  public let op: String
+  /// The letters.
+  public let rwbs: String
+  /// First sector.
+  public let sector: Int64?
+  /// Length.
+  public let sectors: Int64
+  /// t1 on the reference timeline.
+  public let reference: Int64?
+  /// H1.
+  public let pageCache: Int64?
+  /// H2.
+  public let guestScheduler: Int64?
+  /// The flush in H2.
+  public let flush: Int64?
+  /// The full ring in H2.
+  public let requeue: Int64?
+  /// H3 in.
+  public let virtioSubmit: Int64?
+  /// H3 back.
+  public let virtioReturn: Int64?
+  /// H4.
+  public let hostScheduler: Int64?
+  /// H5.
+  public let hardwareQueue: Int64?
+  /// t7 - t1.
+  public let block: Int64?
+  /// The clock's bound.
+  public let clockError: Int64?
+  /// `exact`, ...
+  public let grade: String
+  /// Why there is no match.
+  public let reason: String?
+  /// Name of the task that queued it.
+  public let comm: String
+  /// Its thread id.
+  public let pid: Int64
+  /// The guest request.
+  public let request: Int64
+  /// The host request that completed last.
+  public let hostRequest: Int64?
+}
+
+/// A row of the `stage` view.
+public struct StageRow: Sendable {
+  /// The machine.
+  public let machine: String
+  /// The device.
+  public let device: String
+  /// btt's name.
+  public let stage: String
+  /// btt's N.
+  public let count: Int
+  /// ns.
+  public let min: Int64
+  /// ns.
+  public let mean: Double
+  /// ns.
+  public let p50: Int64
+  /// ns.
+  public let p99: Int64
+  /// ns.
+  public let max: Int64
+}
+
+extension IncidentFile {
+  /// The files, in the order in which they came.
+  public func sources() throws -> [SourceRow] {
+    try fetch("SELECT * FROM source ORDER BY source_id") { row in
+      let first: Int64? = row["first_ns"]
+      let last: Int64? = row["last_ns"]
+      return SourceRow(
+        id: row["source_id"], path: row["path"], machine: row["machine"],
+        layer: Layer(rawValue: row["layer"]) ?? .guest, format: row["format"],
+        lines: row["lines"], events: row["events"], skippedLines: row["skipped_lines"],
+        lostEvents: row["lost_events"], sha256: row["sha256"],
+        span: first.flatMap { start in last.map { $0 - start } })
+    }
+  }
+
+  /// Trouble of all files, the costliest first.
+  public func problems() throws -> [ProblemRow] {
+    try fetch(
+      """
+      SELECT problem.*, source.path AS path FROM problem JOIN source USING (source_id)
+      ORDER BY CASE severity WHEN 'refused' THEN 0 WHEN 'data_loss' THEN 1 WHEN 'skipped' THEN 2
+        ELSE 3 END, count DESC, source_id, kind
+      """
+    ) { row in
+      ProblemRow(
+        path: row["path"], line: row["line"], column: row["column"], kind: row["kind"],
+        severity: row["severity"], count: row["count"], excerpt: row["excerpt"],
+        advice: row["advice"])
+    }
+  }
+
+  /// The guests' disks.
+  public func disks(_ filter: IOFilter) throws -> [DiskRow] {
+    try fetch(
+      """
+      SELECT machine.name AS guest, block_stream.device AS device, device_map.host AS host,
+        device_map.host_device AS host_device,
+        CASE count(device_map.guest_sector)
+          WHEN 1 THEN device_map.host_sector - device_map.guest_sector END AS distance,
+        join_summary.verdict, device_map.votes AS votes,
+        join_summary.feasible_share, join_summary.runner_up_share,
+        join_summary.expected_accidental
+      FROM join_summary
+      JOIN block_stream ON block_stream.stream_id = join_summary.guest_stream_id
+      JOIN source_file USING (source_id)
+      JOIN machine USING (machine_id)
+      LEFT JOIN device_map
+        ON device_map.guest = machine.name AND device_map.guest_device = block_stream.device
+      WHERE (?1 IS NULL OR machine.name = ?1) AND (?2 IS NULL OR block_stream.device = ?2)
+      GROUP BY join_summary.guest_stream_id
+      ORDER BY guest, device
+      """, [filter.guest, filter.device]
+    ) { row in
+      DiskRow(
+        guest: row["guest"], device: row["device"], host: row["host"],
+        hostDevice: row["host_device"], distance: row["distance"], verdict: row["verdict"],
+        votes: row["votes"], feasibleShare: row["feasible_share"],
+        runnerUpShare: row["runner_up_share"], expectedAccidental: row["expected_accidental"])
+    }
+  }
+
+  /// The clocks, without the reference itself.
+  public func clocks() throws -> [ClockSummary] {
+    try fetch("SELECT * FROM clock WHERE method <> 'reference' ORDER BY machine, segment") { row in
+      let offset: Double = row["offset_ns"]
+      let drift: Double = row["drift_ppm"]
+      let from: Double = row["from_ns"]
+      let to: Double = row["to_ns"]
+      return ClockSummary(
+        machine: row["machine"], reference: row["reference"], offset: offset, driftPPM: drift,
+        error: row["error_ns"], middleError: row["error_middle_ns"],
+        from: from + offset + drift * 1e-6 * from, to: to + offset + drift * 1e-6 * to,
+        pairs: row["pairs"], removedPairs: row["removed_pairs"], violations: row["violations"])
+    }
+  }
+
+  /// How many I/Os have which grade.
+  public func grades(_ filter: IOFilter) throws -> [GradeCount] {
+    let (condition, arguments) = filter.condition
+    return try fetch(
+      """
+      SELECT match_grade, match_reason, op = 'flush' AS is_flush, count(*) AS n FROM io
+      WHERE \(condition) GROUP BY 1, 2, 3 ORDER BY 3, 1, 2
+      """, arguments
+    ) { row in
+      GradeCount(
+        grade: row["match_grade"], reason: row["match_reason"], isFlush: row["is_flush"],
+        count: row["n"])
+    }
+  }
+
+  /// The I/Os of a filter, in their order; `slowest`: only so many of those with data, slowest first.
+  public func ios(_ filter: IOFilter, slowest: Int? = nil) throws -> [IORow] {
+    let (condition, arguments) = filter.condition
+    let order =
+      slowest.map {
+        """
+        AND io.op <> 'flush' AND io.block_ns IS NOT NULL
+        ORDER BY io.block_ns DESC, io.io_id LIMIT \($0)
+        """
+      } ?? "ORDER BY io_id"
+    return try fetch(Self.ioSQL + " WHERE \(condition) \(order)", arguments, Self.ioRow)
+  }
+
+  /// One I/O; nil when there is none of that number.
+  public func io(_ id: Int64) throws -> IORow? {
+    try fetch(Self.ioSQL + " WHERE io_id = ?", [id], Self.ioRow).first
+  }
+
+  /// The stages of all devices.
+  public func stages() throws -> [StageRow] {
+    try fetch(
+      """
+      SELECT * FROM stage ORDER BY machine, device, segment,
+        CASE stage WHEN 'Q2Q' THEN 0 WHEN 'Q2G' THEN 1 WHEN 'G2I' THEN 2 WHEN 'Q2M' THEN 3
+          WHEN 'I2D' THEN 4 WHEN 'M2D' THEN 5 WHEN 'D2C' THEN 6 ELSE 7 END
+      """
+    ) { row in
+      StageRow(
+        machine: row["machine"], device: row["device"], stage: row["stage"], count: row["count"],
+        min: row["min_ns"], mean: row["mean_ns"], p50: row["p50_ns"], p99: row["p99_ns"],
+        max: row["max_ns"])
+    }
+  }
+
+  /// Where the events of a request stand: (file, line).
+  public func evidence(of request: Int64) throws -> (path: String, line: Int64)? {
+    let places: [(path: String, line: Int64)] = try fetch(
+      """
+      SELECT source.path AS path, request.line AS line
+      FROM request JOIN source USING (source_id) WHERE request_id = ?
+      """, [request]
+    ) { row in
+      let path: String = row["path"]
+      let line: Int64 = row["line"]
+      return (path, line)
+    }
+    return places.first
+  }
+
+  private static let ioSQL = """
+    SELECT io.*, task.comm AS comm, task.pid AS pid FROM io
+    JOIN block_request USING (request_id) JOIN task USING (task_id)
+    """
+
+  private static func ioRow(_ row: Row) -> IORow {
+    IORow(
+      id: row["io_id"], guest: row["guest"], device: row["device"], op: row["op"],
+      rwbs: row["rwbs"], sector: row["sector"], sectors: row["sectors"],
+      reference: row["reference_ns"], pageCache: row["page_cache_ns"],
+      guestScheduler: row["guest_scheduler_ns"], flush: row["flush_ns"],
+      requeue: row["requeue_ns"], virtioSubmit: row["virtio_submit_ns"],
+      virtioReturn: row["virtio_return_ns"], hostScheduler: row["host_scheduler_ns"],
+      hardwareQueue: row["hardware_queue_ns"], block: row["block_ns"],
+      clockError: row["clock_error_ns"], grade: row["match_grade"], reason: row["match_reason"],
+      comm: row["comm"], pid: row["pid"], request: row["request_id"],
+      hostRequest: row["host_request_id"])
+  }
+
+  private func fetch<Value>(
+    _ sql: String, _ arguments: StatementArguments = [], _ value: (Row) throws -> Value
+  ) throws -> [Value] {
+    try translating {
+      try queue.read { db in
+        try Row.fetchAll(db, sql: sql, arguments: arguments).map(value)
+      }
+    }
+  }
+}

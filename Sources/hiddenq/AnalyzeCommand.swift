@@ -1,0 +1,64 @@
+internal import ArgumentParser
+internal import Foundation
+internal import TraceAnalysis
+internal import TraceIngest
+internal import TraceReport
+internal import TraceStore
+
+struct AnalyzeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "analyze", abstract: "Does everything: ingests a directory, joins, reports.",
+    discussion: """
+      Files below host*/ in DIR belong to a host, those below guest*/ to a guest. Writes incident.db and \
+      report.md into OUTDIR (default: ./hiddenq-DIRNAME) and prints the report. An incident file that is \
+      already there is extended; the same files again change nothing.
+      """)
+
+  @Argument(help: ArgumentHelp("The directory with the files.", valueName: "dir"))
+  var directory: String
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write.", valueName: "outdir"))
+  var output: String?
+
+  @Flag(help: "Exit with 4 when any line could not be used.")
+  var strict = false
+
+  func run() throws {
+    guard InputFiles.isDirectory(directory) else {
+      throw CommandFailure(message: "\(directory): is no directory; use 'hiddenq ingest' for files")
+    }
+    let name = URL(filePath: directory).standardizedFileURL.lastPathComponent
+    let outdir = output ?? "hiddenq-\(name)"
+    do {
+      try FileManager.default.createDirectory(
+        atPath: outdir, withIntermediateDirectories: true)
+    } catch {
+      throw CommandFailure(message: "\(outdir): cannot be made")
+    }
+    let incident = outdir + "/incident.db"
+    let files = try InputFiles.list([directory], machine: nil)
+    let outcome = try Ingestion(options: IngestOptions()).run(files, into: incident)
+    print(outcome.table)
+    let unused = files.count - outcome.usable
+    if unused > 0 {
+      print("\(unused) of \(files.count) files were not used:")
+      for note in outcome.notes.prefix(20) { print("  " + Printable.text(note)) }
+      if outcome.notes.count > 20 { print("  and \(outcome.notes.count - 20) more") }
+      print("")
+    }
+    if outcome.usable == 0 {
+      throw CommandFailure(message: "\(directory): nothing in it could be used")
+    }
+    let file = try IncidentFile(incident, mode: .write)
+    try Correlation.run(file)
+    let document = try Report.document(file, ReportRequest())
+    try Output.write(MarkdownRenderer.render(document), to: outdir + "/report.md")
+    print(TextRenderer.render(document), terminator: "")
+    print("\nwritten: \(incident), \(outdir)/report.md")
+    if strict, outcome.skipped > 0 {
+      throw CommandFailure(
+        message: "\(outcome.skipped) lines could not be used (--strict)",
+        status: Exit.skippedInput)
+    }
+  }
+}

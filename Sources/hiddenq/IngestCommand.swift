@@ -1,0 +1,177 @@
+internal import ArgumentParser
+internal import TraceIngest
+internal import TraceModel
+internal import TraceReport
+internal import TraceStore
+
+/// Which machine files are from.
+struct MachineOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The files are from this guest.", valueName: "name"))
+  var guest: String?
+
+  @Option(help: ArgumentHelp("The files are from this host.", valueName: "name"))
+  var host: String?
+
+  /// The machine that was named; nil when none was.
+  var machine: Machine? {
+    get throws {
+      switch (guest, host) {
+      case (let name?, nil): Machine(name: name, layer: .guest)
+      case (nil, let name?): Machine(name: name, layer: .host)
+      case (nil, nil): nil
+      case (.some, .some):
+        throw CommandFailure(message: "give --guest or --host, not both: one machine at a time")
+      }
+    }
+  }
+}
+
+struct IngestCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ingest", abstract: "Reads trace files into an incident file.",
+    usage: "hiddenq ingest [FORMAT] INCIDENT PATH... (--guest NAME | --host NAME)",
+    discussion: """
+      FORMAT is a name that 'hiddenq formats' lists; without it each file's format is told from its \
+      content. A PATH is a file, '-' for standard input, or a directory: files below host*/ in it belong to \
+      a host, those below guest*/ to a guest (guest-web1 is guest web1), unless --guest or --host says \
+      otherwise.
+
+      Each file goes in as a whole or not at all; the same bytes again change nothing.
+      """)
+
+  @Argument(help: ArgumentHelp("[FORMAT] INCIDENT PATH...", valueName: "arguments"))
+  var words: [String]
+
+  @OptionGroup var machineOptions: MachineOptions
+
+  @Flag(help: "Exit with 4 when any line could not be used.")
+  var strict = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Refuse a file of which more lines cannot be used, in percent.", valueName: "percent"))
+  var maxSkipped = 10.0
+
+  func run() throws {
+    var words = words[...]
+    var options = IngestOptions()
+    options.allowedBadPercent = maxSkipped
+    if let first = words.first, let format = allFormats.first(where: { $0.name == first }) {
+      options.format = format
+      words.removeFirst()
+    }
+    guard let incident = words.popFirst(), !words.isEmpty else {
+      throw CommandFailure(
+        message: "usage: hiddenq ingest [FORMAT] INCIDENT PATH... (--guest NAME | --host NAME)")
+    }
+    let files = try InputFiles.list(Array(words), machine: machineOptions.machine)
+    let outcome = try Ingestion(options: options).run(files, into: incident)
+    print(outcome.table)
+    for note in outcome.notes { Exit.complain(note) }
+    if outcome.usable == 0 {
+      throw CommandFailure(message: "nothing could be used; \(incident) is as it was")
+    }
+    if strict, outcome.skipped > 0 {
+      throw CommandFailure(
+        message: "\(outcome.skipped) lines could not be used (--strict); see the view 'problem'",
+        status: Exit.skippedInput)
+    }
+  }
+}
+
+/// Puts files into an incident file, one after the other, and says what became of each.
+struct Ingestion {
+  let options: IngestOptions
+
+  struct Outcome {
+    /// What became of each file, ready to print.
+    var table = ""
+    /// Sentences for the files that could not be used.
+    var notes: [String] = []
+    /// Files that are in, new or from before.
+    var usable = 0
+    /// Lines of new files that could not be used.
+    var skipped: Int64 = 0
+  }
+
+  func run(_ files: [InputFile], into incident: String) throws -> Outcome {
+    let store: IncidentFile
+    do {
+      store = try IncidentFile(incident, mode: .create)
+    } catch let error as StoreError {
+      throw CommandFailure(message: Exit.sentence(for: error, file: incident))
+    }
+    var outcome = Outcome()
+    var rows: [[String]] = []
+    for file in files {
+      do {
+        switch try ingest(file, into: store) {
+        case .added(let summary):
+          outcome.usable += 1
+          outcome.skipped += summary.skippedLines
+          rows.append(row(file, summary))
+        case .alreadyThere:
+          outcome.usable += 1
+          rows.append([file.path, file.machineName, "already in", "", "", "", ""])
+        }
+      } catch let error as StoreError where error.kind != .statement {
+        // The incident file itself: going on would fail again.
+        if store.isNew, (try? store.sourceCount()) ?? 0 == 0 { store.discard() }
+        throw CommandFailure(message: Exit.sentence(for: error, file: incident))
+      } catch {
+        rows.append([file.path, file.machineName, "not used", "", "", "", ""])
+        outcome.notes.append(Exit.sentence(for: error, file: file.path))
+      }
+    }
+    if outcome.usable == 0, store.isNew { store.discard() }
+    let table = Table(
+      caption: "",
+      columns: [
+        .text("file"), .text("machine"), .text("format"), .number("events"), .number("skipped"),
+        .number("lost"), .number("span"),
+      ],
+      rows: rows.map { $0.map(Printable.text) })
+    outcome.table = TextRenderer.render(table)
+    return outcome
+  }
+
+  private func ingest(_ file: InputFile, into store: IncidentFile) throws
+    -> IncidentFile.SourceOutcome
+  {
+    guard let machine = file.machine else {
+      throw CommandFailure(
+        message: "whose file is this? Give --guest NAME or --host NAME, or put it below guest*/ or "
+          + "host*/")
+    }
+    let source = try ByteSource(path: file.path)
+    let progress = ProgressLine(file.path, size: source.size)
+    let run = try IngestRun(source: source, options: options) { progress.update($0) }
+    defer { progress.end() }
+    return try store.addSource(machine, path: file.path, run)
+  }
+
+  private func row(_ file: InputFile, _ summary: SourceSummary) -> [String] {
+    let span = summary.first.nanoseconds.flatMap { first in
+      summary.last.nanoseconds.map { Quantity.seconds($0 - first) }
+    }
+    return [
+      file.path, file.machineName, summary.format, Quantity.count(summary.events),
+      Quantity.count(summary.skippedLines), Quantity.count(summary.lostEvents), span ?? "",
+    ]
+  }
+}
+
+extension IncidentFile {
+  /// Adds what a run reads.
+  fileprivate func addSource(
+    _ machine: Machine, path: String, _ run: consuming IngestRun
+  ) throws -> SourceOutcome {
+    var pending: IngestRun? = consume run
+    return try addSource(machine, path: path) { sink in
+      guard let run = pending.take() else {
+        throw CommandFailure(message: "\(path) was to be read twice")
+      }
+      return try run.read(into: sink)
+    }
+  }
+}

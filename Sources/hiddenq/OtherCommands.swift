@@ -1,0 +1,201 @@
+public import ArgumentParser
+internal import TraceAnalysis
+internal import TraceIngest
+public import TraceReport
+internal import TraceStore
+
+struct CorrelateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "correlate",
+    abstract: "Aligns clocks, maps disks, joins guest and host; other commands do it when it is due.")
+
+  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  var incident: String
+
+  func run() throws {
+    do {
+      let file = try IncidentFile(incident, mode: .write)
+      try Correlation.run(file, always: true)
+      let disks = try file.disks(IOFilter())
+      guard disks.contains(where: { $0.verdict == "joined" }) else {
+        throw CommandFailure(
+          message: "no guest disk could be joined with a host; 'hiddenq report' says why",
+          status: Exit.notEnoughData)
+      }
+    } catch let error as StoreError {
+      throw CommandFailure(message: Exit.sentence(for: error, file: incident))
+    }
+  }
+}
+
+struct QueryCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "query", abstract: "Runs SQL that reads, or a stored query.",
+    discussion: "The views and their columns: 'hiddenq schema'. Stored queries: --list.")
+
+  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  var incident: String?
+
+  @Argument(help: ArgumentHelp("One SQL statement.", valueName: "sql"))
+  var sql: String?
+
+  @Option(help: ArgumentHelp("A stored query.", valueName: "name"))
+  var name: String?
+
+  @Flag(help: "Name the stored queries.")
+  var list = false
+
+  @Option(help: "table, csv, json, jsonl or markdown.")
+  var format = TabularFormat.table
+
+  func run() throws {
+    if list {
+      Tabular.print(
+        format, columns: ["name", "answers"],
+        rows: Schema.queries.map { [.text($0.name), .text($0.about)] })
+      return
+    }
+    guard let incident else { throw CommandFailure(message: "which incident file?") }
+    let statement: String
+    switch (sql, name) {
+    case (let sql?, nil): statement = sql
+    case (nil, let name?):
+      guard let query = Schema.queries.first(where: { $0.name == name }) else {
+        throw CommandFailure(message: "no stored query '\(name)': 'hiddenq query --list'")
+      }
+      statement = query.sql
+    default: throw CommandFailure(message: "give one SQL statement, or --name NAME")
+    }
+    let file = try Incident.open(incident)
+    var writer = TabularWriter(format) { Swift.print($0, terminator: "") }
+    do {
+      try file.query(
+        statement, columns: { writer.begin($0) }, row: { writer.add($0) })
+    } catch let error as StoreError {
+      throw CommandFailure(message: Exit.sentence(for: error))
+    }
+    writer.end()
+  }
+}
+
+struct ShowCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Shows single I/Os as waterfalls.",
+    usage: "hiddenq show INCIDENT slowest [--top N]\nhiddenq show INCIDENT io ID")
+
+  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  var incident: String
+
+  @Argument(help: ArgumentHelp("'slowest', or 'io' and a number.", valueName: "what"))
+  var what: [String]
+
+  @Option(help: ArgumentHelp("How many.", valueName: "n"))
+  var top = 10
+
+  @OptionGroup var filter: FilterOptions
+
+  func run() throws {
+    let file = try Incident.correlated(incident)
+    switch (what.first, what.count) {
+    case ("slowest", 1):
+      let ios = try file.ios(try filter.filter, slowest: top)
+      guard !ios.isEmpty else {
+        throw CommandFailure(message: "no such I/O", status: Exit.notEnoughData)
+      }
+      let document = Document(
+        title: "The slowest I/Os", blocks: [.waterfalls(ios.map(\.waterfall))])
+      print(TextRenderer.render(document), terminator: "")
+    case ("io", 2):
+      guard let id = Int64(what[1]), let io = try file.io(id) else {
+        throw CommandFailure(message: "there is no I/O '\(what[1])'")
+      }
+      let evidence = try [("guest", io.request), ("host", io.hostRequest)].compactMap {
+        side, request -> Fact? in
+        guard let request, let place = try file.evidence(of: request) else { return nil }
+        return Fact(side, Printable.text("\(place.path), line \(place.line), request \(request)"))
+      }
+      let document = Document(
+        title: "I/O \(id)", blocks: [.waterfalls([io.waterfall]), .facts(evidence)])
+      print(TextRenderer.render(document), terminator: "")
+    default:
+      throw CommandFailure(message: "show what? 'slowest', or 'io' and its number")
+    }
+  }
+}
+
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Checks an incident file's integrity and names its data's faults.",
+    discussion: "Exit status 2: the file is damaged, or the hops of an I/O do not add up.")
+
+  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  var incident: String
+
+  @Option(help: "table, csv, json, jsonl or markdown.")
+  var format = TabularFormat.table
+
+  func run() throws {
+    let file = try Incident.open(incident)
+    let faults = try file.integrityFaults()
+    guard faults.isEmpty else {
+      throw CommandFailure(message: "\(incident): \(faults.joined(separator: "; "))")
+    }
+    let problems = try file.problems()
+    Tabular.print(
+      format,
+      columns: ["severity", "kind", "count", "file", "line", "column", "excerpt", "advice"],
+      rows: problems.map { problem in
+        [
+          .text(problem.severity), .text(problem.kind), .integer(problem.count),
+          .text(problem.path), problem.line.map { .integer($0) } ?? .null,
+          problem.column.map { .integer(Int64($0)) } ?? .null,
+          problem.excerpt.map { .text($0) } ?? .null, .text(problem.advice),
+        ]
+      })
+  }
+}
+
+struct FormatsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "formats", abstract: "Lists the formats that can be read.")
+
+  @Option(help: "table, csv, json, jsonl or markdown.")
+  var format = TabularFormat.table
+
+  func run() throws {
+    Tabular.print(
+      format, columns: ["name", "produced by", "clock", "good for"],
+      rows: allFormats.map {
+        [.text($0.name), .text($0.producedBy), .text($0.clock), .text($0.goodFor)]
+      })
+  }
+}
+
+struct SchemaCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "schema", abstract: "Lists every view and column with its unit.")
+
+  @Option(help: "table, csv, json, jsonl or markdown.")
+  var format = TabularFormat.table
+
+  func run() throws {
+    Tabular.print(
+      format, columns: ["view", "column", "holds"],
+      rows: Schema.views.flatMap { view in
+        [[.text(view.name), .text(""), .text(view.about)]]
+          + view.columns.map { [.text(view.name), .text($0.name), .text($0.about)] }
+      })
+  }
+}
+
+extension TabularFormat: ExpressibleByArgument {}
+
+/// Prints small tables.
+enum Tabular {
+  static func print(_ format: TabularFormat, columns: [String], rows: [[StoredValue]]) {
+    var writer = TabularWriter(format) { Swift.print($0, terminator: "") }
+    writer.begin(columns)
+    for row in rows { writer.add(row) }
+    writer.end()
+  }
+}

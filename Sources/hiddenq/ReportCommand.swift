@@ -1,0 +1,130 @@
+internal import ArgumentParser
+internal import TraceAnalysis
+internal import TraceReport
+internal import TraceStore
+
+/// Which I/Os a command is about.
+struct FilterOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Only this guest.", valueName: "name"))
+  var guest: String?
+
+  @Option(help: ArgumentHelp("Only this disk of the guest.", valueName: "major,minor"))
+  var device: String?
+
+  @Option(help: "Only this operation: read, write, flush, discard.")
+  var op: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only I/Os queued at or after this time of the host's block trace, as 8.2, 8.2s, 350ms.",
+      valueName: "time"))
+  var from: String?
+
+  @Option(help: ArgumentHelp("Only I/Os queued before this time.", valueName: "time"))
+  var to: String?
+
+  var filter: IOFilter {
+    get throws {
+      var filter = IOFilter()
+      filter.guest = guest
+      filter.device = device
+      filter.op = op
+      filter.from = try from.map(Self.moment)
+      filter.to = try to.map(Self.moment)
+      if let op, !["read", "write", "flush", "discard", "other"].contains(op) {
+        throw CommandFailure(
+          message: "unknown operation '\(op)': read, write, flush, discard or other")
+      }
+      return filter
+    }
+  }
+
+  /// Seconds, or a number with its unit.
+  private static func moment(_ text: String) throws -> Int64 {
+    let units: [(String, Double)] = [
+      ("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("", 1e9),
+    ]
+    for (unit, scale) in units where text.hasSuffix(unit) {
+      if let number = Double(text.dropLast(unit.count)), number.isFinite, abs(number) < 9e9 {
+        return Int64((number * scale).rounded())
+      }
+    }
+    throw CommandFailure(message: "'\(text)' is no time: write 8.2, 8.2s, 350ms or 40us")
+  }
+}
+
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report", abstract: "Prints the report of an incident, whole or for a selection.",
+    discussion: """
+      Times are those of the reference timeline: seconds since the first event of the host's block trace. \
+      Exit status 3: there is no I/O of a guest that could be followed.
+      """)
+
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text
+    case markdown
+  }
+
+  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  var incident: String
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Write here instead.", valueName: "file"))
+  var output: String?
+
+  @Option(help: "text or markdown.")
+  var format = Format.text
+
+  @OptionGroup var filter: FilterOptions
+
+  @Option(help: ArgumentHelp("How many of the slowest I/Os to show.", valueName: "n"))
+  var top = 10
+
+  func run() throws {
+    let file = try Incident.correlated(incident)
+    var request = ReportRequest()
+    request.filter = try filter.filter
+    request.slowest = top
+    let document = try Report.document(file, request)
+    let text =
+      switch format {
+      case .text: TextRenderer.render(document)
+      case .markdown: MarkdownRenderer.render(document)
+      }
+    if let output {
+      try Output.write(text, to: output)
+    } else {
+      print(text, terminator: "")
+    }
+    guard try file.grades(request.filter).contains(where: { $0.grade != "unmatched" }) else {
+      throw CommandFailure(
+        message: "no I/O could be followed from a guest to its host; the report says why",
+        status: Exit.notEnoughData)
+    }
+  }
+}
+
+/// Opens incident files for commands that only read.
+enum Incident {
+  /// An incident file to read.
+  static func open(_ path: String) throws -> IncidentFile {
+    do {
+      return try IncidentFile(path, mode: .read)
+    } catch let error as StoreError {
+      throw CommandFailure(message: Exit.sentence(for: error, file: path))
+    }
+  }
+
+  /// The same, correlated: runs that first when it is due.
+  static func correlated(_ path: String) throws -> IncidentFile {
+    let file = try open(path)
+    guard try file.needsCorrelation() else { return file }
+    do {
+      try Correlation.run(try IncidentFile(path, mode: .write))
+    } catch let error as StoreError {
+      throw CommandFailure(
+        message: Exit.sentence(for: error, file: path) + "; 'correlate' is due and must write to it")
+    }
+    return try open(path)
+  }
+}
