@@ -90,10 +90,8 @@ public enum TextRenderer {
     return [row(table.columns.map(\.name))] + table.rows.map(row)
   }
 
-  /// A long text without its middle: of a path the end says most.
+  /// The end of a long text: of a path it says most.
   private static func cut(_ text: String, to width: Int) -> String {
-    guard text.count > width, width > 4 else { return text }
-    let end = width - 2 - (width - 2) / 3
-    return text.prefix((width - 2) / 3) + ".." + text.suffix(end)
+    text.count > width ? ".." + text.suffix(width - 2) : text
   }
 }

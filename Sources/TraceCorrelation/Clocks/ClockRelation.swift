@@ -21,7 +21,7 @@ public struct ClockRelation: Sendable {
     }
     polygon = FeasiblePolygon(pairs)
     guard polygon.isFeasible else { return nil }
-    line = polygon.centre
+    line = polygon.best
     self.from = from
     self.to = to
     self.pairs = pairs.count

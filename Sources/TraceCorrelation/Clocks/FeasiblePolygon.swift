@@ -92,8 +92,31 @@ struct FeasiblePolygon {
     return (low, high)
   }
 
-  /// The line in the middle: the centre of the polygon's area.
-  var centre: Line {
+  /// The line to use.
+  ///
+  /// Where the pairs allow an even pace, that is taken: the clocks of a guest and its host mostly count the
+  /// same crystal, and what the pairs leave open is more often noise than drift. Else the middle of what
+  /// they allow. The bound covers all lines either way.
+  var best: Line {
+    var low = Double.infinity
+    var high = -Double.infinity
+    guard let last = corners.last else { return centre }
+    var before = last
+    for corner in corners {
+      if (before.slope <= 0) != (corner.slope <= 0) || corner.slope == 0 {
+        let width = corner.slope - before.slope
+        let part = width == 0 ? 1 : -before.slope / width
+        let shift = before.shift + part * (corner.shift - before.shift)
+        low = min(low, shift)
+        high = max(high, shift)
+      }
+      before = corner
+    }
+    return low <= high ? Line(slope: 0, shift: (low + high) / 2) : centre
+  }
+
+  /// The centre of the polygon's area.
+  private var centre: Line {
     guard let first = corners.first else { return Line(slope: 0, shift: 0) }
     var area = 0.0
     var slope = 0.0

@@ -38,8 +38,8 @@ struct HopSection: ReportSection {
   }
 
   private static let legend =
-    "H1 guest page cache, H2 guest scheduler (Q to D in the guest), H3 virtio queue and its way in "
-    + "and back, H4 host scheduler (Q to D on the host), H5 hardware queue (D to C on the host). "
+    "H1 guest page cache, H2 guest scheduler (Q to D in the guest), H3 virtio queue, on the way "
+    + "in and back, H4 host scheduler (Q to D on the host), H5 hardware queue (D to C on the host). "
     + "The hops of an I/O add up to its total; quantiles of hops do not."
 
   private static func span(_ filter: IOFilter) -> String {
@@ -66,7 +66,7 @@ struct HopSection: ReportSection {
     let rows = Self.lines.compactMap { hop, name -> [String]? in
       guard let numbers = known[hop] else {
         return hop == .total || hop == .virtioSubmit || hop == .virtioReturn
-          ? nil : [name, "not observed", "", "", "", "", "", ""]
+          ? nil : [name, "", "not", "observed", "", "", "", ""]
       }
       return [
         name, Quantity.count(Int64(numbers.count)), unit.text(numbers.p50),
@@ -86,8 +86,8 @@ struct HopSection: ReportSection {
 
   private static let lines: [(Hop, String)] = [
     (.pageCache, "H1 page cache"), (.guestScheduler, "H2 guest sched"),
-    (.virtioQueue, "H3 virtio queue"), (.virtioSubmit, "   way in"),
-    (.virtioReturn, "   way back"), (.hostScheduler, "H4 host sched"),
+    (.virtioQueue, "H3 virtio"), (.virtioSubmit, "   in"),
+    (.virtioReturn, "   back"), (.hostScheduler, "H4 host sched"),
     (.hardwareQueue, "H5 hardware"), (.total, "total"),
   ]
 }
