@@ -47,7 +47,8 @@ let package = Package(
       swiftSettings: house),
     // Facts -> document -> text, Markdown.
     .target(
-      name: "TraceReport", dependencies: ["TraceModel", "TraceStore", "TraceAnalysis"], swiftSettings: house),
+      name: "TraceReport", dependencies: ["TraceModel", "TraceStore", "TraceAnalysis"],
+      swiftSettings: house),
     // The command line: wiring and exit codes, no decisions about data.
     .executableTarget(
       name: "hiddenq",
@@ -56,17 +57,26 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
+    // What tests of several targets share.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
     .testTarget(
-      name: "TraceIngestTests", dependencies: ["TraceModel", "TraceIngest"], swiftSettings: house),
+      name: "TraceIngestTests", dependencies: ["TraceModel", "TraceIngest", "TestSupport"],
+      swiftSettings: house),
     .testTarget(
       name: "TraceCorrelationTests", dependencies: ["TraceModel", "TraceCorrelation"],
       swiftSettings: house),
     .testTarget(
-      name: "TraceStoreTests", dependencies: ["TraceModel", "TraceStore"], swiftSettings: house),
-    .testTarget(
-      name: "TraceReportTests", dependencies: ["TraceModel", "TraceAnalysis", "TraceReport"],
+      name: "TraceStoreTests",
+      dependencies: [
+        "TraceModel", "TraceStore", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       swiftSettings: house),
-    .testTarget(name: "HiddenQTests", dependencies: ["hiddenq"], swiftSettings: house),
+    .testTarget(
+      name: "TraceReportTests",
+      dependencies: ["TraceModel", "TraceStore", "TraceAnalysis", "TraceReport", "TestSupport"],
+      swiftSettings: house),
+    .testTarget(
+      name: "HiddenQTests", dependencies: ["hiddenq", "TestSupport"], swiftSettings: house),
   ],
   cLanguageStandard: .c2x
 )

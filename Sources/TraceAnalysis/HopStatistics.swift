@@ -75,6 +75,11 @@ public struct HopValues: Sendable {
   }
 }
 
+extension BlockOperation {
+  /// Those with data first, flushes last.
+  static let inReports: [BlockOperation] = [.read, .write, .discard, .other, .flush]
+}
+
 /// The distributions of hops over many I/Os.
 public enum HopStatistics {
   /// What `all` leaves out: flushes carry no data and have other costs.
@@ -91,8 +96,9 @@ public enum HopStatistics {
     var result: [(String, [(Hop, LatencyStatistics)])] = []
     let data = counted.filter { $0.operation != apart }
     if !data.isEmpty { result.append(("all", hops(data))) }
-    for operation in Set(counted.map(\.operation)).sorted() {
-      result.append((operation, hops(counted.filter { $0.operation == operation })))
+    for operation in BlockOperation.inReports.map(\.name) {
+      let own = counted.filter { $0.operation == operation }
+      if !own.isEmpty { result.append((operation, hops(own))) }
     }
     return result
   }

@@ -6,7 +6,8 @@ struct HopRows {
   let clock: ClockRelation?
 
   /// One row per bio, and one per flush that the guest's block layer sent by itself.
-  func make(_ pending: PendingDisk, host devices: [HostSide], flushes: [Int32: Int32]) -> [GuestIO] {
+  func make(_ pending: PendingDisk, host devices: [HostSide], flushes: [Int32: Int32]) -> [GuestIO]
+  {
     var matchOf = [Int](repeating: -1, count: disk.rows.count)
     for (place, request) in pending.requests.enumerated() { matchOf[Int(request.row)] = place }
     var bios: [Int64: [MergedBio]] = [:]
@@ -56,7 +57,9 @@ struct HopRows {
     row.completed = request.completed
     row.queued = bio?.queued ?? request.queued
     // A flush that the block layer sends by itself begins with its D.
-    if bio == nil, request.operation == .flush, !request.queued.isSeen { row.queued = request.issued }
+    if bio == nil, request.operation == .flush, !request.queued.isSeen {
+      row.queued = request.issued
+    }
     return row
   }
 

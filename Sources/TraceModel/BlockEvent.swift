@@ -134,6 +134,10 @@ public enum BlockOperation: Int, Sendable, CaseIterable {
 }
 
 extension RWBS {
+  /// Read, write or discard: the letters that do not change over a request's life.
+  @inlinable
+  public var direction: RWBS { intersection([.read, .write, .discard]) }
+
   /// The operation of a request with these letters and so many sectors.
   ///
   /// A write without data is a flush: its only work is the preflush (`Q FWS [jbd2/vda-8]`).

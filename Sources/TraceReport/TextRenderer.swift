@@ -5,8 +5,14 @@ public enum TextRenderer {
 
   /// The text, with a newline at its end.
   public static func render(_ document: Document) -> String {
-    var lines: [String] = [document.title, String(repeating: "=", count: min(width, document.title.count))]
-    for block in document.blocks {
+    let rule = String(repeating: "=", count: min(width, document.title.count))
+    return document.title + "\n" + rule + "\n" + render(document.blocks)
+  }
+
+  /// Blocks by themselves, with a newline at their end.
+  public static func render(_ blocks: [Block]) -> String {
+    var lines: [String] = []
+    for block in blocks {
       switch block {
       case .heading(let title):
         lines += ["", title, String(repeating: "-", count: min(width, title.count))]
@@ -26,11 +32,6 @@ public enum TextRenderer {
       }
     }
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  /// A table by itself, with a newline at its end.
-  public static func render(_ table: Table) -> String {
-    tableLines(table).joined(separator: "\n") + "\n"
   }
 
   /// Words put into lines of that width; a longer word gets a line of its own.

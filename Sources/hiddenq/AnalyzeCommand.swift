@@ -38,14 +38,7 @@ struct AnalyzeCommand: ParsableCommand {
     let incident = outdir + "/incident.db"
     let files = try InputFiles.list([directory], machine: nil)
     let outcome = try Ingestion(options: IngestOptions()).run(files, into: incident)
-    print(outcome.table)
-    let unused = files.count - outcome.usable
-    if unused > 0 {
-      print("\(unused) of \(files.count) files were not used:")
-      for note in outcome.notes.prefix(20) { print("  " + Printable.text(note)) }
-      if outcome.notes.count > 20 { print("  and \(outcome.notes.count - 20) more") }
-      print("")
-    }
+    print(outcome.text)
     if outcome.usable == 0 {
       throw CommandFailure(message: "\(directory): nothing in it could be used")
     }

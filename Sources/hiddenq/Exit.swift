@@ -26,7 +26,9 @@ enum Exit {
       print(message)
       exit(0)
     }
-    if error is StoreError || error is ReadError {
+    if let error = error as? ReadError {
+      complain(sentence(for: error, file: error.path))
+    } else if error is StoreError {
       complain(sentence(for: error))
     } else if !message.isEmpty {
       Output.toStandardError(message + "\n")
@@ -35,14 +37,17 @@ enum Exit {
   }
 
   /// Says something on standard error.
-  static func complain(_ text: String) { Output.toStandardError("hiddenq: \(Printable.text(text))\n") }
+  static func complain(_ text: String) {
+    Output.toStandardError("hiddenq: \(Printable.text(text))\n")
+  }
 
   /// A failure as one sentence, for a file where one is concerned.
   static func sentence(for error: any Error, file: String? = nil) -> String {
     let head = file.map { "\($0): " } ?? ""
     switch error {
     case let error as StoreError: return head + error.message
-    case let error as ReadError: return "\(error.path): \(error.reason)"
+    case let error as ReadError: return head + error.reason
+    case let error as CommandFailure: return head + error.message
     case let error as IngestError: return head + sentence(for: error)
     default: return head + "\(error)"
     }

@@ -66,8 +66,10 @@ struct IngestCommand: ParsableCommand {
     }
     let files = try InputFiles.list(Array(words), machine: machineOptions.machine)
     let outcome = try Ingestion(options: options).run(files, into: incident)
-    print(outcome.table)
-    for note in outcome.notes { Exit.complain(note) }
+    if outcome.usable == 0, files.count == 1, let only = outcome.unused.first {
+      throw CommandFailure(message: "\(only.path): \(only.reason); \(incident) is as it was")
+    }
+    print(outcome.text, terminator: "")
     if outcome.usable == 0 {
       throw CommandFailure(message: "nothing could be used; \(incident) is as it was")
     }
@@ -84,14 +86,44 @@ struct Ingestion {
   let options: IngestOptions
 
   struct Outcome {
-    /// What became of each file, ready to print.
-    var table = ""
-    /// Sentences for the files that could not be used.
+    /// A row for each file that is in.
+    var rows: [[String]] = []
+    /// Files that could not be used, and why.
+    var unused: [(path: String, reason: String)] = []
+    /// Sentences about lines that were left out.
     var notes: [String] = []
     /// Files that are in, new or from before.
     var usable = 0
     /// Lines of new files that could not be used.
     var skipped: Int64 = 0
+
+    /// All of it for a terminal: the table, then what was left out, grouped by reason.
+    var text: String {
+      var blocks: [Block] = []
+      if !rows.isEmpty {
+        blocks.append(
+          .table(
+            Table(
+              caption: "",
+              columns: [
+                .text("file"), .text("machine"), .text("format"), .number("events"),
+                .number("skipped"), .number("lost"), .number("span"),
+              ],
+              rows: rows.map { $0.map(Printable.text) })))
+      }
+      blocks += notes.map { .paragraph(Printable.text($0)) }
+      if !unused.isEmpty {
+        let reasons = Dictionary(grouping: unused, by: \.reason)
+        blocks.append(.heading("Not used: \(unused.count) \(unused.count == 1 ? "file" : "files")"))
+        blocks.append(
+          contentsOf: reasons.sorted { ($0.value.count, $1.key) > ($1.value.count, $0.key) }.map {
+            .paragraph(
+              Printable.text(
+                "\($0.value.map(\.path).joined(separator: ", ")): \($0.key)"))
+          })
+      }
+      return TextRenderer.render(blocks)
+    }
   }
 
   func run(_ files: [InputFile], into incident: String) throws -> Outcome {
@@ -102,51 +134,56 @@ struct Ingestion {
       throw CommandFailure(message: Exit.sentence(for: error, file: incident))
     }
     var outcome = Outcome()
-    var rows: [[String]] = []
     for file in files {
       do {
         switch try ingest(file, into: store) {
         case .added(let summary):
           outcome.usable += 1
           outcome.skipped += summary.skippedLines
-          rows.append(row(file, summary))
+          if let note = skipped(file, summary) { outcome.notes.append(note) }
+          outcome.rows.append(row(file, summary))
         case .alreadyThere:
           outcome.usable += 1
-          rows.append([file.path, file.machineName, "already in", "", "", "", ""])
+          outcome.rows.append([file.name, file.machineName, "already in", "", "", "", ""])
         }
       } catch let error as StoreError where error.kind != .statement {
         // The incident file itself: going on would fail again.
         if store.isNew, (try? store.sourceCount()) ?? 0 == 0 { store.discard() }
         throw CommandFailure(message: Exit.sentence(for: error, file: incident))
       } catch {
-        rows.append([file.path, file.machineName, "not used", "", "", "", ""])
-        outcome.notes.append(Exit.sentence(for: error, file: file.path))
+        outcome.unused.append((file.name, Exit.sentence(for: error)))
       }
     }
     if outcome.usable == 0, store.isNew { store.discard() }
-    let table = Table(
-      caption: "",
-      columns: [
-        .text("file"), .text("machine"), .text("format"), .number("events"), .number("skipped"),
-        .number("lost"), .number("span"),
-      ],
-      rows: rows.map { $0.map(Printable.text) })
-    outcome.table = TextRenderer.render(table)
     return outcome
+  }
+
+  /// What was left out of a file that is in: how much, and where first.
+  private func skipped(_ file: InputFile, _ summary: SourceSummary) -> String? {
+    guard summary.skippedLines > 0,
+      let most = summary.problems.filter({ $0.kind.severity == .skipped })
+        .max(by: { $0.count < $1.count })
+    else { return nil }
+    let share = Double(summary.skippedLines) / Double(summary.skippedLines + summary.events)
+    let place = most.line.map { ", first at line \($0), column \(most.column ?? 1)" } ?? ""
+    let lines = summary.skippedLines == 1 ? "line" : "lines"
+    return
+      "\(file.name): \(summary.skippedLines) \(lines) (\(Quantity.percent(share))) could not be "
+      + "used, most often \(most.kind.rawValue)\(place): \(most.kind.advice)"
   }
 
   private func ingest(_ file: InputFile, into store: IncidentFile) throws
     -> IncidentFile.SourceOutcome
   {
-    guard let machine = file.machine else {
-      throw CommandFailure(
-        message: "whose file is this? Give --guest NAME or --host NAME, or put it below guest*/ or "
-          + "host*/")
-    }
     let source = try ByteSource(path: file.path)
     let progress = ProgressLine(file.path, size: source.size)
     let run = try IngestRun(source: source, options: options) { progress.update($0) }
     defer { progress.end() }
+    guard let machine = file.machine else {
+      throw CommandFailure(
+        message: "whose file is it? Give --guest NAME or --host NAME, or put it below guest*/ or "
+          + "host*/")
+    }
     return try store.addSource(machine, path: file.path, run)
   }
 
@@ -155,7 +192,7 @@ struct Ingestion {
       summary.last.nanoseconds.map { Quantity.seconds($0 - first) }
     }
     return [
-      file.path, file.machineName, summary.format, Quantity.count(summary.events),
+      file.name, file.machineName, summary.format, Quantity.count(summary.events),
       Quantity.count(summary.skippedLines), Quantity.count(summary.lostEvents), span ?? "",
     ]
   }

@@ -4,6 +4,8 @@ internal import TraceModel
 /// A file to ingest and whose it is.
 struct InputFile {
   let path: String
+  /// Its path without the directory that was given.
+  let name: String
   /// nil: nobody said, and its place does not tell.
   let machine: Machine?
 
@@ -18,9 +20,9 @@ struct InputFile {
 enum InputFiles {
   static func list(_ paths: [String], machine: Machine?) throws -> [InputFile] {
     try paths.flatMap { path -> [InputFile] in
-      guard isDirectory(path) else { return [InputFile(path: path, machine: machine)] }
+      guard isDirectory(path) else { return [InputFile(path: path, name: path, machine: machine)] }
       var entered: Set<String> = []
-      let files = try walk(path, machine: machine, isFixed: machine != nil, &entered)
+      let files = try walk(path, "", machine: machine, isFixed: machine != nil, &entered)
       guard !files.isEmpty else {
         throw CommandFailure(message: "\(path): is a directory without files")
       }
@@ -35,7 +37,8 @@ enum InputFiles {
   }
 
   private static func walk(
-    _ directory: String, machine: Machine?, isFixed: Bool, _ entered: inout Set<String>
+    _ directory: String, _ prefix: String, machine: Machine?, isFixed: Bool,
+    _ entered: inout Set<String>
   ) throws -> [InputFile] {
     let real = URL(filePath: directory).resolvingSymlinksInPath().path
     guard entered.insert(real).inserted else { return [] }
@@ -50,9 +53,9 @@ enum InputFiles {
       let path = directory.hasSuffix("/") ? directory + name : directory + "/" + name
       if isDirectory(path) {
         let own = isFixed ? machine : Self.machine(named: name) ?? machine
-        files += try walk(path, machine: own, isFixed: isFixed, &entered)
+        files += try walk(path, prefix + name + "/", machine: own, isFixed: isFixed, &entered)
       } else {
-        files.append(InputFile(path: path, machine: machine))
+        files.append(InputFile(path: path, name: prefix + name, machine: machine))
       }
     }
     return files

@@ -7,7 +7,8 @@ internal import TraceStore
 struct CorrelateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "correlate",
-    abstract: "Aligns clocks, maps disks, joins guest and host; other commands do it when it is due.")
+    abstract:
+      "Aligns clocks, maps disks, joins guest and host; other commands do it when it is due.")
 
   @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
   var incident: String
@@ -125,7 +126,8 @@ struct ShowCommand: ParsableCommand {
 
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "Checks an incident file's integrity and names its data's faults.",
+    commandName: "check",
+    abstract: "Checks an incident file's integrity and names its data's faults.",
     discussion: "Exit status 2: the file is damaged, or the hops of an I/O do not add up.")
 
   @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))

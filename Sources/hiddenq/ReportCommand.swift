@@ -123,7 +123,8 @@ enum Incident {
       try Correlation.run(try IncidentFile(path, mode: .write))
     } catch let error as StoreError {
       throw CommandFailure(
-        message: Exit.sentence(for: error, file: path) + "; 'correlate' is due and must write to it")
+        message: Exit.sentence(for: error, file: path) + "; 'correlate' is due and must write to it"
+      )
     }
     return try open(path)
   }

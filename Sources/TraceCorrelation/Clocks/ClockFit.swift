@@ -34,7 +34,11 @@ enum ClockFit {
     var high = pairs.count
     while low < high {
       let middle = (low + high + 1) / 2
-      if FeasiblePolygon(Array(pairs.prefix(middle))).isFeasible { low = middle } else { high = middle - 1 }
+      if FeasiblePolygon(Array(pairs.prefix(middle))).isFeasible {
+        low = middle
+      } else {
+        high = middle - 1
+      }
     }
     return low
   }
@@ -45,7 +49,11 @@ enum ClockFit {
     var high = pairs.count
     while low < high {
       let middle = (low + high + 1) / 2
-      if FeasiblePolygon(Array(pairs.suffix(middle))).isFeasible { low = middle } else { high = middle - 1 }
+      if FeasiblePolygon(Array(pairs.suffix(middle))).isFeasible {
+        low = middle
+      } else {
+        high = middle - 1
+      }
     }
     return pairs.endIndex - low
   }

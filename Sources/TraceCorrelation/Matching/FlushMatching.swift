@@ -67,7 +67,9 @@ struct FlushMatching {
     }
     var wantedBy: [Int32: [Int32: [Int]]] = [:]
     for (place, guest) in guests.enumerated() {
-      for host in fits[place] { wantedBy[guest.device, default: [:]][host, default: []].append(place) }
+      for host in fits[place] {
+        wantedBy[guest.device, default: [:]][host, default: []].append(place)
+      }
     }
     var pending = guests.indices.filter { fits[$0].count == 1 }
     var done = Set<Int>()
@@ -75,7 +77,9 @@ struct FlushMatching {
       guard fits[place].count == 1, let host = fits[place].first, done.insert(place).inserted
       else { continue }
       let guest = guests[place]
-      let rivals = (wantedBy[guest.device]?[host] ?? []).filter { $0 != place && !done.contains($0) }
+      let rivals = (wantedBy[guest.device]?[host] ?? []).filter {
+        $0 != place && !done.contains($0)
+      }
       // Another that has no choice either: whose it is cannot be told.
       if rivals.contains(where: { fits[$0] == [host] }) {
         fits[place] = []

@@ -46,7 +46,8 @@ struct PieceIndex {
     let last = (range.upperBound - 1) >> Self.shift
     for granule in first...last {
       var index = lowerBound(granule, low)
-      while index < entries.count, entries[index].granule == granule, entries[index].queued <= high {
+      while index < entries.count, entries[index].granule == granule, entries[index].queued <= high
+      {
         let piece = pieces[Int(entries[index].piece)]
         if piece.sector < range.upperBound, piece.end > range.lowerBound,
           // Filed under several granules: taken in the first that both have.
@@ -73,7 +74,11 @@ struct PieceIndex {
     while low < high {
       let middle = (low + high) / 2
       let entry = entries[middle]
-      if (entry.granule, entry.queued) < (granule, queued) { low = middle + 1 } else { high = middle }
+      if (entry.granule, entry.queued) < (granule, queued) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     return low
   }

@@ -107,6 +107,7 @@ struct RequestMatching {
       candidates[place] = found
     }
     for group in groups(candidates, wantedBy) { settle(group, candidates, &outcome) }
+    gradeAliases(&outcome)
     return outcome
   }
 
@@ -165,9 +166,6 @@ struct RequestMatching {
     if group.count > 1 || open.count > 0 {
       gradeRivals(group, candidates, &outcome)
     }
-    for place in group where guest[Int(place)].isAliased || outcome.hasAliasedPiece(place, host) {
-      gradeAliases(place, group, &outcome)
-    }
   }
 
   /// Two requests of the same blocks that could each have the other's pieces: sound when the host's pieces
@@ -200,26 +198,30 @@ struct RequestMatching {
     }
   }
 
-  /// Requests of the same blocks were at one layer's device together: its own D and C lines may be paired
-  /// crosswise, unless they were issued together.
-  private func gradeAliases(_ place: Int32, _ group: [Int32], _ outcome: inout Outcome) {
-    guard let match = outcome.matches[Int(place)] else { return }
-    for other in group where other != place && sameBlocks(place, other) {
-      if guest[Int(other)].issued > guest[Int(place)].completed { break }
-      guard let rival = outcome.matches[Int(other)] else { continue }
-      let overlapInGuest =
-        guest[Int(place)].issued < guest[Int(other)].completed
-        && guest[Int(other)].issued < guest[Int(place)].completed
-      guard overlapInGuest else { continue }
-      let overlapOnHost = match.pieces.contains { one in
-        rival.pieces.contains { another in
-          let (x, y) = (host[Int(one)], host[Int(another)])
-          return x.issued < y.completed && y.issued < x.completed
-        }
+  /// Requests of the same blocks were at the devices of both layers together: each layer's D and C lines
+  /// may be paired crosswise, and no order of times can tell.
+  private func gradeAliases(_ outcome: inout Outcome) {
+    for place in guest.indices where guest[place].isAliased {
+      guard let match = outcome.matches[place] else { continue }
+      var other = place + 1
+      // In order of issue: those that begin while this one is at the driver.
+      while other < guest.count, guest[other].issued < guest[place].completed {
+        defer { other += 1 }
+        guard sameBlocks(Int32(place), Int32(other)), let rival = outcome.matches[other],
+          overlapOnHost(match, rival),
+          !areInterchangeable(Int32(place), Int32(other), match, rival)
+        else { continue }
+        makeAmbiguous(Int32(place), &outcome)
+        makeAmbiguous(Int32(other), &outcome)
       }
-      if overlapOnHost, !areInterchangeable(place, other, match, rival) {
-        makeAmbiguous(place, &outcome)
-        makeAmbiguous(other, &outcome)
+    }
+  }
+
+  private func overlapOnHost(_ a: Match, _ b: Match) -> Bool {
+    a.pieces.contains { one in
+      b.pieces.contains { other in
+        let (x, y) = (host[Int(one)], host[Int(other)])
+        return x.issued < y.completed && y.issued < x.completed
       }
     }
   }
@@ -242,7 +244,7 @@ struct RequestMatching {
 
   private func sameBlocks(_ a: Int32, _ b: Int32) -> Bool {
     let (x, y) = (guest[Int(a)], guest[Int(b)])
-    return x.sector < y.end && y.sector < x.end
+    return x.operation == y.operation && x.sector < y.end && y.sector < x.end
   }
 
   private func grade(_ pieces: [Int32], _ place: Int32) -> MatchGrade {
@@ -313,12 +315,5 @@ struct RequestMatching {
         taken[piece, default: []].append(range.clamped(to: candidate.sector..<candidate.end))
       }
     }
-  }
-}
-
-extension RequestMatching.Outcome {
-  /// Whether one of the request's pieces shared the device with another of the same blocks.
-  func hasAliasedPiece(_ place: Int32, _ host: [HostPiece]) -> Bool {
-    matches[Int(place)]?.pieces.contains { host[Int($0)].isAliased } ?? false
   }
 }

@@ -35,7 +35,7 @@ final class DeviceFolding {
 
   @inline(__always)
   func fold(_ event: BlockEvent) throws {
-    guard !event.isPassthrough else { return }
+    guard !event.isPassthrough, event.sectors > 0 || Self.isFlush(event) else { return }
     switch event.action {
     case .queue: try queued(event)
     case .getRequest: try allocated(event)
@@ -48,6 +48,14 @@ final class DeviceFolding {
     case .split: try split(event)
     case .sleep, .bounce, .plug, .unplug, .unplugTimer, .remap, .message: break
     }
+  }
+
+  /// Whether an event without a length is one of a flush; else it is of a command of another kind
+  /// (`D   N (00 ..) [sg tur]`) or has none by its nature, as `X`.
+  @inline(__always)
+  private static func isFlush(_ event: BlockEvent) -> Bool {
+    event.action == .split
+      || !event.rwbs.isDisjoint(with: [.preflush, .flush, .write, .fua])
   }
 
   /// Events were lost up to this time.
@@ -97,7 +105,7 @@ final class DeviceFolding {
   private func dropStale(like request: OpenRequest) throws {
     guard lostUntil > .min else { return }
     let (sector, sectors, until) = (request.row.sector, request.row.sectors, lostUntil)
-    let stale = open.first(at: sector) {
+    let stale = open.first(at: sector, going: request.row.rwbs.direction) {
       $0.row.sectors == sectors && $0.phase != .finishing
         && Self.earliest($0.row).rawValue < until
     }
@@ -124,10 +132,12 @@ final class DeviceFolding {
 
   private func inserted(_ event: BlockEvent) throws {
     guard event.sectors > 0 else { return }
-    var index = open.first(at: event.sector) {
+    var index = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .allocated && $0.row.sectors == Int64(event.sectors)
     }
-    if index < 0 { index = open.first(at: event.sector) { $0.phase == .allocated } }
+    if index < 0 {
+      index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .allocated }
+    }
     if index < 0 { index = try request(event, in: .queued) }
     open[index].row.inserted = Stamp(event.time)
     open[index].phase = .allocated
@@ -144,11 +154,11 @@ final class DeviceFolding {
   private func merged(_ event: BlockEvent, atBack: Bool) throws {
     let sectors = Int64(event.sectors)
     // The youngest bio of these blocks that has no request; else a whole request.
-    var child = open.first(at: event.sector) {
+    var child = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .queued && $0.row.sectors == sectors
     }
     if child < 0 {
-      child = open.first(at: event.sector) {
+      child = open.first(at: event.sector, going: event.rwbs.direction) {
         $0.phase == .allocated && $0.row.sectors == sectors
       }
     }
@@ -156,7 +166,9 @@ final class DeviceFolding {
     let parent =
       atBack
       ? open.first(endingAt: event.sector) { $0.phase == .allocated }
-      : open.first(at: event.sector + sectors) { $0.phase == .allocated }
+      : open.first(at: event.sector + sectors, going: event.rwbs.direction) {
+        $0.phase == .allocated
+      }
     guard parent >= 0, parent != child else {
       // The request began before the trace, or its events were lost: the bio lives on by itself and
       // will be found by the D that covers it.
@@ -202,7 +214,7 @@ final class DeviceFolding {
   /// `X   R 2048 / 3072 [fio]`: the bio goes on as 2048..3072; the rest appears again as a request of its
   /// own, without a Q.
   private func split(_ event: BlockEvent) throws {
-    let index = open.first(at: event.sector) { $0.phase == .queued }
+    let index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .queued }
     let (sector, second) = (event.sector, event.other)
     guard index >= 0, second > sector, second < sector + open[index].row.sectors else { return }
     var rest = open[index]
@@ -231,10 +243,12 @@ final class DeviceFolding {
       return
     }
     let sectors = Int64(event.sectors)
-    var index = open.first(at: event.sector) {
+    var index = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .allocated && $0.row.sectors == sectors
     }
-    if index < 0 { index = open.first(at: event.sector) { $0.phase == .allocated } }
+    if index < 0 {
+      index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .allocated }
+    }
     if index < 0 { index = try request(event, in: .queued) }
     if !open[index].row.firstIssued.isSeen { open[index].row.firstIssued = Stamp(event.time) }
     open[index].row.issued = Stamp(event.time)
@@ -260,7 +274,7 @@ final class DeviceFolding {
   /// Two requests for the same blocks at the device: which completion is whose cannot be told.
   private func markAliases(of index: Int32) {
     let (sector, sectors) = (open[index].row.sector, open[index].row.sectors)
-    let other = open.first(at: sector) {
+    let other = open.first(at: sector, going: open[index].row.rwbs.direction) {
       $0.phase == .issued && $0.row.sectors == sectors
     }
     if other >= 0, other != index {
@@ -272,7 +286,7 @@ final class DeviceFolding {
   private func requeued(_ event: BlockEvent) {
     guard event.sectors > 0 else { return }
     let sectors = Int64(event.sectors)
-    let index = open.first(at: event.sector) {
+    let index = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .issued && $0.row.sectors == sectors
     }
     guard index >= 0 else { return }
@@ -290,14 +304,20 @@ final class DeviceFolding {
       return
     }
     let sectors = Int64(event.sectors)
-    var index = open.first(at: event.sector) { $0.phase == .issued && $0.remaining == sectors }
-    if index < 0 {
-      index = open.first(at: event.sector) { $0.phase == .issued && $0.remaining > sectors }
+    var index = open.first(at: event.sector, going: event.rwbs.direction) {
+      $0.phase == .issued && $0.remaining == sectors
     }
-    if index < 0 { index = open.first(at: event.sector) { $0.phase == .issued } }
+    if index < 0 {
+      index = open.first(at: event.sector, going: event.rwbs.direction) {
+        $0.phase == .issued && $0.remaining > sectors
+      }
+    }
+    if index < 0 {
+      index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .issued }
+    }
     if index < 0 {
       // Bio based devices have Q and C only.
-      index = open.first(at: event.sector) {
+      index = open.first(at: event.sector, going: event.rwbs.direction) {
         $0.phase != .finishing && $0.row.sectors == sectors
       }
     }
@@ -401,8 +421,12 @@ final class DeviceFolding {
   /// trace.
   private func request(_ event: BlockEvent, in phase: OpenRequest.Phase) throws -> Int32 {
     let sectors = Int64(event.sectors)
-    var index = open.first(at: event.sector) { $0.phase == phase && $0.row.sectors == sectors }
-    if index < 0 { index = open.first(at: event.sector) { $0.phase == phase } }
+    var index = open.first(at: event.sector, going: event.rwbs.direction) {
+      $0.phase == phase && $0.row.sectors == sectors
+    }
+    if index < 0 {
+      index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == phase }
+    }
     if index >= 0 { return index }
     return open.insert(try begin(event))
   }

@@ -152,12 +152,18 @@ struct OpenRequests {
     }
   }
 
-  /// The oldest one at this sector that the test accepts; -1 for none.
+  /// The oldest one at this sector that goes the same way and that the test accepts; -1 for none.
   @inline(__always)
-  func first(at sector: Int64, where accepts: (OpenRequest) -> Bool) -> Int32 {
+  func first(
+    at sector: Int64, going way: RWBS, where accepts: (OpenRequest) -> Bool
+  ) -> Int32 {
     var index = byStart[slot(sector)]
     while index >= 0 {
-      if pool[Int(index)].key == sector, accepts(pool[Int(index)]) { return index }
+      if pool[Int(index)].key == sector, pool[Int(index)].row.rwbs.direction == way,
+        accepts(pool[Int(index)])
+      {
+        return index
+      }
       index = pool[Int(index)].next
     }
     return -1

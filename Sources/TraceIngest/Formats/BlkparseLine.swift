@@ -323,7 +323,9 @@ struct BlkparseLine {
     var last = end - 1
     while last > at, bytes[last] == 0x20 { last -= 1 }
     guard last > at, bytes[last] == UInt8(ascii: "]") else {
-      at = end
+      // Cut off inside the name, or something stands behind it.
+      while last > at, bytes[last] != UInt8(ascii: "]") { last -= 1 }
+      at = last > at ? last + 1 : end
       return false
     }
     event.task = TaskName(bytes, from: at + 1, to: last)

@@ -16,14 +16,14 @@ struct ClockSection: ReportSection {
       .facts(
         clocks.map { clock in
           let drift = Quantity.decimal(clock.driftPPM, digits: 1)
+          let sign = clock.offset < 0 ? "-" : "+"
           var text =
-            "+\(Quantity.decimal(clock.offset / 1e9, digits: 6)) s on the clock of "
-            + "\(Printable.text(clock.reference)), drift \(drift) ppm, within "
-            + "\(Quantity.time(clock.middleError)) in the middle and "
+            "time of \(Printable.text(clock.reference)) = own \(sign) "
+            + "\(Quantity.decimal(abs(clock.offset) / 1e9, digits: 6)) s, drift \(drift) ppm, "
+            + "within \(Quantity.time(clock.middleError)) in the middle and "
             + "\(Quantity.time(clock.error)) at the ends "
             + "(\(Quantity.seconds(Int64(clock.from))) to \(Quantity.seconds(Int64(clock.to)))); "
             + "\(Quantity.count(Int64(clock.pairs))) requests bind it"
-          if clock.offset < 0 { text.removeFirst() }
           if clock.removedPairs > 0 {
             text += ", \(clock.removedPairs) taken out as wrong pairs"
           }

@@ -23,6 +23,21 @@ struct MatchSection: ReportSection {
               ]
             })))
     }
+    let edges = ["before_start", "after_end"]
+    let inside = data.filter { !edges.contains($0.reason ?? "") }
+    let decidable = inside.reduce(0) { $0 + $1.count }
+    if disks.contains(where: { $0.verdict == "joined" }), decidable > 0 {
+      func count(_ grades: [String]) -> Int {
+        inside.filter { grades.contains($0.grade) }.reduce(0) { $0 + $1.count }
+      }
+      let matched = count(["exact", "merged", "split"])
+      blocks.append(
+        .paragraph(
+          "Of the \(Quantity.count(Int64(decidable))) that lie wholly inside both traces "
+            + "\(Quantity.count(Int64(matched))) are matched for certain "
+            + "(\(Quantity.percent(Double(matched) / Double(decidable)))), "
+            + "\(Quantity.count(Int64(count(["ambiguous"])))) are ambiguous."))
+    }
     let flushes = grades.filter(\.isFlush)
     let allFlushes = flushes.reduce(0) { $0 + $1.count }
     if allFlushes > 0 {

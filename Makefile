@@ -1,0 +1,43 @@
+# The commands of the project. `make demo` and `make test` need nothing but a Swift toolchain and, on
+# Debian, root to install what is missing.
+
+PACKAGES = libsqlite3-dev python3
+SWIFT ?= swift
+DEMO = hiddenq-demo
+
+.PHONY: demo test lint build release clean needs
+
+demo: release
+	.build/release/hiddenq analyze Fixtures/kvm-noisy-cpu -o $(DEMO)
+
+# Everything: the house rules, then all tests. The first build also checks that no target imports what
+# it does not declare.
+test: needs lint
+	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error
+	$(SWIFT) test --skip-build
+
+lint:
+	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+
+release: needs
+	$(SWIFT) build -c release --product hiddenq
+
+build: needs
+	$(SWIFT) build
+
+clean:
+	rm -rf .build $(DEMO)
+
+# What the build needs from the system. As root on Debian it is installed; else a message says what to
+# do.
+needs:
+	@command -v $(SWIFT) >/dev/null || { echo "make: no 'swift' on the PATH; install Swift 6.3 or later from swift.org"; exit 1; }
+	@missing=""; for package in $(PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ] && ! { [ -e /usr/include/sqlite3.h ] && command -v python3 >/dev/null; }; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq $$missing; \
+	  else \
+	    echo "make: missing:$$missing; install with: sudo apt-get install$$missing"; exit 1; \
+	  fi; \
+	fi

@@ -1,0 +1,59 @@
+import Foundation
+import TestSupport
+
+/// The built program, run as a user runs it.
+enum Program {
+  struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    /// The output without its line breaks.
+    var words: String { output.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+  }
+
+  /// Beside the test bundle in the build folder.
+  static let executable: URL = {
+    var folder = URL(filePath: ProcessInfo.processInfo.arguments[0]).resolvingSymlinksInPath()
+    while folder.path != "/" {
+      folder = folder.deletingLastPathComponent()
+      let candidate = folder.appending(path: "hiddenq")
+      if FileManager.default.isExecutableFile(atPath: candidate.path),
+        (try? candidate.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile) ?? false
+      {
+        return candidate
+      }
+    }
+    return Repository.root.appending(path: ".build/debug/hiddenq")
+  }()
+
+  static func run(_ arguments: String..., in folder: URL = Repository.root) throws -> Outcome {
+    try run(arguments, in: folder)
+  }
+
+  static func run(_ arguments: [String], in folder: URL = Repository.root) throws -> Outcome {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = arguments
+    process.currentDirectoryURL = folder
+    let output = try Repository.temporaryFolder().appending(path: "out")
+    let errors = output.deletingLastPathComponent().appending(path: "err")
+    for file in [output, errors] { try Data().write(to: file) }
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    defer { try? FileManager.default.removeItem(at: output.deletingLastPathComponent()) }
+    return Outcome(
+      status: process.terminationStatus,
+      output: try String(contentsOf: output, encoding: .utf8),
+      errors: try String(contentsOf: errors, encoding: .utf8))
+  }
+
+  /// One value of a query.
+  static func value(_ incident: String, _ sql: String) throws -> String {
+    let outcome = try run("query", incident, sql, "--format", "csv")
+    return outcome.output.split(separator: "\r\n").dropFirst().first.map(String.init) ?? ""
+  }
+}

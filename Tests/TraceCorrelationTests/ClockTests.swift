@@ -1,0 +1,98 @@
+import Testing
+import TraceModel
+
+@testable import TraceCorrelation
+
+struct FeasiblePolygonTests {
+  @Test("the hull keeps the points that can bind, and only those")
+  func hull() {
+    let points = [(0, 5), (1, 1), (2, 4), (3, 0), (4, 3), (3, 9)].map {
+      FeasiblePolygon.Point(x: $0.0, y: $0.1)
+    }
+    #expect(FeasiblePolygon.hull(points, lower: true).map(\.x) == [0, 1, 3, 4])
+    #expect(FeasiblePolygon.hull(points, lower: false).map(\.x) == [4, 3, 0])
+  }
+
+  @Test("one request bounds the offset from both sides")
+  func onePair() throws {
+    let pair = CausalPair(cause: 1_000_000, effect: 6_000_000, answer: 7_000_000, end: 2_400_000)
+    let relation = try #require(ClockRelation([pair]))
+    // 7.0 - 2.4 = 4.6 ms to 6.0 - 1.0 = 5.0 ms
+    #expect(abs(relation.reference(1_700_000) - 1_700_000 - 4_800_000) <= 200)
+    #expect(relation.error(at: 1_700_000) >= 200_000)
+    #expect(relation.error(at: 1_700_000) < 201_000)
+  }
+
+  @Test("requests that no line allows are not feasible")
+  func contradiction() {
+    let pairs = [
+      CausalPair(cause: 0, effect: 100, answer: 200, end: 300),
+      CausalPair(cause: 1_000, effect: 9_000_000, answer: 9_100_000, end: 2_000),
+    ]
+    #expect(ClockRelation(pairs) == nil)
+  }
+
+  @Test("a wrong pair among many is found and taken out", arguments: [0, 37, 199])
+  func wrongPair(_ place: Int) throws {
+    var simulation = Simulation(seed: 5)
+    simulation.load(seconds: 2, perSecond: 100)
+    var pairs = Self.pairs(simulation)
+    let true_ = pairs[place % pairs.count]
+    pairs[place % pairs.count] = CausalPair(
+      cause: true_.cause, effect: true_.effect + 5_000_000, answer: true_.answer + 5_000_000,
+      end: true_.end)
+    let relation = try #require(ClockFit.fit(pairs))
+    #expect(relation.removedPairs == 1)
+  }
+
+  static func pairs(_ simulation: Simulation) -> [CausalPair] {
+    zip(simulation.guest, simulation.host).map { guest, host in
+      CausalPair(
+        cause: guest.issued.rawValue, effect: host.queued.rawValue,
+        answer: host.completed.rawValue, end: guest.completed.rawValue)
+    }
+  }
+}
+
+struct ClockRelationTests {
+  /// Drift, seed.
+  static let clocks: [(Double, UInt64)] = [-150, -41, 0, 0.3, 23, 150].flatMap { drift in
+    [1, 2, 3].map { (drift, UInt64($0)) }
+  }
+
+  @Test(
+    "the true clock is inside the bound at every time, also beyond the trace", arguments: clocks)
+  func boundHolds(_ drift: Double, _ seed: UInt64) throws {
+    var simulation = Simulation(seed: seed)
+    simulation.drift = drift
+    simulation.load(seconds: 4, perSecond: 200)
+    let relation = try #require(ClockRelation(FeasiblePolygonTests.pairs(simulation)))
+    for step in -8...16 {
+      let own = Int64(step) * 500_000_000
+      let miss = abs(relation.reference(own) - simulation.reference(own))
+      #expect(miss <= relation.error(at: own), "at \(own)")
+    }
+    #expect(relation.largestError < 60_000)
+    #expect(relation.middleError <= relation.largestError)
+  }
+}
+
+struct OffsetVotingTests {
+  @Test("the stretch that most requests allow wins, and each has one vote")
+  func peak() throws {
+    let intervals = [
+      (0, 10, 0), (5, 15, 1), (8, 12, 2), (100, 110, 3), (100, 110, 3), (100, 105, 3),
+    ]
+    .map { OffsetVoting.Interval(low: $0.0, high: $0.1, voter: $0.2) }
+    let peak = try #require(OffsetVoting.peak(intervals))
+    #expect(peak.voters == 3)
+    #expect(peak.low == 8)
+    #expect(peak.high == 10)
+  }
+
+  @Test("nothing votes, nothing wins")
+  func none() {
+    #expect(OffsetVoting.peak([]) == nil)
+    #expect(OffsetVoting.peak([OffsetVoting.Interval(low: 5, high: 4, voter: 0)]) == nil)
+  }
+}

@@ -1,0 +1,114 @@
+import Testing
+import TraceModel
+
+@testable import TraceCorrelation
+
+struct JoinTests {
+  @Test("a simulated guest is followed whole: place, clock, every hop", arguments: [1, 2, 3])
+  func wholeGuest(_ seed: UInt64) throws {
+    var simulation = Simulation(seed: seed)
+    simulation.drift = 23
+    simulation.load(seconds: 3, perSecond: 300)
+    for step in 0..<2000 {
+      simulation.addNeighbour(
+        at: simulation.offset + Int64(step) * 1_500_000, sector: 200_000_000 + Int64(step) * 64)
+    }
+    let join = simulation.join()
+    let disk = try #require(join.disks.first)
+    #expect(disk.verdict == .joined)
+    #expect(disk.map.extents.map { $0.hostSector - $0.guestSector } == [2048])
+    #expect(disk.ios.count == simulation.guest.count)
+    let host = Dictionary(uniqueKeysWithValues: simulation.host.map { ($0.id, $0) })
+    for (io, request) in zip(disk.ios, simulation.guest) {
+      #expect(io.grade == .exact)
+      let carried = try #require(io.hostRequest.flatMap { host[$0] })
+      #expect(carried.sector == request.sector + 2048)
+      let sum = [io.guestScheduler, io.virtio, io.hostScheduler, io.hardware]
+        .reduce(0) { $0 + $1.rawValue }
+      #expect(sum == io.block.rawValue)
+    }
+  }
+
+  @Test("guest and host of different incidents are not joined")
+  func mismatch() throws {
+    var here = Simulation(seed: 1)
+    here.load(seconds: 3, perSecond: 300)
+    var elsewhere = Simulation(seed: 2)
+    elsewhere.load(seconds: 3, perSecond: 300)
+    let join = Join(guests: [here.disk], hosts: [elsewhere.device])
+    #expect(join.disks.first?.verdict == .noMapping)
+    #expect(join.clocks.isEmpty)
+    #expect(
+      join.disks.first?.ios.allSatisfy { $0.grade == .unmatched && !$0.virtio.isSeen } == true)
+  }
+
+  @Test("a request whose host side is not there stays unmatched, and its neighbours are right")
+  func missingOnHost() throws {
+    var simulation = Simulation(seed: 3)
+    simulation.load(seconds: 2, perSecond: 200)
+    let last = try #require(simulation.guest.last).issued.rawValue
+    simulation.add(at: last + 500_000, hasHost: false)
+    simulation.add(at: last + 1_000_000)
+    let ios = try #require(simulation.join().disks.first).ios
+    let lost = try #require(ios.dropLast().last)
+    #expect(lost.grade == .unmatched)
+    #expect(lost.reason == .noCandidate)
+    #expect(ios.last?.grade == .exact)
+  }
+
+  @Test("the same block twice at the device at once is ambiguous, one after the other is not")
+  func hotBlocks() throws {
+    var simulation = Simulation(seed: 4)
+    simulation.load(seconds: 2, perSecond: 200)
+    let base = try #require(simulation.guest.last).issued.rawValue + 10_000_000
+    // Overlapping at the device, 60 us apart.
+    simulation.add(at: base, sector: 80, device: 300_000, isAliased: true)
+    simulation.add(at: base + 60_000, sector: 80, device: 300_000, isAliased: true)
+    // The second begins when the first has ended.
+    simulation.add(at: base + 10_000_000, sector: 80, device: 50_000)
+    simulation.add(at: base + 10_400_000, sector: 80, device: 50_000)
+    let ios = try #require(simulation.join().disks.first).ios.suffix(4)
+    #expect(ios.map(\.grade) == [.ambiguous, .ambiguous, .exact, .exact])
+  }
+
+  @Test("requests outside the other trace's time say so")
+  func windows() throws {
+    var simulation = Simulation(seed: 6)
+    simulation.load(seconds: 4, perSecond: 200)
+    let from = simulation.reference(1_000_000_000)
+    let to = simulation.reference(3_000_000_000)
+    let device = HostDevice(
+      stream: 2, source: 2,
+      rows: simulation.host.filter {
+        $0.queued.rawValue >= from && $0.completed.rawValue <= to
+      },
+      bios: [], remapDeltas: [], losses: [], first: from, last: to)
+    let ios = try #require(Join(guests: [simulation.disk], hosts: [device]).disks.first).ios
+    for io in ios {
+      let issued = simulation.reference(io.queued.rawValue)
+      if issued < from - 200_000 { #expect(io.reason == .beforeStart) }
+      if issued > to { #expect(io.reason == .afterEnd) }
+      if issued > from + 1_000_000, issued < to - 1_000_000 { #expect(io.grade == .exact) }
+    }
+  }
+}
+
+struct ExtentMapTests {
+  static let map = ExtentMap([
+    ExtentMap.Extent(guestSector: 100, hostSector: 1000, sectors: 50),
+    ExtentMap.Extent(guestSector: 0, hostSector: 5000, sectors: 100),
+    ExtentMap.Extent(guestSector: 150, hostSector: 1050, sectors: 10),
+  ])
+
+  @Test("a range over several extents is one piece where they touch on the host")
+  func translates() {
+    #expect(Self.map.translate(10, 8) == [5010..<5018])
+    #expect(Self.map.translate(96, 8) == [5096..<5100, 1000..<1004])
+    #expect(Self.map.translate(146, 8) == [1046..<1054])
+  }
+
+  @Test("a range that is nowhere has no translation", arguments: [(160, 8), (156, 8), (-8, 16)])
+  func nowhere(_ sector: Int64, _ sectors: Int64) {
+    #expect(Self.map.translate(sector, sectors) == nil)
+  }
+}

@@ -1,0 +1,116 @@
+import Testing
+import TraceStore
+
+@testable import TraceReport
+
+struct QuantityTests {
+  @Test(arguments: [
+    (0, "0 ns"), (999, "999 ns"), (1_000, "1.0 us"), (83_755, "83.8 us"), (1_999_950, "2.000 ms"),
+    (17_648_000, "17.648 ms"), (1_150_348_406_000, "1,150.348 s"), (-1_350_000, "-1.350 ms"),
+  ])
+  func time(_ nanoseconds: Int64, _ text: String) {
+    #expect(Quantity.time(nanoseconds) == text)
+  }
+
+  @Test(arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (-1_234_567, "-1,234,567")])
+  func count(_ number: Int64, _ text: String) {
+    #expect(Quantity.count(number) == text)
+  }
+
+  @Test(
+    "what is not all does not read as all",
+    arguments: [
+      (1.0, "100.0 %"), (0.99999, "99.9 %"), (0.0004, "0.0 %"), (0.5, "50.0 %"),
+    ])
+  func percent(_ share: Double, _ text: String) {
+    #expect(Quantity.percent(share) == text)
+  }
+}
+
+struct PrintableTests {
+  @Test(
+    "what could act on a terminal or reader is spelled out",
+    arguments: [
+      ("fio", "fio"), ("\u{1B}[31mred", "\\u{1b}[31mred"), ("a\nb", "a\\u{a}b"),
+      ("evil\u{202E}txt", "evil\\u{202e}txt"), ("zero\u{200B}width", "zero\\u{200b}width"),
+      ("naïve ✓", "naïve ✓"),
+    ])
+  func text(_ raw: String, _ shown: String) {
+    #expect(Printable.text(raw) == shown)
+  }
+}
+
+struct TextRendererTests {
+  @Test("no line is wider than 80 columns, whatever the cells hold")
+  func width() {
+    let long = String(repeating: "very/long/path/", count: 12) + "blkparse.txt"
+    let document = Document(
+      title: "t",
+      blocks: [
+        .facts([Fact("machine", String(repeating: "word ", count: 60))]),
+        .table(
+          Table(
+            caption: String(repeating: "caption ", count: 20),
+            columns: [.text("file"), .text("comm"), .number("events")],
+            rows: [[long, "x", "1,234,567"], ["short", "y", "1"]])),
+        .waterfalls([
+          Waterfall(
+            title: String(repeating: "title ", count: 30), detail: "d",
+            segments: [.init(letter: "2", nanoseconds: 5)])
+        ]),
+      ])
+    for line in TextRenderer.render(document).split(separator: "\n") { #expect(line.count <= 80) }
+  }
+
+  @Test("a bar is full and each hop has its part")
+  func bar() {
+    let waterfall = Waterfall(
+      title: "", detail: "",
+      segments: [("2", 25), (">", 0), ("4", -3), ("5", 50), ("<", 25)].map {
+        .init(letter: $0.0, nanoseconds: $0.1)
+      })
+    #expect(waterfall.bar(width: 8) == "225555<<")
+    #expect(Waterfall(title: "", detail: "", segments: []).bar(width: 8) == "")
+  }
+}
+
+struct MarkdownRendererTests {
+  @Test("names cannot become markup")
+  func escapes() {
+    let table = Table(
+      caption: "", columns: [.text("comm")], rows: [["<script>|*x*`"], ["a & b"]])
+    let text = MarkdownRenderer.render(table)
+    #expect(text.contains("&lt;script&gt;\\|\\*x\\*\\`"))
+    #expect(text.contains("a &amp; b"))
+  }
+}
+
+struct TabularWriterTests {
+  private func written(_ format: TabularFormat) -> String {
+    var text = ""
+    var writer = TabularWriter(format) { text += $0 }
+    writer.begin(["n", "comm"])
+    writer.add([.integer(7), .text("a,\"b\"\nc")])
+    writer.add([.null, .text("é\u{1}")])
+    writer.end()
+    return text
+  }
+
+  @Test("CSV is RFC 4180, NULL an empty field")
+  func csv() {
+    #expect(written(.csv) == "n,comm\r\n7,\"a,\"\"b\"\"\nc\"\r\n,é\u{1}\r\n")
+  }
+
+  @Test("JSON escapes what it must")
+  func json() {
+    #expect(
+      written(.json)
+        == "[\n{\"n\":7,\"comm\":\"a,\\\"b\\\"\\nc\"},\n{\"n\":null,\"comm\":\"é\\u0001\"}\n]\n")
+    #expect(written(.jsonl).split(separator: "\n").count == 2)
+  }
+
+  @Test("a table shows control characters by their code and numbers at the right")
+  func table() {
+    #expect(written(.table) == "n  comm\n7  a,\"b\"\\u{a}c\n   é\\u{1}\n")
+  }
+}
