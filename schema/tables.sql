@@ -127,6 +127,9 @@ CREATE TABLE clock_relation (
   source_id INTEGER NOT NULL REFERENCES source_file,
   reference_source_id INTEGER NOT NULL REFERENCES source_file,
   segment INTEGER NOT NULL,
+  -- The stretch of the trace, and the own time within it from which this relation is used.
+  stretch INTEGER NOT NULL,
+  start_ns INTEGER,
   from_ns INTEGER NOT NULL,
   to_ns INTEGER NOT NULL,
   offset_ns REAL NOT NULL,

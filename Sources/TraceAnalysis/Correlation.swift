@@ -12,7 +12,8 @@ public struct Correlation {
     let guests = try streams.filter { $0.machine.layer == .guest }.map { stream in
       GuestDisk(
         machine: stream.machine.name, stream: stream.stream, source: stream.source,
-        rows: try file.requests(of: stream.stream), bios: try file.mergedBios(of: stream.stream))
+        segment: stream.segment, rows: try file.requests(of: stream.stream),
+        bios: try file.mergedBios(of: stream.stream))
     }
     let hosts = try streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }.map {
       stream in
@@ -26,15 +27,20 @@ public struct Correlation {
   }
 
   private static func write(_ join: Join, to writer: CorrelationWriter) throws {
+    var numbers: [Int64: Int] = [:]
     for clock in join.clocks {
-      let relation = clock.relation
-      try writer.add(
-        ClockRow(
-          source: clock.source, reference: clock.reference, segment: 0, from: relation.from,
-          to: relation.to, offset: relation.offset, driftPPM: relation.driftPPM,
-          error: relation.largestError, middleError: relation.middleError,
-          method: "matched requests", pairs: relation.pairs, removedPairs: relation.removedPairs,
-          violations: clock.violations))
+      for (stretch, relation) in clock.clock.stretches.enumerated() {
+        let number = numbers[clock.source, default: 0]
+        numbers[clock.source] = number + 1
+        try writer.add(
+          ClockRow(
+            source: clock.source, reference: clock.reference, segment: number,
+            stretch: clock.segment, start: clock.clock.start(of: stretch), from: relation.from,
+            to: relation.to, offset: relation.offset, driftPPM: relation.driftPPM,
+            error: relation.largestError, middleError: relation.middleError,
+            method: "matched requests", pairs: relation.pairs,
+            removedPairs: relation.removedPairs, violations: clock.violations))
+      }
     }
     for disk in join.disks {
       if let device = disk.device {

@@ -3,7 +3,7 @@ internal import TraceModel
 /// Makes the rows of the `io` view out of a disk's requests and their matches.
 struct HopRows {
   let disk: GuestDisk
-  let clock: ClockRelation?
+  let clock: GuestClock?
 
   /// One row per bio, and one per flush that the guest's block layer sent by itself.
   func make(_ pending: PendingDisk, host devices: [HostSide], flushes: [Int32: Int32]) -> [GuestIO]

@@ -36,14 +36,16 @@ public struct DiskJoin: Sendable {
   }
 }
 
-/// The clock of one guest's trace.
+/// The clock of one stretch of a guest's trace.
 public struct SourceClock: Sendable {
   /// The trace.
   public let source: Int64
+  /// The stretch of the trace.
+  public let segment: Int
   /// The host's trace whose clock is the reference.
   public let reference: Int64
   /// The relation.
-  public let relation: ClockRelation
+  public let clock: GuestClock
   /// Matched pairs that contradict it by more than its bound.
   public let violations: Int
 }
@@ -83,13 +85,20 @@ public struct Join: Sendable {
       disks.append(join)
     }
     var flushes = FlushMatching()
-    for source in Set(guests.map(\.source)).sorted() {
-      let places = guests.indices.filter { guests[$0].source == source && regions[$0] != nil }
-      joinSource(places, guests, sides, devices, regions, &flushes)
+    var trace: (source: Int64, segment: Int)?
+    for guest in guests.sorted(by: { ($0.source, $0.segment) < ($1.source, $1.segment) })
+    where trace?.source != guest.source || trace?.segment != guest.segment {
+      trace = (guest.source, guest.segment)
+      let places = guests.indices.filter {
+        guests[$0].source == guest.source && guests[$0].segment == guest.segment
+          && regions[$0] != nil
+      }
+      joinTrace(places, guests, sides, devices, regions, &flushes)
     }
     flushes.settle()
     for (place, disk) in guests.enumerated() {
-      let rows = HopRows(disk: disk, clock: clocks.first { $0.source == disk.source }?.relation)
+      let clock = clocks.first { $0.source == disk.source && $0.segment == disk.segment }
+      let rows = HopRows(disk: disk, clock: clock?.clock)
       disks[place].ios = rows.make(
         pending[place], host: devices, flushes: flushes.matches[disk.stream] ?? [:])
     }
@@ -156,8 +165,8 @@ public struct Join: Sendable {
 
   // MARK: - Clock and matches
 
-  /// All disks of one trace: they share its clock.
-  private mutating func joinSource(
+  /// All disks of one stretch of a trace: they share its clock.
+  private mutating func joinTrace(
     _ places: [Int], _ guests: [GuestDisk], _ sides: [[GuestRequest]], _ devices: [HostSide],
     _ regions: [Found?], _ flushes: inout FlushMatching
   ) {
@@ -179,32 +188,33 @@ public struct Join: Sendable {
         RequestMatching(guest: side, host: device.pieces, index: device.index, map: map)
       )
     }
-    guard var clock = ClockFit.fit(places.flatMap { regions[$0]?.region.pairs ?? [] }) else {
+    let candidates = places.flatMap { regions[$0]?.region.pairs ?? [] }
+    guard var clock = GuestClock(ClockFit.fit(candidates)) else {
       for place in places { disks[place].verdict = .noClock }
       return
     }
-    var outcomes: [RequestMatching.Outcome] = []
+    func side(_ matcher: (place: Int, matching: RequestMatching)) -> HostSide {
+      devices[regions[matcher.place]?.device ?? 0]
+    }
+    // Matching within a bound confirms the bound: it shuts out the very pairs that would contradict it. So
+    // the clock is fitted to what a wider window matches, and only the last matching uses the bound.
     for _ in 0..<Self.mostRounds {
-      outcomes = matchers.map { $0.matching.match(clock) }
-      let pairs = zip(matchers, outcomes).flatMap { matcher, outcome in
-        Self.pairs(outcome, sides[matcher.place], devices[regions[matcher.place]?.device ?? 0])
+      let pairs = matchers.flatMap { matcher in
+        Self.pairs(
+          matcher.matching.match(clock, widening: Self.falsifierWindow), sides[matcher.place],
+          side(matcher), clock)
       }
-      guard let better = ClockFit.fit(pairs) else { break }
-      let isSettled =
-        better.pairs == clock.pairs && better.offset == clock.offset
-        && better.driftPPM == clock.driftPPM
+      guard let better = GuestClock(ClockFit.fit(pairs)) else { break }
+      let isSettled = better.isSame(as: clock)
       clock = better
       if isSettled { break }
     }
-    outcomes = matchers.map { $0.matching.match(clock) }
-    // Matching with a bound confirms the bound: it shuts out the very pairs that would contradict it. So
-    // look once in a wider window.
-    let wider = matchers.map { $0.matching.match(clock, widening: Self.falsifierWindow) }
-    let violations = zip(matchers, wider).reduce(0) { count, entry in
-      let (matcher, outcome) = entry
-      return count
+    let outcomes = matchers.map { $0.matching.match(clock) }
+    let violations = matchers.reduce(0) { count, matcher in
+      count
         + Self.pairs(
-          outcome, sides[matcher.place], devices[regions[matcher.place]?.device ?? 0]
+          matcher.matching.match(clock, widening: Self.falsifierWindow), sides[matcher.place],
+          side(matcher), clock
         ).count { !clock.allows($0) }
     }
     for (matcher, outcome) in zip(matchers, outcomes) {
@@ -220,18 +230,25 @@ public struct Join: Sendable {
     }
     clocks.append(
       SourceClock(
-        source: guests[first].source, reference: reference, relation: clock,
-        violations: violations))
+        source: guests[first].source, segment: guests[first].segment, reference: reference,
+        clock: clock, violations: violations))
   }
 
   /// The matches that may constrain a clock: sound, and whole on both sides.
   private static func pairs(
-    _ outcome: RequestMatching.Outcome, _ guest: [GuestRequest], _ device: HostSide
+    _ outcome: RequestMatching.Outcome, _ guest: [GuestRequest], _ device: HostSide,
+    _ clock: GuestClock
   ) -> [CausalPair] {
     var pairs: [CausalPair] = []
     for (request, match) in zip(guest, outcome.matches) {
       guard let match, match.grade != .ambiguous, !request.isAliased, !request.isLossy else {
         continue
+      }
+      // Its true partner may be among the lost.
+      if !device.rows.losses.isEmpty {
+        let from = clock.reference(request.issued) - Self.falsifierWindow
+        let to = max(from, clock.reference(request.completed) + Self.falsifierWindow)
+        if device.rows.losses.contains(where: { $0.overlaps(from...to) }) { continue }
       }
       let pieces = match.pieces.map { device.pieces[Int($0)] }
       guard !pieces.contains(where: \.isAliased), let effect = pieces.map(\.queued).min(),
@@ -247,7 +264,7 @@ public struct Join: Sendable {
   /// How many guest requests would find a piece if the host's pieces lay at random in their region: the
   /// pieces per time and sector, times each request's time at the driver and size.
   private static func expectedAccidental(
-    _ guest: [GuestRequest], _ device: HostSide, _ clock: ClockRelation
+    _ guest: [GuestRequest], _ device: HostSide, _ clock: GuestClock
   ) -> Double {
     let length = Double(max(1, device.span.upperBound - device.span.lowerBound))
     var expected = 0.0
@@ -291,10 +308,18 @@ struct PendingDisk {
   var outcome = RequestMatching.Outcome(matches: [], unmapped: [])
 }
 
-extension ClockRelation {
+extension GuestClock {
   /// Whether a pair's order holds within the bound.
   func allows(_ pair: CausalPair) -> Bool {
     reference(pair.cause) - error(at: pair.cause) <= pair.effect
       && reference(pair.end) + error(at: pair.end) >= pair.answer
+  }
+
+  /// Whether it maps alike.
+  func isSame(as other: GuestClock) -> Bool {
+    stretches.count == other.stretches.count
+      && zip(stretches, other.stretches).allSatisfy {
+        $0.pairs == $1.pairs && $0.offset == $1.offset && $0.driftPPM == $1.driftPPM
+      }
   }
 }

@@ -75,6 +75,8 @@ public struct RequestTraits: OptionSet, Sendable, Hashable {
   public static let passthrough = RequestTraits(rawValue: 1 << 5)
   /// Events were lost while it was open.
   public static let lossy = RequestTraits(rawValue: 1 << 6)
+  /// The clock was set back while it was open: its stamps are of two stretches.
+  public static let acrossStep = RequestTraits(rawValue: 1 << 8)
   /// It came back in several completions.
   public static let partial = RequestTraits(rawValue: 1 << 7)
 }

@@ -7,8 +7,12 @@ public struct ClockRow: Sendable {
   public var source: Int64
   /// The trace whose clock is the reference.
   public var reference: Int64
-  /// The stretch.
+  /// Its number among the stretches of its clock.
   public var segment: Int
+  /// The stretch of the trace it is for; one such has several clocks where the clock stepped forward.
+  public var stretch: Int
+  /// Own time from which it is used within that; nil: from its start.
+  public var start: Int64?
   /// First matched moment, own ns.
   public var from: Int64
   /// Last matched moment, own ns.
@@ -32,13 +36,16 @@ public struct ClockRow: Sendable {
 
   /// A row.
   public init(
-    source: Int64, reference: Int64, segment: Int, from: Int64, to: Int64, offset: Double,
-    driftPPM: Double, error: Int64, middleError: Int64, method: String, pairs: Int,
+    source: Int64, reference: Int64, segment: Int, stretch: Int, start: Int64?, from: Int64,
+    to: Int64, offset: Double, driftPPM: Double, error: Int64, middleError: Int64, method: String,
+    pairs: Int,
     removedPairs: Int, violations: Int
   ) {
     self.source = source
     self.reference = reference
     self.segment = segment
+    self.stretch = stretch
+    self.start = start
     self.from = from
     self.to = to
     self.offset = offset
@@ -197,10 +204,11 @@ public final class CorrelationWriter {
   /// Adds a clock relation.
   public func add(_ row: ClockRow) throws {
     try db.execute(
-      sql: "INSERT INTO clock_relation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      sql: "INSERT INTO clock_relation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       arguments: [
-        row.source, row.reference, row.segment, row.from, row.to, row.offset, row.driftPPM,
-        row.error, row.middleError, row.method, row.pairs, row.removedPairs, row.violations,
+        row.source, row.reference, row.segment, row.stretch, row.start, row.from, row.to,
+        row.offset, row.driftPPM, row.error, row.middleError, row.method, row.pairs,
+        row.removedPairs, row.violations,
       ])
   }
 

@@ -54,8 +54,14 @@ SELECT
   block_request.at_ns + block_request.finished AS finished_ns,
   -- From D FN to C FN of the cache flush that it had to wait for before its D, in ns.
   block_request.flush_completed - block_request.flush_issued AS flush_ns,
-  -- The stretch of the source: times of two stretches do not compare.
-  block_stream.segment AS segment,
+  -- The segment of the clock in which it began; after a step back times of two segments do not
+  -- compare.
+  coalesce(
+    (SELECT max(clock_relation.segment) FROM clock_relation
+     WHERE clock_relation.source_id = block_stream.source_id
+       AND clock_relation.stretch = block_stream.segment
+       AND coalesce(clock_relation.start_ns, block_request.at_ns) <= block_request.at_ns),
+    block_stream.segment) AS segment,
   -- 0, or the negative errno of its completion.
   block_request.error AS error,
   -- The thread that queued it.

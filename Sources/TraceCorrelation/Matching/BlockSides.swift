@@ -46,6 +46,8 @@ public struct GuestDisk: Sendable {
   public let stream: Int32
   /// Which trace it is from: disks of one trace share a clock.
   public let source: Int64
+  /// The stretch of that trace: after a step back of its clock another begins.
+  public let segment: Int
   /// All its requests.
   public let rows: [BlockRequest]
   /// The bios merged into them.
@@ -53,11 +55,13 @@ public struct GuestDisk: Sendable {
 
   /// A disk as it was ingested.
   public init(
-    machine: String, stream: Int32, source: Int64, rows: [BlockRequest], bios: [MergedBio]
+    machine: String, stream: Int32, source: Int64, segment: Int, rows: [BlockRequest],
+    bios: [MergedBio]
   ) {
     self.machine = machine
     self.stream = stream
     self.source = source
+    self.segment = segment
     self.rows = rows
     self.bios = bios
   }
@@ -67,7 +71,9 @@ public struct GuestDisk: Sendable {
     var requests: [GuestRequest] = []
     requests.reserveCapacity(rows.count)
     for (index, row) in rows.enumerated() where row.sector >= 0 && row.sectors > 0 {
-      guard row.issued.isSeen, row.completed.isSeen else { continue }
+      guard row.issued.isSeen, row.completed.isSeen, !row.traits.contains(.acrossStep) else {
+        continue
+      }
       requests.append(
         GuestRequest(
           row: Int32(index), sector: row.sector, sectors: row.sectors, operation: row.operation,

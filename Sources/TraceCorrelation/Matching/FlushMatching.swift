@@ -24,7 +24,7 @@ struct FlushMatching {
   private(set) var matches: [Int32: [Int32: Int32]] = [:]
 
   /// Adds a disk's flushes and those of the device it lies on.
-  mutating func add(_ disk: GuestDisk, _ device: HostSide, _ clock: ClockRelation) {
+  mutating func add(_ disk: GuestDisk, _ device: HostSide, _ clock: GuestClock) {
     for (index, row) in disk.rows.enumerated() where row.operation == .flush {
       guard let issued = row.issued.nanoseconds, let completed = row.completed.nanoseconds else {
         continue

@@ -75,7 +75,7 @@ struct RequestMatching {
   }
 
   /// One pass with these clocks; `widening` is added to the bound on both sides, ns.
-  func match(_ clock: ClockRelation, widening: Int64 = 0) -> Outcome {
+  func match(_ clock: GuestClock, widening: Int64 = 0) -> Outcome {
     var outcome = Outcome(
       matches: [Match?](repeating: nil, count: guest.count),
       unmapped: [Bool](repeating: false, count: guest.count))

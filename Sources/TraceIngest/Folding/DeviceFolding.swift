@@ -65,6 +65,7 @@ final class DeviceFolding {
   func clockStepped(to segment: Int32) throws {
     stream = try output.sink.stream(StreamKey(device: number, segment: segment))
     lastQueued = .unseen
+    for index in open.all() { open[index].row.traits.insert(.acrossStep) }
   }
 
   /// The end of the trace: what is open stays incomplete.
