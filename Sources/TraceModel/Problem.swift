@@ -66,8 +66,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
       .malformedTail, .lateLine, .malformedPayload:
       .skipped
-    case .toolNotice, .timeWentBack, .unpairedEvent, .unusedEvent: .note
-    case .missingSwitch, .droppedEvents, .sequenceGap, .tooManyOpen: .dataLoss
+    case .toolNotice, .timeWentBack, .unpairedEvent, .unusedEvent, .missingSwitch: .note
+    case .droppedEvents, .sequenceGap, .tooManyOpen: .dataLoss
     }
   }
 

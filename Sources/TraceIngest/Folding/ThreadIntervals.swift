@@ -53,8 +53,6 @@ struct ThreadIntervals: ~Copyable {
     var cause = WaitCause.none
     /// `waiting`: `sched_wakeup` has come, so another wakeup means that events are missing.
     var isQueued = false
-    /// `waiting`: preempted on its way to sleep, so that a wakeup may come.
-    var mayBeWoken = false
     /// `running`: `sched_waking` has come before the thread was off the CPU.
     var wokenEarly = false
   }
@@ -180,7 +178,6 @@ struct ThreadIntervals: ~Copyable {
     if event.left.isRunnable {
       threads[at].phase = .waiting
       threads[at].cause = event.left == .preempted ? .preempted : .yielded
-      threads[at].mayBeWoken = event.wasGoingToSleep
       threads[at].isQueued = false
       threads[at].wokenEarly = false
     } else if event.left == .dead {
@@ -243,14 +240,13 @@ struct ThreadIntervals: ~Copyable {
       // On its way to sleep; when `sched_wakeup` follows while it runs, it stays awake.
       threads[at].wokenEarly = byWaking
       return
+    case .waiting where threads[at].cause == .preempted || threads[at].cause == .yielded:
+      // Preempted on its way to sleep (`R+`, too): it never left the queue, and now it will not.
+      return
     case .waiting:
       if !byWaking, !threads[at].isQueued {
         threads[at].isQueued = true
         if event.target >= 0 { threads[at].cpu = event.target }
-        return
-      }
-      if threads[at].mayBeWoken {
-        threads[at].mayBeWoken = false
         return
       }
       // Nobody is woken twice without having slept: its stay on a CPU is missing.
@@ -264,7 +260,6 @@ struct ThreadIntervals: ~Copyable {
     threads[at].phase = .waiting
     threads[at].cause = cause
     threads[at].isQueued = !byWaking
-    threads[at].mayBeWoken = false
     threads[at].wokenEarly = false
     threads[at].row.name = event.name
     if event.target >= 0 { threads[at].cpu = event.target }

@@ -17,18 +17,15 @@ enum PerfSchedMap {
       lines += 1
       var at = line.lowerBound
       while at < line.upperBound {
-        if let found = head.find(" secs ", from: at, line.upperBound) {
-          var end = found
-          if head.decimalBefore(&end, line.lowerBound) != nil,
-            end > line.lowerBound, head[end - 1] == UInt8(ascii: ".")
-          {
-            rows += 1
-            return
-          }
-          at = found + 1
-        } else {
+        guard let found = head.find(" secs ", from: at, line.upperBound) else { return }
+        var end = found
+        if head.decimalBefore(&end, line.lowerBound) != nil, end > line.lowerBound,
+          head[end - 1] == UInt8(ascii: ".")
+        {
+          rows += 1
           return
         }
+        at = found + 1
       }
     }
     return rows > 0 && rows * 2 > lines

@@ -250,7 +250,8 @@ final class PerfSchedTimehistReader: LineFormatReader {
   /// The other lines of the report: the header's second and third, call chains, the tables of `-s`.
   private func isAside(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     if bytes.has("[tid/pid]", at: start, end) || bytes.has("---", at: start, end) { return true }
-    if bytes.has("Runtime summary", at: start, end) || bytes.has("Wait-time summary", at: start, end)
+    if bytes.has("Runtime summary", at: start, end)
+      || bytes.has("Wait-time summary", at: start, end)
       || bytes.has("Terminated tasks", at: start, end) || bytes.has("Idle stats", at: start, end)
       || bytes.has("Total ", at: start, end) || bytes.has("CPU ", at: start, end)
     {

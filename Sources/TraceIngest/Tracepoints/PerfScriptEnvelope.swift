@@ -107,6 +107,7 @@ struct PerfScriptEnvelope: TracepointEnvelope {
       guard last == start || bytes[last - 1] == 0x20 else { return false }
       event.tid = 0
     }
+    guard last == start || bytes[last - 1] == 0x20 || bytes[last - 1] == 0x09 else { return false }
     bytes.skipBlanksBack(&last, start)
     var first = start
     bytes.skipBlanks(&first, last)

@@ -41,8 +41,6 @@ struct SchedEvent {
   var kind = SchedEventKind.other
   /// `switched`: how the one leaves.
   var left = LeaveReason.unknown
-  /// `switched`: it was preempted while it was about to sleep (`S+`), so a wakeup may still come.
-  var wasGoingToSleep = false
 
   init() {}
 }
@@ -201,11 +199,9 @@ struct SchedPayload {
   private static func letterState(
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
   ) -> Bool {
-    event.wasGoingToSleep = false
     let letter = bytes[start]
     if bytes[end - 1] == UInt8(ascii: "+") {
       event.left = .preempted
-      event.wasGoingToSleep = letter != UInt8(ascii: "R")
       return true
     }
     event.left =
@@ -231,13 +227,10 @@ struct SchedPayload {
   ) -> Bool {
     var at = start
     guard let state = bytes.decimal(&at, end), at == end else { return false }
-    event.wasGoingToSleep = false
     switch state {
     case 0: event.left = .yielded
     case 256, 512, 1024, 2048, 4096: event.left = .preempted
-    case _ where state & 256 != 0:
-      event.left = .preempted
-      event.wasGoingToSleep = true
+    case _ where state & 256 != 0: event.left = .preempted
     case _ where state & 1 != 0: event.left = .sleeping
     case 1026: event.left = .idle
     case _ where state & 2 != 0: event.left = .blocked
