@@ -144,6 +144,7 @@ CREATE TABLE sched_thread (
   waits INTEGER NOT NULL,
   max_wait_ns INTEGER,
   p99_wait_ns INTEGER,
+  kernel_wait_ns INTEGER,
   migrations INTEGER NOT NULL
 ) STRICT;
 

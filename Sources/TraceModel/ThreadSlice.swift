@@ -64,6 +64,13 @@ public struct ThreadSlice: Sendable {
   /// A slice of which nothing is known yet.
   @inlinable
   public init() {}
+
+  /// Whether and how long it waited has become doubtful.
+  public mutating func forgetWait() {
+    wait = .min
+    cause = .none
+    waitCPU = -1
+  }
 }
 
 /// A thread from its first to its last event in one stretch of a source.
@@ -88,12 +95,28 @@ public struct TracedThread: Sendable {
   public var waits: Int64 = 0
   /// The longest, ns.
   public var longestWait: Int64 = 0
+  /// What the kernel itself counted as time on the run queue (`sched_stat_wait`), ns; `Int64.min`: the
+  /// trace has no such events.
+  public var kernelWait: Int64 = 0
   /// How often it was moved to another CPU.
   public var migrations: Int64 = 0
 
   /// A thread of which nothing is known yet.
   @inlinable
   public init() {}
+
+  /// Adds what is known of a slice of this thread.
+  public mutating func add(_ slice: ThreadSlice) {
+    if slice.run != .min {
+      run += slice.run
+      runs += 1
+    }
+    if slice.wait != .min {
+      wait += slice.wait
+      waits += 1
+      longestWait = Swift.max(longestWait, slice.wait)
+    }
+  }
 }
 
 /// A row of `perf sched latency`: what perf itself made of a trace.

@@ -52,13 +52,14 @@ final class SchedRows {
     let statement = try db.cachedStatement(
       sql: """
         INSERT INTO sched_thread (thread_id, source_id, segment, tid, pid, comm, run_ns, runs,
-          wait_ns, waits, max_wait_ns, migrations)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          wait_ns, waits, max_wait_ns, kernel_wait_ns, migrations)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     try statement.execute(arguments: [
       thread.id, sourceID, thread.segment, thread.tid, thread.pid == 0 ? nil : thread.pid,
       thread.name.text, thread.run, thread.runs, thread.wait, thread.waits,
-      thread.waits == 0 ? nil : thread.longestWait, thread.migrations,
+      thread.waits == 0 ? nil : thread.longestWait,
+      thread.kernelWait == .min ? nil : thread.kernelWait, thread.migrations,
     ])
   }
 

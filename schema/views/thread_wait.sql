@@ -50,6 +50,10 @@ SELECT
   -- How often it was moved to another CPU: sched_migrate_task, or without such events the stays on
   -- another CPU than the one before.
   sched_thread.migrations AS migrations,
+  -- What the kernel itself counted as time on the run queue in the same trace (sched_stat_wait), in
+  -- ns: the growth of run_delay in /proc/PID/schedstat. wait_ns also holds the way from the waker to
+  -- the queue. NULL where the trace has no such events.
+  sched_thread.kernel_wait_ns AS kernel_wait_ns,
   -- How many stays on a CPU.
   sched_thread.runs AS runs,
   -- Number of the thread in this incident.

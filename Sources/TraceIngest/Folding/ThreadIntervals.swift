@@ -9,9 +9,15 @@ internal import TraceModel
 struct ThreadIntervals: ~Copyable {
   private let sink: any EventSink
   private var order = SchedOrder()
-  private var batch = SchedBatch()
+  /// Slices that ended, oldest first. The youngest are held back, because a loss is told of after it
+  /// happened and makes some of them doubtful; sums are made when they are let go.
+  private var slices: [ThreadSlice] = []
+  /// For each of them the place of its thread.
+  private var places: [Int32] = []
   private var threads: [Thread] = []
   private var free: [Int32] = []
+  /// Places of threads that have ended and whose slices are still held back.
+  private var ended: [Int32] = []
   private var index: [UInt32: Int32] = [:]
   private var cpus: [CPU] = []
   private var segment: Int32 = 0
@@ -23,8 +29,12 @@ struct ThreadIntervals: ~Copyable {
   private var firstLateLine: Int64 = 0
   /// Whether the trace tells of migrations; else they are counted from one stay to the next.
   private var hasMigrations = false
+  /// Whether the trace has the kernel's own sums of waits.
+  private var hasKernelWaits = false
 
   private static let batchSize = 4096
+  /// Slices that are held back when a batch goes.
+  private static let heldBack = 4096
   /// The place of a thread that is not there.
   private static let nobody: Int32 = -1
 
@@ -53,6 +63,8 @@ struct ThreadIntervals: ~Copyable {
     var cause = WaitCause.none
     /// `waiting`: `sched_wakeup` has come, so another wakeup means that events are missing.
     var isQueued = false
+    /// It was seen to get a CPU.
+    var hasRun = false
     /// `running`: `sched_waking` has come before the thread was off the CPU.
     var wokenEarly = false
   }
@@ -64,6 +76,8 @@ struct ThreadIntervals: ~Copyable {
     var idle = ThreadIntervals.nobody
     /// What is known of the stay.
     var slice = ThreadSlice()
+    /// The last event that this CPU recorded.
+    var lastSeen = Int64.min
   }
 
   init(sink: any EventSink) { self.sink = sink }
@@ -91,11 +105,24 @@ struct ThreadIntervals: ~Copyable {
   }
 
   /// Events were lost before the next one, on this CPU or on one that is not known: whatever was on that
-  /// CPU may have gone, and whoever was not on another CPU may have come and gone.
+  /// CPU may have gone, and whoever was not on another CPU may have come and gone. A wait that ended since
+  /// that CPU was last heard of may have been two.
   mutating func lost(cpu: Int32?) throws {
     while let oldest = order.pop() { try fold(oldest) }
+    var since = Int64.max
     for number in cpus.indices where cpu == nil || number == Int(cpu ?? 0) {
-      try loseTrack(ofCPU: number)
+      since = min(since, cpus[number].lastSeen)
+    }
+    // A CPU that was never heard of: nothing is sure from the beginning on.
+    if let cpu, cpu < 0 || Int(cpu) >= cpus.count { since = .min }
+    for place in slices.indices.reversed() where slices[place].began > since {
+      slices[place].forgetWait()
+    }
+    for number in cpus.indices where cpus[number].slice.began > since {
+      cpus[number].slice.forgetWait()
+    }
+    for number in cpus.indices where cpu == nil || number == Int(cpu ?? 0) {
+      loseTrack(ofCPU: number)
     }
     for place in threads.indices where threads[place].phase != .running {
       threads[place].phase = .unknown
@@ -106,7 +133,6 @@ struct ThreadIntervals: ~Copyable {
   mutating func finish(_ summary: inout SourceSummary) throws {
     while let oldest = order.pop() { try fold(oldest) }
     try closeAll()
-    try flush()
     var tally = ProblemTally()
     tally.add(.missingSwitch, count: missing, line: firstMissingLine)
     tally.add(.lateLine, count: late, line: firstLateLine)
@@ -118,15 +144,24 @@ struct ThreadIntervals: ~Copyable {
   // MARK: One event
 
   private mutating func fold(_ event: SchedEvent) throws {
+    let number = Int(event.cpu)
+    if number >= cpus.count {
+      cpus.append(contentsOf: repeatElement(CPU(), count: number + 1 - cpus.count))
+    }
+    cpus[number].lastSeen = event.time
     switch event.kind {
     case .switched: try switched(event)
     case .waking: woken(event, byWaking: true, .woken)
     case .wakeup: woken(event, byWaking: false, .woken)
     case .wakeupNew: woken(event, byWaking: false, .created)
     case .migrated: migrated(event)
+    case .waited:
+      guard event.tid != 0 else { return }
+      threads[Int(place(of: event.tid, on: 0))].row.kernelWait += event.delay
+      hasKernelWaits = true
     case .freed:
       if let place = index[event.tid], threads[Int(place)].phase != .running {
-        try end(place)
+        end(place)
       }
     case .other: break
     }
@@ -134,34 +169,30 @@ struct ThreadIntervals: ~Copyable {
 
   private mutating func switched(_ event: SchedEvent) throws {
     let number = Int(event.cpu)
-    if number >= cpus.count {
-      cpus.append(contentsOf: repeatElement(CPU(), count: number + 1 - cpus.count))
-    }
-    try leave(event, number)
-    try arrive(event, number)
-    if batch.count >= Self.batchSize { try flush() }
+    leave(event, number)
+    arrive(event, number)
+    if slices.count >= Self.batchSize + Self.heldBack { try letGo(Self.batchSize) }
   }
 
   /// The half of a switch that is about the thread that leaves.
   @inline(__always)
-  private mutating func leave(_ event: SchedEvent, _ number: Int) throws {
+  private mutating func leave(_ event: SchedEvent, _ number: Int) {
     var place = cpus[number].thread
     if place != Self.nobody, threads[Int(place)].row.tid == event.tid {
       var slice = cpus[number].slice
       slice.run = event.time - slice.began
       slice.left = event.left
-      batch.slices.append(slice)
-      threads[Int(place)].row.run += slice.run
-      threads[Int(place)].row.runs += 1
+      slices.append(slice)
+      places.append(place)
     } else {
       if place != Self.nobody {
         noteMissing(event)
-        try loseTrack(ofCPU: number)
+        loseTrack(ofCPU: number)
       }
       place = self.place(of: event.tid, on: number)
       if threads[Int(place)].phase == .running {
         noteMissing(event)
-        try loseTrack(ofCPU: Int(threads[Int(place)].cpu))
+        loseTrack(ofCPU: Int(threads[Int(place)].cpu))
       }
     }
     cpus[number].thread = Self.nobody
@@ -182,7 +213,7 @@ struct ThreadIntervals: ~Copyable {
       threads[at].wokenEarly = false
     } else if event.left == .dead {
       threads[at].phase = .unknown
-      try end(place)
+      end(place)
     } else {
       threads[at].phase = .sleeping
     }
@@ -190,7 +221,7 @@ struct ThreadIntervals: ~Copyable {
 
   /// The half of a switch that is about the thread that comes.
   @inline(__always)
-  private mutating func arrive(_ event: SchedEvent, _ number: Int) throws {
+  private mutating func arrive(_ event: SchedEvent, _ number: Int) {
     let place = self.place(of: event.nextTid, on: number)
     let at = Int(place)
     var slice = ThreadSlice()
@@ -210,21 +241,17 @@ struct ThreadIntervals: ~Copyable {
         slice.waitCPU = threads[at].cpu
       case .running:
         noteMissing(event)
-        try loseTrack(ofCPU: Int(threads[at].cpu))
+        loseTrack(ofCPU: Int(threads[at].cpu))
       case .sleeping, .unknown: break
       }
-      if slice.wait != .min {
-        threads[at].row.wait += slice.wait
-        threads[at].row.waits += 1
-        threads[at].row.longestWait = max(threads[at].row.longestWait, slice.wait)
-      }
-      if threads[at].row.runs > 0, threads[at].cpu != event.cpu, !hasMigrations {
+      if threads[at].hasRun, threads[at].cpu != event.cpu, !hasMigrations {
         threads[at].changes += 1
       }
     }
     slice.thread = threads[at].row.id
     if threads[at].row.name != event.nextName { threads[at].row.name = event.nextName }
     threads[at].phase = .running
+    threads[at].hasRun = true
     threads[at].cpu = event.cpu
     threads[at].wokenEarly = false
     cpus[number].thread = place
@@ -303,27 +330,20 @@ struct ThreadIntervals: ~Copyable {
   }
 
   /// The thread is gone: its number may be used again.
-  private mutating func end(_ place: Int32) throws {
-    emit(place)
+  private mutating func end(_ place: Int32) {
     index[threads[Int(place)].row.tid] = nil
-    threads[Int(place)] = Thread()
-    free.append(place)
-    if batch.count >= Self.batchSize { try flush() }
-  }
-
-  private mutating func emit(_ place: Int32) {
-    var row = threads[Int(place)].row
-    row.migrations = hasMigrations ? threads[Int(place)].moves : threads[Int(place)].changes
-    // A thread that was only woken keeps its row, as its name may be all that is known of it.
-    batch.threads.append(row)
+    ended.append(place)
   }
 
   /// What ran on the CPU is not known any more; how long it did will not be.
-  private mutating func loseTrack(ofCPU number: Int) throws {
+  private mutating func loseTrack(ofCPU number: Int) {
     let place = cpus[number].thread
     guard place != Self.nobody else { return }
     threads[Int(place)].phase = .unknown
-    if cpus[number].slice.wait != .min { batch.slices.append(cpus[number].slice) }
+    if cpus[number].slice.wait != .min {
+      slices.append(cpus[number].slice)
+      places.append(place)
+    }
     cpus[number].thread = Self.nobody
   }
 
@@ -334,18 +354,46 @@ struct ThreadIntervals: ~Copyable {
 
   /// The end of a stretch.
   private mutating func closeAll() throws {
-    for number in cpus.indices { try loseTrack(ofCPU: number) }
-    for place in cpus.map(\.idle) where place != Self.nobody { emit(place) }
-    for place in index.values.sorted() { emit(place) }
+    for number in cpus.indices { loseTrack(ofCPU: number) }
+    ended.append(contentsOf: cpus.map(\.idle).filter { $0 != Self.nobody })
+    ended.append(contentsOf: index.values.sorted())
+    try letGo(slices.count)
     threads.removeAll()
     free.removeAll()
     index.removeAll()
     cpus.removeAll()
   }
 
-  private mutating func flush() throws {
-    guard batch.count > 0 else { return }
-    try sink.receive(batch)
-    batch.removeAll()
+  /// Hands the oldest slices over and adds them up, and the threads that have ended with them.
+  private mutating func letGo(_ count: Int) throws {
+    var batch = SchedBatch()
+    for number in 0..<count {
+      let slice = slices[number]
+      guard slice.run != .min || slice.wait != .min else { continue }
+      threads[Int(places[number])].row.add(slice)
+      batch.slices.append(slice)
+    }
+    slices.removeSubrange(..<count)
+    places.removeSubrange(..<count)
+    if !ended.isEmpty {
+      let open = Set(places)
+      for place in ended where !open.contains(place) {
+        batch.threads.append(row(of: place))
+        threads[Int(place)] = Thread()
+        free.append(place)
+      }
+      ended.removeAll { !open.contains($0) }
+    }
+    if batch.count > 0 { try sink.receive(batch) }
+  }
+
+  /// The row of a thread that has ended. One that was only woken has one, too: its name may be all that
+  /// is known of it.
+  private func row(of place: Int32) -> TracedThread {
+    let thread = threads[Int(place)]
+    var row = thread.row
+    row.migrations = hasMigrations ? thread.moves : thread.changes
+    if !hasKernelWaits { row.kernelWait = .min }
+    return row
   }
 }

@@ -244,6 +244,7 @@ final class PerfSchedTimehistReader: LineFormatReader {
     var thread = Thread()
     thread.row.id = sink.nextThreadID()
     thread.row.tid = tid
+    thread.row.kernelWait = .min
     return thread
   }
 

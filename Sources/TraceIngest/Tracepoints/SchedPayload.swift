@@ -14,6 +14,8 @@ enum SchedEventKind: UInt8 {
   case migrated
   /// Its last trace is gone.
   case freed
+  /// The kernel's own sum: so long it stood on the run queue, just now.
+  case waited
   /// An event of the scheduler that runs and waits do not need.
   case other
 }
@@ -36,6 +38,8 @@ struct SchedEvent {
   var pid: UInt32 = 0
   /// The CPU that recorded it.
   var cpu: Int32 = 0
+  /// `waited`: how long, ns.
+  var delay: Int64 = 0
   /// The CPU it goes to; -1: not printed.
   var target: Int32 = -1
   var kind = SchedEventKind.other
@@ -63,6 +67,7 @@ struct SchedPayload {
     let kind: SchedEventKind =
       switch nameEnd - rest {
       case 6 where bytes.has("switch", at: rest, nameEnd): .switched
+      case 9 where bytes.has("stat_wait", at: rest, nameEnd): .waited
       case 6 where bytes.has("waking", at: rest, nameEnd): .waking
       case 6 where bytes.has("wakeup", at: rest, nameEnd): .wakeup
       case 10 where bytes.has("wakeup_new", at: rest, nameEnd): .wakeupNew
@@ -80,6 +85,7 @@ struct SchedPayload {
       case .waking, .wakeup, .wakeupNew: woken(bytes, start, end, &event)
       case .migrated: migrated(bytes, start, end, &event)
       case .freed: about(bytes, start, end, &event)
+      case .waited: waited(bytes, start, end, &event)
       }
     guard isWhole else { throw ParseError(.malformedPayload, column: 1) }
     return true
@@ -325,6 +331,21 @@ struct SchedPayload {
     return true
   }
 
+  /// `comm=fio pid=4711 delay=84000 [ns]`; raw without the unit.
+  private static func waited(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    var at = bytes.has(" [ns]", at: end - 5, end) ? end - 5 : end
+    guard let delay = number(" delay=", bytes, &at, start, upTo: .max),
+      let tid = number(" pid=", bytes, &at, start), at >= start + 5,
+      bytes.has("comm=", at: start, at)
+    else { return false }
+    event.delay = delay
+    event.tid = UInt32(truncatingIfNeeded: tid)
+    event.name = TaskName(bytes, from: start + 5, to: at)
+    return true
+  }
+
   /// `comm=fio pid=4711 prio=120`.
   @inline(__always)
   private static func subject(
@@ -344,10 +365,10 @@ struct SchedPayload {
   @inline(__always)
   private static func number(
     _ key: StaticString, _ bytes: Span<UInt8>, _ end: inout Int, _ start: Int,
-    signed: Bool = false
+    signed: Bool = false, upTo limit: Int64 = 1 << 32
   ) -> Int64? {
     var at = end
-    guard let value = bytes.decimalBefore(&at, start), value < 1 << 32 else { return nil }
+    guard let value = bytes.decimalBefore(&at, start), value < limit else { return nil }
     if signed, at > start, bytes[at - 1] == UInt8(ascii: "-") { at -= 1 }
     let key0 = at - key.utf8CodeUnitCount
     guard key0 >= start, bytes.has(key, at: key0, end) else { return nil }
