@@ -6,10 +6,12 @@ final class SchedRows {
   private let db: Database
   private let sourceID: Int64
   private let slices: BulkInsert
-  private let firstThreadID: Int64
   private let firstSliceID: Int64
   private var lastThreadID: Int64
+  private var quantiles: WaitQuantiles
   private var hasWaits = false
+  /// Whether the source had any thread.
+  private(set) var hasThreads = false
 
   init(_ db: Database, sourceID: Int64) throws {
     self.db = db
@@ -20,8 +22,9 @@ final class SchedRows {
         "thread_id", "cpu", "at_ns", "wait_ns", "wait_cpu", "cause", "run_ns", "departure", "line",
       ])
     lastThreadID = try Int64.fetchOne(db, sql: "SELECT max(thread_id) FROM sched_thread") ?? 0
-    firstThreadID = lastThreadID + 1
-    firstSliceID = try Int64.fetchOne(db, sql: "SELECT max(slice_id) FROM thread_slice") ?? 0
+    quantiles = WaitQuantiles(firstThreadID: lastThreadID + 1)
+    firstSliceID =
+      (try Int64.fetchOne(db, sql: "SELECT max(slice_id) FROM thread_slice") ?? 0) + 1
   }
 
   func nextThreadID() -> Int64 {
@@ -42,6 +45,7 @@ final class SchedRows {
       slices.add(Int64(slice.left.rawValue))
       slices.add(slice.line)
       try slices.endRow()
+      if slice.wait != .min { quantiles.add(slice.thread, slice.wait) }
     }
     for thread in batch.threads { try insert(thread) }
     for row in batch.latencies { try insert(row) }
@@ -49,6 +53,8 @@ final class SchedRows {
 
   private func insert(_ thread: TracedThread) throws {
     if thread.waits > 0 { hasWaits = true }
+    quantiles.close(thread)
+    hasThreads = true
     let statement = try db.cachedStatement(
       sql: """
         INSERT INTO sched_thread (thread_id, source_id, segment, tid, pid, comm, run_ns, runs,
@@ -79,19 +85,6 @@ final class SchedRows {
   /// Writes what is left and the quantiles of the waits.
   func finish() throws {
     try slices.finish()
-    guard hasWaits else { return }
-    try db.execute(
-      sql: """
-        UPDATE sched_thread SET p99_wait_ns = ranked.wait_ns
-        FROM (
-          SELECT thread_id, wait_ns,
-            row_number() OVER (PARTITION BY thread_id ORDER BY wait_ns) AS place
-          FROM thread_slice
-          WHERE slice_id > ? AND wait_ns IS NOT NULL
-        ) AS ranked
-        WHERE sched_thread.thread_id >= ? AND ranked.thread_id = sched_thread.thread_id
-          AND ranked.place = (99 * sched_thread.waits + 99) / 100
-        """,
-      arguments: [firstSliceID, firstThreadID])
+    if hasWaits { try quantiles.write(db, firstSliceID: firstSliceID) }
   }
 }

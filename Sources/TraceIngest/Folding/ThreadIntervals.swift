@@ -82,6 +82,9 @@ struct ThreadIntervals: ~Copyable {
 
   init(sink: any EventSink) { self.sink = sink }
 
+  /// Places taken by threads: the live ones and those whose slices are held back.
+  var liveThreads: Int { threads.count - free.count }
+
   /// Takes the next event of the file.
   mutating func add(_ event: SchedEvent) throws {
     switch order.arrival(of: event) {

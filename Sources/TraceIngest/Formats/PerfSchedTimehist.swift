@@ -148,14 +148,7 @@ final class PerfSchedTimehistReader: LineFormatReader {
       guard at < end, bytes[at] == UInt8(ascii: "]") else { continue }
       at += 1
       bytes.skipBlanks(&at, end)
-      // `120->100` of --show-prio.
-      let column = at
-      if Self.milliseconds(bytes, &at, end) == nil {
-        at = bytes.wordEnd(column, end)
-        bytes.skipBlanks(&at, end)
-      } else {
-        at = column
-      }
+      skipPriority(bytes, &at, end)
       guard Self.milliseconds(bytes, &at, end) != nil,
         let delay = Self.milliseconds(bytes, &at, end),
         let run = Self.milliseconds(bytes, &at, end)
@@ -170,6 +163,19 @@ final class PerfSchedTimehistReader: LineFormatReader {
     return false
   }
 
+  /// `120` or `120->100` of --show-prio.
+  private func skipPriority(_ bytes: Span<UInt8>, _ position: inout Int, _ end: Int) {
+    var at = position
+    guard bytes.decimal(&at, end) != nil else { return }
+    if bytes.has("->", at: at, end) {
+      at += 2
+      guard bytes.decimal(&at, end) != nil else { return }
+    }
+    guard at < end, bytes[at] == 0x20 else { return }
+    bytes.skipBlanks(&at, end)
+    position = at
+  }
+
   /// ` 12.345` in ns, and the position moves behind it; exactly three decimals.
   private static func milliseconds(
     _ bytes: Span<UInt8>, _ position: inout Int, _ end: Int
@@ -181,7 +187,9 @@ final class PerfSchedTimehistReader: LineFormatReader {
     else { return nil }
     at += 1
     let start = at
-    guard let fraction = bytes.decimal(&at, end), at - start == 3 else { return nil }
+    guard let fraction = bytes.decimal(&at, end), at - start == 3,
+      at == end || bytes[at] == 0x20
+    else { return nil }
     position = at
     return whole * 1_000_000 + fraction * 1000
   }

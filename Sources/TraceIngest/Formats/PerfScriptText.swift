@@ -51,6 +51,8 @@ struct PerfScriptText: TraceFormat {
       // ftrace's lines have no group, and a name right behind the time.
       let hasGroup = head[event.event.lowerBound - 1] == UInt8(ascii: ":")
       guard hasGroup || event.cpu < 0 || isPerformanceEvent(head, event) else { return }
+      // Losses and notices come with any events.
+      if head.has("PERF_RECORD_", at: event.event.lowerBound, line.upperBound) { return }
       events += 1
       if hasGroup, head.has("sched_", at: event.event.lowerBound, event.event.upperBound) {
         scheduler += 1
@@ -59,10 +61,9 @@ struct PerfScriptText: TraceFormat {
     return (events, scheduler)
   }
 
-  /// `cycles:P`, `cpu-clock`, `PERF_RECORD_COMM`: names that no tracepoint has.
+  /// `cycles:P`, `cpu-clock`: names that no tracepoint has.
   private static func isPerformanceEvent(_ head: Span<UInt8>, _ event: TracepointLine) -> Bool {
-    head.has("PERF_RECORD_", at: event.event.lowerBound, event.event.upperBound)
-      || head.find("-", from: event.event.lowerBound, event.event.upperBound) != nil
+    head.find("-", from: event.event.lowerBound, event.event.upperBound) != nil
       || head.find(":", from: event.event.lowerBound, event.event.upperBound) != nil
       || head.has("cycles", at: event.event.lowerBound, event.event.upperBound)
       || head.has("instructions", at: event.event.lowerBound, event.event.upperBound)

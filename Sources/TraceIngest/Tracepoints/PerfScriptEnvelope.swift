@@ -2,7 +2,7 @@
 ///
 ///            swapper     0 [000] 812345.677697:       sched:sched_waking: comm=CPU 1/KVM pid=4004 ...
 ///     perf 13975 [000]  1482.433658: sched:sched_switch: prev_comm=perf ...       (with call chains)
-///     CPU 0/KVM   182/174   [000]   623.749696123: kvm:kvm_entry: vcpu 0, ...     (-F +pid, --ns)
+///     CPU 0/KVM   174/182   [000]   623.749696123: kvm:kvm_entry: vcpu 0, ...     (-F +pid, --ns)
 ///
 /// A task's name may hold anything, so the line is anchored on ` [cpu] ... time: `: a name of 15 bytes
 /// cannot hold all of that.
@@ -13,7 +13,15 @@ struct PerfScriptEnvelope: TracepointEnvelope {
   /// `-F +tod`, the flags of `-F +misc`, the period.
   private static let passedOver = 4
 
+  @inline(__always)
   mutating func parse(
+    _ bytes: Span<UInt8>, _ line: Range<Int>, into event: inout TracepointLine
+  ) -> Bool {
+    Self.parseColumns(bytes, line, into: &event) || parseAnywhere(bytes, line, into: &event)
+  }
+
+  /// Any line, found by its anchors.
+  func parseAnywhere(
     _ bytes: Span<UInt8>, _ line: Range<Int>, into event: inout TracepointLine
   ) -> Bool {
     let start = line.lowerBound
@@ -80,12 +88,14 @@ struct PerfScriptEnvelope: TracepointEnvelope {
         at += 1
         return true
       }
+      // A bracket in a name, and the CPU is still to come.
+      if at < end, bytes[at] == UInt8(ascii: "[") { return false }
       at = bytes.wordEnd(at, end)
     }
     return false
   }
 
-  /// `CPU 0/KVM   182/174  ` up to the bracket: the name, the thread, the process.
+  /// `CPU 0/KVM   174/182  ` up to the bracket: the name, the process, the thread.
   @inline(__always)
   private func thread(
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout TracepointLine

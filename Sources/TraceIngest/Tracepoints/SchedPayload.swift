@@ -87,7 +87,7 @@ struct SchedPayload {
       case .freed: about(bytes, start, end, &event)
       case .waited: waited(bytes, start, end, &event)
       }
-    guard isWhole else { throw ParseError(.malformedPayload, column: 1) }
+    guard isWhole else { throw ParseError(.malformedPayload, column: start - line.start + 1) }
     return true
   }
 

@@ -11,7 +11,9 @@ final class SchedTracepoints: TracepointFamily {
     guard try SchedPayload.parse(bytes, line, into: &event) else { return false }
     guard event.kind != .other else { return true }
     // Without a CPU (`perf script -F` without `cpu`) nobody can say what ran where.
-    guard line.cpu >= 0 else { throw ParseError(.malformedNumber, column: 1) }
+    guard line.cpu >= 0 else {
+      throw ParseError(.malformedNumber, column: line.task.upperBound - line.start + 1)
+    }
     event.time = line.time
     event.line = line.number
     event.cpu = line.cpu

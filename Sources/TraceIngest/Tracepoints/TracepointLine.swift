@@ -2,7 +2,7 @@ internal import TraceModel
 
 /// A line that shows one tracepoint, taken apart as far as all tools agree: who, where, when, which
 /// event. The payload is left to the family of the event.
-struct TracepointLine {
+struct TracepointLine: Equatable {
   /// The name of the running task as the tool prints it. Kernel threads carry their workqueue here; join
   /// by thread id.
   var task = 0..<0
@@ -10,6 +10,8 @@ struct TracepointLine {
   var event = 0..<0
   /// What stands behind the name, without blanks around it.
   var payload = 0..<0
+  /// Where the line begins.
+  var start = 0
   /// Nanoseconds on the trace's clock.
   var time: Int64 = 0
   /// Where the line stands in the file, from 1.

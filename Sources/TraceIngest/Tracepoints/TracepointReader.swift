@@ -32,6 +32,7 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
     // `<stack trace>` in the place of an event: its lines follow.
     if event.event.isEmpty { return }
     event.number = number
+    event.start = line.lowerBound
     if try isLoss(bytes) { return }
     for family in families where try family.read(bytes, event) {
       count()
