@@ -19,6 +19,8 @@ struct ThreadIntervals: ~Copyable {
   /// Places of threads that have ended and whose slices are still held back.
   private var ended: [Int32] = []
   private var index: [UInt32: Int32] = [:]
+  /// Threads seen lately, by the low bits of their number.
+  private var recent: [Recent]
   private var cpus: [CPU] = []
   private var segment: Int32 = 0
   private var segments: Int64 = 0
@@ -80,7 +82,18 @@ struct ThreadIntervals: ~Copyable {
     var lastSeen = Int64.min
   }
 
-  init(sink: any EventSink) { self.sink = sink }
+  private struct Recent {
+    /// 0: nobody, as the idle tasks are not looked up.
+    var tid: UInt32 = 0
+    var place = ThreadIntervals.nobody
+  }
+
+  private static let recentSize: UInt32 = 1024
+
+  init(sink: any EventSink) {
+    self.sink = sink
+    recent = [Recent](repeating: Recent(), count: Int(Self.recentSize))
+  }
 
   /// Places taken by threads: the live ones and those whose slices are held back.
   var liveThreads: Int { threads.count - free.count }
@@ -313,9 +326,17 @@ struct ThreadIntervals: ~Copyable {
       if cpus[cpu].idle == Self.nobody { cpus[cpu].idle = newThread(0) }
       return cpus[cpu].idle
     }
-    if let known = index[tid] { return known }
-    let place = newThread(tid)
-    index[tid] = place
+    // The threads that are busy now are few: most are found here.
+    let slot = Int(tid & (Self.recentSize - 1))
+    if recent[slot].tid == tid { return recent[slot].place }
+    let place: Int32
+    if let known = index[tid] {
+      place = known
+    } else {
+      place = newThread(tid)
+      index[tid] = place
+    }
+    recent[slot] = Recent(tid: tid, place: place)
     return place
   }
 
@@ -334,7 +355,9 @@ struct ThreadIntervals: ~Copyable {
 
   /// The thread is gone: its number may be used again.
   private mutating func end(_ place: Int32) {
-    index[threads[Int(place)].row.tid] = nil
+    let tid = threads[Int(place)].row.tid
+    index[tid] = nil
+    recent[Int(tid & (Self.recentSize - 1))] = Recent()
     ended.append(place)
   }
 
@@ -364,6 +387,7 @@ struct ThreadIntervals: ~Copyable {
     threads.removeAll()
     free.removeAll()
     index.removeAll()
+    for slot in recent.indices { recent[slot] = Recent() }
     cpus.removeAll()
   }
 

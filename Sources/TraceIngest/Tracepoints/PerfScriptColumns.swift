@@ -45,11 +45,22 @@ extension PerfScriptEnvelope {
     else { return false }
     at += 1
     let fraction = bytes.word(at: at)
-    // Six digits and `: `: microseconds. Nine are left to the other parser.
-    guard fraction >> 48 == 0x203A,
-      let micros = Self.digits(fraction << 16 | 0x3030)
-    else { return false }
-    at += 8
+    if fraction >> 48 == 0x203A {
+      // Six digits and `: `: microseconds.
+      guard let micros = Self.digits(fraction << 16 | 0x3030) else { return false }
+      event.time = seconds &* 1_000_000_000 &+ micros &* 1000
+      event.resolution = 1000
+      at += 8
+    } else {
+      // Nine digits and `: ` of --ns.
+      guard at + 11 < end, let most = Self.digits(fraction), bytes[at + 8] &- 0x30 < 10,
+        bytes[at + 9] == UInt8(ascii: ":"), bytes[at + 10] == 0x20
+      else { return false }
+      event.time =
+        seconds &* 1_000_000_000 &+ most &* 10 &+ Int64(bytes[at + 8] &- 0x30)
+      event.resolution = 1
+      at += 11
+    }
 
     while at < end {
       let word = bytes.word(at: at)
@@ -83,8 +94,6 @@ extension PerfScriptEnvelope {
     bytes.skipBlanks(&at, end)
     bytes.skipBlanksBack(&last, at)
     event.payload = at..<last
-    event.time = seconds &* 1_000_000_000 &+ micros &* 1000
-    event.resolution = 1000
     event.tid = UInt32(truncatingIfNeeded: tid)
     event.pid = 0
     event.cpu = Int32(
@@ -103,14 +112,5 @@ extension PerfScriptEnvelope {
     value = (value &* 6_553_601) >> 16 & 0x0000_FFFF_0000_FFFF
     value = (value &* 42_949_672_960_001) >> 32
     return Int64(truncatingIfNeeded: value)
-  }
-}
-
-extension Span where Element == UInt8 {
-  /// Eight bytes, the first in the lowest byte. Checked against the bounds.
-  @inline(__always)
-  func word(at position: Int) -> UInt64 {
-    unsafe UInt64(
-      littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
   }
 }

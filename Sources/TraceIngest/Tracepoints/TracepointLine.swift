@@ -109,9 +109,18 @@ extension Span where Element == UInt8 {
   @inline(__always)
   func decimalBefore(_ end: inout Int, _ start: Int) -> Int64? {
     var at = end
-    while at > start, self[at - 1] &- 0x30 < 10 { at -= 1 }
-    var first = at
-    guard at < end, let value = decimal(&first, end) else { return nil }
+    var value: Int64 = 0
+    var unit: Int64 = 1
+    while at > start {
+      let digit = self[at - 1] &- 0x30
+      guard digit < 10 else { break }
+      at -= 1
+      // The 19th digit would overflow: no field of a trace is that long.
+      guard end - at < 19 else { return nil }
+      value &+= Int64(digit) &* unit
+      unit &*= 10
+    }
+    guard at < end else { return nil }
     end = at
     return value
   }

@@ -7,13 +7,30 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
   private let defaultClock: String
   private let families: [any TracepointFamily]
   private var envelope = Envelope()
-  private var event = TracepointLine()
   private var summary = SourceSummary()
   private var notices = ProblemTally()
-  private var first = Int64.max
-  private var last = Int64.min
-  private var previous = Int64.min
-  private var falls: Int64 = 0
+  private var extent = Extent()
+
+  /// What the events span.
+  private struct Extent {
+    var events: Int64 = 0
+    var first = Int64.max
+    var last = Int64.min
+    var previous = Int64.min
+    /// How often time fell.
+    var falls: Int64 = 0
+    var resolution = Int32.max
+
+    @inline(__always)
+    mutating func add(_ event: TracepointLine) {
+      events &+= 1
+      if event.time < previous { falls &+= 1 }
+      previous = event.time
+      first = min(first, event.time)
+      last = max(last, event.time)
+      resolution = min(resolution, event.resolution)
+    }
+  }
 
   init(format: String, clock: String, families: [any TracepointFamily]) {
     self.format = format
@@ -22,6 +39,7 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
   }
 
   func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    var event = TracepointLine()
     guard envelope.parse(bytes, line, into: &event) else {
       guard let aside = envelope.aside(bytes, line) else {
         throw ParseError(.unrecognizedLine, column: 1)
@@ -33,30 +51,20 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
     if event.event.isEmpty { return }
     event.number = number
     event.start = line.lowerBound
-    if try isLoss(bytes) { return }
+    if try isLoss(bytes, event) { return }
     for family in families where try family.read(bytes, event) {
-      count()
+      extent.add(event)
       return
     }
-    count()
+    extent.add(event)
     notices.add(
       .unusedEvent, line: number, column: nil, bytes: bytes, from: line.lowerBound,
       to: line.upperBound)
   }
 
-  @inline(__always)
-  private func count() {
-    summary.events += 1
-    if event.time < first { first = event.time }
-    if event.time > last { last = event.time }
-    if event.time < previous { falls += 1 }
-    previous = event.time
-    if summary.resolution != 1 { summary.resolution = Int64(event.resolution) }
-  }
-
   /// `PERF_RECORD_LOST lost 123`, which perf prints as an event of the CPU that lost.
   @inline(__always)
-  private func isLoss(_ bytes: Span<UInt8>) throws -> Bool {
+  private func isLoss(_ bytes: Span<UInt8>, _ event: TracepointLine) throws -> Bool {
     guard bytes[event.event.lowerBound] == UInt8(ascii: "P"),
       bytes.has("PERF_RECORD_LOST", at: event.event.lowerBound, event.event.upperBound)
     else { return false }
@@ -115,15 +123,17 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
 
   func finish() throws -> SourceSummary {
     // The differences that `perf script --deltatime` prints instead of times go up and down.
-    if summary.events >= 64, falls * 4 > summary.events {
+    if extent.events >= 64, extent.falls * 4 > extent.events {
       throw IngestError.unrecognized(
         hint: "its times go up and down; if it was made with --deltatime, make it again without")
     }
     summary.format = format
     if summary.toolClock.isEmpty { summary.toolClock = defaultClock }
-    if summary.events > 0 {
-      summary.first = Stamp(first)
-      summary.last = Stamp(last)
+    summary.events = extent.events
+    if extent.events > 0 {
+      summary.resolution = Int64(extent.resolution)
+      summary.first = Stamp(extent.first)
+      summary.last = Stamp(extent.last)
     }
     for family in families { try family.finish(&summary) }
     summary.problems.append(contentsOf: notices.all)
