@@ -7,49 +7,67 @@ struct SchedOrder {
   /// What an event means for those before it.
   enum Arrival {
     case inOrder
-    /// It belongs before one that was already folded.
-    case late
-    /// Time fell for good: another trace follows. The caller drains, restarts, and adds both.
-    case newTrace(SchedEvent)
+    /// It belongs before one that was already folded. It is kept until it is clear whether it is a late
+    /// line or time has fallen for good.
+    case held
+    /// Time has fallen for good: the clock was set back, or another trace follows. The caller drains,
+    /// restarts, and adds what was held.
+    case fallen
   }
 
   /// Places in the window, a power of two; one fewer event is held back.
   private static let depth = 64
-  /// A fall of time that no merging of buffers explains.
+  /// A fall of time that no merging of buffers explains, ns: two lines of it are enough.
   private static let jump: Int64 = 1_000_000_000
+  /// So many late lines without one in order between them are no late lines: the clock was set back.
+  private static let fall = 64
 
   private var window: [SchedEvent]
   private var first = 0
   private(set) var count = 0
   private var latestTaken = Int64.min
   private var latest = Int64.min
-  /// An event from far before; the next one tells whether it is a stray or the first of another trace.
-  private var stray: SchedEvent?
+  private var held: [SchedEvent] = []
+  /// Lines that came too late.
+  private(set) var late: Int64 = 0
+  /// The first of them; 0: none.
+  private(set) var firstLateLine: Int64 = 0
 
   init() { window = [SchedEvent](repeating: SchedEvent(), count: Self.depth) }
 
-  /// Where an event belongs. It is not taken yet, unless it is late.
+  /// Where an event belongs. The caller pushes it when it is in order.
   @inline(__always)
   mutating func arrival(of event: SchedEvent) -> Arrival {
-    if event.time >= latest {
-      latest = event.time
-      if stray != nil { stray = nil }
-      return .inOrder
-    }
-    return fall(event)
+    guard event.time >= latest else { return hold(event) }
+    latest = event.time
+    if !held.isEmpty { dropHeld() }
+    return .inOrder
   }
 
-  private mutating func fall(_ event: SchedEvent) -> Arrival {
-    if event.time < latest - Self.jump {
-      if let held = stray {
-        stray = nil
-        return .newTrace(held)
-      }
-      stray = event
-      return .late
+  private mutating func hold(_ event: SchedEvent) -> Arrival {
+    let isJump = event.time < latest - Self.jump
+    if !isJump, event.time >= latestTaken {
+      dropHeld()
+      return .inOrder
     }
-    stray = nil
-    return event.time < latestTaken ? .late : .inOrder
+    held.append(event)
+    return held.count >= (isJump ? 2 : Self.fall) ? .fallen : .held
+  }
+
+  /// They were late lines.
+  mutating func dropHeld() {
+    guard let line = held.first?.line else { return }
+    late += Int64(held.count)
+    if firstLateLine == 0 { firstLateLine = line }
+    held.removeAll(keepingCapacity: true)
+  }
+
+  /// Begins anew with what was held; the window is empty.
+  mutating func restart() -> [SchedEvent] {
+    defer { held.removeAll(keepingCapacity: true) }
+    latestTaken = .min
+    latest = held.map(\.time).max() ?? .min
+    return held
   }
 
   /// Takes an event and gives back the oldest once the window is full.
@@ -76,11 +94,5 @@ struct SchedOrder {
     count -= 1
     latestTaken = event.time
     return event
-  }
-
-  /// Begins anew for another trace; the window is empty.
-  mutating func restart() {
-    latestTaken = .min
-    latest = .min
   }
 }

@@ -23,12 +23,9 @@ struct ThreadIntervals: ~Copyable {
   private var recent: [Recent]
   private var cpus: [CPU] = []
   private var segment: Int32 = 0
-  private var segments: Int64 = 0
   private var firstSegmentLine: Int64 = 0
   private var missing: Int64 = 0
   private var firstMissingLine: Int64 = 0
-  private var late: Int64 = 0
-  private var firstLateLine: Int64 = 0
   /// Whether the trace tells of migrations; else they are counted from one stay to the next.
   private var hasMigrations = false
   /// Whether the trace has the kernel's own sums of waits.
@@ -102,20 +99,16 @@ struct ThreadIntervals: ~Copyable {
   mutating func add(_ event: SchedEvent) throws {
     switch order.arrival(of: event) {
     case .inOrder: break
-    case .late:
-      late += 1
-      if firstLateLine == 0 { firstLateLine = event.line }
-      return
-    case .newTrace(let held):
+    case .held: return
+    case .fallen:
       while let oldest = order.pop() { try fold(oldest) }
       try closeAll()
-      order.restart()
-      // It was no late line after all.
-      late -= 1
       segment += 1
-      segments += 1
-      if firstSegmentLine == 0 { firstSegmentLine = held.line }
-      if let oldest = order.push(held) { try fold(oldest) }
+      for held in order.restart() {
+        if firstSegmentLine == 0 { firstSegmentLine = held.line }
+        if let oldest = order.push(held) { try fold(oldest) }
+      }
+      return
     }
     if let oldest = order.push(event) { try fold(oldest) }
   }
@@ -148,13 +141,14 @@ struct ThreadIntervals: ~Copyable {
   /// The trace is at its end.
   mutating func finish(_ summary: inout SourceSummary) throws {
     while let oldest = order.pop() { try fold(oldest) }
+    order.dropHeld()
     try closeAll()
     var tally = ProblemTally()
     tally.add(.missingSwitch, count: missing, line: firstMissingLine)
-    tally.add(.lateLine, count: late, line: firstLateLine)
-    tally.add(.timeWentBack, count: segments, line: firstSegmentLine)
+    tally.add(.lateLine, count: order.late, line: order.firstLateLine)
+    tally.add(.timeWentBack, count: Int64(segment), line: firstSegmentLine)
     summary.problems.append(contentsOf: tally.all)
-    summary.skippedLines += late
+    summary.skippedLines += order.late
   }
 
   // MARK: One event
