@@ -43,10 +43,29 @@ extension Span where Element == UInt8 {
     return value
   }
 
+  /// Eight bytes, the first in the lowest byte. Checked against the bounds.
+  @inline(__always)
+  func word(at position: Int) -> UInt64 {
+    unsafe UInt64(
+      littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
+  }
+
   /// Whether these bytes stand at the position.
   @inline(__always)
   func has(_ text: StaticString, at position: Int, _ end: Int) -> Bool {
-    guard position >= 0, position + text.utf8CodeUnitCount <= end else { return false }
+    let count = text.utf8CodeUnitCount
+    guard position >= 0, position + count <= end, end <= self.count else { return false }
+    if count >= 8 {
+      // Eight bytes at a time; the last eight may overlap with those before.
+      let wanted = unsafe UnsafeRawPointer(text.utf8Start)
+      var offset = 0
+      while true {
+        let part = unsafe wanted.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        guard UInt64(littleEndian: part) == word(at: position + offset) else { return false }
+        if offset + 8 == count { return true }
+        offset = Swift.min(offset + 8, count - 8)
+      }
+    }
     return text.withUTF8Buffer { wanted in
       for offset in wanted.indices {
         if unsafe self[position + offset] != wanted[offset] { return false }

@@ -138,6 +138,7 @@ public struct IngestRun: ~Copyable {
     for magic in magics where head.has(magic, at: 0, head.count) {
       return "this is blktrace binary; convert it: blkparse -i FILE > FILE.txt"
     }
+    if PerfSchedMap.isMap(head) { return PerfSchedMap.hint }
     return nil
   }
 }

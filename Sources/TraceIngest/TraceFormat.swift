@@ -56,5 +56,11 @@ public protocol ByteFormatReader: AnyObject {
 
 /// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
 public let allFormats: [any TraceFormat] = [
-  BlkparseText()
+  BlkparseText(),
+  PerfSchedScript(),
+  PerfScriptText(),
+  TraceCommandReport(),
+  FtraceText(),
+  PerfSchedTimehist(),
+  PerfSchedLatency(),
 ]

@@ -1,0 +1,115 @@
+internal import GRDB
+internal import TraceModel
+
+/// Finds out whether two sources of a machine hold the same scheduler events, as `perf sched script` and
+/// `perf sched timehist` of one capture do: their threads would count twice.
+struct SchedDuplicates {
+  private let db: Database
+  private let sourceID: Int64
+
+  /// Stays on a CPU that are looked for in the other source.
+  private static let sample: Int64 = 400
+  /// So many of them at least, and this share must be there, for the sources to be the same.
+  private static let fewest = 10
+  private static let share = 0.9
+
+  init(_ db: Database, sourceID: Int64) {
+    self.db = db
+    self.sourceID = sourceID
+  }
+
+  /// The end of a stay: a switch. Both forms print it, to the microsecond at least.
+  private struct Switch: Hashable {
+    let microseconds: Int64
+    let cpu: Int64
+    let tid: Int64
+  }
+
+  private struct Source {
+    let id: Int64
+    let first: Int64
+    let last: Int64
+    let slices: Int64
+    let isReport: Bool
+  }
+
+  /// Marks the lesser one of two sources that hold the same events: a report before the events, then the
+  /// one with fewer of them.
+  func mark() throws {
+    let sources = try overlapping()
+    guard let own = sources.first(where: { $0.id == sourceID }) else { return }
+    for other in sources where other.id != sourceID {
+      let (less, more) =
+        (own.isReport ? 1 : 0, -own.slices) >= (other.isReport ? 1 : 0, -other.slices)
+        ? (own, other) : (other, own)
+      guard try isSame(less, as: more) else { continue }
+      // Whatever pointed at the lesser one points at the better one.
+      try db.execute(
+        sql: "UPDATE source_file SET duplicate_of = ? WHERE source_id = ? OR duplicate_of = ?",
+        arguments: [more.id, less.id, less.id])
+      if less.id == own.id { return }
+    }
+  }
+
+  /// The source itself and those in use of the same machine whose stays overlap with its own in time.
+  private func overlapping() throws -> [Source] {
+    try Row.fetchAll(
+      db,
+      sql: """
+        SELECT other.source_id, other.first_ns, other.last_ns, other.format,
+          (SELECT count(*) FROM sched_thread WHERE source_id = other.source_id),
+          (SELECT sum(runs) FROM sched_thread WHERE source_id = other.source_id)
+        FROM source_file own JOIN source_file other USING (machine_id)
+        WHERE own.source_id = ? AND other.duplicate_of IS NULL
+          AND other.first_ns <= own.last_ns AND own.first_ns <= other.last_ns
+        ORDER BY other.source_id
+        """,
+      arguments: [sourceID]
+    ).compactMap { row in
+      guard row[4] as Int64 > 0 else { return nil }
+      return Source(
+        id: row[0], first: row[1], last: row[2], slices: row[5] ?? 0,
+        isReport: row[3] == "perf-sched-timehist")
+    }
+  }
+
+  private func isSame(_ less: Source, as more: Source) throws -> Bool {
+    let from = max(less.first, more.first)
+    let to = min(less.last, more.last)
+    let step = max(1, less.slices / Self.sample)
+    var wanted: Set<Switch> = []
+    try forEachSwitch(of: less.id, from: from, to: to, every: step) { wanted.insert($0) }
+    guard wanted.count >= Self.fewest else { return false }
+    let all = wanted.count
+    try forEachSwitch(of: more.id, from: from - 2000, to: to + 2000, every: 1) { found in
+      // One form may have cut the nanoseconds off and the other rounded them.
+      for microseconds in (found.microseconds - 1)...(found.microseconds + 1) {
+        wanted.remove(Switch(microseconds: microseconds, cpu: found.cpu, tid: found.tid))
+      }
+    }
+    return Double(all - wanted.count) >= Self.share * Double(all)
+  }
+
+  private func forEachSwitch(
+    of source: Int64, from: Int64, to: Int64, every step: Int64, _ body: (Switch) -> Void
+  ) throws {
+    let statement = try RawStatement(
+      db,
+      """
+      SELECT slice.at_ns + slice.run_ns AS until, slice.cpu, thread.tid
+      FROM thread_slice slice JOIN sched_thread thread USING (thread_id)
+      WHERE thread.source_id = ? AND thread.tid > 0 AND until BETWEEN ? AND ?
+        AND slice.slice_id % ? = 0
+      """)
+    statement.bind(source, at: 1)
+    statement.bind(from, at: 2)
+    statement.bind(to, at: 3)
+    statement.bind(step, at: 4)
+    while try statement.step() {
+      body(
+        Switch(
+          microseconds: statement.integer(0) / 1000, cpu: statement.integer(1),
+          tid: statement.integer(2)))
+    }
+  }
+}
