@@ -121,6 +121,79 @@ CREATE TABLE block_stage (
   PRIMARY KEY (stream_id, stage)
 ) STRICT;
 
+-- A thing that a tool counts on: a memory node, an interface, a queue, a disk, a CPU. The same thing
+-- is another row for each tool, since tools count differently.
+CREATE TABLE counter_object (
+  object_id INTEGER PRIMARY KEY,
+  machine_id INTEGER NOT NULL REFERENCES machine,
+  tool TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  UNIQUE (machine_id, tool, kind, name)
+) STRICT;
+
+-- A column or row of tools' tables. 'total' grows since boot, 'level' is how much there is.
+CREATE TABLE counter (
+  counter_id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  nature TEXT NOT NULL CHECK (nature IN ('total', 'level')),
+  UNIQUE (name, unit, nature)
+) STRICT;
+
+-- A moment at which a tool of a source read its counters. wall_ns is since 1970 in UTC where
+-- utc_offset_s is known; where it is NULL, it is the local reading counted as if it were UTC.
+CREATE TABLE counter_moment (
+  moment_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  ordinal INTEGER NOT NULL,
+  wall_ns INTEGER,
+  utc_offset_s INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- Values as they were read, wraps and resets included.
+CREATE TABLE counter_sample (
+  moment_id INTEGER NOT NULL,
+  object_id INTEGER NOT NULL,
+  counter_id INTEGER NOT NULL,
+  value INTEGER NOT NULL
+) STRICT;
+
+-- Rows of vmstat's default table, as printed. run counts the vmstat processes of the source;
+-- run_wall_ns is the date before the run.
+CREATE TABLE vmstat_sample (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  ordinal INTEGER NOT NULL,
+  run INTEGER NOT NULL,
+  since_boot INTEGER NOT NULL,
+  wall_ns INTEGER,
+  utc_offset_s INTEGER,
+  run_wall_ns INTEGER,
+  line INTEGER NOT NULL,
+  r INTEGER,
+  b INTEGER,
+  w INTEGER,
+  swpd INTEGER,
+  free INTEGER,
+  buff INTEGER,
+  cache INTEGER,
+  inact INTEGER,
+  active INTEGER,
+  si INTEGER,
+  so INTEGER,
+  bi INTEGER,
+  bo INTEGER,
+  "in" INTEGER,
+  cs INTEGER,
+  us INTEGER,
+  sy INTEGER,
+  id INTEGER,
+  wa INTEGER,
+  st INTEGER,
+  gu INTEGER
+) STRICT;
+
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.
 
 CREATE TABLE clock_relation (

@@ -30,6 +30,18 @@ static const char viewIO[] = {
 static const char viewHopSummary[] = {
 #embed "../../schema/views/hop_summary.sql" suffix(, 0)
 };
+static const char viewVMCounter[] = {
+#embed "../../schema/views/vm_counter.sql" suffix(, 0)
+};
+static const char viewNumaCounter[] = {
+#embed "../../schema/views/numa_counter.sql" suffix(, 0)
+};
+static const char viewNetCounter[] = {
+#embed "../../schema/views/net_counter.sql" suffix(, 0)
+};
+static const char viewCounterValue[] = {
+#embed "../../schema/views/counter_value.sql" suffix(, 0)
+};
 
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},
@@ -41,6 +53,10 @@ static const struct SchemaFile files[] = {
     {"views/stage.sql", viewStage},
     {"views/io.sql", viewIO},
     {"views/hop_summary.sql", viewHopSummary},
+    {"views/vm_counter.sql", viewVMCounter},
+    {"views/numa_counter.sql", viewNumaCounter},
+    {"views/net_counter.sql", viewNetCounter},
+    {"views/counter_value.sql", viewCounterValue},
 };
 
 size_t schemaFileCount(void) { return sizeof files / sizeof files[0]; }

@@ -57,4 +57,4 @@ public protocol ByteFormatReader: AnyObject {
 /// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
 public let allFormats: [any TraceFormat] = [
   BlkparseText()
-]
+] + counterFormats

@@ -1,0 +1,287 @@
+internal import TraceModel
+
+/// Why a table is interrupted.
+enum CounterBreak {
+  /// An empty line.
+  case blank
+  /// A date, or a line that announces something (`=== numastat ===`).
+  case date
+  /// A line of another table.
+  case other
+}
+
+/// Reads one tool's tables out of a file that may hold those of several.
+protocol CounterTable: AnyObject {
+  /// Takes the line when it is its own; false when it is not, and then it has changed nothing.
+  func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog) throws -> Bool
+  /// Something that is not its own came.
+  func interrupt(_ reason: CounterBreak)
+}
+
+extension CounterTable {
+  func interrupt(_ reason: CounterBreak) {}
+}
+
+/// The format of files in which a tool's tables stand, often many times and with dates between. All of
+/// them are read by the same reader, since one loop often prints the tables of several tools.
+protocol CounterFormat: TraceFormat {
+  /// A table of this format.
+  func table() -> any CounterTable
+}
+
+extension CounterFormat {
+  var clock: String { "wall clock, where a date or time stamp was written along" }
+
+  func recognizes(_ head: Span<UInt8>) -> Recognition {
+    guard let guess = CounterReader.guess(head), guess.format == name else { return .no }
+    return guess.isSure ? .yes : .maybe
+  }
+
+  func reader(into sink: any EventSink) -> FormatReader {
+    .lines(CounterReader(sink: sink, format: name))
+  }
+}
+
+/// All of them, in the order in which they are asked about a line. A table that takes any `name value`
+/// pair comes last.
+let counterFormats: [any CounterFormat] = [
+  Vmstat(), Numastat(), EthtoolStatistics(), EthtoolRing(), IPLinkStatistics(), ProcNetDev(),
+  SoftnetStat(), QdiscStatistics(), ProcDiskstats(), ProcSchedstat(), TaskSchedstat(),
+  ProcStat(), ProcVmstat(),
+]
+
+/// Hands each line to the table it belongs to, and reads the dates between and before them.
+final class CounterReader: LineFormatReader {
+  private let log: CounterLog
+  private let format: String
+  private let tables: [any CounterTable]
+  private var active = 0
+  /// Which table took the last line; for recognition.
+  private(set) var taken: Int?
+
+  init(sink: any EventSink, format: String) {
+    log = CounterLog(sink: sink)
+    self.format = format
+    tables = counterFormats.map { $0.table() }
+    active = counterFormats.firstIndex { $0.name == format } ?? 0
+  }
+
+  func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    log.line = number
+    log.prefix = nil
+    taken = nil
+    var start = line.lowerBound
+    var end = line.upperBound
+    // UTF-8 byte order mark.
+    if number == 1, bytes.has("\u{FEFF}", at: start, end) { start += 3 }
+    while end > start, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
+    var text = start
+    bytes.skipBlanks(&text, end)
+    guard text < end else { return interrupt(.blank) }
+    if try take(bytes, start, end) { return }
+    switch DateLine(bytes, text, end) {
+    case .whole(let date):
+      note(date)
+      log.clock(date.wall)
+      return interrupt(.date)
+    case .prefix(let date, let rest):
+      log.prefix = date.wall
+      if try take(bytes, rest, end) {
+        note(date)
+        return
+      }
+    case .banner: return interrupt(.date)
+    case .none: break
+    }
+    guard !Self.isNotice(bytes, text, end) else {
+      log.notices.add(.toolNotice, line: number, column: nil, bytes: bytes, from: text, to: end)
+      return
+    }
+    throw ParseError(.unrecognizedLine, column: text - line.lowerBound + 1)
+  }
+
+  func finish() throws -> SourceSummary { try log.finish(format: format) }
+
+  private func note(_ date: WrittenDate) {
+    if date.isAmbiguous { log.notices.add(.ambiguousDate, count: 1, line: log.line) }
+    if date.wall == nil { log.notices.add(.timeWithoutDay, count: 1, line: log.line) }
+  }
+
+  private func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) throws -> Bool {
+    if try tables[active].take(bytes, start, end, log) {
+      taken = active
+      return true
+    }
+    for index in tables.indices where index != active {
+      if try tables[index].take(bytes, start, end, log) {
+        tables[active].interrupt(.other)
+        active = index
+        taken = index
+        return true
+      }
+    }
+    return false
+  }
+
+  private func interrupt(_ reason: CounterBreak) {
+    for table in tables { table.interrupt(reason) }
+  }
+
+  /// What shells and tools print besides: prompts, command echoes, errors.
+  private static func isNotice(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    let beginnings: [StaticString] = [
+      "#", "$ ", "+ ", "^C", "Script started", "Script done", "==> ", "netlink error", "Every ",
+      "Cannot get ", "Can't read ", "cat: ", "Linux ",
+    ]
+    for beginning in beginnings where bytes.has(beginning, at: start, end) { return true }
+    // `user@host:~$ vmstat 1`, `[root@host ~]# numastat`
+    guard let at = bytes.find("@", from: start, end) else { return false }
+    return bytes.find("$ ", from: at, end) != nil || bytes.find("# ", from: at, end) != nil
+      || bytes[end - 1] == UInt8(ascii: "$") || bytes[end - 1] == UInt8(ascii: "#")
+  }
+
+  /// The format whose table comes first in a file that begins so; nil when the tables take less than a
+  /// part of the lines.
+  static func guess(_ head: Span<UInt8>) -> (format: String, isSure: Bool)? {
+    let reader = CounterReader(sink: NoSink(), format: "")
+    var first: Int?
+    var position = 0
+    var lines = 0
+    var used = 0
+    var number: Int64 = 0
+    while position < head.count, lines < 120 {
+      var end = position
+      while end < head.count, head[end] != 10 { end += 1 }
+      var last = end
+      while last > position, head[last - 1] == 13 || head[last - 1] == 0 { last -= 1 }
+      defer { position = end + 1 }
+      guard last > position, end < head.count || position == 0 || last - position < 400 else {
+        continue
+      }
+      number += 1
+      lines += 1
+      guard (try? reader.read(head, position..<last, number: number)) != nil else { continue }
+      used += 1
+      if first == nil { first = reader.taken }
+    }
+    guard let first, reader.log.events > 0, used * 3 >= lines else { return nil }
+    return (counterFormats[first].name, used * 3 >= lines * 2)
+  }
+}
+
+/// What a line has of a date.
+enum DateLine {
+  /// The line is a date, perhaps decorated: `=== Wed Oct  7 10:11:12 CEST 2026 ===`,
+  /// `## 1795339842.083645 uptime 60.36 46.40`, `Every 2.0s: numastat  host: Wed Oct 7 ...`.
+  case whole(WrittenDate)
+  /// A date and behind it a line of a table: `[2026-10-07 10:15:01]  2  0  0 812344 ...`.
+  case prefix(WrittenDate, rest: Int)
+  /// Marks that part the tables, without a date: `=== numastat ===`, `-----`.
+  case banner
+  /// Nothing of the kind.
+  case none
+
+  init(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) {
+    var at = start
+    var marks = 0
+    var isComment = false
+    while at < end, Self.isMark(bytes[at]) || bytes[at] == 0x20 || bytes[at] == 0x09 {
+      if bytes[at] == UInt8(ascii: "#") { isComment = true }
+      if Self.isRule(bytes[at]) { marks += 1 }
+      at += 1
+    }
+    guard at < end else {
+      self = marks > 1 ? .banner : .none
+      return
+    }
+    Self.skipLabel(bytes, &at, end)
+    let isBanner = marks > 1 || isComment
+    if let date = bytes.writtenDate(at, end) {
+      var rest = date.end
+      while rest < end, Self.isMark(bytes[rest]) || Self.isBetween(bytes[rest]) { rest += 1 }
+      self = rest == end || isBanner ? .whole(date) : .prefix(date, rest: rest)
+      return
+    }
+    let isWatch = bytes.has("Every ", at: at, end)
+    guard isBanner || isWatch else {
+      self = .none
+      return
+    }
+    // `=== sample 3 at 2026-10-07 10:15:01 ===`: a date behind other words.
+    var index = at
+    while index < end {
+      while index < end, bytes[index] != 0x20, bytes[index] != 0x09 { index += 1 }
+      bytes.skipBlanks(&index, end)
+      if let date = bytes.writtenDate(index, end), date.wall != nil {
+        self = .whole(date)
+        return
+      }
+    }
+    self = marks > 1 ? .banner : .none
+  }
+
+  /// Marks that lines of them are made of.
+  private static func isRule(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "="), UInt8(ascii: "-"), UInt8(ascii: "*"), UInt8(ascii: "#"),
+      UInt8(ascii: "+"), UInt8(ascii: "~"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+
+  private static func isMark(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "<"), UInt8(ascii: ">"),
+      UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "{"), UInt8(ascii: "}"),
+      UInt8(ascii: "@"), UInt8(ascii: "|"):
+      true
+    default: isRule(byte)
+    }
+  }
+
+  private static func isBetween(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x09 || byte == UInt8(ascii: ":") || byte == UInt8(ascii: ",")
+      || byte == UInt8(ascii: ";")
+  }
+
+  /// `zzz ***Wed Aug 28 ...` (OSWatcher), `TS 1375719567.0 2013-...` (pt-stalk), `Date: ...`.
+  private static func skipLabel(_ bytes: Span<UInt8>, _ at: inout Int, _ end: Int) {
+    let labels: [StaticString] = [
+      "zzz ", "TS ", "date:", "Date:", "DATE:", "time:", "Time:", "TIME:", "timestamp:",
+      "Timestamp:", "TIMESTAMP:", "date=", "time=", "timestamp=", "ts=",
+    ]
+    for label in labels where bytes.has(label, at: at, end) {
+      at += label.utf8CodeUnitCount
+      while at < end, bytes[at] == 0x20 || bytes[at] == UInt8(ascii: "*") { at += 1 }
+      return
+    }
+  }
+}
+
+/// Forgets all: for telling a format by trying to read it.
+private final class NoSink: EventSink {
+  private var requests: Int64 = 0
+  private var numbers: Int32 = 0
+  private var moments: Int64 = 0
+
+  func nextRequestID() -> Int64 {
+    requests += 1
+    return requests
+  }
+  func stream(_ key: StreamKey) throws -> Int32 { next() }
+  func task(_ identity: TaskIdentity) throws -> Int32 { next() }
+  func receive(_ batch: BlockBatch) throws {}
+  func object(_ object: CounterObject) throws -> Int32 { next() }
+  func counter(_ counter: Counter) throws -> Int32 { next() }
+  func moment(_ moment: CounterMoment) throws -> Int64 {
+    moments += 1
+    return moments
+  }
+  func receive(_ batch: CounterBatch) throws {}
+
+  private func next() -> Int32 {
+    numbers += 1
+    return numbers
+  }
+}
