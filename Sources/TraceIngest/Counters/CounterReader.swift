@@ -33,8 +33,7 @@ extension CounterFormat {
   var clock: String { "wall clock, where a date or time stamp was written along" }
 
   func recognizes(_ head: Span<UInt8>) -> Recognition {
-    guard let guess = CounterReader.guess(head), guess.format == name else { return .no }
-    return guess.isSure ? .yes : .maybe
+    CounterReader.recognition(of: name, head)
   }
 
   func reader(into sink: any EventSink) -> FormatReader {
@@ -140,32 +139,35 @@ final class CounterReader: LineFormatReader {
       || bytes[end - 1] == UInt8(ascii: "$") || bytes[end - 1] == UInt8(ascii: "#")
   }
 
-  /// The format whose table comes first in a file that begins so; nil when the tables take less than a
-  /// part of the lines.
-  static func guess(_ head: Span<UInt8>) -> (format: String, isSure: Bool)? {
+  /// How sure it is that a file that begins so is of a format: its table comes first, and the tables take
+  /// most of the lines.
+  static func recognition(of format: String, _ head: Span<UInt8>) -> Recognition {
     let reader = CounterReader(sink: NoSink(), format: "")
     var first: Int?
     var position = 0
     var lines = 0
     var used = 0
     var number: Int64 = 0
-    while position < head.count, lines < 120 {
+    // A table begins within the first lines, or the file is something else.
+    while position < head.count, lines < (first == nil ? 30 : 120) {
       var end = position
       while end < head.count, head[end] != 10 { end += 1 }
       var last = end
       while last > position, head[last - 1] == 13 || head[last - 1] == 0 { last -= 1 }
-      defer { position = end + 1 }
-      guard last > position, end < head.count || position == 0 || last - position < 400 else {
-        continue
-      }
+      let line = position..<last
+      position = end + 1
+      // The last line may be cut by the end of the piece that is looked at.
+      guard !line.isEmpty, end < head.count || head.count < 1 << 16 else { continue }
       number += 1
       lines += 1
-      guard (try? reader.read(head, position..<last, number: number)) != nil else { continue }
+      guard (try? reader.read(head, line, number: number)) != nil else { continue }
       used += 1
-      if first == nil { first = reader.taken }
+      guard first == nil, let taken = reader.taken else { continue }
+      guard counterFormats[taken].name == format else { return .no }
+      first = taken
     }
-    guard let first, reader.log.events > 0, used * 3 >= lines else { return nil }
-    return (counterFormats[first].name, used * 3 >= lines * 2)
+    guard first != nil, reader.log.events > 0, used * 3 >= lines else { return .no }
+    return used * 3 >= lines * 2 ? .yes : .maybe
   }
 }
 
@@ -279,6 +281,7 @@ private final class NoSink: EventSink {
     return moments
   }
   func receive(_ batch: CounterBatch) throws {}
+  func receive(_ batch: TopologyBatch) throws {}
 
   private func next() -> Int32 {
     numbers += 1

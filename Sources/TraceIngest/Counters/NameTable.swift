@@ -84,7 +84,7 @@ extension Span where Element == UInt8 {
   func hundredths(_ range: Range<Int>) -> Int64? {
     var at = range.lowerBound
     let end = range.upperBound
-    guard let whole = decimal(&at, end), whole < 1 << 50 else { return nil }
+    guard let whole = decimal(&at, end), whole < 1 << 56 else { return nil }
     guard at < end else { return whole * 100 }
     guard self[at] == UInt8(ascii: ".") else { return nil }
     at += 1

@@ -53,12 +53,11 @@ private struct InterfaceNames {
 private final class EthtoolTable: CounterTable {
   private var names = InterfaceNames()
   private var interface: String?
-  private var isQueueNested = false
+  /// `Tx Queue 0 ` below vmxnet3's heading `Tx Queue#: 0`: its names repeat for each queue.
   private var group = ""
   private var known = NameTable()
   /// Object and counter for each name of this interface.
   private var targets: [(queue: String?, counter: Int32, nature: CounterNature)] = []
-  private var sampled: Set<String> = []
   private var hasDate = false
 
   func interrupt(_ reason: CounterBreak) {
@@ -82,6 +81,7 @@ private final class EthtoolTable: CounterTable {
       if !hasDate { names.dateCame() }
       let name = names.next(log)
       interface = name
+      group = ""
       try log.begin(try log.object("ethtool", .interface, name))
       return true
     }
@@ -116,8 +116,15 @@ private final class EthtoolTable: CounterTable {
       }
       return false
     }
+    if bytes.has("Queue#", at: colon - 6, colon) {
+      group = bytes.text(from: start, to: colon - 1) + " \(value) "
+      return true
+    }
     let target: (queue: String?, counter: Int32, nature: CounterNature)
-    if let number = known.value(bytes, from: start, to: colon) {
+    if !group.isEmpty {
+      let name = group + bytes.text(from: start, to: colon)
+      target = (nil, try log.counter(name, Self.unit(name)), .total)
+    } else if let number = known.value(bytes, from: start, to: colon) {
       target = targets[Int(number)]
     } else {
       target = try Self.target(bytes, start, colon, log)

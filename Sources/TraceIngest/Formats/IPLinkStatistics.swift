@@ -36,7 +36,11 @@ private final class IPLinkTable: CounterTable {
     if bytes[start] &- 0x30 < 10 {
       return try interface(bytes, start, end, log)
     }
-    guard let interface, bytes[start] == 0x20 || bytes[start] == 0x09 else { return false }
+    guard let interface else { return false }
+    guard bytes[start] == 0x20 || bytes[start] == 0x09 else {
+      // The rest of a line of details that a terminal has broken.
+      return due == nil && bytes.find("gso_max_", from: start, end) != nil
+    }
     var at = start
     bytes.skipBlanks(&at, end)
     if let due {

@@ -101,7 +101,9 @@ private final class NumastatTables: CounterTable {
     var isDefault = false
     while index < fields.count {
       let field = fields[index]
-      if bytes.equals("Total", field), index == fields.count - 1 {
+      if index == 0, bytes.equals("PID", field), kind == .process("") {
+        // The table of several processes names its first column.
+      } else if bytes.equals("Total", field), index == fields.count - 1 {
         found.append(nil)
       } else if bytes.equals("Node", field), index + 1 < fields.count,
         let node = bytes.wholeNumber(fields[index + 1])
@@ -127,6 +129,7 @@ private final class NumastatTables: CounterTable {
     }
     // A folded table goes on with other nodes; another sample begins with the first node again.
     nodes = found
+    if kind == .process("") { return true }
     for node in found.compactMap({ $0 }) {
       try log.begin(try object(node, log))
     }
@@ -181,10 +184,24 @@ private final class NumastatTables: CounterTable {
     for (column, range) in values.enumerated() {
       // `Total` is the sum of the others.
       guard let node = nodes[column] else { continue }
-      try store(name, bytes, range, node, log)
+      if kind == .process("") {
+        try storeProcess(name, bytes, range, node, log)
+      } else {
+        try store(name, bytes, range, node, log)
+      }
     }
     log.events += 1
     return true
+  }
+
+  /// A row of the table of several processes: `2636 (fio)  1.71  26.61  28.32`.
+  private func storeProcess(
+    _ name: String, _ bytes: Span<UInt8>, _ range: Range<Int>, _ node: Int64, _ log: CounterLog
+  ) throws {
+    guard name != "Total", let value = bytes.hundredths(range) else { return }
+    let object = try log.object("numastat -p", .process, "\(name) node \(node)")
+    try log.begin(object)
+    try log.add(object, try log.counter("Total", .bytes, .level), Self.bytes(value), .level)
   }
 
   private func store(

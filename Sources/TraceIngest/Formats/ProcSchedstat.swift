@@ -98,9 +98,13 @@ private final class TaskSchedstatTable: CounterTable {
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog) throws -> Bool {
     var at = start
-    guard let pid = bytes.decimal(&at, end), pid < 1 << 23, at + 1 < end, bytes[at] == 0x20 else {
-      return false
+    guard let pid = bytes.decimal(&at, end), pid < 1 << 23 else { return false }
+    if at == end, log.prefix != nil, !counters.isEmpty {
+      // `1795338083.312231011 20769`: the thread ended while the loop came to it.
+      log.notices.add(.toolNotice, line: log.line, column: nil, bytes: bytes, from: start, to: end)
+      return true
     }
+    guard at + 1 < end, bytes[at] == 0x20 else { return false }
     at += 1
     let name: Range<Int>
     var values: [Int64] = []
