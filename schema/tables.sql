@@ -194,6 +194,92 @@ CREATE TABLE vmstat_sample (
   gu INTEGER
 ) STRICT;
 
+-- Where a CPU is, as lscpu -p and numactl -H say.
+CREATE TABLE cpu_topology (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  cpu INTEGER NOT NULL,
+  core INTEGER,
+  socket INTEGER,
+  node INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A memory node's size and free memory in bytes, and its distance to another (10 is local).
+CREATE TABLE node_topology (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  node INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('size', 'free', 'distance')),
+  other_node INTEGER,
+  value INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A thread that ps or QEMU's monitor names. guest is what the file calls the guest; NULL when it does
+-- not say. vcpu is the number of a virtual CPU, name the id of an iothread, cpu where it last ran.
+CREATE TABLE thread_role (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  tid INTEGER NOT NULL,
+  pid INTEGER,
+  comm TEXT,
+  role TEXT CHECK (role IN ('vcpu', 'iothread', 'vhost', 'emulator')),
+  vcpu INTEGER,
+  name TEXT,
+  guest TEXT,
+  cpu INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A disk, partition or mapped device; one row per parent. start_sector is on the parent (512 bytes), file
+-- is what a loop device shows.
+CREATE TABLE disk_topology (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  name TEXT NOT NULL,
+  device TEXT,
+  parent TEXT,
+  start_sector INTEGER,
+  bytes INTEGER,
+  type TEXT,
+  file TEXT,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A guest's disk as its hypervisor names it.
+CREATE TABLE guest_drive (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  guest TEXT,
+  device TEXT,
+  node TEXT,
+  qdev TEXT,
+  driver TEXT,
+  file TEXT,
+  bytes INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A piece of a file, image or device and where it lies below, in bytes. target_start is NULL for holes;
+-- target is NULL where the text does not name it (filefrag: the device of the file system).
+CREATE TABLE given_extent (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  tool TEXT NOT NULL,
+  object TEXT,
+  start INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  target TEXT,
+  target_start INTEGER,
+  detail TEXT NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A name and its value: 'queue' settings of a disk, 'qemu' options of a guest's command line.
+CREATE TABLE setting (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu')),
+  object TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.
 
 CREATE TABLE clock_relation (

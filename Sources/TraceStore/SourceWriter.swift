@@ -104,6 +104,7 @@ final class SourceWriter: EventSink {
   func counter(_ counter: Counter) throws -> Int32 { try counters.counter(counter) }
   func moment(_ moment: CounterMoment) throws -> Int64 { try counters.moment(moment) }
   func receive(_ batch: CounterBatch) throws { try counters.receive(batch) }
+  func receive(_ batch: TopologyBatch) throws { try db.insert(batch, sourceID: sourceID) }
 
   /// The source has been read: writes the rest and what it held.
   func finish(_ summary: SourceSummary) throws {

@@ -38,7 +38,7 @@ extension RealFiles {
       print("no real files beside the package: nothing checked")
       return
     }
-    let ours = Set(counterFormats.map(\.name))
+    let ours = Set(allFormats.map(\.name)).subtracting(["blktrace"])
     for file in files {
       let path = RealFiles.root.appending(path: file).path
       do {
@@ -53,7 +53,7 @@ extension RealFiles {
         print(
           "FILE \(file) -> \(summary.format) events \(summary.events) skipped"
             + " \(summary.skippedLines) moments \(sink.moments.count) values \(sink.samples.count)"
-            + " rows \(sink.vmstat.count)")
+            + " rows \(sink.vmstat.count) facts \(sink.topology.count)")
         for problem in summary.problems where ours.contains(summary.format) {
           print("   \(problem.kind.rawValue) x\(problem.count) \(problem.excerpt ?? "")")
         }
