@@ -62,7 +62,9 @@ let package = Package(
       name: "TraceCorrelationTests", dependencies: ["TraceModel", "TraceCorrelation"],
       swiftSettings: house),
     .testTarget(
-      name: "TraceStoreTests", dependencies: ["TraceModel", "TraceStore"], swiftSettings: house),
+      name: "TraceStoreTests",
+      dependencies: ["TraceModel", "TraceStore", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: house),
     .testTarget(
       name: "TraceReportTests", dependencies: ["TraceModel", "TraceAnalysis", "TraceReport"],
       swiftSettings: house),

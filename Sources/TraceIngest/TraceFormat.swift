@@ -55,8 +55,9 @@ public protocol ByteFormatReader: AnyObject {
 }
 
 /// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
-public let allFormats: [any TraceFormat] = [
-  BlkparseText(),
-  LscpuParsable(), NumactlHardware(), ThreadList(), QEMUMonitor(), QEMUCommandLine(),
-  BlockDeviceList(), DmsetupTable(), QemuImgMap(), FilefragMap(), QueueSettings(),
-] + counterFormats
+public let allFormats: [any TraceFormat] =
+  [
+    BlkparseText(), LscpuParsable(), NumactlHardware(), ThreadList(), QEMUMonitor(),
+    QEMUCommandLine(), BlockDeviceList(), DmsetupTable(), QemuImgMap(), FilefragMap(),
+    QueueSettings(),
+  ] + counterFormats

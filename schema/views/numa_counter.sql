@@ -70,12 +70,18 @@ SELECT
   -- 1 when a counter went back to 0 within the interval (a reboot): then the growth is what it grew
   -- since.
   (
-    numa_hit < before_numa_hit AND before_numa_hit NOT BETWEEN 2147483649 AND 4294967295
-    OR numa_miss < before_numa_miss AND before_numa_miss NOT BETWEEN 2147483649 AND 4294967295
-    OR numa_foreign < before_numa_foreign AND before_numa_foreign NOT BETWEEN 2147483649 AND 4294967295
-    OR interleave_hit < before_interleave_hit AND before_interleave_hit NOT BETWEEN 2147483649 AND 4294967295
-    OR local_node < before_local_node AND before_local_node NOT BETWEEN 2147483649 AND 4294967295
-    OR other_node < before_other_node AND before_other_node NOT BETWEEN 2147483649 AND 4294967295
+    coalesce(
+      numa_hit < before_numa_hit AND before_numa_hit NOT BETWEEN 2147483649 AND 4294967295, 0)
+    OR coalesce(
+      numa_miss < before_numa_miss AND before_numa_miss NOT BETWEEN 2147483649 AND 4294967295, 0)
+    OR coalesce(
+      numa_foreign < before_numa_foreign AND before_numa_foreign NOT BETWEEN 2147483649 AND 4294967295, 0)
+    OR coalesce(
+      interleave_hit < before_interleave_hit AND before_interleave_hit NOT BETWEEN 2147483649 AND 4294967295, 0)
+    OR coalesce(
+      local_node < before_local_node AND before_local_node NOT BETWEEN 2147483649 AND 4294967295, 0)
+    OR coalesce(
+      other_node < before_other_node AND before_other_node NOT BETWEEN 2147483649 AND 4294967295, 0)
   ) AS is_reset,
   -- When the interval ended, in ns since 1970 in UTC (local time where utc_offset_s is NULL); NULL
   -- without dates.

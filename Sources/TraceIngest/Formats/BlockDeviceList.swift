@@ -15,11 +15,21 @@ struct BlockDeviceList: TraceFormat {
     if beginsAsJSON(head) {
       return head.find("\"blockdevices\"", from: 0, head.count) == nil ? .no : .yes
     }
+    // Its own complaints and a command line may stand before it, nothing else.
+    var isOurs = true
     return anyLine(of: head, atMost: 12) { start, end in
-      Self.isHeader(head, start, end)
+      if Self.isHeader(head, start, end)
         || head.find("MAJ:MIN=\"", from: start, end) != nil
           && head.find("NAME=\"", from: start, end) != nil
-    } ? .yes : .no
+      {
+        return true
+      }
+      let isBefore =
+        head.has("lsblk: ", at: start, end) || head.has("#", at: start, end)
+        || head.has("$ ", at: start, end)
+      if !isBefore { isOurs = false }
+      return false
+    } && isOurs ? .yes : .no
   }
 
   static func isHeader(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
@@ -153,10 +163,18 @@ private final class BlockDeviceLines: FactLines {
     guard name.count < first.range.upperBound + 1 else { return false }
     var disk = DiskFact(name: name, line: log.line)
     var isKnown = false
-    for cell in cells.dropFirst() {
-      guard let column = columns.first(where: { $0.range.overlaps(cell.range) })?.name else {
-        continue
-      }
+    // Old versions cut long names short of their width: then the cells stand out of their columns, and
+    // only their order is left.
+    let place = columns.firstIndex { $0.name == "MAJ:MIN" }
+    let isShifted = place.map { place in
+      !cells.contains { $0.text.contains(":") && $0.range.overlaps(columns[place].range) }
+    }
+    for (index, cell) in cells.enumerated().dropFirst() {
+      let below =
+        isShifted == true
+        ? (index < columns.count ? columns[index].name : nil)
+        : columns.first { $0.range.overlaps(cell.range) }?.name
+      guard let column = below else { continue }
       switch column {
       case "MAJ:MIN":
         guard cell.text.contains(":") else { continue }

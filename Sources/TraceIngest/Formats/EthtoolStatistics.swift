@@ -10,7 +10,8 @@ internal import TraceModel
 /// are told apart by their place between two dates.
 struct EthtoolStatistics: CounterFormat {
   let name = "ethtool"
-  let producedBy = "while sleep 1; do date +%s.%N; echo \"# ethtool -S eth0\"; ethtool -S eth0; done"
+  let producedBy =
+    "while sleep 1; do date +%s.%N; echo '# ethtool -S eth0'; ethtool -S eth0; done"
   let goodFor = "drops and kicks of each virtio-net queue in the guest"
 
   func table() -> any CounterTable { EthtoolTable() }
@@ -25,8 +26,7 @@ private func interface(
   var at = found + command.utf8CodeUnitCount
   bytes.skipBlanks(&at, end)
   let from = at
-  while at < end, bytes[at] > 0x20, bytes[at] != UInt8(ascii: ";"), bytes[at] != UInt8(ascii: "|")
-  { at += 1 }
+  while at < end, bytes[at] > 0x20, bytes[at] != UInt8(ascii: ";") { at += 1 }
   return at > from ? from..<at : nil
 }
 
