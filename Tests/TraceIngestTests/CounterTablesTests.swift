@@ -179,6 +179,15 @@ private let start: Int64 = 1_791_367_872_000_000_000
     #expect(count(.counterReset, summary) == 1)
   }
 
+  @Test func aDateIsNoRowOfATableWithOneNode() throws {
+    let table = "                           node0\nnuma_hit                   51984\n"
+    let date = "Wed Oct  7 10:11:12 UTC 2026\n"
+    let (sink, summary) = try read(date + table + date + table)
+    #expect(summary.events == 2)
+    #expect(sink.values.map(\.counter) == ["numa_hit", "numa_hit"])
+    #expect(sink.moments.map { $0.wall?.nanoseconds } == [start, start])
+  }
+
   @Test func aFoldedTableIsOneMoment() throws {
     let block = { (nodes: String) in
       "\n                \(nodes)\nnuma_hit               386594585       386594586\n"

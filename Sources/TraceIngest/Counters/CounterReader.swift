@@ -77,12 +77,15 @@ final class CounterReader: LineFormatReader {
     var text = start
     bytes.skipBlanks(&text, end)
     guard text < end else { return interrupt(.blank) }
-    if try take(bytes, start, end) { return }
-    switch DateLine(bytes, text, end) {
-    case .whole(let date):
+    // Dates first: `Sun Nov 22 09:30:44 UTC 2026` would be a row of numastat's with one node.
+    let date = DateLine(bytes, text, end)
+    if case .whole(let date) = date {
       note(date)
       log.clock(date.wall)
       return interrupt(.date)
+    }
+    if try take(bytes, start, end) { return }
+    switch date {
     case .prefix(let date, let rest):
       log.prefix = date.wall
       if try take(bytes, rest, end) {
@@ -90,7 +93,7 @@ final class CounterReader: LineFormatReader {
         return
       }
     case .banner: return interrupt(.date)
-    case .none: break
+    case .whole, .none: break
     }
     guard !Self.isNotice(bytes, text, end) else {
       log.notices.add(.toolNotice, line: number, column: nil, bytes: bytes, from: text, to: end)
