@@ -63,7 +63,10 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "TraceStoreTests",
-      dependencies: ["TraceModel", "TraceStore", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: [
+        "TraceModel", "TraceIngest", "TraceStore",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       swiftSettings: house),
     .testTarget(
       name: "TraceReportTests", dependencies: ["TraceModel", "TraceAnalysis", "TraceReport"],

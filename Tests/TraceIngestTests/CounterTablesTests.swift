@@ -367,6 +367,22 @@ private let start: Int64 = 1_791_367_872_000_000_000
     #expect(sink.series("ip interface tap0", "rx_bytes") == [1_230_000])
   }
 
+  @Test func jsonOfIpAndTcWithDatesBetween() throws {
+    let (sink, summary) = try read(
+      """
+      1791367872
+      [{"ifindex":2,"ifname":"eth0","stats64":{"rx":{"bytes":7,"dropped":5},"tx":{"dropped":2}}}]
+      [{"kind":"mq","handle":"0:","dev":"eth0","root":true,"drops":3,"overlimits":0,"qlen":4}]
+      1791367873
+      [{"ifindex":2,"ifname":"eth0","stats64":{"rx":{"bytes":9,"dropped":6},"tx":{"dropped":2}}}]
+      """)
+    #expect(summary.format == "ip-link")
+    #expect(summary.skippedLines == 0)
+    #expect(sink.moments.count == 2)
+    #expect(sink.series("ip interface eth0", "rx_dropped") == [5, 6])
+    #expect(sink.series("tc qdisc eth0 root mq 0:", "dropped") == [3])
+  }
+
   @Test func namesOfProcNetDevMayTouchTheirNumbersAndHaveColons() throws {
     let (sink, summary) = try read(
       """

@@ -221,7 +221,7 @@ private func read(_ text: String) throws -> (TopologyBatch, SourceSummary) {
     #expect(summary.skippedLines == 0)
     #expect(file.extents.map(\.object) == Array(repeating: "what is this", count: 3))
     #expect(file.extents[1].start == 81 * 4096)
-        #expect(file.extents[1].detail == "unwritten")
+    #expect(file.extents[1].detail == "unwritten")
     #expect(file.extents.map(\.targetStart) == [620_756_992, 621_088_768, nil])
     let (mapper, _) = try read(
       """

@@ -159,7 +159,7 @@ private final class BlockDeviceLines: FactLines {
     while let first = cells.first, Self.tree(first.text).isEmpty { cells.removeFirst() }
     guard let first = cells.first else { return false }
     let name = Self.tree(first.text)
-    depth = (first.range.upperBound - name.count) / 2
+    depth = min(64, (first.range.upperBound - name.count) / 2)
     guard name.count < first.range.upperBound + 1 else { return false }
     var disk = DiskFact(name: name, line: log.line)
     var isKnown = false

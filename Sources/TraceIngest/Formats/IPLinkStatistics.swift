@@ -9,7 +9,7 @@ internal import TraceModel
 ///                          0      0       0       0       0
 ///
 /// The counters are named by the header of their line, since versions differ (`overrun`, `missed`), and
-/// never taken by column.
+/// never taken by column. `ip -j -s link` prints all in one line; its names are kept as they are.
 struct IPLinkStatistics: CounterFormat {
   let name = "ip-link"
   let producedBy = "while sleep 1; do date +%s.%N; ip -s -s link; done"
@@ -33,6 +33,7 @@ private final class IPLinkTable: CounterTable {
   }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog) throws -> Bool {
+    if bytes.has("[{", at: start, end) { return try json(bytes, start, end, log) }
     if bytes[start] &- 0x30 < 10 {
       return try interface(bytes, start, end, log)
     }
@@ -75,6 +76,32 @@ private final class IPLinkTable: CounterTable {
     if bytes.has("vf ", at: at, end) { isVirtualFunction = true }
     // `link/ether ...`, `altname ...`, `veth addrgenmode ...`, `bridge_slave state ...`
     return bytes[at] | 0x20 &- 0x61 < 26
+  }
+
+  /// `[{"ifindex":2,"ifname":"eth0","stats64":{"rx":{"bytes":1234,"dropped":0},"tx":{...}}}]`
+  private func json(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog
+  ) throws -> Bool {
+    guard bytes.find("\"stats64\"", from: start, end) != nil else { return false }
+    var parser = JSONParser(start..<end)
+    guard case .array(let links)? = try parser.next(bytes) else { return false }
+    for link in links {
+      guard let name = link["ifname"]?.string, let statistics = link["stats64"] else { continue }
+      let object = try log.object("ip", .interface, name)
+      try log.begin(object)
+      for direction in ["rx", "tx"] {
+        guard case .object(let members, _)? = statistics[direction] else { continue }
+        for member in members {
+          guard let value = member.value.integer else { continue }
+          let unit: CounterUnit = member.key == "bytes" ? .bytes : .count
+          let counter = try log.counter("\(direction)_\(member.key)", unit)
+          try log.add(object, counter, value, .total)
+        }
+        log.events += 1
+      }
+    }
+    interface = nil
+    return true
   }
 
   /// `26: eth0@if27: <BROADCAST,...> mtu 1500 ...`

@@ -228,7 +228,7 @@ private final class NumastatTables: CounterTable {
   /// Hundredths of MiB in bytes, rounded.
   private static func bytes(_ hundredths: Int64) -> Int64 {
     let (product, overflow) = hundredths.multipliedReportingOverflow(by: 1 << 20)
-    return overflow ? hundredths / 100 << 20 : (product + 50) / 100
+    return overflow ? hundredths / 100 << 20 : (product &+ 50) / 100
   }
 
   /// `/sys/devices/system/node/node0/numastat:numa_hit 575343`, or after

@@ -24,6 +24,7 @@ private final class QdiscTable: CounterTable {
   func interrupt(_ reason: CounterBreak) { if reason != .blank { qdisc = nil } }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog) throws -> Bool {
+    if bytes.has("[{", at: start, end) { return try json(bytes, start, end, log) }
     if bytes.has("qdisc ", at: start, end) {
       let object = try object(bytes, start + 6, end, log)
       try log.begin(object)
@@ -40,6 +41,37 @@ private final class QdiscTable: CounterTable {
     }
     // What belongs to the kind: `maxpacket 0 drop_overlimit 0 ...`, `new_flows_len 0 ...`
     return bytes[at] | 0x20 &- 0x61 < 26
+  }
+
+  /// `[{"kind":"fq_codel","handle":"0:","dev":"eth0","root":true,"bytes":1,"packets":2,"drops":3,...}]`
+  private func json(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog
+  ) throws -> Bool {
+    guard bytes.find("\"overlimits\"", from: start, end) != nil else { return false }
+    var parser = JSONParser(start..<end)
+    guard case .array(let all)? = try parser.next(bytes) else { return false }
+    // The names of the text form, so that both are one series.
+    let counters: [(String, String, CounterUnit, CounterNature)] = [
+      ("bytes", "bytes", .bytes, .total), ("packets", "packets", .count, .total),
+      ("drops", "dropped", .count, .total), ("overlimits", "overlimits", .count, .total),
+      ("requeues", "requeues", .count, .total), ("backlog", "backlog", .bytes, .level),
+      ("qlen", "qlen", .count, .level),
+    ]
+    for value in all {
+      guard let kind = value["kind"]?.string else { continue }
+      let place = value["parent"]?.string.map { "parent " + $0 } ?? "root"
+      let words = [value["dev"]?.string ?? "", place, kind, value["handle"]?.string ?? ""]
+      let name = words.filter { !$0.isEmpty }.joined(separator: " ")
+      let object = try log.object("tc", .qdisc, name)
+      try log.begin(object)
+      for (key, name, unit, nature) in counters {
+        guard let number = value[key]?.integer else { continue }
+        try log.add(object, try log.counter(name, unit, nature), number, nature)
+      }
+      log.events += 1
+    }
+    qdisc = nil
+    return true
   }
 
   /// `fq_codel 0: dev eth0 parent 1:1 limit ...`: `eth0 parent 1:1 fq_codel 0:`.
