@@ -367,6 +367,29 @@ private let start: Int64 = 1_791_367_872_000_000_000
     #expect(sink.series("ip interface tap0", "rx_bytes") == [1_230_000])
   }
 
+  @Test(arguments: ["1791367872.25 ", "2026-10-07 10:11:12 ", "[2026-10-07T10:11:12Z] "])
+  func everyLineMayHaveItsDate(_ prefix: String) throws {
+    let text = """
+      2: eth0: <BROADCAST,UP,LOWER_UP> mtu 1500
+          RX:  bytes packets errors dropped  missed   mcast
+                  12       3      0       4       0       0
+      NIC statistics:
+           rx_queue_0_drops: 3
+
+      Per-node numastat info (in MBs):
+                                Node 0           Total
+                       --------------- ---------------
+      Numa_Hit                    1.00            1.00
+      """
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let (sink, summary) = try read(lines.map { prefix + $0 }.joined(separator: "\n") + "\n")
+    #expect(summary.skippedLines == 0)
+    #expect(sink.moments.count == 1)
+    #expect(sink.series("ip interface eth0", "rx_dropped") == [4])
+    #expect(sink.series("ethtool queue #1 rx 0", "drops") == [3])
+    #expect(sink.series("numastat -n node 0", "Numa_Hit") == [1 << 20])
+  }
+
   @Test func jsonOfIpAndTcWithDatesBetween() throws {
     let (sink, summary) = try read(
       """

@@ -80,6 +80,14 @@ import TraceModel
     #expect(Self.date(text)?.end == nil)
   }
 
+  @Test(arguments: [
+    ("2026-10-07 10:11:12 NIC statistics:", 19), ("2026-10-07 10:11:12     RX: bytes", 19),
+    ("Wed 07 Oct 2026 10:11:12 NIC statistics:", 24), ("2026-10-07 12:11:12 CEST NIC x:", 24),
+  ])
+  func theFirstWordOfALineIsNoZone(_ text: String, _ end: Int) {
+    #expect(Self.date(text)?.end == end)
+  }
+
   @Test func monthAndDayThatMayBeSwappedAreMarked() {
     func isAmbiguous(_ text: String) -> Bool? { Self.date(text)?.isAmbiguous }
     #expect(isAmbiguous("10/07/26 10:11:12") == true)
@@ -92,11 +100,13 @@ import TraceModel
     ("=== Wed Oct  7 10:11:12 UTC 2026 ===", "whole"),
     ("## 1791367872.5 uptime 60.36 46.40", "whole"),
     ("zzz ***Wed Oct  7 10:11:12 UTC 2026", "whole"),
-    ("TS 1791367872.0 2026-10-07 10:11:12", "prefix"),
+    ("TS 1791367872.0 2026-10-07 10:11:12", "whole"),
     ("--- sample 3 at 2026-10-07 10:11:12 ---", "whole"),
     ("Every 2.0s: numastat          web1: Wed Oct  7 10:11:12 2026", "whole"),
     ("[2026-10-07 10:11:12]  2  0      0 812344", "prefix"),
     ("1791367872.5 18577 3532966699 22037603443 51240 IO io1", "prefix"),
+    ("2026-10-07 10:11:12 NIC statistics:", "prefix"),
+    ("1791367872      --------------- ---------------", "prefix"),
     ("=== numastat ===", "banner"), ("-----------", "banner"), ("numa_hit 1", "none"),
   ])
   func decorationsAndPrefixes(_ text: String, _ expected: String) {

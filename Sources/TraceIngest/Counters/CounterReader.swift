@@ -55,6 +55,8 @@ final class CounterReader: LineFormatReader {
   private let format: String
   private let tables: [any CounterTable]
   private var active = 0
+  /// The last line of a table had a date before it, as `ts` writes them.
+  private var isEveryLineDated = false
   /// Which table took the last line; for recognition.
   private(set) var taken: Int?
 
@@ -80,21 +82,21 @@ final class CounterReader: LineFormatReader {
     // Dates first: `Sun Nov 22 09:30:44 UTC 2026` would be a row of numastat's with one node.
     let date = DateLine(bytes, text, end)
     if case .whole(let date) = date {
+      // Where every line has its date, a date alone is an empty line.
+      if isEveryLineDated { return interrupt(.blank) }
       note(date)
       log.clock(date.wall)
       return interrupt(.date)
     }
-    if try take(bytes, start, end) { return }
-    switch date {
-    case .prefix(let date, let rest):
-      log.prefix = date.wall
-      if try take(bytes, rest, end) {
-        note(date)
-        return
-      }
-    case .banner: return interrupt(.date)
-    case .whole, .none: break
+    // Names may have blanks, and 1791367872 may be a number of bytes: a date before a row is only looked
+    // for where the row cannot be read without, or where the last had one.
+    if isEveryLineDated, try takeDated(bytes, date, end) { return }
+    if try take(bytes, start, end) {
+      isEveryLineDated = false
+      return
     }
+    if try takeDated(bytes, date, end) { return }
+    if case .banner = date { return interrupt(.date) }
     guard !Self.isNotice(bytes, text, end) else {
       log.notices.add(.toolNotice, line: number, column: nil, bytes: bytes, from: text, to: end)
       return
@@ -107,6 +109,19 @@ final class CounterReader: LineFormatReader {
   private func note(_ date: WrittenDate) {
     if date.isAmbiguous { log.notices.add(.ambiguousDate, count: 1, line: log.line) }
     if date.wall == nil { log.notices.add(.timeWithoutDay, count: 1, line: log.line) }
+  }
+
+  /// Takes what stands behind a date.
+  private func takeDated(_ bytes: Span<UInt8>, _ line: DateLine, _ end: Int) throws -> Bool {
+    guard case .prefix(let date, let rest) = line else { return false }
+    log.prefix = date.wall
+    guard try take(bytes, rest, end) else {
+      log.prefix = nil
+      return false
+    }
+    isEveryLineDated = true
+    note(date)
+    return true
   }
 
   private func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) throws -> Bool {
@@ -204,7 +219,24 @@ enum DateLine {
     if let date = bytes.writtenDate(at, end) {
       var rest = date.end
       while rest < end, Self.isMark(bytes[rest]) || Self.isBetween(bytes[rest]) { rest += 1 }
-      self = rest == end || isBanner ? .whole(date) : .prefix(date, rest: rest)
+      // `TS 1375719567.0 2013-08-05 16:19:27`: the same moment twice.
+      let isTwice = rest < end && bytes.writtenDate(rest, end)?.end == end
+      // `1791367872 ------- -------`: the line below a header, with the date before it.
+      let isRow = marks == 0 && bytes.find(" ---", from: date.end, end) != nil
+      guard rest < end && !isBanner && !isTwice || isRow else {
+        self = .whole(date)
+        return
+      }
+      // One blank parts the date from the line; the others are the line's own.
+      rest = date.end
+      while rest < end,
+        bytes[rest] == UInt8(ascii: "]") || bytes[rest] == UInt8(ascii: ":")
+          || bytes[rest] == UInt8(ascii: "|") || bytes[rest] == UInt8(ascii: ",")
+      {
+        rest += 1
+      }
+      if bytes[rest] == 0x20 || bytes[rest] == 0x09 { rest += 1 }
+      self = .prefix(date, rest: rest)
       return
     }
     let isWatch = bytes.has("Every ", at: at, end)

@@ -200,6 +200,13 @@ extension Span where Element == UInt8 {
     return .some(offset)
   }
 
+  /// Whether nothing but marks follows. Three capitals behind a time may be a zone or the line's first
+  /// word: `2026-10-07 10:11:12 NIC statistics:`.
+  private func isLastWord(_ position: Int, _ end: Int) -> Bool {
+    for index in position..<end where isWordByte(self[index]) || isDigit(index) { return false }
+    return true
+  }
+
   /// Zones whose letters mean one thing today. `CST`, `IST`, `BST`, `AST` mean several: nil.
   private static func offset(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int32? {
     let zones: [(StaticString, Int32)] = [
@@ -325,7 +332,11 @@ extension Span where Element == UInt8 {
     guard let days = day.sinceEpoch else { return nil }
     let clock = halfDay(&at, end, time) ?? time
     var offset: Int32?
-    if let zone = zone(&at, end) { offset = zone }
+    var behind = at
+    if let zone = zone(&behind, end), zone != nil || isLastWord(behind, end) {
+      offset = zone
+      at = behind
+    }
     guard isEnd(at, end) else { return nil }
     return WrittenDate(wall: Self.wall(days, clock, offset), end: at)
   }
@@ -358,7 +369,8 @@ extension Span where Element == UInt8 {
           // `09:30:44 CPU 0` is no zone: only with the year before or behind it.
           var year = behind
           skipBlanks(&year, end)
-          if found.year != nil || number(&year, end, digits: 4...4) != nil {
+          let isSure = zone != nil || isLastWord(behind, end)
+          if found.year != nil && isSure || number(&year, end, digits: 4...4) != nil {
             at = behind
             last = at
             continue
