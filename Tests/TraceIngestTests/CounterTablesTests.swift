@@ -82,6 +82,15 @@ private let start: Int64 = 1_791_367_872_000_000_000
     #expect(sink.vmstat[3].wall == nil)
   }
 
+  @Test func aDateAndARowWithoutHeaderAreARun() throws {
+    let row = " 1  0      0 812344  10240 655360    0    0   120   340  800 1500 10  5 80  3  2\n"
+    let (sink, summary) = try read("1791367872\n" + row + "1791367873\n" + row)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.vmstat.map(\.isSinceBoot) == [false, false])
+    #expect(
+      sink.vmstat.map { $0.runStart?.nanoseconds } == [start, start + 1_000_000_000])
+  }
+
   @Test(arguments: [
     "2026-10-07 10:11:12 ", "[2026-10-07T10:11:12Z] ", "1791367872 ", "10/07/26 10:11:12 AM ",
   ])

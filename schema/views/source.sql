@@ -15,7 +15,8 @@ SELECT
   machine.name AS machine,
   -- 'guest' or 'host'.
   machine.layer AS layer,
-  -- What its times count: 'blktrace' is CLOCK_MONOTONIC since the first event of the trace.
+  -- What its times count: 'blktrace' is CLOCK_MONOTONIC since the first event of the trace, 'wall' the
+  -- wall clock that was written along, 'none' that the file has no times.
   source_file.tool_clock AS tool_clock,
   -- The absolute start of that clock, in ns on start_clock; NULL where the file does not say.
   source_file.start_ns AS start_ns,

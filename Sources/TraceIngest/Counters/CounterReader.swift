@@ -60,11 +60,13 @@ final class CounterReader: LineFormatReader {
   /// Which table took the last line; for recognition.
   private(set) var taken: Int?
 
-  init(sink: any EventSink, format: String) {
+  init(
+    sink: any EventSink, format: String, formats: [any CounterFormat] = counterFormats
+  ) {
     log = CounterLog(sink: sink)
     self.format = format
-    tables = counterFormats.map { $0.table() }
-    active = counterFormats.firstIndex { $0.name == format } ?? 0
+    tables = formats.map { $0.table() }
+    active = formats.firstIndex { $0.name == format } ?? 0
   }
 
   func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
@@ -160,14 +162,27 @@ final class CounterReader: LineFormatReader {
   /// How sure it is that a file that begins so is of a format: its table comes first, and the tables take
   /// most of the lines.
   static func recognition(of format: String, _ head: Span<UInt8>) -> Recognition {
-    let reader = CounterReader(sink: NoSink(), format: "")
+    // Most files are something else: ask the format's own table before all of them.
+    let own = counterFormats.filter { $0.name == format }
+    guard survey(head, format, own, lines: 30).first != nil else { return .no }
+    let found = survey(head, format, counterFormats, lines: 120)
+    guard let first = found.first, counterFormats[first].name == format, found.events > 0,
+      found.used * 3 >= found.lines
+    else { return .no }
+    return found.used * 3 >= found.lines * 2 ? .yes : .maybe
+  }
+
+  /// Reads the beginning of a file: which table took a line first, of how many lines how many were taken.
+  private static func survey(
+    _ head: Span<UInt8>, _ format: String, _ formats: [any CounterFormat], lines most: Int
+  ) -> (first: Int?, lines: Int, used: Int, events: Int64) {
+    let reader = CounterReader(sink: NoSink(), format: "", formats: formats)
     var first: Int?
     var position = 0
     var lines = 0
     var used = 0
-    var number: Int64 = 0
     // A table begins within the first lines, or the file is something else.
-    while position < head.count, lines < (first == nil ? 30 : 120) {
+    while position < head.count, lines < (first == nil ? 30 : most) {
       var end = position
       while end < head.count, head[end] != 10 { end += 1 }
       var last = end
@@ -176,16 +191,12 @@ final class CounterReader: LineFormatReader {
       position = end + 1
       // The last line may be cut by the end of the piece that is looked at.
       guard !line.isEmpty, end < head.count || head.count < 1 << 16 else { continue }
-      number += 1
       lines += 1
-      guard (try? reader.read(head, line, number: number)) != nil else { continue }
+      guard (try? reader.read(head, line, number: Int64(lines))) != nil else { continue }
       used += 1
-      guard first == nil, let taken = reader.taken else { continue }
-      guard counterFormats[taken].name == format else { return .no }
-      first = taken
+      if first == nil { first = reader.taken }
     }
-    guard first != nil, reader.log.events > 0, used * 3 >= lines else { return .no }
-    return used * 3 >= lines * 2 ? .yes : .maybe
+    return (first, lines, used, reader.log.events)
   }
 }
 

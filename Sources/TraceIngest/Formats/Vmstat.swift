@@ -188,7 +188,8 @@ private final class VmstatRows: CounterTable {
 
     let own = wall ?? log.prefix
     let hasHeader = isHeaderNew
-    let isFirst = hasHeader && (isRunDue || beginsRun(values, own)) || run < 0
+    // `date; vmstat 1 2 | tail -1`: a date and a row, without any header.
+    let isFirst = hasHeader && (isRunDue || beginsRun(values, own)) || run < 0 || log.isClockNew
     if isFirst {
       run += 1
       runStart = log.takeClock()
