@@ -174,7 +174,7 @@ extension Span where Element == UInt8 {
         if digits - digitsStart == 4 {
           hours = first / 100
           minutes = first % 100
-        } else if digits + 2 < end + 0, self[digits] == UInt8(ascii: ":") {
+        } else if digits < end, self[digits] == UInt8(ascii: ":") {
           var more = digits + 1
           if let value = number(&more, end, digits: 2...2) {
             minutes = value

@@ -137,8 +137,8 @@ private final class IPLinkTable: CounterTable {
     for index in 0..<fields.count {
       let word = bytes.text(from: fields[index].lowerBound, to: fields[index].upperBound)
       let name = (isReceive ? "rx_" : "tx_") + (isErrors ? "error_" : "") + word
-      let nature: CounterNature = .total
-      columns.append((try log.counter(name, word == "bytes" ? .bytes : .count, nature), nature))
+      let unit: CounterUnit = word == "bytes" ? .bytes : .count
+      columns.append((try log.counter(name, unit), .total))
     }
     headers.insert(Int32(known.count), for: bytes, from: start, to: end)
     known.append(columns)

@@ -40,8 +40,7 @@ final class VmstatTables: CounterTable {
 private final class VmstatRows: CounterTable {
   /// What the columns are; empty before the first header.
   private var columns: [VmstatColumn?] = []
-  /// The zone of `-t`, as the header names it.
-  private var zone: Range<Int>?
+  /// How far ahead of UTC the zone of `-t` is that the header names; nil without `-t`.
   private var offset: Int32??
   private var run: Int64 = -1
   private var runStart: WallTime?
@@ -324,9 +323,7 @@ private final class VmstatDiskTotals: CounterTable {
     ]
     for (name, unit, nature) in names where bytes.equals(name, at..<end) {
       let all = try log.object("vmstat -D", .machine, "")
-      if name.utf8CodeUnitCount == 5 && bytes.equals("disks", at..<end) || !isOpen {
-        try log.begin(all)
-      }
+      if !isOpen || bytes.equals("disks", at..<end) { try log.begin(all) }
       isOpen = true
       let counter = try log.counter(bytes.text(from: at, to: end), unit, nature)
       try log.add(all, counter, value, nature)
@@ -449,10 +446,7 @@ private final class VmstatSummary: CounterTable {
       if bytes.has("pages swapped", at: at, end) { unit = .pages }
     }
     let machine = try log.object("vmstat -s", .machine, "")
-    let isFirst = bytes.has("total memory", at: at, end) || bytes.equals("forks", at..<end)
-    if isFirst && !isOpen || !isOpen || bytes.has("total memory", at: at, end) {
-      try log.begin(machine)
-    }
+    if !isOpen || bytes.has("total memory", at: at, end) { try log.begin(machine) }
     isOpen = true
     let counter = try log.counter(bytes.text(from: at, to: end), unit, nature)
     try log.add(machine, counter, value, nature)
