@@ -58,7 +58,9 @@ let package = Package(
       ],
       swiftSettings: house),
     // What tests of several targets share.
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
+    .target(
+      name: "TestSupport", dependencies: ["TraceModel"], path: "Tests/TestSupport",
+      swiftSettings: house),
     .testTarget(
       name: "TraceIngestTests", dependencies: ["TraceModel", "TraceIngest", "TestSupport"],
       swiftSettings: house),
@@ -68,7 +70,8 @@ let package = Package(
     .testTarget(
       name: "TraceStoreTests",
       dependencies: [
-        "TraceModel", "TraceStore", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+        "TraceModel", "TraceIngest", "TraceStore", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: house),
     .testTarget(

@@ -177,6 +177,162 @@ CREATE TABLE sched_latency_row (
   max_delay_ns INTEGER,
   max_from_ns INTEGER,
   max_to_ns INTEGER,
+-- A thing that a tool counts on: a memory node, an interface, a queue, a disk, a CPU. The same thing
+-- is another row for each tool, since tools count differently.
+CREATE TABLE counter_object (
+  object_id INTEGER PRIMARY KEY,
+  machine_id INTEGER NOT NULL REFERENCES machine,
+  tool TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  UNIQUE (machine_id, tool, kind, name)
+) STRICT;
+
+-- A column or row of tools' tables. 'total' grows since boot, 'level' is how much there is.
+CREATE TABLE counter (
+  counter_id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  nature TEXT NOT NULL CHECK (nature IN ('total', 'level')),
+  UNIQUE (name, unit, nature)
+) STRICT;
+
+-- A moment at which a tool of a source read its counters. wall_ns is since 1970 in UTC where
+-- utc_offset_s is known; where it is NULL, it is the local reading counted as if it were UTC.
+CREATE TABLE counter_moment (
+  moment_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  ordinal INTEGER NOT NULL,
+  wall_ns INTEGER,
+  utc_offset_s INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- Values as they were read, wraps and resets included.
+CREATE TABLE counter_sample (
+  moment_id INTEGER NOT NULL,
+  object_id INTEGER NOT NULL,
+  counter_id INTEGER NOT NULL,
+  value INTEGER NOT NULL
+) STRICT;
+
+-- Rows of vmstat's default table, as printed. run counts the vmstat processes of the source;
+-- run_wall_ns is the date before the run.
+CREATE TABLE vmstat_sample (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  ordinal INTEGER NOT NULL,
+  run INTEGER NOT NULL,
+  since_boot INTEGER NOT NULL,
+  wall_ns INTEGER,
+  utc_offset_s INTEGER,
+  run_wall_ns INTEGER,
+  line INTEGER NOT NULL,
+  r INTEGER,
+  b INTEGER,
+  w INTEGER,
+  swpd INTEGER,
+  free INTEGER,
+  buff INTEGER,
+  cache INTEGER,
+  inact INTEGER,
+  active INTEGER,
+  si INTEGER,
+  so INTEGER,
+  bi INTEGER,
+  bo INTEGER,
+  "in" INTEGER,
+  cs INTEGER,
+  us INTEGER,
+  sy INTEGER,
+  id INTEGER,
+  wa INTEGER,
+  st INTEGER,
+  gu INTEGER
+) STRICT;
+
+-- Where a CPU is, as lscpu -p and numactl -H say.
+CREATE TABLE cpu_topology (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  cpu INTEGER NOT NULL,
+  core INTEGER,
+  socket INTEGER,
+  node INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A memory node's size and free memory in bytes, and its distance to another (10 is local).
+CREATE TABLE node_topology (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  node INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('size', 'free', 'distance')),
+  other_node INTEGER,
+  value INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A thread that ps or QEMU's monitor names. guest is what the file calls the guest; NULL when it does
+-- not say. vcpu is the number of a virtual CPU, name the id of an iothread, cpu where it last ran.
+CREATE TABLE thread_role (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  tid INTEGER NOT NULL,
+  pid INTEGER,
+  comm TEXT,
+  role TEXT CHECK (role IN ('vcpu', 'iothread', 'vhost', 'emulator')),
+  vcpu INTEGER,
+  name TEXT,
+  guest TEXT,
+  cpu INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A disk, partition or mapped device; one row per parent. start_sector is on the parent (512 bytes), file
+-- is what a loop device shows.
+CREATE TABLE disk_topology (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  name TEXT NOT NULL,
+  device TEXT,
+  parent TEXT,
+  start_sector INTEGER,
+  bytes INTEGER,
+  type TEXT,
+  file TEXT,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A guest's disk as its hypervisor names it.
+CREATE TABLE guest_drive (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  guest TEXT,
+  device TEXT,
+  node TEXT,
+  qdev TEXT,
+  driver TEXT,
+  file TEXT,
+  bytes INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A piece of a file, image or device and where it lies below, in bytes. target_start is NULL for holes;
+-- target is NULL where the text does not name it (filefrag: the device of the file system).
+CREATE TABLE given_extent (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  tool TEXT NOT NULL,
+  object TEXT,
+  start INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  target TEXT,
+  target_start INTEGER,
+  detail TEXT NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A name and its value: 'queue' settings of a disk, 'qemu' options of a guest's command line.
+CREATE TABLE setting (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu')),
+  object TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
   line INTEGER NOT NULL
 ) STRICT;
 

@@ -62,6 +62,18 @@ static const char querySums[] = {
 static const char queryPerSecond[] = {
 #embed "../../schema/queries/per-second.sql" suffix(, 0)
 };
+static const char viewVMCounter[] = {
+#embed "../../schema/views/vm_counter.sql" suffix(, 0)
+};
+static const char viewNumaCounter[] = {
+#embed "../../schema/views/numa_counter.sql" suffix(, 0)
+};
+static const char viewNetCounter[] = {
+#embed "../../schema/views/net_counter.sql" suffix(, 0)
+};
+static const char viewCounterValue[] = {
+#embed "../../schema/views/counter_value.sql" suffix(, 0)
+};
 
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},
@@ -83,6 +95,10 @@ static const struct SchemaFile files[] = {
     {"queries/slowest.sql", querySlowest},
     {"queries/sums.sql", querySums},
     {"queries/per-second.sql", queryPerSecond},
+    {"views/vm_counter.sql", viewVMCounter},
+    {"views/numa_counter.sql", viewNumaCounter},
+    {"views/net_counter.sql", viewNetCounter},
+    {"views/counter_value.sql", viewCounterValue},
 };
 
 size_t schemaFileCount(void) { return sizeof files / sizeof files[0]; }

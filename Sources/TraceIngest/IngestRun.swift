@@ -69,7 +69,9 @@ public struct IngestRun: ~Copyable {
     }
     let all = summary.skippedLines + summary.events
     let percent = 100 * Double(summary.skippedLines) / Double(all)
-    if percent > options.allowedBadPercent, let most = bad.max(by: { $0.count < $1.count }) {
+    // A reader of bytes has counted its own.
+    let skipped = summary.problems.filter { $0.kind.severity == .skipped }
+    if percent > options.allowedBadPercent, let most = skipped.max(by: { $0.count < $1.count }) {
       throw IngestError.tooManyBadLines(
         bad: summary.skippedLines, of: all, allowedPercent: options.allowedBadPercent, first: most)
     }

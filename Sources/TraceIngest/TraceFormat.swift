@@ -55,12 +55,23 @@ public protocol ByteFormatReader: AnyObject {
 }
 
 /// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
-public let allFormats: [any TraceFormat] = [
-  BlkparseText(),
-  PerfSchedScript(),
-  PerfScriptText(),
-  TraceCommandReport(),
-  FtraceText(),
-  PerfSchedTimehist(),
-  PerfSchedLatency(),
-]
+public let allFormats: [any TraceFormat] =
+  [
+    BlkparseText(),
+    PerfSchedScript(),
+    PerfScriptText(),
+    TraceCommandReport(),
+    FtraceText(),
+    PerfSchedTimehist(),
+    PerfSchedLatency(),
+    LscpuParsable(),
+    NumactlHardware(),
+    ThreadList(),
+    QEMUMonitor(),
+    QEMUCommandLine(),
+    BlockDeviceList(),
+    DmsetupTable(),
+    QemuImgMap(),
+    FilefragMap(),
+    QueueSettings(),
+  ] + counterFormats

@@ -59,14 +59,37 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case malformedPayload = "malformed_payload"
   /// A switch away from a thread that was not on that CPU: switches are missing.
   case missingSwitch = "missing_switch"
+  /// A counter is smaller than before: it began again from 0.
+  case counterReset = "counter_reset"
+  /// A counter of 32 bits is smaller than before: it ran over.
+  case counterWrapped = "counter_wrapped"
+  /// A value that cannot be (a negative difference printed as an unsigned number).
+  case impossibleValue = "impossible_value"
+  /// A row that averages since boot.
+  case sinceBootRow = "since_boot_row"
+  /// A date whose day and month may be the other way round.
+  case ambiguousDate = "ambiguous_date"
+  /// A time of day or a date without a year.
+  case timeWithoutDay = "time_without_day"
+  /// A local time whose distance from UTC is not certain.
+  case unknownZone = "unknown_zone"
+  /// A table that does not say which object it is about.
+  case unnamedObject = "unnamed_object"
+  /// The tool has no counters for it.
+  case noCounters = "no_counters"
+  /// Output of another system's tool of the same name.
+  case foreignTool = "foreign_tool"
 
   /// What it costs.
   public var severity: ProblemSeverity {
     switch self {
     case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
-      .malformedTail, .lateLine, .malformedPayload:
+      .malformedTail, .lateLine, .malformedPayload, .foreignTool:
       .skipped
-    case .toolNotice, .timeWentBack, .unpairedEvent, .unusedEvent, .missingSwitch: .note
+    case .toolNotice, .timeWentBack, .unpairedEvent, .unusedEvent, .missingSwitch, .counterReset,
+      .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
+      .unknownZone, .unnamedObject, .noCounters:
+      .note
     case .droppedEvents, .sequenceGap, .tooManyOpen: .dataLoss
     }
   }
@@ -95,6 +118,17 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .malformedPayload: "a task name or a new kernel may explain it; check the excerpt"
     case .missingSwitch:
       "the trace lacks context switches here; run and wait around them are left out"
+    case .counterReset:
+      "it counts from 0 again: a reboot, a reloaded driver, or a changed number of queues"
+    case .counterWrapped: "it ran over 32 bits; the difference is counted across the wrap"
+    case .impossibleValue: "left out; the counter went back while the tool took its difference"
+    case .sinceBootRow: "kept out of the samples: the first row of vmstat averages since boot"
+    case .ambiguousDate: "read with the month first; write dates as 2026-10-07 (date -Is)"
+    case .timeWithoutDay: "no absolute time can be had from it; write date -Is or date +%s.%N"
+    case .unknownZone: "its local time is kept as it stands; write date -Is or date +%s.%N"
+    case .unnamedObject: "named by its place in the output; print the interface's name before it"
+    case .noCounters: "the driver offers no statistics; look at ip -s link and /proc/net/dev"
+    case .foreignTool: "only the output of Linux tools can be used here"
     }
   }
 }

@@ -100,6 +100,8 @@ public enum Schema {
     else { return nil }
     var last = words[words.count - 1]
     if last.hasSuffix(",") { last = last.dropLast() }
+    // `"in"` is a column of vmstat and a word of SQL.
+    if last.hasPrefix("\""), last.hasSuffix("\"") { last = last.dropFirst().dropLast() }
     return String(last)
   }
 }

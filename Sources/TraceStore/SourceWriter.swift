@@ -8,6 +8,7 @@ final class SourceWriter: EventSink {
   private let requests: BulkInsert
   private let bios: BulkInsert
   private let sched: SchedRows
+  private let counters: CounterRows
   private var lastRequestID: Int64
   private var lastStreamID: Int32
   private var streams: [StreamKey: Int32] = [:]
@@ -28,6 +29,7 @@ final class SourceWriter: EventSink {
         "request_id", "rwbs", "sector", "sectors", "queued_ns", "merged", "task_id", "line",
       ])
     sched = try SchedRows(db, sourceID: sourceID)
+    counters = try CounterRows(db, sourceID: sourceID)
     lastRequestID =
       try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
     lastStreamID = try Int32.fetchOne(db, sql: "SELECT max(stream_id) FROM block_stream") ?? 0
@@ -103,12 +105,18 @@ final class SourceWriter: EventSink {
   func nextThreadID() -> Int64 { sched.nextThreadID() }
 
   func receive(_ batch: SchedBatch) throws { try sched.insert(batch) }
+  func object(_ object: CounterObject) throws -> Int32 { try counters.object(object) }
+  func counter(_ counter: Counter) throws -> Int32 { try counters.counter(counter) }
+  func moment(_ moment: CounterMoment) throws -> Int64 { try counters.moment(moment) }
+  func receive(_ batch: CounterBatch) throws { try counters.receive(batch) }
+  func receive(_ batch: TopologyBatch) throws { try db.insert(batch, sourceID: sourceID) }
 
   /// The source has been read: writes the rest and what it held.
   func finish(_ summary: SourceSummary) throws {
     try requests.finish()
     try bios.finish()
     try sched.finish()
+    try counters.finish()
     try db.execute(
       sql: """
         UPDATE source_file SET sha256 = ?, bytes = ?, format = ?, tool_clock = ?,

@@ -1,32 +1,26 @@
 import TraceModel
 
 /// Keeps what a format reads, as text to compare.
-final class CollectingSink: EventSink {
+final class CollectingSink: IdleSink {
   private(set) var requests: [BlockRequest] = []
   private(set) var bios: [MergedBio] = []
   private(set) var streams: [StreamKey] = []
   private(set) var tasks: [TaskIdentity] = []
   private(set) var batches = 0
-  private var lastID: Int64 = 0
 
-  func nextRequestID() -> Int64 {
-    lastID += 1
-    return lastID
-  }
-
-  func stream(_ key: StreamKey) -> Int32 {
+  override func stream(_ key: StreamKey) -> Int32 {
     if let known = streams.firstIndex(of: key) { return Int32(known) }
     streams.append(key)
     return Int32(streams.count - 1)
   }
 
-  func task(_ identity: TaskIdentity) -> Int32 {
+  override func task(_ identity: TaskIdentity) -> Int32 {
     if let known = tasks.firstIndex(of: identity) { return Int32(known) }
     tasks.append(identity)
     return Int32(tasks.count - 1)
   }
 
-  func receive(_ batch: BlockBatch) {
+  override func receive(_ batch: BlockBatch) {
     batches += 1
     requests += batch.requests
     bios += batch.bios

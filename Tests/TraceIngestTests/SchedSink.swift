@@ -5,23 +5,12 @@ import TraceModel
 @testable import TraceIngest
 
 /// Keeps what scheduler formats hand over, as text to compare.
-final class SchedSink: EventSink {
+final class SchedSink: IdleSink {
   private(set) var slices: [ThreadSlice] = []
   private(set) var threads: [TracedThread] = []
   private(set) var latencies: [SchedLatencyRow] = []
-  private var lastThread: Int64 = 0
 
-  func nextRequestID() -> Int64 { 1 }
-  func stream(_ key: StreamKey) -> Int32 { 0 }
-  func task(_ identity: TaskIdentity) -> Int32 { 0 }
-  func receive(_ batch: BlockBatch) {}
-
-  func nextThreadID() -> Int64 {
-    lastThread += 1
-    return lastThread
-  }
-
-  func receive(_ batch: SchedBatch) {
+  override func receive(_ batch: SchedBatch) {
     slices += batch.slices
     threads += batch.threads
     latencies += batch.latencies

@@ -16,7 +16,8 @@ SELECT
   -- 'guest' or 'host'.
   machine.layer AS layer,
   -- What its times count: 'blktrace' is CLOCK_MONOTONIC since the first event of the trace,
-  -- 'perf' and 'ftrace' are sched_clock; a clock that the file names is called as the kernel does.
+  -- 'perf' and 'ftrace' are sched_clock, 'wall' is the wall clock that was written along, 'none'
+  -- says that the file has no times; a clock that the file names is called as the kernel does.
   source_file.tool_clock AS tool_clock,
   -- The step of its printed times, in ns; NULL where it is not known.
   source_file.resolution_ns AS resolution_ns,

@@ -1,0 +1,154 @@
+internal import TraceModel
+
+/// What the tables of one file write into: it knows the moment, gives numbers to objects and counters,
+/// and sees counters that go back.
+final class CounterLog {
+  /// The line that is read.
+  var line: Int64 = 0
+  /// The date of the last date line, until a table uses it.
+  private(set) var clock: WallTime?
+  /// Whether a date or an empty date line came since the last sample.
+  private(set) var isClockNew = false
+  /// The date before the line that is read; nil when it has none.
+  var prefix: WallTime?
+  /// Data lines that were used.
+  var events: Int64 = 0
+  /// Earliest and latest date that came with data.
+  private(set) var first = Stamp.unseen
+  private(set) var last = Stamp.unseen
+  private(set) var hasWall = false
+  var notices = ProblemTally()
+  /// Scratch for the tables.
+  var fields = Fields()
+
+  private let sink: any EventSink
+  private var batch = CounterBatch()
+  private var moment: Int64?
+  private var momentWall: WallTime?
+  private var ordinal: Int64 = 0
+  private var vmstatOrdinal: Int64 = 0
+  private var sampled: Set<Int32> = []
+  private var objects: [CounterObject: Int32] = [:]
+  private var counters: [Counter: Int32] = [:]
+  private var lastTotals: [Int64: Int64] = [:]
+
+  private static let batchSize = 4096
+
+  init(sink: any EventSink) { self.sink = sink }
+
+  /// A date stands between the tables; nil: one without a day, which only parts them.
+  func clock(_ wall: WallTime?) {
+    clock = wall
+    isClockNew = true
+  }
+
+  /// The date that a run of rows begins at, taken once.
+  func takeClock() -> WallTime? {
+    defer {
+      clock = nil
+      isClockNew = false
+    }
+    return isClockNew ? clock : nil
+  }
+
+  /// The number of an object.
+  func object(_ tool: String, _ kind: CounterObjectKind, _ name: String) throws -> Int32 {
+    let object = CounterObject(tool: tool, kind: kind, name: name)
+    if let known = objects[object] { return known }
+    let number = try sink.object(object)
+    objects[object] = number
+    return number
+  }
+
+  /// The number of a counter.
+  func counter(
+    _ name: String, _ unit: CounterUnit = .count, _ nature: CounterNature = .total
+  ) throws -> Int32 {
+    let counter = Counter(name: name, unit: unit, nature: nature)
+    if let known = counters[counter] { return known }
+    let number = try sink.counter(counter)
+    counters[counter] = number
+    return number
+  }
+
+  /// The object's values of a moment follow. It is a new moment when a date came since the last, when the
+  /// object had its turn in this one, or when the line's own date is half a second later.
+  func begin(_ object: Int32) throws {
+    var isNew = moment == nil || isClockNew || sampled.contains(object)
+    if !isNew, let prefix, let momentWall,
+      abs(prefix.nanoseconds - momentWall.nanoseconds) >= 500_000_000
+    {
+      isNew = true
+    }
+    if isNew {
+      momentWall = prefix ?? (isClockNew ? clock : nil)
+      isClockNew = false
+      clock = nil
+      moment = try sink.moment(
+        CounterMoment(ordinal: ordinal, wall: momentWall, line: line))
+      ordinal += 1
+      sampled.removeAll(keepingCapacity: true)
+      if let momentWall { see(momentWall) }
+    }
+    sampled.insert(object)
+  }
+
+  /// Adds a value of the object that began last or of any of this moment.
+  func add(_ object: Int32, _ counter: Int32, _ value: Int64, _ nature: CounterNature) throws {
+    guard let moment else { return }
+    if nature == .total {
+      let key = Int64(object) << 32 | Int64(counter)
+      if let before = lastTotals[key], value < before {
+        let wrapped = before < 1 << 32 && before > 1 << 31
+        notices.add(wrapped ? .counterWrapped : .counterReset, count: 1, line: line)
+      }
+      lastTotals[key] = value
+    }
+    batch.samples.append(
+      CounterSample(moment: moment, object: object, counter: counter, value: value))
+    if batch.count >= Self.batchSize { try flush() }
+  }
+
+  /// Adds a row of vmstat.
+  func add(_ row: VmstatRow) throws {
+    var row = row
+    row.ordinal = vmstatOrdinal
+    vmstatOrdinal += 1
+    row.line = line
+    if let wall = row.wall { see(wall) }
+    if let wall = row.runStart { see(wall) }
+    batch.vmstat.append(row)
+    if batch.count >= Self.batchSize { try flush() }
+  }
+
+  /// Hands over what is left and says what was read.
+  func finish(format: String) throws -> SourceSummary {
+    try flush()
+    var summary = SourceSummary()
+    summary.format = format
+    summary.toolClock = hasWall ? "wall" : "none"
+    summary.events = events
+    summary.first = first
+    summary.last = last
+    summary.problems = notices.all
+    return summary
+  }
+
+  private func see(_ wall: WallTime) {
+    hasWall = true
+    if wall.utcOffset == nil { notices.add(.unknownZone, count: 1, line: line) }
+    let stamp = Stamp(wall.nanoseconds)
+    if !first.isSeen || stamp.rawValue < first.rawValue { first = stamp }
+    if last.isSeen, stamp.rawValue < last.rawValue {
+      notices.add(.timeWentBack, count: 1, line: line)
+    } else {
+      last = stamp
+    }
+  }
+
+  private func flush() throws {
+    guard batch.count > 0 else { return }
+    try sink.receive(batch)
+    batch.removeAll()
+  }
+}

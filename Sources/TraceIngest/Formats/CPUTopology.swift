@@ -1,0 +1,162 @@
+internal import TraceModel
+
+/// `lscpu -p`: CPUs, cores, sockets and nodes.
+///
+///     # CPU,Core,Socket,Node,,L1d,L1i,L2,L3
+///     0,0,0,0,,0,0,0,0
+struct LscpuParsable: TraceFormat {
+  let name = "lscpu"
+  let producedBy = "lscpu -p"
+  let clock = "none"
+  let goodFor = "which CPUs share a core and which node they are on"
+
+  func recognizes(_ head: Span<UInt8>) -> Recognition {
+    anyLine(of: head) { start, end in
+      head.has("# The following is the parsable format", at: start, end)
+        || head.has("# CPU,Core", at: start, end) || head.has("# CPU,Socket", at: start, end)
+        || head.has("# CPU,Node", at: start, end)
+    } ? .yes : .no
+  }
+
+  func reader(into sink: any EventSink) -> FormatReader {
+    .lines(FactLineReader(sink: sink, format: name, lines: LscpuLines()))
+  }
+}
+
+private final class LscpuLines: FactLines {
+  private var cpu: Int?
+  private var core: Int?
+  private var socket: Int?
+  private var node: Int?
+
+  func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
+    if bytes[start] == UInt8(ascii: "#") {
+      // The last comment names the columns.
+      var from = start + 1
+      bytes.skipBlanks(&from, end)
+      let columns = Self.cells(bytes, from, end)
+      if columns.contains(where: { bytes.equals("CPU", $0) }) {
+        func place(_ name: StaticString) -> Int? {
+          columns.firstIndex { bytes.equals(name, $0) }
+        }
+        cpu = place("CPU")
+        core = place("Core")
+        socket = place("Socket")
+        node = place("Node")
+      }
+      return true
+    }
+    guard let cpu else { return false }
+    let cells = Self.cells(bytes, start, end)
+    func value(_ column: Int?) -> Int64? {
+      guard let column, column < cells.count else { return nil }
+      return bytes.wholeNumber(cells[column])
+    }
+    guard let number = value(cpu) else { return false }
+    // An empty cell or `-` is a CPU that is offline.
+    log.batch.cpus.append(
+      CPUPlace(
+        cpu: number, core: value(core), socket: value(socket), node: value(node), line: log.line))
+    return true
+  }
+
+  private static func cells(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> [Range<Int>] {
+    var cells: [Range<Int>] = []
+    var from = start
+    for index in start..<end where bytes[index] == UInt8(ascii: ",") {
+      cells.append(from..<index)
+      from = index + 1
+    }
+    cells.append(from..<end)
+    return cells
+  }
+}
+
+/// `numactl -H`: the nodes with their CPUs, memory and distances.
+///
+///     available: 2 nodes (0-1)
+///     node 0 cpus: 0 1
+///     node 0 size: 1970 MB
+///     node distances:
+///     node   0   1
+///       0:  10  21
+struct NumactlHardware: TraceFormat {
+  let name = "numactl"
+  let producedBy = "numactl -H"
+  let clock = "none"
+  let goodFor = "the CPUs and memory of each node, and how far nodes are apart"
+
+  func recognizes(_ head: Span<UInt8>) -> Recognition {
+    anyLine(of: head) { start, end in
+      head.has("available: ", at: start, end) && head.find(" nodes (", from: start, end) != nil
+        || head.has("No NUMA available on this system", at: start, end)
+    } ? .yes : .no
+  }
+
+  func reader(into sink: any EventSink) -> FormatReader {
+    .lines(FactLineReader(sink: sink, format: name, lines: NumactlLines()))
+  }
+}
+
+private final class NumactlLines: FactLines {
+  private var columns: [Int64] = []
+
+  func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
+    let known: [StaticString] = [
+      "available: ", "node distances:", "No distance information available", "policy: ",
+      "preferred node: ", "physcpubind: ", "cpubind: ", "nodebind: ", "membind: ",
+      "No NUMA available on this system",
+    ]
+    for beginning in known where bytes.has(beginning, at: start, end) {
+      columns = []
+      return true
+    }
+    log.fields.cut(bytes, start, end)
+    let fields = log.fields
+    guard fields.count >= 2 else { return false }
+    if bytes.equals("node", fields[0]) {
+      guard let node = bytes.wholeNumber(fields[1]) else { return false }
+      if fields.count >= 3, bytes.equals("cpus:", fields[2]) {
+        for index in 3..<fields.count {
+          guard let cpu = bytes.wholeNumber(fields[index]) else { return false }
+          log.batch.cpus.append(
+            CPUPlace(cpu: cpu, core: nil, socket: nil, node: node, line: log.line))
+        }
+        return true
+      }
+      if fields.count >= 4 {
+        let kind: NodeFact.Kind? =
+          bytes.equals("size:", fields[2])
+          ? .size : bytes.equals("free:", fields[2]) ? .free : nil
+        if let kind {
+          // `<not available>`; MB are MiB.
+          if let value = bytes.wholeNumber(fields[3]), value < 1 << 40 {
+            log.batch.nodes.append(
+              NodeFact(node: node, kind: kind, value: value << 20, line: log.line))
+          }
+          return true
+        }
+      }
+      // `node   0   1`: the columns of the distances.
+      var found: [Int64] = []
+      for index in 1..<fields.count {
+        guard let other = bytes.wholeNumber(fields[index]) else { return false }
+        found.append(other)
+      }
+      columns = found
+      return true
+    }
+    let first = fields[0]
+    guard bytes[first.upperBound - 1] == UInt8(ascii: ":"),
+      let node = bytes.wholeNumber(first.lowerBound..<first.upperBound - 1),
+      fields.count == columns.count + 1
+    else { return false }
+    for index in 1..<fields.count {
+      guard let value = bytes.wholeNumber(fields[index]) else { return false }
+      log.batch.nodes.append(
+        NodeFact(
+          node: node, kind: .distance, other: columns[index - 1], value: value, line: log.line))
+    }
+    return true
+  }
+}

@@ -1,0 +1,109 @@
+internal import TraceModel
+
+/// Replies of QEMU's monitor (QMP) to `query-cpus-fast`, `query-iothreads`, `query-block` and `query-name`, in
+/// the shapes that people save them in: the reply, its array, an object command -> reply, an object
+/// VM -> reply, and a session with one reply per line.
+///
+///     {"return": [{"thread-id": 25627, "props": {"core-id": 0, "thread-id": 0}, "cpu-index": 0}]}
+///
+/// The outer `thread-id` is the host's; the one in `props` is the guest's.
+struct QEMUMonitor: TraceFormat {
+  let name = "qmp"
+  let producedBy = "virsh qemu-monitor-command VM '{\"execute\": \"query-cpus-fast\"}'"
+  let clock = "none"
+  let goodFor = "which threads of the host are a guest's vCPUs and iothreads, and its disks"
+
+  func recognizes(_ head: Span<UInt8>) -> Recognition {
+    guard beginsAsJSON(head) else { return .no }
+    let keys: [StaticString] = [
+      "\"thread-id\"", "\"thread_id\"", "\"query-", "\"QMP\"", "\"inserted\"", "\"io-status\"",
+    ]
+    for key in keys where head.find(key, from: 0, head.count) != nil { return .yes }
+    return .no
+  }
+
+  func reader(into sink: any EventSink) -> FormatReader {
+    .bytes(
+      FactJSONReader(sink: sink, format: name) { values in
+        var replies = MonitorReplies()
+        for value in values { replies.visit(value, guest: nil) }
+        return replies.named()
+      })
+  }
+}
+
+/// Finds the replies in a JSON text, however they are wrapped.
+struct MonitorReplies {
+  private var batch = TopologyBatch()
+  private var guestName: String?
+
+  /// Looks at a value; `guest` is the key that names its VM.
+  mutating func visit(_ value: JSONValue, guest: String?) {
+    switch value {
+    case .array(let elements):
+      for element in elements { take(element, guest: guest) }
+    case .object(let members, _):
+      if take(value, guest: guest) { return }
+      for member in members {
+        switch member.key {
+        case "return", "execute", "id", "error", "QMP", "timestamp", "event", "data":
+          if member.key == "return" { visit(member.value, guest: guest) }
+        case "query-name":
+          let reply = member.value["return"] ?? member.value
+          guestName = reply["name"]?.string ?? guestName
+        default:
+          let isCommand = member.key.hasPrefix("query-") || member.key.hasPrefix("info ")
+          visit(member.value, guest: isCommand ? guest : member.key)
+        }
+      }
+    default: break
+    }
+  }
+
+  /// What was found; a guest that only `query-name` names is filled in.
+  func named() -> TopologyBatch {
+    guard let guestName else { return batch }
+    var named = batch
+    for index in named.threads.indices where named.threads[index].guest == nil {
+      named.threads[index].guest = guestName
+    }
+    for index in named.drives.indices where named.drives[index].guest == nil {
+      named.drives[index].guest = guestName
+    }
+    return named
+  }
+
+  /// An element of a reply; false when it is none.
+  @discardableResult
+  private mutating func take(_ value: JSONValue, guest: String?) -> Bool {
+    if let tid = (value["thread-id"] ?? value["thread_id"])?.integer {
+      var thread = ThreadFact(tid: tid, line: value.line ?? 1)
+      thread.guest = guest
+      if let index = (value["cpu-index"] ?? value["CPU"])?.integer {
+        thread.role = .vcpu
+        thread.vcpu = index
+      } else if let id = value["id"]?.string {
+        thread.role = .iothread
+        thread.name = id
+      } else {
+        return false
+      }
+      batch.threads.append(thread)
+      return true
+    }
+    guard value["device"] != nil, value["inserted"] != nil || value["removable"] != nil else {
+      return false
+    }
+    var drive = DriveFact(line: value.line ?? 1)
+    drive.guest = guest
+    drive.device = value["device"]?.string
+    drive.qdev = value["qdev"]?.string
+    let medium = value["inserted"]
+    drive.node = medium?["node-name"]?.string
+    drive.driver = medium?["drv"]?.string
+    drive.file = medium?["file"]?.string
+    drive.bytes = medium?["image"]?["virtual-size"]?.integer
+    batch.drives.append(drive)
+    return true
+  }
+}

@@ -1,0 +1,524 @@
+import Foundation
+import Testing
+import TraceModel
+
+@testable import TraceIngest
+
+/// Reads text as a file of its own would be read, the format told by content.
+private func read(_ text: String) throws -> (RecordedCounters, SourceSummary) {
+  let path = FileManager.default.temporaryDirectory
+    .appending(path: "hiddenq-\(UUID().uuidString).txt").path
+  try Data(text.utf8).write(to: URL(filePath: path))
+  defer { try? FileManager.default.removeItem(atPath: path) }
+  let sink = RecordedCounters()
+  var options = IngestOptions()
+  options.allowedBadPercent = 60
+  let summary = try IngestRun(source: ByteSource(path: path), options: options).read(into: sink)
+  return (sink, summary)
+}
+
+private func count(_ kind: ProblemKind, _ summary: SourceSummary) -> Int64 {
+  summary.problems.first { $0.kind == kind }?.count ?? 0
+}
+
+private let start: Int64 = 1_791_367_872_000_000_000
+
+@Suite struct VmstatTests {
+  private let header = """
+    procs -----------memory---------- ---swap-- -----io---- -system-- -------cpu-------
+     r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st gu
+
+    """
+  private let boot =
+    " 1  0      0 812344  10240 655360    0    0   120   340  800 1500 10  5 80  3  2  0\n"
+  private let busy =
+    "17  3 1048576 10112   1024  20480  512 2048 90112 40960 25000 81234 20 30 10 25 15  0\n"
+
+  @Test func columnsAreNamedByTheHeader() throws {
+    let (sink, summary) = try read(
+      """
+      procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu----- -----timestamp-----
+       r  b   swpd   free  inact active   si   so    bi    bo   in   cs us sy id wa st                CEST
+       2  0      0  15090   6827   1435    0    0  5682 11751  630 3143 70 11 19  0  0 2026-10-07 12:11:12
+       8  0      0  15091   6828   1436    0    0  7112 13124 1701 5102 94  6  0  0  7 2026-10-07 12:11:13
+
+      """)
+    #expect(summary.format == "vmstat")
+    #expect(summary.skippedLines == 0)
+    #expect(summary.events == 2)
+    let row = try #require(sink.vmstat.last)
+    #expect(row.values[VmstatColumn.active.rawValue] == 1436)
+    #expect(row.values[VmstatColumn.buff.rawValue] == nil)
+    #expect(row.values[VmstatColumn.st.rawValue] == 7)
+    #expect(row.wall == WallTime(nanoseconds: start + 1_000_000_000, utcOffset: 7200))
+    #expect(sink.vmstat.map(\.isSinceBoot) == [true, false])
+    #expect(count(.sinceBootRow, summary) == 1)
+  }
+
+  @Test func aRepeatedHeaderIsNoNewRun() throws {
+    let text = header + boot + String(repeating: busy, count: 20) + header + busy + busy
+    let (sink, summary) = try read(text)
+    #expect(summary.events == 23)
+    #expect(sink.vmstat.filter(\.isSinceBoot).count == 1)
+    #expect(Set(sink.vmstat.map(\.run)) == [0])
+  }
+
+  @Test func aLoopWithoutDatesBeginsEachRunWithAveragesSinceBoot() throws {
+    let text = String(repeating: header + boot + busy + busy, count: 3)
+    let (sink, summary) = try read(text)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.vmstat.map(\.isSinceBoot).filter { $0 }.count == 3)
+    #expect(sink.vmstat.map(\.run) == [0, 0, 0, 1, 1, 1, 2, 2, 2])
+  }
+
+  @Test func datesBetweenRunsAreTheirStart() throws {
+    let text =
+      "Wed Oct  7 10:11:12 UTC 2026\n" + header + boot + busy
+      + "Wed Oct  7 10:12:12 UTC 2026\n" + header + busy + busy
+    let (sink, _) = try read(text)
+    #expect(sink.vmstat.map(\.run) == [0, 0, 1, 1])
+    #expect(sink.vmstat.map(\.isSinceBoot) == [true, false, true, false])
+    #expect(sink.vmstat[3].runStart?.nanoseconds == start + 60_000_000_000)
+    #expect(sink.vmstat[3].wall == nil)
+  }
+
+  @Test func aDateAndARowWithoutHeaderAreARun() throws {
+    let row = " 1  0      0 812344  10240 655360    0    0   120   340  800 1500 10  5 80  3  2\n"
+    let (sink, summary) = try read("1791367872\n" + row + "1791367873\n" + row)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.vmstat.map(\.isSinceBoot) == [false, false])
+    #expect(
+      sink.vmstat.map { $0.runStart?.nanoseconds } == [start, start + 1_000_000_000])
+  }
+
+  @Test(arguments: [
+    "2026-10-07 10:11:12 ", "[2026-10-07T10:11:12Z] ", "1791367872 ", "10/07/26 10:11:12 AM ",
+  ])
+  func aDateBeforeTheRowIsItsTime(_ prefix: String) throws {
+    let (sink, summary) = try read(
+      header + prefix + boot.dropFirst() + prefix + busy)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.vmstat.map(\.wall?.nanoseconds) == [start, start])
+    #expect(sink.vmstat[1].values[0] == 17)
+  }
+
+  @Test func valuesThatWentBelowZeroAreLeftOut() throws {
+    let odd =
+      " 1  0      0 812344  10240 655360    0    0 4294967200   340  800 1500 10  5 80  3  2  0\n"
+    let (sink, summary) = try read(header + boot + odd)
+    #expect(sink.vmstat[1].values[VmstatColumn.bi.rawValue] == nil)
+    #expect(sink.vmstat[1].values[VmstatColumn.bo.rawValue] == 340)
+    #expect(count(.impossibleValue, summary) == 1)
+  }
+
+  @Test func headersInAnotherLanguageAndMissingHeaders() throws {
+    let german = """
+      Prozesse ----------Speicher--------- --Swap-- ----EA---- --System-- -------CPU-------
+       l  s   swpd   frei   Puff  Cache   si   so    bi    bo   in   cs bn sy un wa gs
+
+      """
+    let row = " 1  0      0 812344  10240 655360    0    0   120   340  800 1500 10  5 80  3  2\n"
+    let (sink, _) = try read(german + row + row)
+    #expect(sink.vmstat.count == 2)
+    #expect(sink.vmstat[1].values[VmstatColumn.st.rawValue] == 2)
+    let (bare, _) = try read(row + row)
+    #expect(bare.vmstat.map(\.isSinceBoot) == [false, false])
+  }
+
+  @Test func anotherSystemsTableIsRefused() {
+    #expect(throws: IngestError.self) {
+      _ = try read(
+        """
+         procs      memory      page                    disks     faults         cpu
+         r b w     avm    fre   flt  re  pi  po    fr  sr ad0 ad1   in   sy   cs us sy id
+         1 0 0  123456  78901   100   0   0   0   200   0   0   0  300  400  500  1  2 97
+
+        """)
+    }
+  }
+
+  @Test func theOtherModesAreCounters() throws {
+    let (sink, summary) = try read(
+      """
+      disk- ------------reads------------ ------------writes----------- -----IO------
+             total merged sectors      ms  total merged sectors      ms    cur    sec
+      sda    15257    100  841035    8395  50851   5502 1648657  146540      0     44
+      loop0           reads      read sectors      writes  requested writes
+                       5472            415773        6851            503858
+                 10 disks
+             634643 total reads
+               3417 milli weighted IO
+           16345678 K total memory
+             123456 stolen cpu ticks
+              44376 forks
+      Cache                       Num  Total   Size  Pages
+      ext4_groupinfo_4k          1148   1149    144     28
+
+      """)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("vmstat -d disk sda", "writes_sectors") == [1_648_657])
+    #expect(sink.series("vmstat -p disk loop0", "requested writes") == [503_858])
+    #expect(sink.series("vmstat -D machine ", "milli weighted IO") == [3417])
+    #expect(sink.series("vmstat -s machine ", "total memory") == [16_345_678 * 1024])
+    #expect(sink.series("vmstat -s machine ", "stolen cpu ticks") == [123_456])
+    #expect(sink.series("vmstat -s machine ", "forks") == [44_376])
+    #expect(sink.series("vmstat -m slab ext4_groupinfo_4k", "Total") == [1149])
+  }
+}
+
+@Suite struct NumastatTests {
+  @Test func datesBetweenTablesMakeMoments() throws {
+    let (sink, summary) = try read(
+      """
+      Wed Oct  7 12:11:12 CEST 2026
+                                 node0           node8
+      numa_hit                  575343          983088
+      other_node                 77987          196164
+      Wed Oct  7 12:11:13 CEST 2026
+                                 node0           node8
+      numa_hit                  575400              10
+      other_node                 77987          196164
+
+      """)
+    #expect(summary.format == "numastat")
+    #expect(summary.events == 4)
+    #expect(summary.toolClock == "wall")
+    #expect(sink.moments.map { $0.wall?.nanoseconds } == [start, start + 1_000_000_000])
+    #expect(sink.series("numastat node 8", "numa_hit") == [983_088, 10])
+    #expect(count(.counterReset, summary) == 1)
+  }
+
+  @Test func aDateIsNoRowOfATableWithOneNode() throws {
+    let table = "                           node0\nnuma_hit                   51984\n"
+    let date = "Wed Oct  7 10:11:12 UTC 2026\n"
+    let (sink, summary) = try read(date + table + date + table)
+    #expect(summary.events == 2)
+    #expect(sink.values.map(\.counter) == ["numa_hit", "numa_hit"])
+    #expect(sink.moments.map { $0.wall?.nanoseconds } == [start, start])
+  }
+
+  @Test func aFoldedTableIsOneMoment() throws {
+    let block = { (nodes: String) in
+      "\n                \(nodes)\nnuma_hit               386594585       386594586\n"
+    }
+    let folded = block("          Node 0          Node 1")
+      .replacingOccurrences(of: "Node 0", with: " node0")
+      .replacingOccurrences(of: "Node 1", with: " node1")
+    let rest = block("           node2           node3")
+    let (sink, summary) = try read(folded + rest + folded + rest)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.moments.count == 2)
+    #expect(sink.values.map(\.moment) == [0, 0, 0, 0, 1, 1, 1, 1])
+  }
+
+  @Test func tablesInMiBAreBytes() throws {
+    let (sink, summary) = try read(
+      """
+
+      Per-node numastat info (in MBs):
+                      Node 0 Node 1 Total
+                      ------ ------ -----
+      Numa_Hit          2292   3916  6208
+
+      Per-node system memory usage (in MBs):
+      Token SwapCached not in hash table.
+                                Node 0          Node 1           Total
+                       --------------- --------------- ---------------
+      Active(anon)                1.62            0.01            1.63
+      HugePages_Total             4.00            0.00            4.00
+
+      Per-node process memory usage (in MBs) for PID 3550 (my (odd) 9 name)
+                                 Node 0           Total
+                        --------------- ---------------
+      Private                   1650.08         1650.08
+      ----------------  --------------- ---------------
+      Total                     1655.08         1655.08
+
+      Per-node process memory usage (in MBs)
+      PID                        Node 0          Node 1           Total
+      ----------------  --------------- --------------- ---------------
+      2636 (fio)                   1.71           26.61           28.32
+      ----------------  --------------- --------------- ---------------
+      Total                        1.71           26.61           28.32
+
+      """)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("numastat -n node 1", "Numa_Hit") == [3916 << 20])
+    #expect(sink.series("numastat -m node 0", "Active(anon)") == [(162 << 20) / 100])
+    #expect(sink.series("numastat -m node 0", "HugePages_Total") == [4])
+    #expect(
+      sink.series("numastat -p process 3550 (my (odd) 9 name) node 0", "Private")
+        == [((165_008 << 20) + 50) / 100])
+    #expect(
+      sink.series("numastat -p process 2636 (fio) node 1", "Total")
+        == [((2661 << 20) + 50) / 100])
+    #expect(count(.toolNotice, summary) == 1)
+  }
+
+  @Test func valuesThatTouchAreCutAtSixteenBytes() throws {
+    let (sink, summary) = try read(
+      """
+                                 node0           node1
+      numa_hit        12345678901234561234567890123457
+
+      """)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("numastat node 0", "numa_hit") == [1_234_567_890_123_456])
+    #expect(sink.series("numastat node 1", "numa_hit") == [1_234_567_890_123_457])
+  }
+
+  @Test func filesOfSysfsNameTheirNode() throws {
+    let (sink, summary) = try read(
+      """
+      1791367872
+      /sys/devices/system/node/node0/numastat:numa_hit 10
+      /sys/devices/system/node/node0/numastat:other_node 1
+      /sys/devices/system/node/node1/numastat:numa_hit 20
+      1791367873
+      ==> /sys/devices/system/node/node0/numastat <==
+      numa_hit 11
+      other_node 1
+
+      """)
+    #expect(summary.skippedLines == 0)
+    #expect(summary.format == "numastat")
+    #expect(sink.series("numastat node 0", "numa_hit") == [10, 11])
+    #expect(sink.moments.count == 2)
+  }
+}
+
+@Suite struct NetworkCounterTests {
+  @Test func queuesOfOldAndNewVirtioNet() throws {
+    let (sink, summary) = try read(
+      """
+      # ethtool -S eth0
+      NIC statistics:
+           rx_queue_0_drops: 3
+           rx0_drops: 5
+           tx12_kicks: 7
+           rx_drops: 8
+           port.rx_dropped: 12028
+           [0]: rx_packets: 2
+      """)
+    #expect(summary.format == "ethtool")
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("ethtool queue eth0 rx 0", "drops") == [3, 5])
+    #expect(sink.series("ethtool queue eth0 tx 12", "kicks") == [7])
+    #expect(sink.series("ethtool interface eth0", "rx_drops") == [8])
+    #expect(sink.series("ethtool interface eth0", "[0]: rx_packets") == [2])
+  }
+
+  @Test func interfacesWithoutNameGoByTheirPlace() throws {
+    let (sink, summary) = try read(
+      """
+      1791367872
+      no stats available
+      NIC statistics:
+           tx_queue_0_kicks: 1
+      1791367873
+      no stats available
+      NIC statistics:
+           tx_queue_0_kicks: 4
+      """)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("ethtool queue #2 tx 0", "kicks") == [1, 4])
+    #expect(sink.moments.count == 2)
+    #expect(count(.noCounters, summary) == 2)
+    #expect(count(.unnamedObject, summary) == 4)
+  }
+
+  @Test func rings() throws {
+    let (sink, summary) = try read(
+      """
+      Ring parameters for eth0:
+      Pre-set maximums:
+      RX:		1024
+      RX Mini:	n/a
+      TX:		1024
+      Current hardware settings:
+      RX:		256
+      TX:		128
+      TX Push:	off
+      """)
+    #expect(summary.format == "ethtool-ring")
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("ethtool -g interface eth0", "maximum RX") == [1024])
+    #expect(sink.series("ethtool -g interface eth0", "current TX") == [128])
+  }
+
+  @Test func countersOfIpAreNamedByTheirHeader() throws {
+    let (sink, summary) = try read(
+      """
+      2: eth0@if3: <BROADCAST,UP,LOWER_UP> mtu 1500 qdisc mq state UP mode DEFAULT group default
+          link/ether 52:54:00:aa:bb:cc brd ff:ff:ff:ff:ff:ff
+          RX: bytes  packets  errors  dropped overrun mcast
+          1234567    8910     0       12      4       0
+          RX errors: length   crc     frame   fifo    missed
+                     0        0       0       0       9
+          TX:  bytes packets errors dropped carrier collsns
+              765432    1098      0       2       0       0
+          vf 0     link/ether 6e:cc:c3:fe:ad:7f brd ff:ff:ff:ff:ff:ff, spoof checking on
+          RX: bytes  packets  mcast   bcast   dropped
+          14069717   192865   0       192865  192865
+          TX: bytes  packets   dropped
+          0          0        0
+          altname enp0s3
+      3: tap0: <UP> mtu 1500
+          RX:  bytes packets errors dropped  missed   mcast
+             1.23M   10      0       0       0       0
+      """)
+    #expect(summary.format == "ip-link")
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("ip interface eth0", "rx_dropped") == [12])
+    #expect(sink.series("ip interface eth0", "rx_overrun") == [4])
+    #expect(sink.series("ip interface eth0", "rx_error_missed") == [9])
+    #expect(sink.series("ip interface eth0", "tx_dropped") == [2])
+    #expect(sink.series("ip interface tap0", "rx_bytes") == [1_230_000])
+  }
+
+  @Test(arguments: ["1791367872.25 ", "2026-10-07 10:11:12 ", "[2026-10-07T10:11:12Z] "])
+  func everyLineMayHaveItsDate(_ prefix: String) throws {
+    let text = """
+      2: eth0: <BROADCAST,UP,LOWER_UP> mtu 1500
+          RX:  bytes packets errors dropped  missed   mcast
+                  12       3      0       4       0       0
+      NIC statistics:
+           rx_queue_0_drops: 3
+
+      Per-node numastat info (in MBs):
+                                Node 0           Total
+                       --------------- ---------------
+      Numa_Hit                    1.00            1.00
+      """
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let (sink, summary) = try read(lines.map { prefix + $0 }.joined(separator: "\n") + "\n")
+    #expect(summary.skippedLines == 0)
+    #expect(sink.moments.count == 1)
+    #expect(sink.series("ip interface eth0", "rx_dropped") == [4])
+    #expect(sink.series("ethtool queue #1 rx 0", "drops") == [3])
+    #expect(sink.series("numastat -n node 0", "Numa_Hit") == [1 << 20])
+  }
+
+  @Test func jsonOfIpAndTcWithDatesBetween() throws {
+    let (sink, summary) = try read(
+      """
+      1791367872
+      [{"ifindex":2,"ifname":"eth0","stats64":{"rx":{"bytes":7,"dropped":5},"tx":{"dropped":2}}}]
+      [{"kind":"mq","handle":"0:","dev":"eth0","root":true,"drops":3,"overlimits":0,"qlen":4}]
+      1791367873
+      [{"ifindex":2,"ifname":"eth0","stats64":{"rx":{"bytes":9,"dropped":6},"tx":{"dropped":2}}}]
+      """)
+    #expect(summary.format == "ip-link")
+    #expect(summary.skippedLines == 0)
+    #expect(sink.moments.count == 2)
+    #expect(sink.series("ip interface eth0", "rx_dropped") == [5, 6])
+    #expect(sink.series("tc qdisc eth0 root mq 0:", "dropped") == [3])
+  }
+
+  @Test func namesOfProcNetDevMayTouchTheirNumbersAndHaveColons() throws {
+    let (sink, summary) = try read(
+      """
+      Inter-|   Receive                                                |  Transmit
+       face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+        eth0:1234567 7609 0 5 0 0 0 0 89665067 8971 0 6 0 0 0 0
+      eth0:1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+      """)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("proc-net-dev interface eth0", "rx_bytes") == [1_234_567])
+    #expect(sink.series("proc-net-dev interface eth0", "tx_drop") == [6])
+    #expect(sink.series("proc-net-dev interface eth0:1", "rx_drop") == [4])
+  }
+
+  @Test func softnetWithAndWithoutTheCPU() throws {
+    let (sink, _) = try read(
+      "1791367872\n"
+        + "00008e78 00000001 f003eca7 00000000 00000000 00000000 00000000 00000000 00000020\n"
+        + "000040ee 000000ee 00000002 00000000 00000000 00000000 00000000 00000000 00000010\n"
+        + "1791367873\n"
+        + "00008e79 00000001 f003eca8 00000000 00000000 00000000 00000000 00000000 00000020\n"
+        + "1791367874\n"
+        + "0000f512 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000"
+        + " 00000000 00000000 00000000 00000007 00000000 00000000\n")
+    #expect(sink.series("softnet cpu 0", "time_squeeze") == [0xf003_eca7, 0xf003_eca8])
+    #expect(sink.series("softnet cpu 1", "dropped") == [0xee])
+    #expect(sink.series("softnet cpu 7", "processed") == [0xf512])
+  }
+
+  @Test func countersOf32BitsThatRunOverAreNoReset() throws {
+    let (_, summary) = try read(
+      "1791367872\n"
+        + "fffffff0 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000\n"
+        + "1791367873\n"
+        + "00000010 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000\n")
+    #expect(count(.counterWrapped, summary) == 1)
+    #expect(count(.counterReset, summary) == 0)
+  }
+
+  @Test func qdiscsOfOneInterfaceAreKeptApart() throws {
+    let (sink, summary) = try read(
+      """
+      qdisc mq 0: dev eth0 root
+       Sent 2376674 bytes 33642 pkt (dropped 3, overlimits 0 requeues 7)
+       backlog 12Kb 5p requeues 7
+      qdisc fq_codel 0: dev eth0 parent :1 limit 10240p flows 1024
+       Sent 2376674 bytes 33642 pkts (dropped 3, overlimits 0 requeues 7)
+       rate 0bit 0pps backlog 0b 0p requeues 7
+        maxpacket 1514 drop_overlimit 0 new_flow_count 12 ecn_mark 0
+      """)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.series("tc qdisc eth0 root mq 0:", "dropped") == [3])
+    #expect(sink.series("tc qdisc eth0 root mq 0:", "backlog") == [12 << 10])
+    #expect(sink.series("tc qdisc eth0 root mq 0:", "qlen") == [5])
+    #expect(sink.series("tc qdisc eth0 parent :1 fq_codel 0:", "requeues") == [7])
+  }
+}
+
+@Suite struct ProcCounterTests {
+  @Test func severalFilesOfProcInOneLoop() throws {
+    let (sink, summary) = try read(
+      """
+      ## 1791367872.5 uptime 60.36 46.40
+      cpu  721 0 2407 4640 496 0 425 1001 0 0
+      cpu0 369 0 1105 2376 294 0 177 548 0 0
+      intr 20627 81 9 0 0
+      ctxt 135462
+      procs_running 2
+       254      16 vdb 12 2 106 130 4331 237 75040 82354 3 21904 90490 0 0 0 0 487 8005
+      version 15
+      timestamp 4294907384
+      cpu0 0 0 7102 1051 3677 3032 31366985780 32904218657 7186
+      nr_free_pages 75585
+      pgfault 12
+      2842 (CPU 0/KVM) 32932224795 6123664698 5991
+      2843 (a) b) 1 2 3
+      """)
+    #expect(summary.skippedLines == 0)
+    #expect(sink.moments.count == 1)
+    #expect(sink.series("proc-stat cpu 0", "steal") == [548])
+    #expect(sink.series("proc-stat machine ", "ctxt") == [135_462])
+    #expect(sink.series("proc-diskstats disk 254,16 vdb", "in_flight") == [3])
+    #expect(sink.series("proc-diskstats disk 254,16 vdb", "flush_ms") == [8005])
+    #expect(sink.series("proc-schedstat cpu 0", "wait_ns") == [32_904_218_657])
+    #expect(sink.series("proc-vmstat machine ", "pgfault") == [12])
+    #expect(sink.series("task-schedstat task 2842 CPU 0/KVM", "wait_ns") == [6_123_664_698])
+    #expect(sink.series("task-schedstat task 2843 a) b", "timeslices") == [3])
+  }
+
+  @Test func aLoopWithoutDatesHasAMomentPerTable() throws {
+    let table = "nr_free_pages 75585\nnr_dirty 3\npgfault 12\n"
+    let (sink, summary) = try read(table + table + table)
+    #expect(summary.format == "proc-vmstat")
+    #expect(summary.toolClock == "none")
+    #expect(sink.moments.count == 3)
+    #expect(sink.counters.first { $0.name == "nr_dirty" }?.nature == .level)
+    #expect(sink.counters.first { $0.name == "pgfault" }?.nature == .total)
+  }
+
+  @Test func strangeBytesAreCountedAndPassed() throws {
+    let (sink, summary) = try read(
+      "cpu  1 2 3 4 5 6 7 8 9 10\n\u{1B}[31m?? ]==> x\ncpu0 1 2 x 4\ncpu0 1 2 3 4 5 6 7 8 9 10\r\n")
+    #expect(summary.skippedLines == 2)
+    #expect(sink.series("proc-stat cpu 0", "user") == [1])
+    #expect(summary.problems.first?.line == 2)
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import GRDB
+import Testing
+import TraceIngest
+import TraceModel
+
+@testable import TraceStore
+
+/// Real files from their bytes to the views, against figures taken from them with awk.
+@Suite struct RealCountersInStore {
+  static let capture = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../../shared/traces").standardizedFileURL
+
+  private func incident(_ files: [String], layer: Layer) throws -> (IncidentFile, String)? {
+    let path = FileManager.default.temporaryDirectory
+      .appending(path: "hiddenq-\(UUID().uuidString).db").path
+    let paths = files.map { Self.capture.appending(path: $0).path }
+    guard paths.allSatisfy({ FileManager.default.fileExists(atPath: $0) }) else {
+      print("no real captures beside the package: nothing checked")
+      return nil
+    }
+    let file = try IncidentFile(path, mode: .create)
+    for path in paths {
+      _ = try file.addSource(Machine(name: "m", layer: layer), path: path) { sink in
+        try IngestRun(source: ByteSource(path: path)).read(into: sink)
+      }
+    }
+    return (file, path)
+  }
+
+  @Test func vmstatRowsButTheFirst() throws {
+    guard
+      let (file, path) = try incident(["kvm-noisy-cpu/guest/vmstat-t.txt"], layer: .guest)
+    else { return }
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try file.queue.read { db in
+      // awk '/^ *[0-9]/ && n++ {s += $17; c++} END {print c, s}'
+      let row = try Row.fetchOne(
+        db, sql: "SELECT count(*), sum(st), min(utc_offset_s) FROM vm_counter")
+      #expect(row?[0] == 31)
+      #expect(row?[1] == 1510)
+      #expect(row?[2] == 0)
+    }
+  }
+
+  @Test func growthOfNumastat() throws {
+    guard let (file, path) = try incident(["kvm-noisy-cpu/host/numastat.txt"], layer: .host)
+    else { return }
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try file.queue.read { db in
+      // Last minus first of the file's tables, by node.
+      let rows = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT node, count(*), sum(numa_hit), sum(other_node), sum(interval_ns), sum(is_reset)
+          FROM numa_counter GROUP BY node ORDER BY node
+          """)
+      #expect(rows.map { $0[1] as Int64 } == [4, 4])
+      #expect(rows.map { $0[2] as Int64 } == [582_677 - 575_343, 994_977 - 983_088])
+      #expect(rows.map { $0[3] as Int64 } == [83_891 - 77_987, 0])
+      #expect(rows.map { $0[5] as Int64 } == [0, 0])
+    }
+  }
+
+  @Test func dropsAtTheTap() throws {
+    guard
+      let (file, path) = try incident(
+        ["tcg-net/host/ip-s-s-link-loop.txt", "tcg-net/host/proc-net-dev-loop.txt"], layer: .host)
+    else { return }
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try file.queue.read { db in
+      let rows = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT tool, object, counter, sum(delta), count(*), count(at_ns), sum(is_reset)
+          FROM net_counter WHERE counter IN ('tx_dropped', 'tx_drop')
+          GROUP BY tool, object, counter HAVING sum(delta) > 0
+          """)
+      // The same kernel counter read by two tools in one loop; last minus first with awk.
+      #expect(rows.map { $0[0] as String } == ["ip", "proc-net-dev"])
+      #expect(rows.map { $0[3] as Int64 } == [2279, 2279])
+      #expect(rows.map { $0[5] as Int64 } == [0, 0])
+    }
+  }
+}
