@@ -17,6 +17,7 @@ CREATE TABLE source_file (
   tool_clock TEXT NOT NULL,
   start_ns INTEGER,
   start_clock TEXT,
+  monotonic_start_ns INTEGER,
   lines INTEGER NOT NULL,
   events INTEGER NOT NULL,
   skipped_lines INTEGER NOT NULL,
