@@ -63,7 +63,12 @@ let package = Package(
       ],
       swiftSettings: house),
     .testTarget(
-      name: "TraceIngestTests", dependencies: ["TraceModel", "TraceIngest"], swiftSettings: house),
+      name: "TraceIngestTests",
+      dependencies: [
+        "TraceModel", "TraceIngest", "CompressionLibraries",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: house),
     .testTarget(
       name: "TraceCorrelationTests", dependencies: ["TraceModel", "TraceCorrelation"],
       swiftSettings: house),

@@ -65,12 +65,13 @@ public struct SourceInput: Hashable, Sendable {
     /// `run/vdb.blktrace.3`, `run/vdb.blktrace.3.gz`; nil for other names.
     init?(_ path: String) {
       var name = Array(path.utf8)[...]
-      for ending in [".gz", ".xz", ".zst", ".bz2"] where name.reversed().starts(with: ending.utf8.reversed()) {
-        name = name.dropLast(ending.utf8.count)
-        break
+      let endings = [".gz", ".xz", ".zst", ".bz2"].map(\.utf8)
+      if let ending = endings.first(where: { name.suffix($0.count).elementsEqual($0) }) {
+        name = name.dropLast(ending.count)
       }
       let digits = name.reversed().prefix { (0x30...0x39).contains($0) }.count
-      guard (1...6).contains(digits), let cpu = Int(String(decoding: name.suffix(digits), as: UTF8.self))
+      guard (1...6).contains(digits),
+        let cpu = Int(String(decoding: name.suffix(digits), as: UTF8.self))
       else { return nil }
       name = name.dropLast(digits)
       let middle = ".blktrace.".utf8

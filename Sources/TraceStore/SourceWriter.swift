@@ -111,7 +111,8 @@ final class SourceWriter: EventSink {
         """,
       arguments: [
         summary.sha256, summary.bytes, summary.format, summary.toolClock,
-        summary.start?.nanoseconds, summary.start?.clock, summary.monotonicStart, summary.lines, summary.events,
+        summary.start?.nanoseconds, summary.start?.clock, summary.monotonicStart,
+        summary.lines, summary.events,
         summary.skippedLines, summary.lostEvents, summary.first.nanoseconds,
         summary.last.nanoseconds, sourceID,
       ])
