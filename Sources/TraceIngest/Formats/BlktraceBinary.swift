@@ -115,14 +115,19 @@ final class BlktraceReader: ByteFormatReader {
     // ftrace's `blk` tracer writes records without numbers and notes, by a clock of its choice.
     guard let genesis, notes > 0, isNumbered else { return }
     var start = genesis
-    if provenGenesis > .min, provenGenesis - genesis > 1_000_000_000 {
+    if provenGenesis > .min, provenGenesis > 1_000_000_000,
+      genesis < provenGenesis - 1_000_000_000
+    {
       // `blkparse -d` let the events count from the first one and left the notes as they were. A thread is
       // named just before its first event: that bounds the start from below, within microseconds.
       start = provenGenesis
     }
     summary.monotonicStart = start
+    // A damaged note may say any time.
     if let timeOfDay {
-      summary.start = (timeOfDay.nanoseconds + (start - timeOfDay.at), "CLOCK_REALTIME")
+      let (elapsed, isTooLong) = start.subtractingReportingOverflow(timeOfDay.at)
+      let (realtime, isTooLate) = timeOfDay.nanoseconds.addingReportingOverflow(elapsed)
+      if !isTooLong, !isTooLate { summary.start = (realtime, "CLOCK_REALTIME") }
     }
   }
 }
