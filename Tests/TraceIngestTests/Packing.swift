@@ -46,7 +46,8 @@ enum Packing: String, CaseIterable {
     return count
   }
 
-  private func bzip2(_ bytes: UnsafeRawBufferPointer, _ room: UnsafeMutableRawBufferPointer) -> Int {
+  private func bzip2(_ bytes: UnsafeRawBufferPointer, _ room: UnsafeMutableRawBufferPointer) -> Int
+  {
     var count = UInt32(room.count)
     unsafe _ = BZ2_bzBuffToBuffCompress(
       room.baseAddress?.assumingMemoryBound(to: CChar.self), &count,
