@@ -15,6 +15,7 @@ CREATE TABLE source_file (
   bytes INTEGER NOT NULL,
   format TEXT NOT NULL,
   tool_clock TEXT NOT NULL,
+  resolution_ns INTEGER,
   start_ns INTEGER,
   start_clock TEXT,
   monotonic_start_ns INTEGER,
@@ -26,6 +27,13 @@ CREATE TABLE source_file (
   last_ns INTEGER,
   duplicate_of INTEGER REFERENCES source_file,
   UNIQUE (machine_id, sha256)
+) STRICT;
+
+-- What a file says about itself in its head.
+CREATE TABLE source_header (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE source_problem (
@@ -120,6 +128,56 @@ CREATE TABLE block_stage (
   p99_ns INTEGER NOT NULL,
   max_ns INTEGER NOT NULL,
   PRIMARY KEY (stream_id, stage)
+) STRICT;
+
+-- A thread of one stretch of one source, with the sums over its slices. A tid that is used again
+-- is another thread. tid 0: the idle task of a CPU.
+CREATE TABLE sched_thread (
+  thread_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  segment INTEGER NOT NULL,
+  tid INTEGER NOT NULL,
+  pid INTEGER,
+  comm TEXT NOT NULL,
+  run_ns INTEGER NOT NULL,
+  runs INTEGER NOT NULL,
+  wait_ns INTEGER NOT NULL,
+  waits INTEGER NOT NULL,
+  max_wait_ns INTEGER,
+  p99_wait_ns INTEGER,
+  migrations INTEGER NOT NULL
+) STRICT;
+
+-- One stay of a thread on a CPU (at_ns, run_ns) and the wait for the CPU before it (wait_ns up to
+-- at_ns). One row for both, as they meet in one switch; half of it may be unseen. wait_cpu is kept
+-- where it is not cpu. In the order in which the stays ended. cause and departure are the numbers of
+-- WaitCause and LeaveReason.
+CREATE TABLE thread_slice (
+  slice_id INTEGER PRIMARY KEY,
+  thread_id INTEGER NOT NULL,
+  cpu INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL,
+  wait_ns INTEGER,
+  wait_cpu INTEGER,
+  cause INTEGER NOT NULL,
+  run_ns INTEGER,
+  departure INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- What `perf sched latency` printed.
+CREATE TABLE sched_latency_row (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  comm TEXT NOT NULL,
+  tid INTEGER,
+  threads INTEGER NOT NULL,
+  run_ns INTEGER NOT NULL,
+  switches INTEGER NOT NULL,
+  mean_delay_ns INTEGER,
+  max_delay_ns INTEGER,
+  max_from_ns INTEGER,
+  max_to_ns INTEGER,
+  line INTEGER NOT NULL
 ) STRICT;
 
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.

@@ -30,6 +30,18 @@ static const char viewIO[] = {
 static const char viewHopSummary[] = {
 #embed "../../schema/views/hop_summary.sql" suffix(, 0)
 };
+static const char viewHeader[] = {
+#embed "../../schema/views/header.sql" suffix(, 0)
+};
+static const char viewThreadWait[] = {
+#embed "../../schema/views/thread_wait.sql" suffix(, 0)
+};
+static const char viewThreadInterval[] = {
+#embed "../../schema/views/thread_interval.sql" suffix(, 0)
+};
+static const char viewSchedLatency[] = {
+#embed "../../schema/views/sched_latency_summary.sql" suffix(, 0)
+};
 
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},
@@ -41,6 +53,10 @@ static const struct SchemaFile files[] = {
     {"views/stage.sql", viewStage},
     {"views/io.sql", viewIO},
     {"views/hop_summary.sql", viewHopSummary},
+    {"views/header.sql", viewHeader},
+    {"views/thread_wait.sql", viewThreadWait},
+    {"views/thread_interval.sql", viewThreadInterval},
+    {"views/sched_latency_summary.sql", viewSchedLatency},
 };
 
 size_t schemaFileCount(void) { return sizeof files / sizeof files[0]; }

@@ -181,6 +181,7 @@ public struct IngestRun: ~Copyable {
     if head.has("ustar", at: 257, head.count) {
       return "this is a tar archive; unpack it: tar -xf FILE"
     }
+    if PerfSchedMap.isMap(head) { return PerfSchedMap.hint }
     return nil
   }
 

@@ -56,5 +56,12 @@ public protocol ByteFormatReader: AnyObject {
 
 /// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
 public let allFormats: [any TraceFormat] = [
-  BlktraceBinary(), BlkparseText(),
+  BlktraceBinary(),
+  BlkparseText(),
+  PerfSchedScript(),
+  PerfScriptText(),
+  TraceCommandReport(),
+  FtraceText(),
+  PerfSchedTimehist(),
+  PerfSchedLatency(),
 ]

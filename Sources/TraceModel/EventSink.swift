@@ -27,8 +27,12 @@ public protocol EventSink: AnyObject {
   func stream(_ key: StreamKey) throws -> Int32
   /// The number of a thread.
   func task(_ identity: TaskIdentity) throws -> Int32
+  /// The number to use for a traced thread from now on; each call gives the next.
+  func nextThreadID() -> Int64
   /// Takes rows; they are complete and will not be touched again.
   func receive(_ batch: BlockBatch) throws
+  /// Takes rows of the scheduler; they are complete and will not be touched again.
+  func receive(_ batch: SchedBatch) throws
 }
 
 /// A device in one stretch of one source. A new stretch begins where the trace's clock jumps back, as

@@ -59,14 +59,20 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case unpairedEvent = "unpaired_event"
   /// Requests were given up because too many were open.
   case tooManyOpen = "too_many_open"
+  /// Events that no analysis uses.
+  case unusedEvent = "unused_event"
+  /// The payload of a known tracepoint is not what the kernel prints.
+  case malformedPayload = "malformed_payload"
+  /// A switch away from a thread that was not on that CPU: switches are missing.
+  case missingSwitch = "missing_switch"
 
   /// What it costs.
   public var severity: ProblemSeverity {
     switch self {
     case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
-      .malformedTail, .lateLine, .malformedRecord, .trailingBytes:
+      .malformedTail, .lateLine, .malformedRecord, .trailingBytes, .malformedPayload:
       .skipped
-    case .toolNotice, .timeWentBack, .unpairedEvent: .note
+    case .toolNotice, .timeWentBack, .unpairedEvent, .unusedEvent, .missingSwitch: .note
     case .droppedEvents, .sequenceGap, .tooManyOpen, .truncatedInput: .dataLoss
     }
   }
@@ -88,12 +94,18 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .trailingBytes:
       "bytes behind the packed data were not used; check how the file was put together"
     case .toolNotice: "kept out of the events"
-    case .droppedEvents: "record again with larger buffers: blktrace -b 4096 -n 16"
+    case .droppedEvents:
+      "record again with larger buffers: blktrace -b 4096 -n 16, perf record -m 16M, "
+        + "trace-cmd record -b 65536"
     case .sequenceGap: "the tracer lost events here; record again with blktrace -b 4096 -n 16"
     case .lateLine: "sort the file by its time column and ingest it again"
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
     case .unpairedEvent: "often the start or end of the trace, or a filter (blktrace -a)"
     case .tooManyOpen: "completions are missing; were they filtered out (blktrace -a)?"
+    case .unusedEvent: "read and counted, but no analysis uses these tracepoints"
+    case .malformedPayload: "a task name or a new kernel may explain it; check the excerpt"
+    case .missingSwitch:
+      "the trace lacks context switches here; run and wait around them are left out"
     }
   }
 }

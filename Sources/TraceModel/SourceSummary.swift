@@ -20,6 +20,10 @@ public struct SourceSummary: Sendable {
   public var first = Stamp.unseen
   /// The latest event.
   public var last = Stamp.unseen
+  /// The step of its printed times, ns: 1000 where they have six decimals. Nil where it is not known.
+  public var resolution: Int64?
+  /// What the file says about itself: the machine's name, the kernel, the command line.
+  public var headers: [SourceHeader] = []
   /// The absolute start of the clock, ns, where the source records one, and on which clock.
   public var start: (nanoseconds: Int64, clock: String)?
   /// The absolute start of the clock on CLOCK_MONOTONIC, ns, where the source records it.
@@ -35,6 +39,20 @@ public struct SourceSummary: Sendable {
 
   /// Nothing read yet.
   public init() {}
+}
+
+/// What a file says about itself in its head, such as `# hostname : web1`.
+public struct SourceHeader: Hashable, Sendable {
+  /// What it is about, as the tool calls it.
+  public let name: String
+  /// What it says.
+  public let value: String
+
+  /// A line of a file's head.
+  public init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
 }
 
 /// A hole in the numbering of one CPU's events: so many were lost between these moments.

@@ -7,6 +7,7 @@ final class SourceWriter: EventSink {
   private let sourceID: Int64
   private let requests: BulkInsert
   private let bios: BulkInsert
+  private let sched: SchedRows
   private var lastRequestID: Int64
   private var lastStreamID: Int32
   private var streams: [StreamKey: Int32] = [:]
@@ -26,6 +27,7 @@ final class SourceWriter: EventSink {
       columns: [
         "request_id", "rwbs", "sector", "sectors", "queued_ns", "merged", "task_id", "line",
       ])
+    sched = try SchedRows(db, sourceID: sourceID)
     lastRequestID =
       try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
     lastStreamID = try Int32.fetchOne(db, sql: "SELECT max(stream_id) FROM block_stream") ?? 0
@@ -98,24 +100,34 @@ final class SourceWriter: EventSink {
     }
   }
 
+  func nextThreadID() -> Int64 { sched.nextThreadID() }
+
+  func receive(_ batch: SchedBatch) throws { try sched.insert(batch) }
+
   /// The source has been read: writes the rest and what it held.
   func finish(_ summary: SourceSummary) throws {
     try requests.finish()
     try bios.finish()
+    try sched.finish()
     try db.execute(
       sql: """
-        UPDATE source_file SET sha256 = ?, bytes = ?, format = ?, tool_clock = ?, start_ns = ?,
-          start_clock = ?, monotonic_start_ns = ?, lines = ?, events = ?, skipped_lines = ?, lost_events = ?,
-          first_ns = ?, last_ns = ?
+        UPDATE source_file SET sha256 = ?, bytes = ?, format = ?, tool_clock = ?,
+          resolution_ns = ?, start_ns = ?, start_clock = ?, monotonic_start_ns = ?,
+          lines = ?, events = ?, skipped_lines = ?, lost_events = ?, first_ns = ?, last_ns = ?
         WHERE source_id = ?
         """,
       arguments: [
         summary.sha256, summary.bytes, summary.format, summary.toolClock,
-        summary.start?.nanoseconds, summary.start?.clock, summary.monotonicStart,
-        summary.lines, summary.events,
-        summary.skippedLines, summary.lostEvents, summary.first.nanoseconds,
+        summary.resolution, summary.start?.nanoseconds, summary.start?.clock,
+        summary.monotonicStart, summary.lines,
+        summary.events, summary.skippedLines, summary.lostEvents, summary.first.nanoseconds,
         summary.last.nanoseconds, sourceID,
       ])
+    for header in summary.headers {
+      try db.execute(
+        sql: "INSERT INTO source_header (source_id, name, value) VALUES (?, ?, ?)",
+        arguments: [sourceID, header.name, header.value])
+    }
     for problem in summary.problems {
       try db.execute(
         sql: """

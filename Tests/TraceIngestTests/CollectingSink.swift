@@ -7,6 +7,9 @@ final class CollectingSink: EventSink {
   private(set) var bios: [MergedBio] = []
   private(set) var tasks: [TaskIdentity] = []
   private(set) var streams: [StreamKey] = []
+  /// Rows of the scheduler.
+  private(set) var slices = 0
+  private var lastThread: Int64 = 0
   private var lastRequest: Int64 = 0
 
   func nextRequestID() -> Int64 {
@@ -25,6 +28,13 @@ final class CollectingSink: EventSink {
     tasks.append(identity)
     return Int32(tasks.count - 1)
   }
+
+  func nextThreadID() -> Int64 {
+    lastThread += 1
+    return lastThread
+  }
+
+  func receive(_ batch: SchedBatch) { slices += batch.count }
 
   func receive(_ batch: BlockBatch) {
     requests += batch.requests

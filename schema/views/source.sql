@@ -15,8 +15,11 @@ SELECT
   machine.name AS machine,
   -- 'guest' or 'host'.
   machine.layer AS layer,
-  -- What its times count: 'blktrace' is CLOCK_MONOTONIC since the first event of the trace.
+  -- What its times count: 'blktrace' is CLOCK_MONOTONIC since the first event of the trace,
+  -- 'perf' and 'ftrace' are sched_clock; a clock that the file names is called as the kernel does.
   source_file.tool_clock AS tool_clock,
+  -- The step of its printed times, in ns; NULL where it is not known.
+  source_file.resolution_ns AS resolution_ns,
   -- The absolute start of that clock, in ns on start_clock; NULL where the file does not say.
   source_file.start_ns AS start_ns,
   -- The clock of start_ns; NULL where the file does not say.

@@ -62,7 +62,7 @@ final class BlkparseReader: LineFormatReader {
   func finish() throws -> SourceSummary {
     var summary = try folding.finish()
     summary.format = "blktrace"
-    summary.toolClock = "blktrace"
+    summary.toolClock = parser.hasUnnumbered ? "ftrace" : "blktrace"
     summary.problems.append(contentsOf: notices.all)
     return summary
   }

@@ -1,0 +1,351 @@
+internal import TraceModel
+
+/// Folds scheduler events into the stays of threads on CPUs and their waits for one, while they are read.
+/// Memory follows the live threads and the CPUs, not the length of the trace.
+///
+/// A wait begins when the thread could have run: at `sched_waking` where the trace has it, else at
+/// `sched_wakeup`, else where it was switched out runnable. It ends where it is switched in. What the trace
+/// does not show (the first stay on each CPU, a hole, the end) is left open.
+struct ThreadIntervals: ~Copyable {
+  private let sink: any EventSink
+  private var order = SchedOrder()
+  private var batch = SchedBatch()
+  private var threads: [Thread] = []
+  private var free: [Int32] = []
+  private var index: [UInt32: Int32] = [:]
+  private var cpus: [CPU] = []
+  private var segment: Int32 = 0
+  private var segments: Int64 = 0
+  private var firstSegmentLine: Int64 = 0
+  private var missing: Int64 = 0
+  private var firstMissingLine: Int64 = 0
+  private var late: Int64 = 0
+  private var firstLateLine: Int64 = 0
+  /// Whether the trace tells of migrations; else they are counted from one stay to the next.
+  private var hasMigrations = false
+
+  private static let batchSize = 4096
+  /// The place of a thread that is not there.
+  private static let nobody: Int32 = -1
+
+  /// What is known of a thread at a moment.
+  private enum Phase: UInt8 {
+    /// Not seen yet, or a hole in the trace.
+    case unknown
+    case running
+    /// Off the CPU, not runnable.
+    case sleeping
+    /// On a run queue.
+    case waiting
+  }
+
+  private struct Thread {
+    var row = TracedThread()
+    /// `sleeping`, `waiting`: since when.
+    var since: Int64 = 0
+    /// Moves that the trace told of.
+    var moves: Int64 = 0
+    /// Stays on another CPU than the one before.
+    var changes: Int64 = 0
+    /// `running`, `waiting`: where. Else where it was; -1 at first.
+    var cpu: Int32 = -1
+    var phase = Phase.unknown
+    var cause = WaitCause.none
+    /// `waiting`: `sched_wakeup` has come, so another wakeup means that events are missing.
+    var isQueued = false
+    /// `running`: `sched_waking` has come before the thread was off the CPU.
+    var wokenEarly = false
+  }
+
+  private struct CPU {
+    /// The place of the thread that runs; ``nobody`` when that is not known.
+    var thread = ThreadIntervals.nobody
+    /// The place of its idle task; made when it is first seen.
+    var idle = ThreadIntervals.nobody
+    /// What is known of the stay.
+    var slice = ThreadSlice()
+  }
+
+  init(sink: any EventSink) { self.sink = sink }
+
+  /// Takes the next event of the file.
+  mutating func add(_ event: SchedEvent) throws {
+    switch order.arrival(of: event) {
+    case .inOrder: break
+    case .late:
+      late += 1
+      if firstLateLine == 0 { firstLateLine = event.line }
+      return
+    case .newTrace(let held):
+      while let oldest = order.pop() { try fold(oldest) }
+      try closeAll()
+      order.restart()
+      // It was no late line after all.
+      late -= 1
+      segment += 1
+      segments += 1
+      if firstSegmentLine == 0 { firstSegmentLine = held.line }
+      if let oldest = order.push(held) { try fold(oldest) }
+    }
+    if let oldest = order.push(event) { try fold(oldest) }
+  }
+
+  /// Events were lost before the next one, on this CPU or on one that is not known: whatever was on that
+  /// CPU may have gone, and whoever was not on another CPU may have come and gone.
+  mutating func lost(cpu: Int32?) throws {
+    while let oldest = order.pop() { try fold(oldest) }
+    for number in cpus.indices where cpu == nil || number == Int(cpu ?? 0) {
+      try loseTrack(ofCPU: number)
+    }
+    for place in threads.indices where threads[place].phase != .running {
+      threads[place].phase = .unknown
+    }
+  }
+
+  /// The trace is at its end.
+  mutating func finish(_ summary: inout SourceSummary) throws {
+    while let oldest = order.pop() { try fold(oldest) }
+    try closeAll()
+    try flush()
+    var tally = ProblemTally()
+    tally.add(.missingSwitch, count: missing, line: firstMissingLine)
+    tally.add(.lateLine, count: late, line: firstLateLine)
+    tally.add(.timeWentBack, count: segments, line: firstSegmentLine)
+    summary.problems.append(contentsOf: tally.all)
+    summary.skippedLines += late
+  }
+
+  // MARK: One event
+
+  private mutating func fold(_ event: SchedEvent) throws {
+    switch event.kind {
+    case .switched: try switched(event)
+    case .waking: woken(event, byWaking: true, .woken)
+    case .wakeup: woken(event, byWaking: false, .woken)
+    case .wakeupNew: woken(event, byWaking: false, .created)
+    case .migrated: migrated(event)
+    case .freed:
+      if let place = index[event.tid], threads[Int(place)].phase != .running {
+        try end(place)
+      }
+    case .other: break
+    }
+  }
+
+  private mutating func switched(_ event: SchedEvent) throws {
+    let number = Int(event.cpu)
+    if number >= cpus.count {
+      cpus.append(contentsOf: repeatElement(CPU(), count: number + 1 - cpus.count))
+    }
+    try leave(event, number)
+    try arrive(event, number)
+    if batch.count >= Self.batchSize { try flush() }
+  }
+
+  /// The half of a switch that is about the thread that leaves.
+  @inline(__always)
+  private mutating func leave(_ event: SchedEvent, _ number: Int) throws {
+    var place = cpus[number].thread
+    if place != Self.nobody, threads[Int(place)].row.tid == event.tid {
+      var slice = cpus[number].slice
+      slice.run = event.time - slice.began
+      slice.left = event.left
+      batch.slices.append(slice)
+      threads[Int(place)].row.run += slice.run
+      threads[Int(place)].row.runs += 1
+    } else {
+      if place != Self.nobody {
+        noteMissing(event)
+        try loseTrack(ofCPU: number)
+      }
+      place = self.place(of: event.tid, on: number)
+      if threads[Int(place)].phase == .running {
+        noteMissing(event)
+        try loseTrack(ofCPU: Int(threads[Int(place)].cpu))
+      }
+    }
+    cpus[number].thread = Self.nobody
+    if event.tid == 0 {
+      threads[Int(place)].row.name = event.name
+      threads[Int(place)].phase = .unknown
+      return
+    }
+    let at = Int(place)
+    if threads[at].row.name != event.name { threads[at].row.name = event.name }
+    if event.pid != 0 { threads[at].row.pid = event.pid }
+    threads[at].cpu = event.cpu
+    threads[at].since = event.time
+    if event.left.isRunnable {
+      threads[at].phase = .waiting
+      threads[at].cause = event.left == .preempted ? .preempted : .yielded
+      threads[at].isQueued = false
+      threads[at].wokenEarly = false
+    } else if event.left == .dead {
+      threads[at].phase = .unknown
+      try end(place)
+    } else {
+      threads[at].phase = .sleeping
+    }
+  }
+
+  /// The half of a switch that is about the thread that comes.
+  @inline(__always)
+  private mutating func arrive(_ event: SchedEvent, _ number: Int) throws {
+    let place = self.place(of: event.nextTid, on: number)
+    let at = Int(place)
+    var slice = ThreadSlice()
+    slice.began = event.time
+    slice.line = event.line
+    slice.cpu = event.cpu
+    if event.nextTid != 0 {
+      switch threads[at].phase {
+      case .waiting:
+        slice.wait = event.time - threads[at].since
+        slice.cause = threads[at].cause
+        slice.waitCPU = threads[at].cpu
+      case .sleeping where threads[at].wokenEarly:
+        // Woken between its decision to sleep and its switch, so runnable from the switch on.
+        slice.wait = event.time - threads[at].since
+        slice.cause = .woken
+        slice.waitCPU = threads[at].cpu
+      case .running:
+        noteMissing(event)
+        try loseTrack(ofCPU: Int(threads[at].cpu))
+      case .sleeping, .unknown: break
+      }
+      if slice.wait != .min {
+        threads[at].row.wait += slice.wait
+        threads[at].row.waits += 1
+        threads[at].row.longestWait = max(threads[at].row.longestWait, slice.wait)
+      }
+      if threads[at].row.runs > 0, threads[at].cpu != event.cpu, !hasMigrations {
+        threads[at].changes += 1
+      }
+    }
+    slice.thread = threads[at].row.id
+    if threads[at].row.name != event.nextName { threads[at].row.name = event.nextName }
+    threads[at].phase = .running
+    threads[at].cpu = event.cpu
+    threads[at].wokenEarly = false
+    cpus[number].thread = place
+    cpus[number].slice = slice
+  }
+
+  private mutating func woken(_ event: SchedEvent, byWaking: Bool, _ cause: WaitCause) {
+    guard event.tid != 0 else { return }
+    let at = Int(place(of: event.tid, on: 0))
+    if event.pid != 0 { threads[at].row.pid = event.pid }
+    switch threads[at].phase {
+    case .running:
+      // On its way to sleep; when `sched_wakeup` follows while it runs, it stays awake.
+      threads[at].wokenEarly = byWaking
+      return
+    case .waiting where threads[at].cause == .preempted || threads[at].cause == .yielded:
+      // Preempted on its way to sleep (`R+`, too): it never left the queue, and now it will not.
+      return
+    case .waiting:
+      if !byWaking, !threads[at].isQueued {
+        threads[at].isQueued = true
+        if event.target >= 0 { threads[at].cpu = event.target }
+        return
+      }
+      // Nobody is woken twice without having slept: its stay on a CPU is missing.
+      noteMissing(event)
+      threads[at].since = event.time
+    case .sleeping where threads[at].wokenEarly && !byWaking:
+      // `since` stays: it was off the CPU after `sched_waking`.
+      break
+    case .sleeping, .unknown: threads[at].since = event.time
+    }
+    threads[at].phase = .waiting
+    threads[at].cause = cause
+    threads[at].isQueued = !byWaking
+    threads[at].wokenEarly = false
+    threads[at].row.name = event.name
+    if event.target >= 0 { threads[at].cpu = event.target }
+  }
+
+  private mutating func migrated(_ event: SchedEvent) {
+    guard event.tid != 0 else { return }
+    hasMigrations = true
+    let at = Int(place(of: event.tid, on: 0))
+    threads[at].moves += 1
+    threads[at].row.name = event.name
+    if threads[at].phase == .waiting { threads[at].cpu = event.target }
+  }
+
+  // MARK: Threads
+
+  /// The place of a thread, made when it is new. The idle tasks of all CPUs are called 0.
+  @inline(__always)
+  private mutating func place(of tid: UInt32, on cpu: Int) -> Int32 {
+    if tid == 0 {
+      if cpus[cpu].idle == Self.nobody { cpus[cpu].idle = newThread(0) }
+      return cpus[cpu].idle
+    }
+    if let known = index[tid] { return known }
+    let place = newThread(tid)
+    index[tid] = place
+    return place
+  }
+
+  private mutating func newThread(_ tid: UInt32) -> Int32 {
+    var thread = Thread()
+    thread.row.id = sink.nextThreadID()
+    thread.row.tid = tid
+    thread.row.segment = segment
+    if let place = free.popLast() {
+      threads[Int(place)] = thread
+      return place
+    }
+    threads.append(thread)
+    return Int32(truncatingIfNeeded: threads.count - 1)
+  }
+
+  /// The thread is gone: its number may be used again.
+  private mutating func end(_ place: Int32) throws {
+    emit(place)
+    index[threads[Int(place)].row.tid] = nil
+    threads[Int(place)] = Thread()
+    free.append(place)
+    if batch.count >= Self.batchSize { try flush() }
+  }
+
+  private mutating func emit(_ place: Int32) {
+    var row = threads[Int(place)].row
+    row.migrations = hasMigrations ? threads[Int(place)].moves : threads[Int(place)].changes
+    // A thread that was only woken keeps its row, as its name may be all that is known of it.
+    batch.threads.append(row)
+  }
+
+  /// What ran on the CPU is not known any more; how long it did will not be.
+  private mutating func loseTrack(ofCPU number: Int) throws {
+    let place = cpus[number].thread
+    guard place != Self.nobody else { return }
+    threads[Int(place)].phase = .unknown
+    if cpus[number].slice.wait != .min { batch.slices.append(cpus[number].slice) }
+    cpus[number].thread = Self.nobody
+  }
+
+  private mutating func noteMissing(_ event: SchedEvent) {
+    missing += 1
+    if firstMissingLine == 0 { firstMissingLine = event.line }
+  }
+
+  /// The end of a stretch.
+  private mutating func closeAll() throws {
+    for number in cpus.indices { try loseTrack(ofCPU: number) }
+    for place in cpus.map(\.idle) where place != Self.nobody { emit(place) }
+    for place in index.values.sorted() { emit(place) }
+    threads.removeAll()
+    free.removeAll()
+    index.removeAll()
+    cpus.removeAll()
+  }
+
+  private mutating func flush() throws {
+    guard batch.count > 0 else { return }
+    try sink.receive(batch)
+    batch.removeAll()
+  }
+}

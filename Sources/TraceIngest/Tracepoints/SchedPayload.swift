@@ -1,0 +1,371 @@
+internal import TraceModel
+
+/// What happened in the scheduler.
+enum SchedEventKind: UInt8 {
+  /// A thread leaves a CPU and another gets it.
+  case switched
+  /// A thread is to be woken: the decision, on the waker's CPU.
+  case waking
+  /// It is on a run queue.
+  case wakeup
+  /// It is on a run queue for the first time.
+  case wakeupNew
+  /// It goes to the queue of another CPU.
+  case migrated
+  /// Its last trace is gone.
+  case freed
+  /// An event of the scheduler that runs and waits do not need.
+  case other
+}
+
+/// One event of the scheduler, from whatever text it was read.
+struct SchedEvent {
+  /// Nanoseconds on the trace's clock.
+  var time: Int64 = 0
+  /// The line, from 1.
+  var line: Int64 = 0
+  /// `switched`: who leaves. Else: whom it is about.
+  var name = TaskName()
+  /// `switched`: who comes.
+  var nextName = TaskName()
+  /// `switched`: who leaves. Else: whom it is about.
+  var tid: UInt32 = 0
+  /// `switched`: who comes.
+  var nextTid: UInt32 = 0
+  /// The process of the thread that was running; 0: not printed.
+  var pid: UInt32 = 0
+  /// The CPU that recorded it.
+  var cpu: Int32 = 0
+  /// The CPU it goes to; -1: not printed.
+  var target: Int32 = -1
+  var kind = SchedEventKind.other
+  /// `switched`: how the one leaves.
+  var left = LeaveReason.unknown
+
+  init() {}
+}
+
+/// Parses the payloads of the `sched_*` tracepoints in all their styles: the kernel's, those of
+/// libtraceevent's plugins, and raw.
+///
+/// Names are hostile, so payloads are read from the right, where numbers with known keys stand.
+struct SchedPayload {
+  /// Reads the payload of a tracepoint into `event`; false when it is no event of the scheduler. The
+  /// parts of the envelope are filled in by the caller.
+  @inline(__always)
+  static func parse(
+    _ bytes: Span<UInt8>, _ line: TracepointLine, into event: inout SchedEvent
+  ) throws(ParseError) -> Bool {
+    let name = line.event.lowerBound
+    let nameEnd = line.event.upperBound
+    guard bytes.has("sched_", at: name, nameEnd) else { return false }
+    let rest = name + 6
+    let kind: SchedEventKind =
+      switch nameEnd - rest {
+      case 6 where bytes.has("switch", at: rest, nameEnd): .switched
+      case 6 where bytes.has("waking", at: rest, nameEnd): .waking
+      case 6 where bytes.has("wakeup", at: rest, nameEnd): .wakeup
+      case 10 where bytes.has("wakeup_new", at: rest, nameEnd): .wakeupNew
+      case 12 where bytes.has("migrate_task", at: rest, nameEnd): .migrated
+      case 12 where bytes.has("process_free", at: rest, nameEnd): .freed
+      default: .other
+      }
+    event.kind = kind
+    let start = line.payload.lowerBound
+    let end = line.payload.upperBound
+    let isWhole =
+      switch kind {
+      case .other: true
+      case .switched: switched(bytes, start, end, &event)
+      case .waking, .wakeup, .wakeupNew: woken(bytes, start, end, &event)
+      case .migrated: migrated(bytes, start, end, &event)
+      case .freed: about(bytes, start, end, &event)
+      }
+    guard isWhole else { throw ParseError(.malformedPayload, column: 1) }
+    return true
+  }
+
+  // MARK: sched_switch
+
+  /// `prev_comm=a prev_pid=1 prev_prio=120 prev_state=R+ ==> next_comm=b next_pid=2 next_prio=120`
+  private static func switched(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    guard bytes.has("prev_comm=", at: start, end) else {
+      return switchedPlugin(bytes, start, end, &event)
+    }
+    // Newer kernels append ` key=value`: what cannot be read from the right is taken away bit by bit.
+    var last = end
+    while true {
+      var at = last
+      if number(" next_prio=", bytes, &at, start, signed: true) != nil,
+        let next = number(" next_pid=", bytes, &at, start)
+      {
+        event.nextTid = UInt32(truncatingIfNeeded: next)
+        return switchedNames(bytes, start, at, &event)
+      }
+      guard dropField(bytes, &last, start) else { return false }
+    }
+  }
+
+  /// `prev_comm=a prev_pid=1 prev_prio=120 prev_state=R+ ==> next_comm=b`: a name may hold
+  /// ` ==> next_comm=` itself, so the last one counts behind which all the rest fits.
+  private static func switchedNames(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    var at = end - 11
+    while at > start {
+      if bytes.has(" next_comm=", at: at, end) {
+        let isArrow = bytes.has(" ==>", at: at - 4, end)
+        if previous(bytes, start, isArrow ? at - 4 : at, isRaw: !isArrow, &event) {
+          event.nextName = TaskName(bytes, from: at + 11, to: end)
+          return true
+        }
+      }
+      at -= 1
+    }
+    return false
+  }
+
+  /// `prev_comm=a prev_pid=1 prev_prio=120 prev_state=R+`.
+  private static func previous(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, isRaw: Bool, _ event: inout SchedEvent
+  ) -> Bool {
+    var at = end
+    while at > start, bytes[at - 1] != 0x20, bytes[at - 1] != UInt8(ascii: "=") { at -= 1 }
+    guard at < end, bytes.has(" prev_state=", at: at - 12, end), at - 12 >= start else {
+      return false
+    }
+    let state = at
+    at -= 12
+    guard number(" prev_prio=", bytes, &at, start, signed: true) != nil,
+      let tid = number(" prev_pid=", bytes, &at, start), at >= start + 10
+    else { return false }
+    event.tid = UInt32(truncatingIfNeeded: tid)
+    event.name = TaskName(bytes, from: start + 10, to: at)
+    return bytes[state] &- 0x30 < 10
+      ? rawState(bytes, state, end, &event)
+      : !isRaw && letterState(bytes, state, end, &event)
+  }
+
+  /// `bash:1234 [120] S ==> swapper/3:0 [120]`, with a colon in a name: `kworker/2:1:2923 [120]`.
+  private static func switchedPlugin(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    var at = end
+    guard let (tid, nameEnd) = pluginTask(bytes, &at, start) else { return false }
+    var arrow = nameEnd - 5
+    while arrow > start {
+      if bytes.has(" ==> ", at: arrow, nameEnd) {
+        var state = arrow
+        while state > start, bytes[state - 1] != 0x20 { state -= 1 }
+        var before = state - 1
+        if state < arrow, before > start,
+          let (leaving, leavingEnd) = pluginTask(bytes, &before, start)
+        {
+          event.tid = leaving
+          event.name = TaskName(bytes, from: start, to: leavingEnd)
+          event.nextTid = tid
+          event.nextName = TaskName(bytes, from: arrow + 5, to: nameEnd)
+          return letterState(bytes, state, arrow, &event)
+        }
+      }
+      arrow -= 1
+    }
+    return false
+  }
+
+  /// `kworker/2:1:2923 [120]` from its right end: the thread, and where its name ends.
+  @inline(__always)
+  private static func pluginTask(
+    _ bytes: Span<UInt8>, _ end: inout Int, _ start: Int
+  ) -> (UInt32, Int)? {
+    var at = end
+    guard at > start, bytes[at - 1] == UInt8(ascii: "]") else { return nil }
+    at -= 1
+    guard bytes.decimalBefore(&at, start) != nil else { return nil }
+    if at > start, bytes[at - 1] == UInt8(ascii: "-") { at -= 1 }
+    guard bytes.has(" [", at: at - 2, end), at - 2 >= start else { return nil }
+    at -= 2
+    guard let tid = bytes.decimalBefore(&at, start), tid < 1 << 32, at > start,
+      bytes[at - 1] == UInt8(ascii: ":")
+    else { return nil }
+    end = at
+    return (UInt32(truncatingIfNeeded: tid), at - 1)
+  }
+
+  /// `R`, `R+`, `S`, `D|K`, `x`.
+  @inline(__always)
+  private static func letterState(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    let letter = bytes[start]
+    if bytes[end - 1] == UInt8(ascii: "+") {
+      event.left = .preempted
+      return true
+    }
+    event.left =
+      switch letter {
+      case UInt8(ascii: "R"): .yielded
+      case UInt8(ascii: "S"): .sleeping
+      case UInt8(ascii: "D"):
+        // Before 4.14 an idle kernel thread is `D|N`.
+        bytes.has("|N", at: end - 2, end) && end - start > 2 ? .idle : .blocked
+      case UInt8(ascii: "I"): .idle
+      case UInt8(ascii: "T"), UInt8(ascii: "t"): .stopped
+      case UInt8(ascii: "X"), UInt8(ascii: "x"), UInt8(ascii: "Z"): .dead
+      default: .other
+      }
+    return true
+  }
+
+  /// `0`, `1`, `256`: the bits of the kernel. 1 and 2 mean the same in all of them; the highest bit of the
+  /// table, from 256 to 4096 by age, is a preemption; 64 was a dead task and is a parked one.
+  @inline(__always)
+  private static func rawState(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    var at = start
+    guard let state = bytes.decimal(&at, end), at == end else { return false }
+    switch state {
+    case 0: event.left = .yielded
+    case 256, 512, 1024, 2048, 4096: event.left = .preempted
+    case _ where state & 256 != 0: event.left = .preempted
+    case _ where state & 1 != 0: event.left = .sleeping
+    case 1026: event.left = .idle
+    case _ where state & 2 != 0: event.left = .blocked
+    case _ where state & 12 != 0: event.left = .stopped
+    case _ where state & 48 != 0: event.left = .dead
+    case 128: event.left = .idle
+    default: event.left = .other
+    }
+    return true
+  }
+
+  // MARK: The others
+
+  /// `comm=fio pid=4711 prio=120 success=1 target_cpu=003`, `fio:4711 [120] success=1 CPU:003`.
+  private static func woken(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    event.target = -1
+    guard bytes.has("comm=", at: start, end) else {
+      return wokenPlugin(bytes, start, end, &event)
+    }
+    var last = end
+    while true {
+      var at = last
+      if let target = number(" target_cpu=", bytes, &at, start) {
+        event.target = Int32(truncatingIfNeeded: target)
+        return success(bytes, &at, start, &event) && subject(bytes, start, at, &event)
+      }
+      // Reports without the field exist: then a task's priority ends the line.
+      if number(" prio=", bytes, &at, start, signed: true) != nil {
+        return subject(bytes, start, last, &event)
+      }
+      guard dropField(bytes, &last, start) else { return false }
+    }
+  }
+
+  /// ` success=1`, of kernels up to 4.2. 0: it was awake already, and nothing happened.
+  @inline(__always)
+  private static func success(
+    _ bytes: Span<UInt8>, _ end: inout Int, _ start: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    if number(" success=", bytes, &end, start) == 0 { event.kind = .other }
+    return true
+  }
+
+  /// `fio:4711 [120] success=1 CPU:003`.
+  private static func wokenPlugin(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    var at = end
+    if let cpu = bytes.decimalBefore(&at, start), bytes.has(" CPU:", at: at - 5, end),
+      at - 5 > start
+    {
+      event.target = Int32(truncatingIfNeeded: cpu)
+      at -= 5
+    } else {
+      at = end
+    }
+    guard success(bytes, &at, start, &event),
+      let (tid, nameEnd) = pluginTask(bytes, &at, start)
+    else { return false }
+    event.tid = tid
+    event.name = TaskName(bytes, from: start, to: nameEnd)
+    return true
+  }
+
+  /// `comm=fio pid=4711 prio=120 orig_cpu=1 dest_cpu=3`.
+  private static func migrated(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    var last = end
+    while true {
+      var at = last
+      if let target = number(" dest_cpu=", bytes, &at, start),
+        number(" orig_cpu=", bytes, &at, start) != nil
+      {
+        event.target = Int32(truncatingIfNeeded: target)
+        return subject(bytes, start, at, &event)
+      }
+      guard dropField(bytes, &last, start) else { return false }
+    }
+  }
+
+  /// `comm=fio pid=4711 prio=120` and, by kernel, more.
+  private static func about(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    var last = end
+    while !subject(bytes, start, last, &event) {
+      guard dropField(bytes, &last, start) else { return false }
+    }
+    return true
+  }
+
+  /// `comm=fio pid=4711 prio=120`.
+  @inline(__always)
+  private static func subject(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
+  ) -> Bool {
+    var at = end
+    guard number(" prio=", bytes, &at, start, signed: true) != nil,
+      let tid = number(" pid=", bytes, &at, start), at >= start + 5,
+      bytes.has("comm=", at: start, at)
+    else { return false }
+    event.tid = UInt32(truncatingIfNeeded: tid)
+    event.name = TaskName(bytes, from: start + 5, to: at)
+    return true
+  }
+
+  /// ` pid=4711` from its right end, which moves to the blank; nil when something else stands there.
+  @inline(__always)
+  private static func number(
+    _ key: StaticString, _ bytes: Span<UInt8>, _ end: inout Int, _ start: Int,
+    signed: Bool = false
+  ) -> Int64? {
+    var at = end
+    guard let value = bytes.decimalBefore(&at, start), value < 1 << 32 else { return nil }
+    if signed, at > start, bytes[at - 1] == UInt8(ascii: "-") { at -= 1 }
+    let key0 = at - key.utf8CodeUnitCount
+    guard key0 >= start, bytes.has(key, at: key0, end) else { return nil }
+    end = key0
+    return value
+  }
+
+  /// Takes ` expected_cpu=3` away from the right; false when the rest is no such field.
+  private static func dropField(_ bytes: Span<UInt8>, _ end: inout Int, _ start: Int) -> Bool {
+    var at = end
+    var hasEquals = false
+    while at > start, bytes[at - 1] != 0x20 {
+      at -= 1
+      if bytes[at] == UInt8(ascii: "=") { hasEquals = true }
+    }
+    guard hasEquals, at > start else { return false }
+    bytes.skipBlanksBack(&at, start)
+    end = at
+    return true
+  }
+}
