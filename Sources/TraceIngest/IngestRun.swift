@@ -8,6 +8,8 @@ public enum IngestError: Error, Sendable {
   case noEvents(format: String, firstLine: String)
   /// No format recognises the file.
   case unrecognized(hint: String?)
+  /// An option that cannot be meant.
+  case unusableOption(String)
   /// A set of files that is no binary trace.
   case notOneText(files: Int)
   /// More lines than allowed could not be used.

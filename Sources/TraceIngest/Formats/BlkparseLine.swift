@@ -115,18 +115,24 @@ struct BlkparseLine {
     event.rwbs = rwbs
     bytes.skipBlanks(&at, end)
 
-    let isWhole =
-      switch action {
-      case .message: true
-      case .complete, .requeue: completionTail(bytes, &at, end, &event)
-      case .plug: task(bytes, &at, end, &event)
-      case .unplug, .unplugTimer: unplugTail(bytes, &at, end, &event)
-      case .remap: remapTail(bytes, &at, end, &event)
-      case .split: splitTail(bytes, &at, end, &event)
-      case .queue, .getRequest, .sleep, .insert, .issue, .backMerge, .frontMerge, .bounce:
-        requestTail(bytes, &at, end, &event)
-      }
-    guard isWhole else { throw complaint(.malformedTail, at) }
+    guard tail(bytes, &at, end, &event) else { throw complaint(.malformedTail, at) }
+  }
+
+  /// Reads what stands behind the letters, as the event's action wants it; false when it is not that.
+  @inline(__always)
+  func tail(
+    _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int, _ event: inout BlockEvent
+  ) -> Bool {
+    switch event.action {
+    case .message: true
+    case .complete, .requeue: completionTail(bytes, &at, end, &event)
+    case .plug: task(bytes, &at, end, &event)
+    case .unplug, .unplugTimer: unplugTail(bytes, &at, end, &event)
+    case .remap: remapTail(bytes, &at, end, &event)
+    case .split: splitTail(bytes, &at, end, &event)
+    case .queue, .getRequest, .sleep, .insert, .issue, .backMerge, .frontMerge, .bounce:
+      requestTail(bytes, &at, end, &event)
+    }
   }
 
   /// `1,0 ` between pid and action: the cgroup of a message, from blkparse 1.3 on.
