@@ -34,8 +34,9 @@ final class BlktraceReader: ByteFormatReader {
   private var genesis: Int64?
   /// The time of day, ns since 1970, and the trace's own time at the same moment.
   private var timeOfDay: (nanoseconds: Int64, at: Int64)?
-  /// The latest moment, on CLOCK_MONOTONIC, that is not after the first event, as names show it.
-  private var provenGenesis = Int64.min
+  /// For threads, when they were named less when, after the first event, they were first seen.
+  private var bounds: [Int64] = []
+  private static let mostBounds = 4096
 
   /// Further from the first event than this is no time but damage: ten years.
   private static let longestTrace: Int64 = 10 * 365 * 86_400 * 1_000_000_000
@@ -90,7 +91,7 @@ final class BlktraceReader: ByteFormatReader {
       event.line = events
       if event.sequence != 0 { isNumbered = true }
       let (name, noted) = names.name(of: event.pid)
-      if let noted, provenGenesis < noted &- time { provenGenesis = noted &- time }
+      if let noted, bounds.count < Self.mostBounds { bounds.append(noted &- time) }
       if event.action.printsTask { event.task = name }
       try folding.add(event)
     case .process:
@@ -110,17 +111,31 @@ final class BlktraceReader: ByteFormatReader {
     tally.add(.toolNotice, count: cursor.others)
   }
 
+  /// The start by the notes. A thread is named just before its first event, so each bound is from below
+  /// and within microseconds. Those of threads that were named for another device are too low, and those
+  /// of threads that were seen before are too high: the last of the millisecond that most agree on.
+  private func agreedBound() -> Int64? {
+    let sorted = bounds.sorted()
+    var best: (count: Int, at: Int64)?
+    var first = 0
+    for (index, bound) in sorted.enumerated() {
+      while bound.subtractingReportingOverflow(sorted[first]).partialValue.magnitude > 1_000_000 {
+        first += 1
+      }
+      let count = index - first + 1
+      if count >= best?.count ?? 0 { best = (count, bound) }
+    }
+    return best?.at
+  }
+
   /// The absolute start, where notes tell it.
   private func setStart(_ summary: inout SourceSummary) {
     // ftrace's `blk` tracer writes records without numbers and notes, by a clock of its choice.
     guard let genesis, notes > 0, isNumbered else { return }
     var start = genesis
-    if provenGenesis > .min, provenGenesis > 1_000_000_000,
-      genesis < provenGenesis - 1_000_000_000
-    {
-      // `blkparse -d` let the events count from the first one and left the notes as they were. A thread is
-      // named just before its first event: that bounds the start from below, within microseconds.
-      start = provenGenesis
+    if let named = agreedBound(), named > 1_000_000_000, genesis < named - 1_000_000_000 {
+      // `blkparse -d` let the events count from the first one and left the notes as they were.
+      start = named
     }
     summary.monotonicStart = start
     // A damaged note may say any time.
