@@ -98,7 +98,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       "record again with larger buffers: blktrace -b 4096 -n 16, perf record -m 16M, "
         + "trace-cmd record -b 65536"
     case .sequenceGap: "the tracer lost events here; record again with blktrace -b 4096 -n 16"
-    case .lateLine: "sort the file by its time column and ingest it again"
+    case .lateLine:
+      "sort a text by its time column; give the per-CPU files of blktrace instead of one stream"
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
     case .unpairedEvent: "often the start or end of the trace, or a filter (blktrace -a)"
     case .tooManyOpen: "completions are missing; were they filtered out (blktrace -a)?"

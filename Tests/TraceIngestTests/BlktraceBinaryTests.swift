@@ -144,6 +144,27 @@ struct BlktraceBinaryTests {
     #expect(sink.rows == (try rows(ofText: Self.text)))
   }
 
+  @Test func filesPutTogetherAreSaidToBeOutOfOrder() throws {
+    // More events of one CPU than are held back, then those of another from the same time.
+    let make = RecordBytes()
+    var all: [UInt8] = []
+    for cpu in [UInt32(0), 1] {
+      for number in 0..<6000 {
+        all += make.record(
+          1 | RecordBytes.read, time: Self.boot + UInt64(number) * 100 + UInt64(cpu),
+          sequence: UInt32(number + 1), sector: UInt64(8 * number), bytes: 512, cpu: cpu)
+      }
+    }
+    let (_, summary) = try read(all)
+    #expect(summary.problems.contains { $0.kind == .lateLine })
+    let half = all.count / 2
+    let (_, whole) = try read([
+      try scratch.file("x.blktrace.0", Array(all[..<half])),
+      try scratch.file("x.blktrace.1", Array(all[half...])),
+    ])
+    #expect(whole.events == 12_000 && whole.problems.isEmpty)
+  }
+
   @Test func fileThatIsCutGivesItsWholeRecords() throws {
     let whole = Self.files(RecordBytes())[0]
     for cut in [1, 20, 47, 48, 50] {
