@@ -23,10 +23,16 @@ let package = Package(
   targets: [
     // The vocabulary: imports nothing, imported by all.
     .target(name: "TraceModel", swiftSettings: house),
+    // gzip, xz, zstd, bzip2, as the system has them.
+    .systemLibrary(
+      name: "CompressionLibraries",
+      providers: [.apt(["zlib1g-dev", "liblzma-dev", "libzstd-dev", "libbz2-dev"])]),
     // bytes -> lines -> events -> requests, pushed into an EventSink.
     .target(
       name: "TraceIngest",
-      dependencies: ["TraceModel", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: [
+        "TraceModel", "CompressionLibraries", .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: house),
     // Clocks, mapping, matching, hops: values in, values out.
     .target(name: "TraceCorrelation", dependencies: ["TraceModel"], swiftSettings: house),
@@ -62,7 +68,11 @@ let package = Package(
       name: "TestSupport", dependencies: ["TraceModel"], path: "Tests/TestSupport",
       swiftSettings: house),
     .testTarget(
-      name: "TraceIngestTests", dependencies: ["TraceModel", "TraceIngest", "TestSupport"],
+      name: "TraceIngestTests",
+      dependencies: [
+        "TraceModel", "TraceIngest", "TestSupport", "CompressionLibraries",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: house),
     .testTarget(
       name: "TraceCorrelationTests", dependencies: ["TraceModel", "TraceCorrelation"],

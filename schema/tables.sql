@@ -18,6 +18,7 @@ CREATE TABLE source_file (
   resolution_ns INTEGER,
   start_ns INTEGER,
   start_clock TEXT,
+  monotonic_start_ns INTEGER,
   lines INTEGER NOT NULL,
   events INTEGER NOT NULL,
   skipped_lines INTEGER NOT NULL,
@@ -177,6 +178,9 @@ CREATE TABLE sched_latency_row (
   max_delay_ns INTEGER,
   max_from_ns INTEGER,
   max_to_ns INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
 -- A thing that a tool counts on: a memory node, an interface, a queue, a disk, a CPU. The same thing
 -- is another row for each tool, since tools count differently.
 CREATE TABLE counter_object (

@@ -1,3 +1,4 @@
+internal import Crypto
 internal import Glibc
 
 /// Why a file could not be read.
@@ -20,16 +21,38 @@ public struct ReadError: Error, Sendable {
   }
 }
 
-/// An open file or standard input, read from its start in pieces with read(2).
+/// An open file or standard input, read from its start in pieces with read(2); what gzip, xz, zstd or
+/// bzip2 packed is unpacked on the way.
 ///
 /// Not mmap: it costs the same CPU, but it holds the whole file in memory, kills the process when the
 /// file is cut while it is read, and cannot serve a pipe.
+///
+/// A packed file that ends too early gives what was readable and says ``isTruncated``; one with damaged
+/// data is refused, because what came before the damage cannot be trusted (gzip, zstd and bzip2 check a
+/// block or member only at its end).
 public final class ByteSource {
   /// The file as the user named it; `-` for standard input.
   public let path: String
-  /// Its size, 0 where that is not known beforehand (a pipe).
+  /// Its size on disk, 0 where that is not known beforehand (a pipe).
   public let size: Int64
+  /// How many bytes of the file were read, packed where it is packed.
+  public private(set) var bytesRead: Int64 = 0
+  /// The file is packed and ends before its data do.
+  private(set) var isTruncated = false
+  /// Bytes behind the packed data that are neither packed nor padding.
+  private(set) var trailingBytes: Int64 = 0
+
   private let descriptor: Int32
+  private var digest = SHA256()
+  private var packing = Packing.unknown
+
+  private enum Packing {
+    /// Nothing was read.
+    case unknown
+    /// As it is.
+    case none
+    case packed(PackedInput)
+  }
 
   /// Opens a regular file or, for `-`, standard input.
   public init(path: String) throws(ReadError) {
@@ -64,14 +87,130 @@ public final class ByteSource {
     if descriptor > 0 { close(descriptor) }
   }
 
-  /// Reads up to `count` bytes to the place given; returns how many, 0 at the end.
+  /// Reads up to `count` bytes of content to the place given; returns how many, 0 at the end.
   func read(into buffer: inout [UInt8], at offset: Int, count: Int) throws(ReadError) -> Int {
+    switch packing {
+    case .none: return try readFile(into: &buffer, at: offset, count: count)
+    case .packed(let input): return try unpack(input, into: &buffer, at: offset, count: count)
+    case .unknown: break
+    }
+    var got = 0
+    while got < min(count, Compression.magicLength) {
+      let more = try readFile(into: &buffer, at: offset + got, count: count - got)
+      if more == 0 { break }
+      got += more
+    }
+    guard let compression = Compression(buffer.span.extracting(offset..<offset + got)) else {
+      packing = .none
+      return got
+    }
+    let input = try failing(compression) { () throws(DecodingFailure) in
+      try PackedInput(compression, begin: buffer[offset..<offset + got])
+    }
+    packing = .packed(input)
+    return try unpack(input, into: &buffer, at: offset, count: count)
+  }
+
+  /// SHA-256 of the bytes of the file that were read, in hexadecimal.
+  func sha256() -> String { digest.finalize().hexadecimal }
+
+  /// SHA-256 of several files that were read to their ends, as if they were one.
+  static func sha256(of sources: [ByteSource]) throws(ReadError) -> String {
+    if sources.count == 1 { return sources[0].sha256() }
+    var digest = SHA256()
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    for source in sources {
+      var offset = 0
+      while true {
+        let got = unsafe buffer.withUnsafeMutableBytes { bytes in
+          unsafe pread(source.descriptor, bytes.baseAddress, bytes.count, offset)
+        }
+        if got < 0, errno == EINTR { continue }
+        guard got >= 0 else { throw ReadError(path: source.path, errno: errno) }
+        if got == 0 { break }
+        offset += got
+        unsafe buffer.withUnsafeBytes { bytes in
+          unsafe digest.update(
+            bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[0..<got]))
+        }
+      }
+      guard Int64(offset) == source.bytesRead else {
+        throw ReadError(path: source.path, reason: "changed while it was read; copy it first")
+      }
+    }
+    return digest.finalize().hexadecimal
+  }
+
+  private func readFile(
+    into buffer: inout [UInt8], at offset: Int, count: Int
+  ) throws(ReadError) -> Int {
     while true {
       let got = unsafe buffer.withUnsafeMutableBytes { bytes in
-        unsafe Glibc.read(descriptor, bytes.baseAddress.map { unsafe $0 + offset }, count)
+        let got = unsafe Glibc.read(
+          descriptor, bytes.baseAddress.map { unsafe $0 + offset }, count)
+        if got > 0 {
+          unsafe digest.update(
+            bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + got]))
+        }
+        return got
       }
-      if got >= 0 { return got }
+      if got >= 0 {
+        bytesRead += Int64(got)
+        return got
+      }
       if errno != EINTR { throw ReadError(path: path, errno: errno) }
     }
+  }
+
+  private func unpack(
+    _ input: PackedInput, into buffer: inout [UInt8], at offset: Int, count: Int
+  ) throws(ReadError) -> Int {
+    while true {
+      if input.wantsMore, !input.isAtEndOfFile {
+        try input.refill { (bytes, place, room) throws(ReadError) in
+          try readFile(into: &bytes, at: place, count: room)
+        }
+        continue
+      }
+      let progress = try failing(input.compression) { () throws(DecodingFailure) in
+        try input.decode(into: &buffer, at: offset, count: count)
+      }
+      switch progress {
+      case .bytes(let produced): return produced
+      case .needsInput: continue
+      case .end:
+        trailingBytes = input.trailingBytes
+        return 0
+      case .truncated:
+        isTruncated = true
+        return 0
+      }
+    }
+  }
+
+  private func failing<Value>(
+    _ compression: Compression, _ body: () throws(DecodingFailure) -> Value
+  ) throws(ReadError) -> Value {
+    do {
+      return try body()
+    } catch {
+      let program = compression.program
+      throw ReadError(
+        path: path,
+        reason: "its \(program) data are damaged before byte \(bytesRead) (\(error.reason)); "
+          + "check it with '\(program) -t' and copy it again")
+    }
+  }
+}
+
+extension SHA256Digest {
+  fileprivate var hexadecimal: String {
+    let digits: [UInt8] = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    for byte in self {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
   }
 }

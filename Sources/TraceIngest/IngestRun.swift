@@ -8,6 +8,10 @@ public enum IngestError: Error, Sendable {
   case noEvents(format: String, firstLine: String)
   /// No format recognises the file.
   case unrecognized(hint: String?)
+  /// An option that cannot be meant.
+  case unusableOption(String)
+  /// A set of files that is no binary trace.
+  case notOneText(files: Int)
   /// More lines than allowed could not be used.
   case tooManyBadLines(bad: Int64, of: Int64, allowedPercent: Double, first: Problem)
 }
@@ -26,21 +30,54 @@ public struct IngestOptions: Sendable {
 /// Reads one source from its first byte to its last, and counts what it could not use.
 public struct IngestRun: ~Copyable {
   private var input: InputReader
+  /// The files of a set behind the first.
+  private let others: [InputPart]
+  private let sources: [ByteSource]
   private let format: any TraceFormat
   private let options: IngestOptions
   /// Told how many bytes were read, now and then.
   private let progress: (Int64) -> Void
 
-  /// Opens a source and tells its format. Throws ``ReadError`` or ``IngestError``.
+  /// Opens a file, or the files of a set, and tells the format. Throws ``ReadError`` or ``IngestError``.
+  public init(
+    input: SourceInput, options: IngestOptions = IngestOptions(),
+    progress: @escaping (Int64) -> Void = { _ in }
+  ) throws {
+    var sources: [ByteSource] = []
+    for path in input.parts { sources.append(try ByteSource(path: path)) }
+    try self.init(sources: sources, options: options, progress: progress)
+  }
+
+  /// Tells the format of an open file. Throws ``ReadError`` or ``IngestError``.
   public init(
     source: ByteSource, options: IngestOptions = IngestOptions(),
     progress: @escaping (Int64) -> Void = { _ in }
   ) throws {
-    var input = InputReader(source: source)
-    let head = try input.head()
+    try self.init(sources: [source], options: options, progress: progress)
+  }
+
+  private init(
+    sources: [ByteSource], options: IngestOptions, progress: @escaping (Int64) -> Void
+  ) throws {
+    let pieceSize = sources.count == 1 ? InputReader.pieceSize : 1 << 17
+    var input = InputReader(source: sources[0], pieceSize: pieceSize)
+    var others: [InputPart] = []
+    var head = try input.head()
+    for source in sources.dropFirst() {
+      var other = InputReader(source: source, pieceSize: pieceSize)
+      let begin = try other.head()
+      if head.isEmpty { head = begin }
+      others.append(InputPart(other))
+    }
     guard !head.isEmpty else { throw IngestError.empty }
-    if let format = options.format {
-      self.format = format
+    if Self.isUTF16(head.span) {
+      throw IngestError.unrecognized(
+        hint: "this is UTF-16 text, as PowerShell's '>' writes it; convert it: "
+          + "iconv -f UTF-16 -t UTF-8 FILE > FILE.txt")
+    }
+    if let named = options.format {
+      let forms = allFormats.filter { $0.name == named.name }
+      format = Self.recognize(head.span, among: forms) ?? named
     } else {
       guard let format = Self.recognize(head.span) else {
         throw IngestError.unrecognized(hint: Self.hint(head.span))
@@ -48,6 +85,8 @@ public struct IngestRun: ~Copyable {
       self.format = format
     }
     self.input = input
+    self.others = others
+    self.sources = sources
     self.options = options
     self.progress = progress
   }
@@ -55,38 +94,44 @@ public struct IngestRun: ~Copyable {
   /// Reads it all into the sink. Throws ``ReadError``, ``IngestError``, or what the sink throws; then
   /// nothing of the source may be kept.
   public consuming func read(into sink: any EventSink) throws -> SourceSummary {
-    var bad: [Problem] = []
+    let (format, options, sources) = (format, options, sources)
     var summary =
       switch format.reader(into: sink) {
-      case .lines(let reader): try readLines(reader, &bad)
+      case .lines(let reader): try readLines(reader)
       case .bytes(let reader): try readBytes(reader)
       }
-    summary.bytes = input.bytesRead
-    summary.sha256 = input.sha256()
+    summary.bytes = sources.reduce(0) { $0 + $1.bytesRead }
+    summary.sha256 = try ByteSource.sha256(of: sources)
+    var content = ProblemTally()
+    content.add(.truncatedInput, count: Int64(sources.count { $0.isTruncated }))
+    content.add(.trailingBytes, count: sources.reduce(0) { $0 + $1.trailingBytes })
+    summary.problems.append(contentsOf: content.all)
+    let bad = summary.problems.filter {
+      $0.kind.severity == .skipped && $0.kind != .trailingBytes
+    }
     guard summary.events > 0 else {
       guard let first = bad.first?.excerpt else { throw IngestError.empty }
       throw IngestError.noEvents(format: format.name, firstLine: first)
     }
     let all = summary.skippedLines + summary.events
     let percent = 100 * Double(summary.skippedLines) / Double(all)
-    // A reader of bytes has counted its own.
-    let skipped = summary.problems.filter { $0.kind.severity == .skipped }
-    if percent > options.allowedBadPercent, let most = skipped.max(by: { $0.count < $1.count }) {
+    if percent > options.allowedBadPercent, let most = bad.max(by: { $0.count < $1.count }) {
       throw IngestError.tooManyBadLines(
         bad: summary.skippedLines, of: all, allowedPercent: options.allowedBadPercent, first: most)
     }
     return summary
   }
 
-  private mutating func readLines(
-    _ reader: any LineFormatReader, _ bad: inout [Problem]
-  ) throws -> SourceSummary {
+  private mutating func readLines(_ reader: any LineFormatReader) throws -> SourceSummary {
+    guard others.isEmpty else { throw IngestError.notOneText(files: others.count + 1) }
+    let source = sources[0]
     var tally = ProblemTally()
     var number: Int64 = 0
     var skipped: Int64 = 0
     while let line = try input.next() {
       number += 1
       do {
+        if input.isCut { throw ParseError(.truncatedLine, column: line.count + 1) }
         try reader.read(input.buffer.span, line, number: number)
       } catch let error as ParseError {
         skipped += 1
@@ -94,31 +139,30 @@ public struct IngestRun: ~Copyable {
           error.kind, line: number, column: error.column, bytes: input.buffer.span,
           from: line.lowerBound, to: line.upperBound)
       }
-      if number & 0xFFFF == 0 { progress(input.bytesRead) }
+      if number & 0xFFFF == 0 { progress(source.bytesRead) }
     }
-    bad = tally.all
     var summary = try reader.finish()
     summary.lines = number
     summary.skippedLines += skipped
-    summary.problems.insert(contentsOf: bad, at: 0)
+    summary.problems.insert(contentsOf: tally.all, at: 0)
     return summary
   }
 
-  private mutating func readBytes(_ reader: any ByteFormatReader) throws -> SourceSummary {
-    while let (range, isEnd) = try input.available() {
-      let used = try reader.read(input.buffer.span, range, isEnd: isEnd)
-      input.take(used)
-      progress(input.bytesRead)
-      if isEnd { break }
+  private consuming func readBytes(_ reader: any ByteFormatReader) throws -> SourceSummary {
+    let (sources, progress) = (sources, progress)
+    try reader.read([InputPart(input)] + others) {
+      progress(sources.reduce(0) { $0 + $1.bytesRead })
     }
     return try reader.finish()
   }
 
   /// The format that is surest of itself; nil when none is.
-  static func recognize(_ head: Span<UInt8>) -> (any TraceFormat)? {
+  static func recognize(
+    _ head: Span<UInt8>, among formats: [any TraceFormat] = allFormats
+  ) -> (any TraceFormat)? {
     var best: (any TraceFormat)?
     var certainty = Recognition.no
-    for format in allFormats {
+    for format in formats {
       let recognition = format.recognizes(head)
       if recognition > certainty {
         best = format
@@ -136,11 +180,21 @@ public struct IngestRun: ~Copyable {
     if head.has("\u{17}\u{08}Dtracing", at: 0, head.count) {
       return "this is a trace.dat; convert it: trace-cmd report -i FILE > FILE.txt"
     }
-    let magics: [StaticString] = ["\u{07}tae", "\u{08}tae", "eat\u{07}", "eat\u{08}"]
-    for magic in magics where head.has(magic, at: 0, head.count) {
-      return "this is blktrace binary; convert it: blkparse -i FILE > FILE.txt"
+    if head.has("ustar", at: 257, head.count) {
+      return "this is a tar archive; unpack it: tar -xf FILE"
     }
     if PerfSchedMap.isMap(head) { return PerfSchedMap.hint }
     return nil
+  }
+
+  /// A byte order mark of UTF-16, or text in which every other byte is zero.
+  private static func isUTF16(_ head: Span<UInt8>) -> Bool {
+    guard head.count >= 4 else { return false }
+    if head[0] == 0xFF, head[1] == 0xFE { return true }
+    if head[0] == 0xFE, head[1] == 0xFF { return true }
+    var zeros = [0, 0]
+    let count = min(head.count, 512) & ~1
+    for index in 0..<count where head[index] == 0 { zeros[index & 1] += 1 }
+    return max(zeros[0], zeros[1]) * 10 > count / 2 * 9 && min(zeros[0], zeros[1]) == 0
   }
 }

@@ -1,4 +1,3 @@
-internal import Crypto
 internal import Glibc
 
 /// Reads a file in pieces and hands out its lines, or its bytes, by position without copying them; a line
@@ -10,25 +9,25 @@ struct InputReader: ~Copyable {
   private var start = 0
   private var end = 0
   private var atEnd = false
-  private var digest = SHA256()
-
-  /// How many bytes were read.
-  private(set) var bytesRead: Int64 = 0
+  /// The line handed out last is the beginning of one whose end was lost with the rest of a packed file.
+  private(set) var isCut = false
 
   static let pieceSize = 1 << 20
   /// A longer line is cut here: no format has such lines, and memory must not follow hostile input.
   static let longestLine = 1 << 24
 
-  /// Reads the source from where it stands.
-  init(source: ByteSource) {
+  /// Reads the source from where it stands, `pieceSize` bytes at a time.
+  init(source: ByteSource, pieceSize: Int = InputReader.pieceSize) {
     self.source = source
-    buffer = [UInt8](repeating: 0, count: Self.pieceSize)
+    buffer = [UInt8](repeating: 0, count: pieceSize)
   }
 
-  /// The first bytes of the file, to tell its format by; to be called before any line is taken.
+  /// The first bytes of the file, to tell its format by; to be called before any line is taken. The mark
+  /// that some editors put before UTF-8 text is not among them.
   mutating func head() throws(ReadError) -> ArraySlice<UInt8> {
     while end < buffer.count, !atEnd { try fillOnce() }
-    return buffer[0..<min(end, 1 << 16)]
+    if end >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
+    return buffer[start..<min(end, start + 1 << 16)]
   }
 
   /// The next line as positions in ``buffer``, without its newline, carriage return and NUL padding;
@@ -43,6 +42,7 @@ struct InputReader: ~Copyable {
       }
       if atEnd || end - start >= Self.longestLine {
         guard start < end else { return nil }
+        isCut = atEnd && source.isTruncated
         let line = start..<trimmed(start, end)
         start = end
         return line
@@ -51,26 +51,14 @@ struct InputReader: ~Copyable {
     }
   }
 
-  /// The bytes at hand, at least those that are not yet taken and, but for the end of the file, more;
-  /// nil when there are none left.
-  mutating func available() throws(ReadError) -> (range: Range<Int>, isEnd: Bool)? {
-    if !atEnd { try fill() }
-    return start < end ? (start..<end, atEnd) : nil
+  /// The bytes at hand, which are at least so many but at the end of the file.
+  mutating func available(atLeast count: Int) throws(ReadError) -> Range<Int> {
+    while end - start < count, !atEnd { try fill() }
+    return start..<end
   }
 
   /// Takes bytes away.
   mutating func take(_ count: Int) { start += count }
-
-  /// SHA-256 of all that was read, in hexadecimal.
-  borrowing func sha256() -> String {
-    let digits: [UInt8] = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for byte in digest.finalize() {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
-  }
 
   @inline(__always)
   private func newline(from position: Int) -> Int? {
@@ -110,11 +98,20 @@ struct InputReader: ~Copyable {
   private mutating func fillOnce() throws(ReadError) {
     let count = try source.read(into: &buffer, at: end, count: buffer.count - end)
     if count == 0 { atEnd = true }
-    unsafe buffer.withUnsafeBytes { bytes in
-      unsafe digest.update(
-        bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[end..<end + count]))
-    }
     end += count
-    bytesRead += Int64(count)
+  }
+}
+
+/// One file of a source that is read as bytes.
+public final class InputPart {
+  var input: InputReader
+
+  init(_ input: consuming InputReader) { self.input = input }
+
+  /// Lends the bytes at hand.
+  @inline(__always)
+  func withBytes<Value>(_ body: (Span<UInt8>) -> Value) -> Value {
+    let buffer = input.buffer
+    return body(buffer.span)
   }
 }

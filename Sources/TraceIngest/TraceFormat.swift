@@ -13,7 +13,8 @@ public enum Recognition: Comparable, Sendable {
 /// One input format: all that the rest of the program asks about it. A new format is a file in
 /// `Formats/` and its place in ``allFormats``.
 public protocol TraceFormat: Sendable {
-  /// The name on the command line: `hiddenq ingest NAME`.
+  /// The name on the command line: `hiddenq ingest NAME`. Forms of one format, such as text and binary,
+  /// share it; the content decides between them.
   var name: String { get }
   /// The command that people ran to get such a file.
   var producedBy: String { get }
@@ -44,19 +45,19 @@ public protocol LineFormatReader: AnyObject {
   func finish() throws -> SourceSummary
 }
 
-/// Reads the records of one file of a binary format, in order.
+/// Reads the records of a source in a binary format, which may be several files.
 public protocol ByteFormatReader: AnyObject {
-  /// Takes as many whole records as stand at these positions and returns how many bytes they were; the
-  /// rest comes again with more behind it. `isEnd`: nothing comes behind it.
-  func read(_ bytes: Span<UInt8>, _ range: Range<Int>, isEnd: Bool) throws -> Int
-  /// The file is at its end: hands over what is left and says what the file held. `lines` counts
-  /// records, `skippedLines` those that could not be used.
+  /// Reads all files to their ends; calls `progress` now and then.
+  func read(_ parts: [InputPart], progress: () -> Void) throws
+  /// Hands over what is left and says what the source held. `lines` counts records, `skippedLines` those
+  /// that could not be used.
   func finish() throws -> SourceSummary
 }
 
 /// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
 public let allFormats: [any TraceFormat] =
   [
+    BlktraceBinary(),
     BlkparseText(),
     PerfSchedScript(),
     PerfScriptText(),

@@ -39,6 +39,12 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case unknownFlags = "unknown_flags"
   /// The tail of the line does not fit its action.
   case malformedTail = "malformed_tail"
+  /// A record of a binary format that begins or ends wrong.
+  case malformedRecord = "malformed_record"
+  /// A packed file ends before its data do.
+  case truncatedInput = "truncated_input"
+  /// Bytes behind the data of a packed file.
+  case trailingBytes = "trailing_bytes"
   /// A notice of the tool among the events.
   case toolNotice = "tool_notice"
   /// The tool says that it dropped events.
@@ -84,13 +90,13 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   public var severity: ProblemSeverity {
     switch self {
     case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
-      .malformedTail, .lateLine, .malformedPayload, .foreignTool:
+      .malformedTail, .lateLine, .malformedPayload, .foreignTool, .malformedRecord, .trailingBytes:
       .skipped
     case .toolNotice, .timeWentBack, .unpairedEvent, .unusedEvent, .missingSwitch, .counterReset,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .unnamedObject, .noCounters:
       .note
-    case .droppedEvents, .sequenceGap, .tooManyOpen: .dataLoss
+    case .droppedEvents, .sequenceGap, .tooManyOpen, .truncatedInput: .dataLoss
     }
   }
 
@@ -105,12 +111,18 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .unknownFlags: "expected RWBS letters such as R, WS, FWFSM or DS after the action"
     case .malformedTail:
       "expected 'sector + sectors [task]' or what the action needs; check -f/-F of blkparse"
+    case .malformedRecord: "no record begins here; the file is damaged or was put together wrongly"
+    case .truncatedInput:
+      "the packed file ends too early; what could be unpacked was used; copy the file again"
+    case .trailingBytes:
+      "bytes behind the packed data were not used; check how the file was put together"
     case .toolNotice: "kept out of the events"
     case .droppedEvents:
       "record again with larger buffers: blktrace -b 4096 -n 16, perf record -m 16M, "
         + "trace-cmd record -b 65536"
     case .sequenceGap: "the tracer lost events here; record again with blktrace -b 4096 -n 16"
-    case .lateLine: "sort the file by its time column and ingest it again"
+    case .lateLine:
+      "sort a text by its time column; give the per-CPU files of blktrace instead of one stream"
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
     case .unpairedEvent: "often the start or end of the trace, or a filter (blktrace -a)"
     case .tooManyOpen: "completions are missing; were they filtered out (blktrace -a)?"

@@ -26,6 +26,8 @@ public struct SourceSummary: Sendable {
   public var headers: [SourceHeader] = []
   /// The absolute start of the clock, ns, where the source records one, and on which clock.
   public var start: (nanoseconds: Int64, clock: String)?
+  /// The absolute start of the clock on CLOCK_MONOTONIC, ns, where the source records it.
+  public var monotonicStart: Int64?
   /// Trouble, one entry per kind.
   public var problems: [Problem] = []
   /// Where events were lost.

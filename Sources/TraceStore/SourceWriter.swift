@@ -120,13 +120,14 @@ final class SourceWriter: EventSink {
     try db.execute(
       sql: """
         UPDATE source_file SET sha256 = ?, bytes = ?, format = ?, tool_clock = ?,
-          resolution_ns = ?, start_ns = ?, start_clock = ?, lines = ?, events = ?,
-          skipped_lines = ?, lost_events = ?, first_ns = ?, last_ns = ?
+          resolution_ns = ?, start_ns = ?, start_clock = ?, monotonic_start_ns = ?,
+          lines = ?, events = ?, skipped_lines = ?, lost_events = ?, first_ns = ?, last_ns = ?
         WHERE source_id = ?
         """,
       arguments: [
         summary.sha256, summary.bytes, summary.format, summary.toolClock,
-        summary.resolution, summary.start?.nanoseconds, summary.start?.clock, summary.lines,
+        summary.resolution, summary.start?.nanoseconds, summary.start?.clock,
+        summary.monotonicStart, summary.lines,
         summary.events, summary.skippedLines, summary.lostEvents, summary.first.nanoseconds,
         summary.last.nanoseconds, sourceID,
       ])

@@ -61,6 +61,10 @@ enum Exit {
       return "no line is an event of format '\(format)'; it begins with '\(firstLine.prefix(60))'"
     case .unrecognized(let hint):
       return hint ?? "is in no format that 'hiddenq formats' lists"
+    case .unusableOption(let reason):
+      return reason
+    case .notOneText(let files):
+      return "are \(files) files of one name, but no binary trace; ingest them one by one"
     case .tooManyBadLines(let bad, let all, let allowed, let first):
       let place = first.line.map { " (line \($0), column \(first.column ?? 1))" } ?? ""
       return

@@ -52,6 +52,11 @@ struct IngestCommand: ParsableCommand {
       "Refuse a file of which more lines cannot be used, in percent.", valueName: "percent"))
   var maxSkipped = 10.0
 
+  @Option(
+    help: ArgumentHelp(
+      "The -f string that blkparse was given, for text of another form.", valueName: "format"))
+  var blkparseFormat: String?
+
   func run() throws {
     var words = words[...]
     var options = IngestOptions()
@@ -59,6 +64,13 @@ struct IngestCommand: ParsableCommand {
     if let first = words.first, let format = allFormats.first(where: { $0.name == first }) {
       options.format = format
       words.removeFirst()
+    }
+    if let blkparseFormat {
+      do {
+        options.format = try blkparseText(printedWith: blkparseFormat)
+      } catch {
+        throw CommandFailure(message: "--blkparse-format: \(Exit.sentence(for: error))")
+      }
     }
     guard let incident = words.popFirst(), !words.isEmpty else {
       throw CommandFailure(
@@ -175,9 +187,8 @@ struct Ingestion {
   private func ingest(_ file: InputFile, into store: IncidentFile) throws
     -> IncidentFile.SourceOutcome
   {
-    let source = try ByteSource(path: file.path)
-    let progress = ProgressLine(file.path, size: source.size)
-    let run = try IngestRun(source: source, options: options) { progress.update($0) }
+    let progress = ProgressLine(file.path, size: InputFiles.size(of: file.input.parts))
+    let run = try IngestRun(input: file.input, options: options) { progress.update($0) }
     defer { progress.end() }
     guard let machine = file.machine else {
       throw CommandFailure(

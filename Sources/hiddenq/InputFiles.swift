@@ -1,13 +1,17 @@
 internal import Foundation
+internal import TraceIngest
 internal import TraceModel
 
-/// A file to ingest and whose it is.
+/// A source to ingest and whose it is.
 struct InputFile {
-  let path: String
+  /// A file, or the per-CPU files of one binary trace.
+  let input: SourceInput
   /// Its path without the directory that was given.
   let name: String
   /// nil: nobody said, and its place does not tell.
   let machine: Machine?
+
+  var path: String { input.path }
 
   var machineName: String { machine.map { "\($0.layer.rawValue) \($0.name)" } ?? "?" }
 }
@@ -19,14 +23,25 @@ struct InputFile {
 /// entered once.
 enum InputFiles {
   static func list(_ paths: [String], machine: Machine?) throws -> [InputFile] {
-    try paths.flatMap { path -> [InputFile] in
-      guard isDirectory(path) else { return [InputFile(path: path, name: path, machine: machine)] }
-      var entered: Set<String> = []
-      let files = try walk(path, "", machine: machine, isFixed: machine != nil, &entered)
-      guard !files.isEmpty else {
-        throw CommandFailure(message: "\(path): is a directory without files")
+    let files = SourceInput.grouping(paths.filter { !isDirectory($0) }).map {
+      InputFile(input: $0, name: $0.path, machine: machine)
+    }
+    return try files
+      + paths.filter(isDirectory).flatMap { path -> [InputFile] in
+        var entered: Set<String> = []
+        let files = try walk(path, "", machine: machine, isFixed: machine != nil, &entered)
+        guard !files.isEmpty else {
+          throw CommandFailure(message: "\(path): is a directory without files")
+        }
+        return files
       }
-      return files
+  }
+
+  /// Bytes of these files together; 0 where they are not known beforehand.
+  static func size(of paths: [String]) -> Int64 {
+    paths.reduce(0) { sum, path in
+      let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+      return sum + (attributes?[.size] as? Int64 ?? 0)
     }
   }
 
@@ -48,15 +63,14 @@ enum InputFiles {
     } catch {
       throw CommandFailure(message: "\(directory): cannot be listed")
     }
-    var files: [InputFile] = []
-    for name in names {
-      let path = directory.hasSuffix("/") ? directory + name : directory + "/" + name
-      if isDirectory(path) {
-        let own = isFixed ? machine : Self.machine(named: name) ?? machine
-        files += try walk(path, prefix + name + "/", machine: own, isFixed: isFixed, &entered)
-      } else {
-        files.append(InputFile(path: path, name: prefix + name, machine: machine))
-      }
+    let head = directory.hasSuffix("/") ? directory : directory + "/"
+    var files = SourceInput.grouping(names.map { head + $0 }.filter { !isDirectory($0) }).map {
+      InputFile(input: $0, name: prefix + $0.path.dropFirst(head.count), machine: machine)
+    }
+    for name in names where isDirectory(head + name) {
+      let own = isFixed ? machine : Self.machine(named: name) ?? machine
+      files += try walk(
+        head + name, prefix + name + "/", machine: own, isFixed: isFixed, &entered)
     }
     return files
   }

@@ -7,6 +7,8 @@ final class CollectingSink: IdleSink {
   private(set) var streams: [StreamKey] = []
   private(set) var tasks: [TaskIdentity] = []
   private(set) var batches = 0
+  /// Rows of the scheduler.
+  private(set) var slices = 0
 
   override func stream(_ key: StreamKey) -> Int32 {
     if let known = streams.firstIndex(of: key) { return Int32(known) }
@@ -19,6 +21,8 @@ final class CollectingSink: IdleSink {
     tasks.append(identity)
     return Int32(tasks.count - 1)
   }
+
+  override func receive(_ batch: SchedBatch) { slices += batch.count }
 
   override func receive(_ batch: BlockBatch) {
     batches += 1
@@ -93,4 +97,30 @@ final class CollectingSink: IdleSink {
   }
 
   private static func text(_ stamp: Stamp) -> String { stamp.nanoseconds.map(String.init) ?? "-" }
+
+  /// The rows as text, one a line, sorted, without numbers, source and line.
+  var rows: [String] {
+    let names = Dictionary(
+      requests.map { ($0.id, describe($0)) }, uniquingKeysWith: { first, _ in first })
+    let merged = bios.map { bio in
+      "bio \(bio.queued.rawValue) \(bio.merged.rawValue) \(bio.sector)+\(bio.sectors) "
+        + "\(bio.rwbs.rawValue) \(describe(task: bio.task)) in \(names[bio.request] ?? "none")"
+    }
+    return (requests.map(describe) + merged).sorted()
+  }
+
+  private func describe(task: Int32) -> String {
+    "\(tasks[Int(task)].pid)/\(tasks[Int(task)].name.text)"
+  }
+
+  private func describe(_ request: BlockRequest) -> String {
+    let stream = streams[Int(request.stream)]
+    let stamps = [
+      request.queued, request.got, request.inserted, request.firstIssued, request.issued,
+      request.completed, request.finished, request.flushIssued, request.flushCompleted,
+    ].map { $0.nanoseconds.map(String.init) ?? "-" }.joined(separator: " ")
+    return "\(stream.device).\(stream.segment) \(request.sector)+\(request.sectors) "
+      + "rwbs \(request.rwbs.rawValue) traits \(request.traits.rawValue) error \(request.error) "
+      + "\(describe(task: request.task)) \(stamps)"
+  }
 }

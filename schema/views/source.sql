@@ -25,6 +25,8 @@ SELECT
   source_file.start_ns AS start_ns,
   -- The clock of start_ns; NULL where the file does not say.
   source_file.start_clock AS start_clock,
+  -- The same start in ns on CLOCK_MONOTONIC; NULL where the file does not say.
+  source_file.monotonic_start_ns AS monotonic_start_ns,
   -- Lines read (records, for a binary format).
   source_file.lines AS lines,
   -- Events used.

@@ -9,6 +9,8 @@ struct BlockFolding {
   private var lastDevice: DeviceFolding?
   private let output: RowOutput
   private var segment: Int32 = 0
+  /// The latest event that was folded in this stretch.
+  private var latestFolded = Int64.min
   private var summary = SourceSummary()
   private var tally = ProblemTally()
   private var remaps: [RemapKey: Int64] = [:]
@@ -41,6 +43,7 @@ struct BlockFolding {
       tally.add(.timeWentBack, count: 1, line: event.line)
       try drain()
       segment += 1
+      latestFolded = .min
       for device in devices.values { try device.clockStepped(to: segment) }
     case .newTrace:
       tally.add(.timeWentBack, count: 1, line: event.line)
@@ -49,6 +52,7 @@ struct BlockFolding {
       devices.removeAll()
       lastDevice = nil
       segment += 1
+      latestFolded = .min
     }
     if order.hasGaps { try noteGaps() }
     if let oldest = order.push(event) { try fold(oldest) }
@@ -80,6 +84,12 @@ struct BlockFolding {
   }
 
   private mutating func fold(_ event: BlockEvent) throws {
+    // Too late for its place: requests around it may be paired wrongly.
+    if event.time < latestFolded {
+      tally.add(.lateLine, count: 1, line: event.line)
+    } else {
+      latestFolded = event.time
+    }
     if !summary.first.isSeen || event.time < summary.first.rawValue {
       summary.first = Stamp(event.time)
     }

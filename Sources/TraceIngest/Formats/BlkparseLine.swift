@@ -8,6 +8,9 @@ internal import TraceModel
 ///       8,0    0        9     0.500000000  4242  D   R 252 (12 00 00 00 fc 00 ..) [sg inq]
 ///     259,1048575 123   30     0.000000300 4194304  Q   R 2048 + 8 [(null)]
 struct BlkparseLine {
+  /// Lines without a number were read: ftrace printed them, by its own clock.
+  private(set) var hasUnnumbered = false
+
   /// Reads the line at these positions into `event`, of which nothing is kept from before.
   @inline(__always)
   mutating func parse(
@@ -40,10 +43,17 @@ struct BlkparseLine {
     // An unsigned counter printed as a signed one: `-1294967296` once it is past 2^31.
     let isNegative = at < end && bytes[at] == UInt8(ascii: "-")
     if isNegative { at += 1 }
+    let sequenceStart = at
     guard let sequence = bytes.decimal(&at, end), sequence < 1 << 32 else {
       throw complaint(.malformedNumber)
     }
     event.sequence = UInt32(truncatingIfNeeded: isNegative ? -sequence : sequence)
+    if at < end, bytes[at] == UInt8(ascii: ".") {
+      // `  7,0    1  1399.564305340 10134  Q   R 11112 + 8 [fio]`: ftrace's `blk_classic` has none.
+      at = sequenceStart
+      event.sequence = 0
+      hasUnnumbered = true
+    }
 
     bytes.skipBlanks(&at, end)
     guard let seconds = bytes.decimal(&at, end), seconds < 9_000_000_000, at < end,
@@ -62,9 +72,36 @@ struct BlkparseLine {
     }
     event.pid = UInt32(truncatingIfNeeded: pid)
 
+    try parseAction(bytes, &at, line, into: &event)
+  }
+
+  /// Reads a line of ftrace's `blk` tracer behind its envelope, in which the actions may be words:
+  ///
+  ///     7,0    Q   R 11112 + 8 [fio]
+  ///     7,0    1,0  complete  FN 0 [0]
+  mutating func parseTracer(
+    _ bytes: Span<UInt8>, _ line: Range<Int>, into event: inout BlockEvent
+  ) throws(ParseError) {
+    var at = line.lowerBound
+    guard let device = BlockPayload.device(bytes, &at, line.upperBound) else {
+      throw ParseError(.malformedNumber, column: 1)
+    }
+    event.device = device
+    try parseAction(bytes, &at, line, into: &event)
+  }
+
+  /// Reads what stands behind the pid: the action, the letters and the tail.
+  @inline(__always)
+  private func parseAction(
+    _ bytes: Span<UInt8>, _ at: inout Int, _ line: Range<Int>, into event: inout BlockEvent
+  ) throws(ParseError) {
+    let end = line.upperBound
+    func complaint(_ kind: ProblemKind, _ at: Int) -> ParseError {
+      ParseError(at >= end ? .truncatedLine : kind, column: at - line.lowerBound + 1)
+    }
     bytes.skipBlanks(&at, end)
     skipCgroup(bytes, &at, end)
-    guard let action = Self.action(bytes, &at, end) else { throw complaint(.unknownAction) }
+    guard let action = Self.action(bytes, &at, end) else { throw complaint(.unknownAction, at) }
     event.action = action
     event.task = TaskName()
     event.other = 0
@@ -74,22 +111,28 @@ struct BlkparseLine {
     event.isPassthrough = false
 
     bytes.skipBlanks(&at, end)
-    guard let rwbs = Self.flags(bytes, &at, end) else { throw complaint(.unknownFlags) }
+    guard let rwbs = Self.flags(bytes, &at, end) else { throw complaint(.unknownFlags, at) }
     event.rwbs = rwbs
     bytes.skipBlanks(&at, end)
 
-    let isWhole =
-      switch action {
-      case .message: true
-      case .complete, .requeue: completionTail(bytes, &at, end, &event)
-      case .plug: task(bytes, &at, end, &event)
-      case .unplug, .unplugTimer: unplugTail(bytes, &at, end, &event)
-      case .remap: remapTail(bytes, &at, end, &event)
-      case .split: splitTail(bytes, &at, end, &event)
-      case .queue, .getRequest, .sleep, .insert, .issue, .backMerge, .frontMerge, .bounce:
-        requestTail(bytes, &at, end, &event)
-      }
-    guard isWhole else { throw complaint(.malformedTail) }
+    guard tail(bytes, &at, end, &event) else { throw complaint(.malformedTail, at) }
+  }
+
+  /// Reads what stands behind the letters, as the event's action wants it; false when it is not that.
+  @inline(__always)
+  func tail(
+    _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int, _ event: inout BlockEvent
+  ) -> Bool {
+    switch event.action {
+    case .message: true
+    case .complete, .requeue: completionTail(bytes, &at, end, &event)
+    case .plug: task(bytes, &at, end, &event)
+    case .unplug, .unplugTimer: unplugTail(bytes, &at, end, &event)
+    case .remap: remapTail(bytes, &at, end, &event)
+    case .split: splitTail(bytes, &at, end, &event)
+    case .queue, .getRequest, .sleep, .insert, .issue, .backMerge, .frontMerge, .bounce:
+      requestTail(bytes, &at, end, &event)
+    }
   }
 
   /// `1,0 ` between pid and action: the cgroup of a message, from blkparse 1.3 on.
@@ -113,6 +156,7 @@ struct BlkparseLine {
     guard at < end else { return nil }
     let next = at + 1 < end ? bytes[at + 1] : 0x20
     if next != 0x20 {
+      if bytes[at] &- 0x61 < 26 { return word(bytes, &at, end) }
       guard bytes[at] == UInt8(ascii: "U"), next == UInt8(ascii: "T"),
         at + 2 >= end || bytes[at + 2] == 0x20
       else { return nil }
@@ -142,6 +186,27 @@ struct BlkparseLine {
     return action
   }
 
+  /// The words of ftrace's `verbose` option.
+  private static func word(
+    _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int
+  ) -> BlockAction? {
+    let words: [(StaticString, BlockAction)] = [
+      ("queue", .queue), ("backmerge", .backMerge), ("frontmerge", .frontMerge),
+      ("getrq", .getRequest), ("sleeprq", .sleep), ("requeue", .requeue), ("issue", .issue),
+      ("complete", .complete), ("plug", .plug), ("unplug_io", .unplug),
+      ("unplug_timer", .unplugTimer), ("insert", .insert), ("split", .split),
+      ("bounce", .bounce), ("remap", .remap), ("message", .message),
+    ]
+    let behind = bytes.wordEnd(at, end)
+    for (word, action) in words where behind - at == word.utf8CodeUnitCount {
+      if bytes.has(word, at: at, behind) {
+        at = behind
+        return action
+      }
+    }
+    return nil
+  }
+
   /// The RWBS letters: an optional `F` before the operation is a preflush, after it FUA.
   @inline(__always)
   static func flags(_ bytes: Span<UInt8>, _ at: inout Int, _ end: Int) -> RWBS? {
@@ -160,7 +225,20 @@ struct BlkparseLine {
     case UInt8(ascii: "D"): flags.insert(.discard)
     case UInt8(ascii: "F"): flags.insert(.flush)
     case UInt8(ascii: "N"): flags.insert(.noData)
-    case UInt8(ascii: "Z"): flags.insert(.zone)
+    case UInt8(ascii: "Z"):
+      // `ZA` append, `ZR` reset, `ZRA` reset all, `ZF` finish, `ZO` open, `ZC` close.
+      flags.insert(.zone)
+      if index + 1 < end {
+        switch bytes[index + 1] {
+        case UInt8(ascii: "A"):
+          flags.insert(.write)
+          index += 1
+        case UInt8(ascii: "R"):
+          index += index + 2 < end && bytes[index + 2] == UInt8(ascii: "A") ? 2 : 1
+        case UInt8(ascii: "F"), UInt8(ascii: "O"), UInt8(ascii: "C"): index += 1
+        default: break
+        }
+      }
     default: return nil
     }
     index += 1

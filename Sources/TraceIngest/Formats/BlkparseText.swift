@@ -37,39 +37,65 @@ struct BlkparseText: TraceFormat {
 
 /// Feeds the lines of a blkparse text to the folding, and knows the lines that are no events.
 final class BlkparseReader: LineFormatReader {
+  // One value: each property of a class that is changed per line would cost a check of its own.
+  private var state: BlkparseState
+
+  init(sink: any EventSink, custom: BlkparseCustomLine? = nil) {
+    state = BlkparseState(sink: sink, custom: custom)
+  }
+
+  func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    try state.read(bytes, line, number: number)
+  }
+
+  func finish() throws -> SourceSummary { try state.finish() }
+}
+
+/// What is known while a blkparse text is read.
+private struct BlkparseState {
+  private var columns = BlkparseColumns()
   private var parser = BlkparseLine()
   private var event = BlockEvent()
   private var folding: BlockFolding
   private var notices = ProblemTally()
   private var insideSummary = false
 
-  init(sink: any EventSink) {
+  private let custom: BlkparseCustomLine?
+
+  init(sink: any EventSink, custom: BlkparseCustomLine?) {
     folding = BlockFolding(sink: sink)
+    self.custom = custom
   }
 
-  func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
-    do {
-      try parser.parse(bytes, line, into: &event)
-      insideSummary = false
-    } catch {
-      guard try isNotice(bytes, line, number: number) else { throw error }
-      return
+  mutating func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    if custom != nil || !columns.parse(bytes, line, into: &event) {
+      do {
+        if let custom {
+          try custom.parse(bytes, line, into: &event)
+        } else {
+          try parser.parse(bytes, line, into: &event)
+        }
+      } catch {
+        guard try isNotice(bytes, line, number: number) else { throw error }
+        return
+      }
     }
+    insideSummary = false
     event.line = number
     try folding.add(event)
   }
 
-  func finish() throws -> SourceSummary {
+  mutating func finish() throws -> SourceSummary {
     var summary = try folding.finish()
     summary.format = "blktrace"
-    summary.toolClock = "blktrace"
+    summary.toolClock = parser.hasUnnumbered ? "ftrace" : "blktrace"
     summary.problems.append(contentsOf: notices.all)
     return summary
   }
 
   /// Lines that belong to the format and are no events: the summary, and what blktrace and blkparse say
   /// besides. False for what is none of them.
-  private func isNotice(
+  private mutating func isNotice(
     _ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64
   ) throws -> Bool {
     var start = line.lowerBound

@@ -45,7 +45,7 @@ struct BlockDeviceList: TraceFormat {
 }
 
 /// Reads the list as a whole: JSON or lines.
-private final class BlockDeviceReader: ByteFormatReader {
+private final class BlockDeviceReader: WholeFileReader {
   private let sink: any EventSink
   private let format: String
   private var json: FactJSONReader?
@@ -59,8 +59,7 @@ private final class BlockDeviceReader: ByteFormatReader {
     self.format = format
   }
 
-  func read(_ bytes: Span<UInt8>, _ range: Range<Int>, isEnd: Bool) throws -> Int {
-    guard isEnd else { return 0 }
+  func read(whole bytes: Span<UInt8>, _ range: Range<Int>) throws {
     var at = range.lowerBound
     while at < range.upperBound, bytes[at] <= 0x20 { at += 1 }
     if at < range.upperBound, bytes[at] == UInt8(ascii: "{") || bytes[at] == UInt8(ascii: "[") {
@@ -70,7 +69,8 @@ private final class BlockDeviceReader: ByteFormatReader {
         return batch
       }
       json = reader
-      return try reader.read(bytes, range, isEnd: true)
+      try reader.read(whole: bytes, range)
+      return
     }
     let reader = FactLineReader(sink: sink, format: format, lines: BlockDeviceLines())
     lines = reader
@@ -90,7 +90,6 @@ private final class BlockDeviceReader: ByteFormatReader {
       }
       at = end + 1
     }
-    return range.count
   }
 
   func finish() throws -> SourceSummary {

@@ -64,7 +64,7 @@ final class FactLineReader: LineFormatReader {
 }
 
 /// Reads a JSON file of facts as a whole.
-final class FactJSONReader: ByteFormatReader {
+final class FactJSONReader: WholeFileReader {
   private let sink: any EventSink
   private let format: String
   private let facts: ([JSONValue]) -> TopologyBatch
@@ -78,8 +78,7 @@ final class FactJSONReader: ByteFormatReader {
     self.facts = facts
   }
 
-  func read(_ bytes: Span<UInt8>, _ range: Range<Int>, isEnd: Bool) throws -> Int {
-    guard isEnd else { return 0 }
+  func read(whole bytes: Span<UInt8>, _ range: Range<Int>) throws {
     var parser = JSONParser(range)
     var values: [JSONValue] = []
     do {
@@ -95,7 +94,6 @@ final class FactJSONReader: ByteFormatReader {
     try sink.receive(batch)
     summary.events = Int64(batch.count)
     summary.lines = parser.line
-    return range.count
   }
 
   func finish() throws -> SourceSummary {

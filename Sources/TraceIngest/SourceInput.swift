@@ -1,0 +1,95 @@
+/// What is read as one source: a file, or the files that blktrace wrote for one device, one per CPU.
+public struct SourceInput: Hashable, Sendable {
+  /// The name it is known by: the file's path, or what the paths of a set have in common before
+  /// `.blktrace.`.
+  public let path: String
+  /// The files, for a set in the order of their CPUs.
+  public let parts: [String]
+
+  /// A single file; `-` is standard input.
+  public init(path: String) {
+    self.path = path
+    parts = [path]
+  }
+
+  private init(stem: String, parts: [String]) {
+    path = stem
+    self.parts = parts
+  }
+
+  /// Sorts files into sources, each where its first file stood. The files of one folder that are named
+  /// `DEVICE.blktrace.CPU` (packed or not) and hold blktrace records, or nothing, are one source; of
+  /// two files for the same CPU, such as one packed and one not, the second begins another.
+  public static func grouping(_ paths: [String]) -> [SourceInput] {
+    var inputs: [SourceInput] = []
+    var sets: [String: [Member]] = [:]
+    var stems: [(stem: String, at: Int)] = []
+    for path in paths {
+      guard let member = Member(path), member.isBlktrace() else {
+        inputs.append(SourceInput(path: path))
+        continue
+      }
+      if sets[member.stem] == nil {
+        stems.append((member.stem, inputs.count))
+        inputs.append(SourceInput(path: path))
+      }
+      sets[member.stem, default: []].append(member)
+    }
+    var shift = 0
+    for (stem, place) in stems {
+      var rounds: [[Member]] = []
+      var seen: [Int: Int] = [:]
+      for member in sets[stem] ?? [] {
+        let round = seen[member.cpu, default: 0]
+        seen[member.cpu] = round + 1
+        if round == rounds.count { rounds.append([]) }
+        rounds[round].append(member)
+      }
+      let sources = rounds.map { round in
+        let parts = round.sorted { $0.cpu < $1.cpu }.map(\.path)
+        return parts.count == 1
+          ? SourceInput(path: parts[0]) : SourceInput(stem: stem, parts: parts)
+      }
+      inputs.replaceSubrange(place + shift...place + shift, with: sources)
+      shift += sources.count - 1
+    }
+    return inputs
+  }
+
+  /// A file whose name has the shape of a per-CPU file's.
+  private struct Member {
+    let path: String
+    let stem: String
+    let cpu: Int
+
+    /// `run/vdb.blktrace.3`, `run/vdb.blktrace.3.gz`; nil for other names.
+    init?(_ path: String) {
+      var name = Array(path.utf8)[...]
+      let endings = [".gz", ".xz", ".zst", ".bz2"].map(\.utf8)
+      if let ending = endings.first(where: { name.suffix($0.count).elementsEqual($0) }) {
+        name = name.dropLast(ending.count)
+      }
+      let digits = name.reversed().prefix { (0x30...0x39).contains($0) }.count
+      guard (1...6).contains(digits),
+        let cpu = Int(String(decoding: name.suffix(digits), as: UTF8.self))
+      else { return nil }
+      name = name.dropLast(digits)
+      let middle = ".blktrace.".utf8
+      guard name.count > middle.count, name.suffix(middle.count).elementsEqual(middle) else {
+        return nil
+      }
+      self.path = path
+      stem = String(decoding: name.dropLast(middle.count), as: UTF8.self)
+      self.cpu = cpu
+    }
+
+    /// Whether it is empty or begins with a record. A file that cannot be opened is left alone: reading
+    /// it will say why.
+    func isBlktrace() -> Bool {
+      guard let source = try? ByteSource(path: path) else { return false }
+      var input = InputReader(source: source, pieceSize: 1 << 12)
+      guard let head = try? input.head() else { return false }
+      return head.isEmpty || BlktraceRecord.Layout(head.span, at: 0) != nil
+    }
+  }
+}

@@ -1,0 +1,48 @@
+internal import TraceModel
+
+/// The `block:*` tracepoints, and the lines of ftrace's `blk` tracer: folded into requests as the events
+/// of blktrace are.
+final class BlockTracepoints: TracepointFamily {
+  private var event = BlockEvent()
+  private var folding: BlockFolding
+  private var parser = BlkparseLine()
+
+  init(sink: any EventSink) { folding = BlockFolding(sink: sink) }
+
+  func read(_ bytes: Span<UInt8>, _ line: TracepointLine) throws -> Bool {
+    if bytes[line.event.lowerBound] &- 0x30 < 10 {
+      guard line.payload.lowerBound == line.event.upperBound, !line.payload.isEmpty,
+        bytes[line.payload.lowerBound] == UInt8(ascii: ",")
+      else { return false }
+      // `7,0    Q   R 11112 + 8 [fio]`: the tracer prints no `event:`.
+      try parser.parseTracer(
+        bytes, line.event.lowerBound..<line.payload.upperBound, into: &event)
+    } else {
+      switch BlockPayload.meaning(bytes, line.event) {
+      case nil: return false
+      case .ignored: return true
+      case .action(let action):
+        try BlockPayload.parse(action, bytes, line.payload, into: &event)
+        // They name no device, and no request depends on them.
+        if event.device.rawValue == 0 { return true }
+      }
+    }
+    event.time = line.time
+    event.line = line.number
+    event.cpu = line.cpu < 0 ? 0 : UInt32(line.cpu)
+    event.pid = line.tid
+    event.sequence = 0
+    try folding.add(event)
+    return true
+  }
+
+  func lost(cpu: Int32?) {}
+
+  func finish(_ summary: inout SourceSummary) throws {
+    let folded = try folding.finish()
+    summary.stages += folded.stages
+    summary.remaps += folded.remaps
+    summary.losses += folded.losses
+    summary.problems += folded.problems
+  }
+}
