@@ -118,6 +118,15 @@ CREATE TABLE block_remap (
   count INTEGER NOT NULL
 ) STRICT;
 
+-- Two clocks of one machine, tied by requests that both tools saw: other = own + offset_ns.
+CREATE TABLE clock_tie (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  other_source_id INTEGER NOT NULL REFERENCES source_file,
+  offset_ns INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  PRIMARY KEY (source_id, other_source_id)
+) STRICT;
+
 CREATE TABLE block_stage (
   stream_id INTEGER NOT NULL,
   stage TEXT NOT NULL,

@@ -57,8 +57,8 @@ public protocol ByteFormatReader: AnyObject {
 /// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
 public let allFormats: [any TraceFormat] =
   [
-    BlktraceBinary(),
     BlkparseText(),
+    BlktraceBinary(),
     PerfSchedScript(),
     PerfScriptText(),
     TraceCommandReport(),

@@ -1,3 +1,4 @@
+public import TraceModel
 public import TraceStore
 
 /// What a report is about.
@@ -23,6 +24,12 @@ public enum Report {
   static let sections: [any ReportSection] = [
     DataSection(), ClockSection(), MatchSection(), HopSection(), StageSection(), SlowestSection(),
   ]
+
+  /// A machine with its side, unless the name says it: `guest web1`, `host`.
+  public static func name(_ machine: Machine) -> String {
+    machine.name.hasPrefix(machine.layer.rawValue)
+      ? machine.name : "\(machine.layer.rawValue) \(machine.name)"
+  }
 
   /// The document for an incident file that has been correlated. The same file and request give the same
   /// document.

@@ -174,6 +174,7 @@ final class SourceWriter: EventSink {
           histogram.quantile(0.5), histogram.quantile(0.99), histogram.greatest,
         ])
     }
+    if !streams.isEmpty { try BlockDuplicates(db, sourceID: sourceID).mark() }
   }
 }
 

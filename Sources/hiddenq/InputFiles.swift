@@ -1,6 +1,7 @@
 internal import Foundation
 internal import TraceIngest
 internal import TraceModel
+internal import TraceReport
 
 /// A source to ingest and whose it is.
 struct InputFile {
@@ -13,7 +14,7 @@ struct InputFile {
 
   var path: String { input.path }
 
-  var machineName: String { machine.map { "\($0.layer.rawValue) \($0.name)" } ?? "?" }
+  var machineName: String { machine.map(Report.name) ?? "?" }
 }
 
 /// Finds the files of a capture.

@@ -41,8 +41,8 @@ struct FeasiblePolygonTests {
     pairs[place % pairs.count] = CausalPair(
       cause: true_.cause, effect: true_.effect + 5_000_000, answer: true_.answer + 5_000_000,
       end: true_.end)
-    let relation = try #require(ClockFit.fit(pairs))
-    #expect(relation.removedPairs == 1)
+    let stretches = ClockFit.fit(pairs)
+    #expect(stretches.map(\.removedPairs) == [1])
   }
 
   static func pairs(_ simulation: Simulation) -> [CausalPair] {
@@ -74,6 +74,33 @@ struct ClockRelationTests {
     }
     #expect(relation.largestError < 60_000)
     #expect(relation.middleError <= relation.largestError)
+  }
+}
+
+struct GuestClockTests {
+  @Test(
+    "a step is found, and on either side of it the true clock is inside the bound",
+    arguments: [-90_000, 90_000, 1_500_000_000])
+  func step(_ step: Int64) throws {
+    var simulation = Simulation(seed: 8)
+    simulation.load(seconds: 4, perSecond: 200)
+    let at: Int64 = 2_000_000_000
+    // The guest's clock jumps at its time `at`: what it prints from then on is `step` more.
+    let pairs = FeasiblePolygonTests.pairs(simulation).compactMap { pair -> CausalPair? in
+      if pair.end < at { return pair }
+      if pair.cause < at { return nil }
+      return CausalPair(
+        cause: pair.cause + step, effect: pair.effect, answer: pair.answer, end: pair.end + step)
+    }
+    let clock = try #require(GuestClock(ClockFit.fit(pairs)))
+    #expect(clock.stretches.count == 2)
+    for own in stride(from: Int64(100_000_000), to: 1_900_000_000, by: 100_000_000) {
+      #expect(abs(clock.reference(own) - simulation.reference(own)) <= clock.error(at: own))
+      let later = own + at + 200_000_000
+      #expect(
+        abs(clock.reference(later + step) - simulation.reference(later))
+          <= clock.error(at: later + step))
+    }
   }
 }
 

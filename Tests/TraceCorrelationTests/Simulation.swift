@@ -98,7 +98,7 @@ struct Simulation {
   }
 
   var disk: GuestDisk {
-    GuestDisk(machine: "g", stream: 1, source: 1, rows: guest, bios: [])
+    GuestDisk(machine: "g", stream: 1, source: 1, segment: 0, rows: guest, bios: [])
   }
 
   var device: HostDevice {

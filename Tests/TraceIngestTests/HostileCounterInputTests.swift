@@ -156,7 +156,8 @@ import TraceModel
   ) throws -> SourceSummary {
     switch format.reader(into: sink) {
     case .bytes(let reader):
-      _ = try reader.read(text.span, 0..<text.count, isEnd: true)
+      let whole = try #require(reader as? any WholeFileReader)
+      try whole.read(whole: text.span, 0..<text.count)
       return try reader.finish()
     case .lines(let reader):
       var start = 0

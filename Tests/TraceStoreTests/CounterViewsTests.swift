@@ -136,7 +136,8 @@ import TraceModel
     try file.queue.write { db in
       try db.execute(
         sql: """
-          INSERT INTO clock_relation VALUES (1, 1, 0, 0, 9, 500.0, 1.0, 1, 1, 'test', 1, 0, 0)
+          INSERT INTO clock_relation
+            VALUES (1, 1, 0, 0, NULL, 0, 9, 500.0, 1.0, 1, 1, 'test', 1, 0, 0)
           """)
     }
     #expect(

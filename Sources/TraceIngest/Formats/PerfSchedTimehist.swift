@@ -137,8 +137,11 @@ final class PerfSchedTimehistReader: LineFormatReader {
       defer { open += 1 }
       guard bytes[open] == UInt8(ascii: "[") else { continue }
       var at = open + 1
+      // `:-1[-1]`: a thread that is exiting, of which perf no longer knows the number.
+      let isGone = at < end && bytes[at] == UInt8(ascii: "-")
+      if isGone { at += 1 }
       guard let tid = bytes.decimal(&at, end), tid < 1 << 32 else { continue }
-      fields.tid = UInt32(truncatingIfNeeded: tid)
+      fields.tid = isGone ? .max : UInt32(truncatingIfNeeded: tid)
       fields.pid = fields.tid
       if at < end, bytes[at] == UInt8(ascii: "/") {
         at += 1
@@ -208,6 +211,8 @@ final class PerfSchedTimehistReader: LineFormatReader {
   }
 
   private func add(_ bytes: Span<UInt8>, _ fields: Line, _ number: Int64) throws {
+    // Several threads may be gone by then; their times belong to nobody that could be named.
+    guard fields.tid != .max else { return }
     var thread = threads[fields.tid] ?? new(fields.tid)
     thread.row.name = TaskName(bytes, from: fields.name.lowerBound, to: fields.name.upperBound)
     thread.row.pid = fields.pid

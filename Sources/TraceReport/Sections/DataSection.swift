@@ -11,15 +11,17 @@ struct DataSection: ReportSection {
     let table = Table(
       caption: "",
       columns: [
-        .text("machine"), .text("file"), .text("format"), .number("events"), .number("skipped"),
+        .number("#"), .text("machine"), .text("file"), .text("format"), .number("events"),
+        .number("skipped"),
         .number("lost"), .number("span"),
       ],
       rows: sources.map { source in
         [
-          Printable.text("\(source.layer.rawValue) \(source.machine)"),
+          "\(source.id)",
+          Printable.text(Report.name(Machine(name: source.machine, layer: source.layer))),
           Printable.text(source.path), source.format, Quantity.count(source.events),
           Quantity.count(source.skippedLines), Quantity.count(source.lostEvents),
-          source.span.map(Quantity.seconds) ?? "",
+          source.duplicateOf.map { "= file \($0)" } ?? source.span.map(Quantity.seconds) ?? "",
         ]
       })
     var blocks: [Block] = [.heading("What was read"), .table(table)]

@@ -62,6 +62,8 @@ public struct SourceRow: Sendable {
   public let sha256: String
   /// From its first event to its last, ns; nil without events.
   public let span: Int64?
+  /// The source that holds the same events and is used instead.
+  public let duplicateOf: Int64?
 }
 
 /// A row of the `problem` view with the path of its source.
@@ -231,7 +233,8 @@ extension IncidentFile {
         layer: Layer(rawValue: row["layer"]) ?? .guest, format: row["format"],
         lines: row["lines"], events: row["events"], skippedLines: row["skipped_lines"],
         lostEvents: row["lost_events"], sha256: row["sha256"],
-        span: first.flatMap { start in last.map { $0 - start } })
+        span: first.flatMap { start in last.map { $0 - start } },
+        duplicateOf: row["duplicate_of"])
     }
   }
 

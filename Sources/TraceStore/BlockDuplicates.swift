@@ -1,0 +1,195 @@
+internal import GRDB
+internal import TraceModel
+
+/// Finds out whether two sources of a machine hold the same block requests: the text and the binary files
+/// of one trace, or what perf and blktrace recorded side by side. They are one trace; a request that is
+/// seen twice would double every rate and depth.
+struct BlockDuplicates {
+  private let db: Database
+  private let sourceID: Int64
+
+  /// Requests that are looked for in the other source.
+  private static let sample = 2000
+  /// So many of them at least, and this share of those in its time, must be there.
+  private static let fewest = 10
+  private static let share = 0.9
+  /// Occurrences of the same blocks that are tried.
+  private static let mostOccurrences = 16
+  /// How far a difference of two clocks of one machine may wander: the clock of perf and that of blktrace
+  /// run at slightly different rates.
+  private static let wander: Int64 = 1_000_000
+  /// Two forms of one blktrace have the same clock.
+  private static let exact: Int64 = 1_000
+
+  init(_ db: Database, sourceID: Int64) {
+    self.db = db
+    self.sourceID = sourceID
+  }
+
+  private struct Source {
+    let id: Int64
+    let format: String
+    let requests: Int64
+
+    var isBlktrace: Bool { format == "blktrace" }
+  }
+
+  private struct Key: Hashable {
+    let device: String
+    let sector: Int64
+    let sectors: Int64
+    let direction: Int64
+  }
+
+  /// Marks the lesser of two sources that hold the same requests and takes its rows away; what only it knows
+  /// (the absolute start, the tie of two clocks) goes to the other.
+  func mark() throws {
+    let sources = try candidates()
+    guard let own = sources.first(where: { $0.id == sourceID }) else { return }
+    for other in sources where other.id != sourceID {
+      // blktrace numbers its events and shows the way through the layer; then more is better, then older.
+      let (less, more) =
+        (own.isBlktrace ? 1 : 0, own.requests, -own.id)
+          < (other.isBlktrace ? 1 : 0, other.requests, -other.id)
+        ? (own, other) : (other, own)
+      guard let tie = try tie(less, more) else { continue }
+      try join(less, to: more, tie)
+      if less.id == own.id { return }
+    }
+  }
+
+  private func candidates() throws -> [Source] {
+    try Row.fetchAll(
+      db,
+      sql: """
+        SELECT other.source_id, other.format,
+          (SELECT count(*) FROM block_request JOIN block_stream USING (stream_id)
+           WHERE block_stream.source_id = other.source_id)
+        FROM source_file own JOIN source_file other USING (machine_id)
+        WHERE own.source_id = ? AND other.duplicate_of IS NULL
+          AND other.source_id IN (SELECT source_id FROM block_stream)
+        ORDER BY other.source_id
+        """,
+      arguments: [sourceID]
+    ).map { Source(id: $0[0], format: $0[1], requests: $0[2]) }
+  }
+
+  /// How two clocks of a machine lie, from the requests that both saw.
+  private struct Tie {
+    /// To be added to a time of the lesser one, ns.
+    let offset: Int64
+    let requests: Int
+  }
+
+  /// The constant difference at which nearly all requests of the one are requests of the other; nil when
+  /// there is none.
+  private func tie(_ less: Source, _ more: Source) throws -> Tie? {
+    var wanted: [(key: Key, time: Int64)] = []
+    let step = max(1, less.requests / Int64(Self.sample))
+    try forEachRequest(of: less.id, every: step) { wanted.append(($0, $1)) }
+    let keys = Set(wanted.map(\.key))
+    var times: [Key: [Int64]] = [:]
+    var first = Int64.max
+    var last = Int64.min
+    try forEachRequest(of: more.id, every: 1) { key, time in
+      first = min(first, time)
+      last = max(last, time)
+      guard keys.contains(key) else { return }
+      times[key, default: []].append(time)
+    }
+    let width = less.isBlktrace && more.isBlktrace ? Self.exact : Self.wander
+    var differences: [(at: Int64, voter: Int)] = []
+    for (voter, request) in wanted.enumerated() {
+      guard let found = times[request.key], found.count <= Self.mostOccurrences else { continue }
+      for time in found { differences.append((time - request.time, voter)) }
+    }
+    differences.sort { $0.at < $1.at }
+    var best: (from: Int, to: Int) = (0, 0)
+    var from = 0
+    for to in differences.indices {
+      while differences[to].at - differences[from].at > width { from += 1 }
+      if to + 1 - from > best.to - best.from { best = (from, to + 1) }
+    }
+    let cluster = differences[best.from..<best.to]
+    guard !cluster.isEmpty else { return nil }
+    let offset = cluster[best.from + cluster.count / 2].at
+    let votes = Set(cluster.map(\.voter)).count
+    // Only those that fall into the other's time, and whose blocks are not too hot to tell, count.
+    let decidable = wanted.count {
+      $0.time + offset >= first && $0.time + offset <= last
+        && times[$0.key]?.count ?? 0 <= Self.mostOccurrences
+    }
+    guard votes >= Self.fewest, Double(votes) >= Self.share * Double(decidable) else {
+      return nil
+    }
+    return Tie(offset: offset, requests: votes)
+  }
+
+  /// Requests with an address, by the time of their completion.
+  private func forEachRequest(
+    of source: Int64, every step: Int64, _ body: (Key, Int64) -> Void
+  ) throws {
+    let devices = try Row.fetchAll(
+      db, sql: "SELECT stream_id, device FROM block_stream WHERE source_id = ?",
+      arguments: [source])
+    for row in devices {
+      let device: String = row[1]
+      let statement = try RawStatement(
+        db,
+        """
+        SELECT sector, sectors, rwbs & 14, at_ns + completed FROM block_request
+        WHERE stream_id = ? AND sector IS NOT NULL AND completed IS NOT NULL
+          AND request_id % ? = 0
+        """)
+      statement.bind(row[0] as Int64, at: 1)
+      statement.bind(step, at: 2)
+      while try statement.step() {
+        body(
+          Key(
+            device: device, sector: statement.integer(0), sectors: statement.integer(1),
+            direction: statement.integer(2)),
+          statement.integer(3))
+      }
+    }
+  }
+
+  private func join(_ less: Source, to more: Source, _ tie: Tie) throws {
+    try db.execute(
+      sql: "UPDATE source_file SET duplicate_of = ?1 WHERE source_id = ?2 OR duplicate_of = ?2",
+      arguments: [more.id, less.id])
+    try db.execute(
+      sql: """
+        INSERT OR REPLACE INTO clock_tie (source_id, other_source_id, offset_ns, requests)
+        VALUES (?, ?, ?, ?)
+        """,
+      arguments: [less.id, more.id, tie.offset, tie.requests])
+    // The start of a clock is the same moment on another plus the difference.
+    try db.execute(
+      sql: """
+        UPDATE source_file SET
+          start_ns = lesser.start_ns - ?1, start_clock = lesser.start_clock,
+          monotonic_start_ns = lesser.monotonic_start_ns - ?1
+        FROM (SELECT start_ns, start_clock, monotonic_start_ns FROM source_file
+              WHERE source_id = ?2) AS lesser
+        WHERE source_file.source_id = ?3 AND source_file.start_ns IS NULL
+          AND lesser.start_ns IS NOT NULL
+        """,
+      arguments: [tie.offset, less.id, more.id])
+    try db.execute(
+      sql: """
+        DELETE FROM merged_bio WHERE request_id IN
+          (SELECT request_id FROM block_request JOIN block_stream USING (stream_id)
+           WHERE source_id = ?)
+        """,
+      arguments: [less.id])
+    for table in ["block_request", "block_loss", "block_remap", "block_stage"] {
+      try db.execute(
+        sql: """
+          DELETE FROM \(table) WHERE stream_id IN
+            (SELECT stream_id FROM block_stream WHERE source_id = ?)
+          """,
+        arguments: [less.id])
+    }
+    try db.execute(sql: "DELETE FROM block_stream WHERE source_id = ?", arguments: [less.id])
+  }
+}
