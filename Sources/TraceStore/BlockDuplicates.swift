@@ -44,6 +44,7 @@ struct BlockDuplicates {
   /// Marks the lesser of two sources that hold the same requests and takes its rows away; what only it knows
   /// (the absolute start, the tie of two clocks) goes to the other.
   func mark() throws {
+    guard try hasOthers() else { return }
     let sources = try candidates()
     guard let own = sources.first(where: { $0.id == sourceID }) else { return }
     for other in sources where other.id != sourceID {
@@ -56,6 +57,18 @@ struct BlockDuplicates {
       try join(less, to: more, tie)
       if less.id == own.id { return }
     }
+  }
+
+  /// Whether the machine has other block traces at all; counting requests takes a while.
+  private func hasOthers() throws -> Bool {
+    try Bool.fetchOne(
+      db,
+      sql: """
+        SELECT EXISTS (SELECT 1 FROM source_file own JOIN source_file other USING (machine_id)
+          WHERE own.source_id = ?1 AND other.source_id <> ?1 AND other.duplicate_of IS NULL
+            AND other.source_id IN (SELECT source_id FROM block_stream))
+        """,
+      arguments: [sourceID]) ?? false
   }
 
   private func candidates() throws -> [Source] {

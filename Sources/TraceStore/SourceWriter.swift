@@ -19,7 +19,7 @@ final class SourceWriter: EventSink {
     requests = try BulkInsert(
       db, into: "block_request",
       columns: [
-        "request_id", "stream_id", "rwbs", "traits", "sector", "sectors", "at_ns", "queued", "got",
+        "stream_id", "rwbs", "traits", "sector", "sectors", "at_ns", "queued", "got",
         "inserted", "first_issued", "issued", "completed", "finished", "flush_issued",
         "flush_completed", "error", "task_id", "line",
       ])
@@ -66,7 +66,7 @@ final class SourceWriter: EventSink {
     for request in batch.requests {
       let at = request.earliest
       func delta(_ stamp: Stamp) -> Int64 { stamp.isSeen ? stamp.rawValue - at : .min }
-      requests.add(request.id)
+      // SQLite gives the same number by itself, the next one, and need not look for its place.
       requests.add(Int64(request.stream))
       requests.add(Int64(request.rwbs.rawValue))
       requests.add(Int64(request.traits.rawValue))
@@ -115,6 +115,10 @@ final class SourceWriter: EventSink {
   func finish(_ summary: SourceSummary) throws {
     try requests.finish()
     try bios.finish()
+    let last = try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
+    guard last == lastRequestID || lastRequestID == 0 else {
+      throw StoreError(.unexpected, "requests were numbered to \(lastRequestID), stored to \(last)")
+    }
     try sched.finish()
     try counters.finish()
     try db.execute(

@@ -5,8 +5,9 @@ internal import TraceModel
 struct BlockFolding {
   private let sink: any EventSink
   private var order = EventOrder()
-  private var devices: [DeviceNumber: DeviceFolding] = [:]
-  private var lastDevice: DeviceFolding?
+  private var devices: [DeviceFolding] = []
+  private var places: [DeviceNumber: Int] = [:]
+  private var lastDevice = -1
   private let output: RowOutput
   private var segment: Int32 = 0
   /// The latest event that was folded in this stretch.
@@ -14,6 +15,8 @@ struct BlockFolding {
   private var summary = SourceSummary()
   private var tally = ProblemTally()
   private var remaps: [RemapKey: Int64] = [:]
+  private var lastRemap: RemapKey?
+  private var lastRemapCount: Int64 = 0
   private var losses: [LossInterval] = []
 
   private struct RemapKey: Hashable {
@@ -44,13 +47,11 @@ struct BlockFolding {
       try drain()
       segment += 1
       latestFolded = .min
-      for device in devices.values { try device.clockStepped(to: segment) }
+      for index in devices.indices { try devices[index].clockStepped(to: segment) }
     case .newTrace:
       tally.add(.timeWentBack, count: 1, line: event.line)
       try drain()
-      for device in devices.values.sorted(by: { $0.number < $1.number }) { try device.finish() }
-      devices.removeAll()
-      lastDevice = nil
+      try finishDevices()
       segment += 1
       latestFolded = .min
     }
@@ -61,7 +62,8 @@ struct BlockFolding {
   /// The trace is at its end.
   mutating func finish() throws -> SourceSummary {
     try drain()
-    for device in devices.values.sorted(by: { $0.number < $1.number }) { try device.finish() }
+    try finishDevices()
+    settleRemap()
     try output.flush()
     summary.losses = losses
     summary.lostEvents = max(0, losses.reduce(0) { $0 + $1.events })
@@ -100,28 +102,52 @@ struct BlockFolding {
       noteRemap(event)
       return
     }
-    if let device = lastDevice, device.number == event.device {
-      try device.fold(event)
-      return
+    if lastDevice < 0 || devices[lastDevice].number != event.device {
+      lastDevice = try folding(of: event.device)
     }
-    let device = try folding(of: event.device)
-    lastDevice = device
-    try device.fold(event)
+    try devices[lastDevice].fold(event)
   }
 
-  private mutating func folding(of number: DeviceNumber) throws -> DeviceFolding {
-    if let known = devices[number] { return known }
-    let device = DeviceFolding(
-      number: number,
-      stream: try sink.stream(StreamKey(device: number, segment: segment)), output: output)
-    devices[number] = device
-    return device
+  /// The place of a device's folding.
+  private mutating func folding(of number: DeviceNumber) throws -> Int {
+    if let known = places[number] { return known }
+    places[number] = devices.count
+    devices.append(
+      DeviceFolding(
+        number: number,
+        stream: try sink.stream(StreamKey(device: number, segment: segment)), output: output))
+    return devices.count - 1
+  }
+
+  /// What is open stays incomplete: the end of a trace.
+  private mutating func finishDevices() throws {
+    for index in devices.indices.sorted(by: { devices[$0].number < devices[$1].number }) {
+      try devices[index].finish()
+    }
+    devices.removeAll()
+    places.removeAll()
+    lastDevice = -1
   }
 
   private mutating func noteRemap(_ event: BlockEvent) {
     let key = RemapKey(
       from: event.otherDevice, to: event.device, delta: event.sector &- event.other)
-    if remaps[key] != nil || remaps.count < Self.mostRemaps { remaps[key, default: 0] += 1 }
+    if key == lastRemap {
+      lastRemapCount += 1
+      return
+    }
+    settleRemap()
+    lastRemap = key
+    lastRemapCount = 1
+  }
+
+  /// Adds the run of equal remaps that has just ended.
+  private mutating func settleRemap() {
+    guard let key = lastRemap else { return }
+    if remaps[key] != nil || remaps.count < Self.mostRemaps {
+      remaps[key, default: 0] += lastRemapCount
+    }
+    lastRemap = nil
   }
 
   private mutating func noteGaps() throws {
@@ -139,7 +165,8 @@ struct BlockFolding {
       losses.append(
         LossInterval(
           stream: stream, cpu: gap.cpu, events: gap.events, from: gap.from, to: gap.to))
-      try folding(of: gap.device).lost(until: gap.to)
+      let device = try folding(of: gap.device)
+      devices[device].lost(until: gap.to)
     }
     losses.removeAll { $0.events <= 0 }
   }
@@ -150,8 +177,9 @@ final class RowOutput {
   let sink: any EventSink
   private var batch = BlockBatch()
   private var tasks: [TaskIdentity: Int32] = [:]
-  private var lastTask = TaskIdentity(pid: .max, name: TaskName())
-  private var lastTaskNumber: Int32 = 0
+  /// The task last seen with each pid, by its low bits: a trace switches between few tasks all the time.
+  private var recent = [(identity: TaskIdentity, number: Int32)](
+    repeating: (TaskIdentity(pid: .max, name: TaskName()), 0), count: 256)
   /// Stages of devices that are done.
   var stages: [StageSummary] = []
   /// Requests given up because too many were open.
@@ -166,15 +194,17 @@ final class RowOutput {
   @inline(__always)
   func task(pid: UInt32, name: TaskName) throws -> Int32 {
     let identity = TaskIdentity(pid: pid, name: name)
-    if identity == lastTask { return lastTaskNumber }
-    lastTask = identity
+    let place = Int(truncatingIfNeeded: pid & 255)
+    if recent[place].identity == identity { return recent[place].number }
+    let number: Int32
     if let known = tasks[identity] {
-      lastTaskNumber = known
+      number = known
     } else {
-      lastTaskNumber = try sink.task(identity)
-      tasks[identity] = lastTaskNumber
+      number = try sink.task(identity)
+      tasks[identity] = number
     }
-    return lastTaskNumber
+    recent[place] = (identity, number)
+    return number
   }
 
   @inline(__always)

@@ -1,7 +1,9 @@
 internal import TraceModel
 
 /// Follows the requests of one device from `Q` to `C`.
-final class DeviceFolding {
+///
+/// A value, changed in place: a class would pay for a check of access at every use of a property.
+struct DeviceFolding {
   let number: DeviceNumber
   private var stream: Int32
   private let output: RowOutput
@@ -34,7 +36,7 @@ final class DeviceFolding {
   }
 
   @inline(__always)
-  func fold(_ event: BlockEvent) throws {
+  mutating func fold(_ event: BlockEvent) throws {
     guard !event.isPassthrough, event.sectors > 0 || Self.isFlush(event) else { return }
     switch event.action {
     case .queue: try queued(event)
@@ -59,17 +61,17 @@ final class DeviceFolding {
   }
 
   /// Events were lost up to this time.
-  func lost(until time: Int64) { lostUntil = max(lostUntil, time) }
+  mutating func lost(until time: Int64) { lostUntil = max(lostUntil, time) }
 
   /// The clock was set back: what is queued from now on belongs to another stretch.
-  func clockStepped(to segment: Int32) throws {
+  mutating func clockStepped(to segment: Int32) throws {
     stream = try output.sink.stream(StreamKey(device: number, segment: segment))
     lastQueued = .unseen
     for index in open.all() { open[index].row.traits.insert(.acrossStep) }
   }
 
   /// The end of the trace: what is open stays incomplete.
-  func finish() throws {
+  mutating func finish() throws {
     for index in open.all() { try emit(index, isEnd: true) }
     for flush in flushes { try output.emit(numbered(flush)) }
     for stage in Stage.allCases where stages[stage.rawValue].count > 0 {
@@ -81,7 +83,7 @@ final class DeviceFolding {
   // MARK: - The way in
 
   /// `Q  WS 81920 + 16 [fio]`; without a sector it is an empty flush, `Q FWS [jbd2/vda-8]`.
-  private func queued(_ event: BlockEvent) throws {
+  private mutating func queued(_ event: BlockEvent) throws {
     hasQueue = true
     var request = try begin(event)
     request.row.queued = Stamp(event.time)
@@ -103,7 +105,7 @@ final class DeviceFolding {
 
   /// Completions were lost: an older request of the same blocks that is still open would take the
   /// completion of this one.
-  private func dropStale(like request: OpenRequest) throws {
+  private mutating func dropStale(like request: OpenRequest) throws {
     guard lostUntil > .min else { return }
     let (sector, sectors, until) = (request.row.sector, request.row.sectors, lostUntil)
     let stale = open.first(at: sector, going: request.row.rwbs.direction) {
@@ -116,7 +118,7 @@ final class DeviceFolding {
     }
   }
 
-  private func allocated(_ event: BlockEvent) throws {
+  private mutating func allocated(_ event: BlockEvent) throws {
     guard event.sectors > 0 else {
       if let bio = flushBios.first(where: { open[$0].phase == .queued }) {
         open[bio].row.got = Stamp(event.time)
@@ -131,7 +133,7 @@ final class DeviceFolding {
     if open[index].row.rwbs.contains(.preflush) { awaitingPreflush.append(index) }
   }
 
-  private func inserted(_ event: BlockEvent) throws {
+  private mutating func inserted(_ event: BlockEvent) throws {
     guard event.sectors > 0 else { return }
     var index = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .allocated && $0.row.sectors == Int64(event.sectors)
@@ -152,7 +154,7 @@ final class DeviceFolding {
   }
 
   /// `M W 81928 + 8 [fio]`: a bio, or a whole request, goes to the end of a request (`F`: to its front).
-  private func merged(_ event: BlockEvent, atBack: Bool) throws {
+  private mutating func merged(_ event: BlockEvent, atBack: Bool) throws {
     let sectors = Int64(event.sectors)
     // The youngest bio of these blocks that has no request; else a whole request.
     var child = open.first(at: event.sector, going: event.rwbs.direction) {
@@ -203,7 +205,7 @@ final class DeviceFolding {
     open.fileEnd(parent)
   }
 
-  private func moveBios(of child: Int32, to parent: Int32) {
+  private mutating func moveBios(of child: Int32, to parent: Int32) {
     var bio = open[child].firstBio
     while bio >= 0 {
       let following = open[bio: bio].next
@@ -214,7 +216,7 @@ final class DeviceFolding {
 
   /// `X   R 2048 / 3072 [fio]`: the bio goes on as 2048..3072; the rest appears again as a request of its
   /// own, without a Q.
-  private func split(_ event: BlockEvent) throws {
+  private mutating func split(_ event: BlockEvent) throws {
     let index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .queued }
     let (sector, second) = (event.sector, event.other)
     guard index >= 0, second > sector, second < sector + open[index].row.sectors else { return }
@@ -238,7 +240,7 @@ final class DeviceFolding {
 
   // MARK: - At the driver
 
-  private func issued(_ event: BlockEvent) throws {
+  private mutating func issued(_ event: BlockEvent) throws {
     guard event.sectors > 0 else {
       try flushIssued(event)
       return
@@ -268,12 +270,12 @@ final class DeviceFolding {
 
   /// The line says another length than our merges made: events of its bios were lost or are bios that
   /// wait at the sectors behind.
-  private func adopt(_ sectors: Int64, _ index: Int32) {
+  private mutating func adopt(_ sectors: Int64, _ index: Int32) {
     open[index].row.sectors = sectors
   }
 
   /// Two requests for the same blocks at the device: which completion is whose cannot be told.
-  private func markAliases(of index: Int32) {
+  private mutating func markAliases(of index: Int32) {
     let (sector, sectors) = (open[index].row.sector, open[index].row.sectors)
     let other = open.first(at: sector, going: open[index].row.rwbs.direction) {
       $0.phase == .issued && $0.row.sectors == sectors
@@ -284,7 +286,7 @@ final class DeviceFolding {
     }
   }
 
-  private func requeued(_ event: BlockEvent) {
+  private mutating func requeued(_ event: BlockEvent) {
     guard event.sectors > 0 else { return }
     let sectors = Int64(event.sectors)
     let index = open.first(at: event.sector, going: event.rwbs.direction) {
@@ -299,7 +301,7 @@ final class DeviceFolding {
 
   // MARK: - The way out
 
-  private func completed(_ event: BlockEvent) throws {
+  private mutating func completed(_ event: BlockEvent) throws {
     guard event.sectors > 0 else {
       try completedWithoutLength(event)
       return
@@ -346,7 +348,7 @@ final class DeviceFolding {
 
   /// `D  FN [kworker/0:1H]`: the flush machinery sends a flush, for a bio that is nothing else, before a
   /// write with preflush, or after a FUA write.
-  private func flushIssued(_ event: BlockEvent) throws {
+  private mutating func flushIssued(_ event: BlockEvent) throws {
     var flush = try begin(event).row
     flush.traits.insert(.flush)
     flush.sector = -1
@@ -366,7 +368,7 @@ final class DeviceFolding {
 
   /// `C  FN 0 [0]` ends a flush; `C WSM 1054536 [0]` a FUA write whose data and flush are done;
   /// `C  WS 0 [0]` an empty flush bio.
-  private func completedWithoutLength(_ event: BlockEvent) throws {
+  private mutating func completedWithoutLength(_ event: BlockEvent) throws {
     if event.rwbs.contains(.preflush) || event.rwbs.contains(.flush) {
       if let bio = flushBios.first(where: {
         open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen
@@ -402,7 +404,7 @@ final class DeviceFolding {
 
   // MARK: - Rows
 
-  private func begin(_ event: BlockEvent) throws -> OpenRequest {
+  private mutating func begin(_ event: BlockEvent) throws -> OpenRequest {
     var request = OpenRequest()
     request.row.sector = event.sectors > 0 ? event.sector : -1
     request.row.sectors = Int64(event.sectors)
@@ -420,7 +422,7 @@ final class DeviceFolding {
 
   /// The oldest one in this phase with the event's blocks; a new one when its beginning is not in the
   /// trace.
-  private func request(_ event: BlockEvent, in phase: OpenRequest.Phase) throws -> Int32 {
+  private mutating func request(_ event: BlockEvent, in phase: OpenRequest.Phase) throws -> Int32 {
     let sectors = Int64(event.sectors)
     var index = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == phase && $0.row.sectors == sectors
@@ -432,7 +434,7 @@ final class DeviceFolding {
     return open.insert(try begin(event))
   }
 
-  private func emit(_ index: Int32, isEnd: Bool = false) throws {
+  private mutating func emit(_ index: Int32, isEnd: Bool = false) throws {
     let request = open[index]
     var row = request.row
     if lostUntil > .min, Self.earliest(row).rawValue <= lostUntil { row.traits.insert(.lossy) }
@@ -461,7 +463,7 @@ final class DeviceFolding {
   }
 
   /// Adds a request's stages, bio by bio, as btt does.
-  private func count(_ request: OpenRequest) {
+  private mutating func count(_ request: OpenRequest) {
     let row = request.row
     // A bio that was cut has no single way through the layer; btt leaves its later stages out too.
     let isCut = row.traits.contains(.splitHead) || row.traits.contains(.splitPiece)
@@ -491,7 +493,7 @@ final class DeviceFolding {
     return false
   }
 
-  private func countBios(_ request: OpenRequest) {
+  private mutating func countBios(_ request: OpenRequest) {
     var bio = request.firstBio
     while bio >= 0 {
       let merged = open[bio: bio]
@@ -510,7 +512,7 @@ final class DeviceFolding {
   }
 
   @inline(__always)
-  private func add(_ stage: Stage, _ from: Stamp, _ to: Stamp) {
+  private mutating func add(_ stage: Stage, _ from: Stamp, _ to: Stamp) {
     guard let start = from.nanoseconds, let end = to.nanoseconds else { return }
     stages[stage.rawValue].add(end - start)
   }

@@ -38,8 +38,9 @@ struct EventOrder {
   private var first = 0
   private var lanes: [Lane] = []
   private var laneIndex: [LaneKey: Int] = [:]
-  private var lastKey = LaneKey(device: DeviceNumber(rawValue: .max), cpu: .max)
-  private var lastLane = 0
+  /// The lane last used for each CPU, by its low bits: events of several CPUs alternate.
+  private var recent = [(key: LaneKey, lane: Int)](
+    repeating: (LaneKey(device: DeviceNumber(rawValue: .max), cpu: .max), 0), count: 64)
   private var latest = Int64.min
 
   /// Holes found so far, until ``takeGaps()``.
@@ -145,15 +146,17 @@ struct EventOrder {
   @inline(__always)
   private mutating func laneNumber(_ event: BlockEvent) -> Int {
     let key = LaneKey(device: event.device, cpu: event.cpu)
-    if key == lastKey { return lastLane }
-    lastKey = key
+    let place = Int(truncatingIfNeeded: event.cpu & 63)
+    if recent[place].key == key { return recent[place].lane }
+    let lane: Int
     if let known = laneIndex[key] {
-      lastLane = known
+      lane = known
     } else {
-      lastLane = lanes.count
-      laneIndex[key] = lastLane
+      lane = lanes.count
+      laneIndex[key] = lane
       lanes.append(Lane())
     }
-    return lastLane
+    recent[place] = (key, lane)
+    return lane
   }
 }
