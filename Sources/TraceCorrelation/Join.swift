@@ -189,7 +189,8 @@ public struct Join: Sendable {
       )
     }
     let candidates = places.flatMap { regions[$0]?.region.pairs ?? [] }
-    guard var clock = GuestClock(ClockFit.fit(candidates)) else {
+    let moments = places.flatMap { sides[$0].flatMap { [$0.issued, $0.completed] } }.sorted()
+    guard var clock = GuestClock(ClockFit.fit(candidates), moments: moments) else {
       for place in places { disks[place].verdict = .noClock }
       return
     }
@@ -204,7 +205,7 @@ public struct Join: Sendable {
           matcher.matching.match(clock, widening: Self.falsifierWindow), sides[matcher.place],
           side(matcher), clock)
       }
-      guard let better = GuestClock(ClockFit.fit(pairs)) else { break }
+      guard let better = GuestClock(ClockFit.fit(pairs), moments: moments) else { break }
       let isSettled = better.isSame(as: clock)
       clock = better
       if isSettled { break }

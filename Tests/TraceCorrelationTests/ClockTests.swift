@@ -92,7 +92,9 @@ struct GuestClockTests {
       return CausalPair(
         cause: pair.cause + step, effect: pair.effect, answer: pair.answer, end: pair.end + step)
     }
-    let clock = try #require(GuestClock(ClockFit.fit(pairs)))
+    let clock = try #require(
+      GuestClock(
+        ClockFit.fit(pairs), moments: pairs.flatMap { [$0.cause, $0.end] }.sorted()))
     #expect(clock.stretches.count == 2)
     for own in stride(from: Int64(100_000_000), to: 1_900_000_000, by: 100_000_000) {
       #expect(abs(clock.reference(own) - simulation.reference(own)) <= clock.error(at: own))

@@ -2,17 +2,39 @@
 public struct GuestClock: Sendable {
   /// The stretches, in order of time.
   public let stretches: [ClockRelation]
-  /// Own time from which each but the first is used: the middle of the gap in which the step lies.
+  /// Own time from which each but the first is used.
   private let starts: [Int64]
 
-  /// The clock of these stretches; nil when there are none.
-  init?(_ stretches: [ClockRelation]) {
+  /// The clock of these stretches; nil when there are none. `moments` are times that the trace shows, in
+  /// order: between the last pair of one stretch and the first of the next the step is where nothing
+  /// happened for longest, for over a step forward nothing can.
+  init?(_ stretches: [ClockRelation], moments: [Int64]) {
     guard !stretches.isEmpty else { return nil }
     let sorted = stretches.sorted { $0.from < $1.from }
     self.stretches = sorted
     starts = zip(sorted, sorted.dropFirst()).map { before, after in
-      before.to + (after.from - before.to) / 2
+      let (from, to) = (before.to, max(before.to, after.from))
+      var best = (length: Int64(-1), middle: from + (to - from) / 2)
+      var last = from
+      for moment in moments[Self.place(of: from, moments)...] {
+        let until = min(moment, to)
+        if until - last > best.length { best = (until - last, last + (until - last) / 2) }
+        last = until
+        if moment >= to { break }
+      }
+      return best.middle
     }
+  }
+
+  /// The first place in the sorted times that is not before a time.
+  private static func place(of time: Int64, _ moments: [Int64]) -> Int {
+    var low = 0
+    var high = moments.count
+    while low < high {
+      let middle = (low + high) / 2
+      if moments[middle] < time { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   /// Which stretch a moment belongs to.

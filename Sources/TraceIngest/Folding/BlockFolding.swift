@@ -18,6 +18,9 @@ struct BlockFolding {
   private var lastRemap: RemapKey?
   private var lastRemapCount: Int64 = 0
   private var losses: [LossInterval] = []
+  /// Holes whose end the folding has not reached, the next one last: they are noticed when a line
+  /// arrives, which is some thousand events before it is folded.
+  private var comingLosses: [(until: Int64, device: DeviceNumber)] = []
 
   private struct RemapKey: Hashable {
     let from: DeviceNumber
@@ -47,6 +50,7 @@ struct BlockFolding {
       try drain()
       segment += 1
       latestFolded = .min
+      comingLosses.removeAll()
       for index in devices.indices { try devices[index].clockStepped(to: segment) }
     case .newTrace:
       tally.add(.timeWentBack, count: 1, line: event.line)
@@ -98,6 +102,11 @@ struct BlockFolding {
     if !summary.last.isSeen || event.time > summary.last.rawValue {
       summary.last = Stamp(event.time)
     }
+    while let loss = comingLosses.last, loss.until <= event.time {
+      comingLosses.removeLast()
+      let device = try folding(of: loss.device)
+      devices[device].lost(until: loss.until)
+    }
     if event.action == .remap {
       noteRemap(event)
       return
@@ -125,6 +134,7 @@ struct BlockFolding {
       try devices[index].finish()
     }
     devices.removeAll()
+    comingLosses.removeAll()
     places.removeAll()
     lastDevice = -1
   }
@@ -165,8 +175,8 @@ struct BlockFolding {
       losses.append(
         LossInterval(
           stream: stream, cpu: gap.cpu, events: gap.events, from: gap.from, to: gap.to))
-      let device = try folding(of: gap.device)
-      devices[device].lost(until: gap.to)
+      let place = comingLosses.firstIndex { $0.until < gap.to } ?? comingLosses.count
+      comingLosses.insert((gap.to, gap.device), at: place)
     }
     losses.removeAll { $0.events <= 0 }
   }

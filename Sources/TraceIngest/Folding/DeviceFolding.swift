@@ -95,7 +95,7 @@ struct DeviceFolding {
     }
     if let last = lastQueued.nanoseconds { stages[Stage.q2q.rawValue].add(event.time - last) }
     lastQueued = Stamp(event.time)
-    try dropStale(like: request)
+    try dropStale(request.row.sector, request.row.sectors, request.row.rwbs.direction)
     _ = open.insert(request)
     if open.count > Self.mostOpen {
       output.givenUp += 1
@@ -104,15 +104,19 @@ struct DeviceFolding {
   }
 
   /// Completions were lost: an older request of the same blocks that is still open would take the
-  /// completion of this one.
-  private mutating func dropStale(like request: OpenRequest) throws {
+  /// completion of this one, and each after it that of the next.
+  private mutating func dropStale(
+    _ sector: Int64, _ sectors: Int64, _ direction: RWBS, besides index: Int32 = -1
+  ) throws {
     guard lostUntil > .min else { return }
-    let (sector, sectors, until) = (request.row.sector, request.row.sectors, lostUntil)
-    let stale = open.first(at: sector, going: request.row.rwbs.direction) {
-      $0.row.sectors == sectors && $0.phase != .finishing
-        && Self.earliest($0.row).rawValue < until
-    }
-    if stale >= 0 {
+    let until = lostUntil
+    let order = index < 0 ? Int64.max : open[index].order
+    while true {
+      let stale = open.first(at: sector, going: direction) {
+        $0.row.sectors == sectors && $0.phase != .finishing && $0.order < order
+          && Self.earliest($0.row).rawValue < until
+      }
+      guard stale >= 0 else { return }
       open[stale].row.traits.insert(.lossy)
       try emit(stale, isEnd: true)
     }
@@ -265,6 +269,7 @@ struct DeviceFolding {
       open[index].isSequenced = true
       awaitingPreflush.removeAll { $0 == index }
     }
+    try dropStale(event.sector, sectors, event.rwbs.direction, besides: index)
     markAliases(of: index)
   }
 
