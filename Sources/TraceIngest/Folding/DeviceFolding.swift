@@ -291,10 +291,12 @@ struct DeviceFolding {
     }
   }
 
+  /// `R  WS 1976864 + 8 [0]`: the driver gives back what it has just been given (its ring was full), so of
+  /// several requests of these blocks the one that was issued last.
   private mutating func requeued(_ event: BlockEvent) {
     guard event.sectors > 0 else { return }
     let sectors = Int64(event.sectors)
-    let index = open.first(at: event.sector, going: event.rwbs.direction) {
+    let index = open.latestIssued(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .issued && $0.row.sectors == sectors
     }
     guard index >= 0 else { return }

@@ -169,6 +169,25 @@ struct OpenRequests {
     return -1
   }
 
+  /// The one at this sector that was issued last among those that go the same way and that the test
+  /// accepts; -1 for none.
+  func latestIssued(
+    at sector: Int64, going way: RWBS, where accepts: (OpenRequest) -> Bool
+  ) -> Int32 {
+    var latest: Int32 = -1
+    var index = byStart[slot(sector)]
+    while index >= 0 {
+      let request = pool[Int(index)]
+      if request.key == sector, request.row.rwbs.direction == way, accepts(request),
+        latest < 0 || request.row.issued.rawValue >= pool[Int(latest)].row.issued.rawValue
+      {
+        latest = index
+      }
+      index = request.next
+    }
+    return latest
+  }
+
   /// The request, not yet issued, that ends at this sector; -1 for none.
   @inline(__always)
   func first(endingAt sector: Int64, where accepts: (OpenRequest) -> Bool) -> Int32 {
