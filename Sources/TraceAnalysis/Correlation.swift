@@ -8,12 +8,13 @@ public struct Correlation {
   public static func run(_ file: IncidentFile, always: Bool = false) throws {
     guard try always || file.needsCorrelation() else { return }
     let streams = try file.blockStreams()
+    let maps = GivenMaps.compose(try file.givenExtents())
     // A device without requests at a driver (device-mapper, md) is a layer above the one that matters.
     let guests = try streams.filter { $0.machine.layer == .guest }.map { stream in
       GuestDisk(
         machine: stream.machine.name, stream: stream.stream, source: stream.source,
         segment: stream.segment, rows: try file.requests(of: stream.stream),
-        bios: try file.mergedBios(of: stream.stream))
+        bios: try file.mergedBios(of: stream.stream), maps: maps)
     }
     let hosts = try streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }.map {
       stream in
@@ -49,7 +50,7 @@ public struct Correlation {
             ExtentRow(
               guestStream: disk.disk, hostStream: device, guestSector: extent.guestSector,
               hostSector: extent.hostSector, sectors: extent.sectors, votes: disk.votes,
-              feasibleShare: disk.feasibleShare))
+              feasibleShare: disk.feasibleShare, isGiven: disk.isGiven))
         }
       }
       try writer.add(

@@ -8,6 +8,8 @@ public struct DiskJoin: Sendable {
   public var device: Int32?
   /// Where the disk lies on it.
   public var map = ExtentMap([])
+  /// Whether somebody gave that map; else it was inferred.
+  public var isGiven = false
   /// Pairs of requests that voted for that.
   public var votes = 0
   /// Share of the guest's requests that one clock offset can place there.
@@ -131,26 +133,39 @@ public struct Join: Sendable {
         let candidates =
           all.prefix(mostCandidates)
           + all.dropFirst(mostCandidates).filter { named.contains($0.distance) }.prefix(32)
+        // A map is of a file; the file system under it may begin at any partition of the device.
+        let starts = [0] + device.rows.remapDeltas.prefix(8)
+        for (place, map) in guests[disk].maps.enumerated() {
+          for (shift, start) in Set(starts).sorted().enumerated() {
+            let moved = Placement.map(
+              map.moved(by: start), number: place * starts.count + shift)
+            if let region = search.region(moved, votes: 0) {
+              judged.append((disk, number, region))
+            }
+          }
+        }
         for candidate in candidates {
-          if let region = search.region(candidate) {
+          let place = Placement.distance(candidate.distance)
+          if let region = search.region(place, votes: candidate.votes) {
             judged.append((disk, number, region))
           }
         }
       }
     }
     judged.sort {
-      ($0.region.share, $0.region.placed, $0.region.votes, -$0.region.distance)
-        > ($1.region.share, $1.region.placed, $1.region.votes, -$1.region.distance)
+      ($0.region.rank, $0.region.placed, $0.region.votes, -$0.region.placement.key.distance)
+        > ($1.region.rank, $1.region.placed, $1.region.votes, -$1.region.placement.key.distance)
     }
     var found = [Found?](repeating: nil, count: guests.count)
     var holders: [RegionKey: String] = [:]
     for entry in judged where found[entry.disk] == nil && entry.region.share >= leastShare {
-      let key = RegionKey(device: entry.device, distance: entry.region.distance)
+      let key = RegionKey(device: entry.device, placement: entry.region.placement.key)
       if let holder = holders[key], holder != guests[entry.disk].machine { continue }
       holders[key] = guests[entry.disk].machine
       let runnerUp = judged.first {
         $0.disk == entry.disk
-          && ($0.device != entry.device || $0.region.distance != entry.region.distance)
+          && ($0.device != entry.device
+            || $0.region.placement.key != entry.region.placement.key)
       }
       found[entry.disk] = Found(
         region: entry.region, device: entry.device, runnerUp: runnerUp?.region.share)
@@ -160,7 +175,7 @@ public struct Join: Sendable {
 
   private struct RegionKey: Hashable {
     let device: Int
-    let distance: Int64
+    let placement: Placement.Key
   }
 
   // MARK: - Clock and matches
@@ -175,12 +190,19 @@ public struct Join: Sendable {
     let matchers = places.compactMap { place -> (place: Int, matching: RequestMatching)? in
       guard let found = regions[place] else { return nil }
       let side = sides[place]
-      let start = side.lazy.map(\.sector).min() ?? 0
-      let end = side.lazy.map(\.end).max() ?? 0
-      let map = ExtentMap([
-        ExtentMap.Extent(
-          guestSector: start, hostSector: start + found.region.distance, sectors: end - start)
-      ])
+      let map: ExtentMap
+      switch found.region.placement {
+      case .distance(let distance):
+        let start = side.lazy.map(\.sector).min() ?? 0
+        let end = side.lazy.map(\.end).max() ?? 0
+        map = ExtentMap([
+          ExtentMap.Extent(
+            guestSector: start, hostSector: start + distance, sectors: end - start)
+        ])
+      case .map(let given, _):
+        map = given
+        disks[place].isGiven = true
+      }
       disks[place].map = map
       let device = devices[found.device]
       return (
@@ -322,5 +344,16 @@ extension GuestClock {
       && zip(stretches, other.stretches).allSatisfy {
         $0.pairs == $1.pairs && $0.offset == $1.offset && $0.driftPPM == $1.driftPPM
       }
+  }
+}
+
+extension RegionSearch.Region {
+  /// A given map is believed before an inferred place that fits as well; that fits clearly better
+  /// contradicts it.
+  var rank: Double {
+    switch placement {
+    case .distance: share
+    case .map: share + 0.05
+    }
   }
 }

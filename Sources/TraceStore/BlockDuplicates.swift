@@ -92,6 +92,8 @@ struct BlockDuplicates {
     /// To be added to a time of the lesser one, ns.
     let offset: Int64
     let requests: Int
+    /// The devices that both saw.
+    let devices: [String]
   }
 
   /// The constant difference at which nearly all requests of the one are requests of the other; nil when
@@ -100,6 +102,9 @@ struct BlockDuplicates {
     var wanted: [(key: Key, time: Int64)] = []
     let step = max(1, less.requests / Int64(Self.sample))
     try forEachRequest(of: less.id, every: step) { wanted.append(($0, $1)) }
+    // Devices that only one of them saw say nothing.
+    let shared = try devices(of: less.id).filter { try devices(of: more.id).contains($0) }
+    wanted.removeAll { !shared.contains($0.key.device) }
     let keys = Set(wanted.map(\.key))
     var times: [Key: [Int64]] = [:]
     var first = Int64.max
@@ -135,7 +140,12 @@ struct BlockDuplicates {
     guard votes >= Self.fewest, Double(votes) >= Self.share * Double(decidable) else {
       return nil
     }
-    return Tie(offset: offset, requests: votes)
+    return Tie(offset: offset, requests: votes, devices: shared)
+  }
+
+  private func devices(of source: Int64) throws -> [String] {
+    try String.fetchAll(
+      db, sql: "SELECT DISTINCT device FROM block_stream WHERE source_id = ?", arguments: [source])
   }
 
   /// Requests with an address, by the time of their completion.
@@ -168,9 +178,6 @@ struct BlockDuplicates {
 
   private func join(_ less: Source, to more: Source, _ tie: Tie) throws {
     try db.execute(
-      sql: "UPDATE source_file SET duplicate_of = ?1 WHERE source_id = ?2 OR duplicate_of = ?2",
-      arguments: [more.id, less.id])
-    try db.execute(
       sql: """
         INSERT OR REPLACE INTO clock_tie (source_id, other_source_id, offset_ns, requests)
         VALUES (?, ?, ?, ?)
@@ -188,21 +195,24 @@ struct BlockDuplicates {
           AND lesser.start_ns IS NOT NULL
         """,
       arguments: [tie.offset, less.id, more.id])
+    for device in tie.devices { try deleteRows(of: less.id, device) }
+    guard try devices(of: less.id).isEmpty else { return }
+    try db.execute(
+      sql: "UPDATE source_file SET duplicate_of = ?1 WHERE source_id = ?2 OR duplicate_of = ?2",
+      arguments: [more.id, less.id])
+  }
+
+  private func deleteRows(of source: Int64, _ device: String) throws {
+    let streams = "(SELECT stream_id FROM block_stream WHERE source_id = ? AND device = ?)"
     try db.execute(
       sql: """
         DELETE FROM merged_bio WHERE request_id IN
-          (SELECT request_id FROM block_request JOIN block_stream USING (stream_id)
-           WHERE source_id = ?)
+          (SELECT request_id FROM block_request WHERE stream_id IN \(streams))
         """,
-      arguments: [less.id])
-    for table in ["block_request", "block_loss", "block_remap", "block_stage"] {
+      arguments: [source, device])
+    for table in ["block_request", "block_loss", "block_remap", "block_stage", "block_stream"] {
       try db.execute(
-        sql: """
-          DELETE FROM \(table) WHERE stream_id IN
-            (SELECT stream_id FROM block_stream WHERE source_id = ?)
-          """,
-        arguments: [less.id])
+        sql: "DELETE FROM \(table) WHERE stream_id IN \(streams)", arguments: [source, device])
     }
-    try db.execute(sql: "DELETE FROM block_stream WHERE source_id = ?", arguments: [less.id])
   }
 }

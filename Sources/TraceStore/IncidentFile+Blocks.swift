@@ -147,3 +147,38 @@ extension IncidentFile {
     }
   }
 }
+
+/// A row of `given_extent` that maps bytes to bytes.
+public struct GivenExtentRow: Sendable {
+  /// The file that said so.
+  public let source: Int64
+  /// The tool that printed it.
+  public let tool: String
+  /// First byte of the extent.
+  public let start: Int64
+  /// Its length.
+  public let bytes: Int64
+  /// First byte where it lies; nil for a hole.
+  public let target: Int64?
+}
+
+extension IncidentFile {
+  /// The extents that hosts' files gave.
+  public func givenExtents() throws -> [GivenExtentRow] {
+    try translating {
+      try queue.read { db in
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT source_id, tool, start, given_extent.bytes, target_start FROM given_extent
+            JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+            WHERE layer = 'host' AND tool IN ('filefrag', 'qemu-img map')
+            ORDER BY source_id, start
+            """
+        ).map {
+          GivenExtentRow(source: $0[0], tool: $0[1], start: $0[2], bytes: $0[3], target: $0[4])
+        }
+      }
+    }
+  }
+}

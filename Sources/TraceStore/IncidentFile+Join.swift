@@ -75,11 +75,13 @@ public struct ExtentRow: Sendable {
   public var votes: Int
   /// Share of the guest's requests that a clock can place there.
   public var feasibleShare: Double?
+  /// Whether somebody gave it; else it was inferred.
+  public var isGiven: Bool
 
-  /// An inferred extent.
+  /// An extent.
   public init(
     guestStream: Int32, hostStream: Int32, guestSector: Int64, hostSector: Int64, sectors: Int64,
-    votes: Int, feasibleShare: Double?
+    votes: Int, feasibleShare: Double?, isGiven: Bool
   ) {
     self.guestStream = guestStream
     self.hostStream = hostStream
@@ -88,6 +90,7 @@ public struct ExtentRow: Sendable {
     self.sectors = sectors
     self.votes = votes
     self.feasibleShare = feasibleShare
+    self.isGiven = isGiven
   }
 }
 
@@ -212,13 +215,13 @@ public final class CorrelationWriter {
       ])
   }
 
-  /// Adds an inferred extent.
+  /// Adds an extent.
   public func add(_ row: ExtentRow) throws {
     try db.execute(
-      sql: "INSERT INTO device_extent VALUES (?, ?, ?, ?, ?, ?, ?, 'inferred')",
+      sql: "INSERT INTO device_extent VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       arguments: [
         row.guestStream, row.hostStream, row.guestSector, row.hostSector, row.sectors, row.votes,
-        row.feasibleShare,
+        row.feasibleShare, row.isGiven ? "given" : "inferred",
       ])
   }
 

@@ -52,11 +52,13 @@ public struct GuestDisk: Sendable {
   public let rows: [BlockRequest]
   /// The bios merged into them.
   public let bios: [MergedBio]
+  /// Maps that were ingested and may be this disk's.
+  public let maps: [ExtentMap]
 
   /// A disk as it was ingested.
   public init(
     machine: String, stream: Int32, source: Int64, segment: Int, rows: [BlockRequest],
-    bios: [MergedBio]
+    bios: [MergedBio], maps: [ExtentMap] = []
   ) {
     self.machine = machine
     self.stream = stream
@@ -64,6 +66,7 @@ public struct GuestDisk: Sendable {
     self.segment = segment
     self.rows = rows
     self.bios = bios
+    self.maps = maps
   }
 
   /// Requests with data that were seen at the driver and back, by time of issue.

@@ -25,6 +25,42 @@ public struct ExtentMap: Sendable {
     self.extents = extents.sorted { $0.guestSector < $1.guestSector }
   }
 
+  /// The map with the host's side moved on by so many sectors.
+  func moved(by sectors: Int64) -> ExtentMap {
+    guard sectors != 0 else { return self }
+    return ExtentMap(
+      extents.map {
+        Extent(
+          guestSector: $0.guestSector, hostSector: $0.hostSector + sectors, sectors: $0.sectors)
+      })
+  }
+
+  /// This map and then another: from a disk to a file, from the file to a device. What the second does
+  /// not hold is left out.
+  public func followed(by next: ExtentMap) -> ExtentMap {
+    var result: [Extent] = []
+    for extent in extents {
+      var at = extent.hostSector
+      let end = extent.hostSector + extent.sectors
+      var index = next.firstExtent(endingAfter: at)
+      while at < end, index < next.extents.count {
+        let piece = next.extents[index]
+        let from = max(at, piece.guestSector)
+        let to = min(end, piece.guestSector + piece.sectors)
+        if from < to {
+          result.append(
+            Extent(
+              guestSector: extent.guestSector + from - extent.hostSector,
+              hostSector: piece.hostSector + from - piece.guestSector, sectors: to - from))
+        }
+        at = max(at, to)
+        if piece.guestSector >= end { break }
+        index += 1
+      }
+    }
+    return ExtentMap(result)
+  }
+
   /// The stretches of the host's device that hold these sectors, in order; nil when some of them are
   /// nowhere.
   func translate(_ sector: Int64, _ sectors: Int64) -> [Range<Int64>]? {

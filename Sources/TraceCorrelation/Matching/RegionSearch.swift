@@ -1,11 +1,40 @@
 internal import TraceModel
 
-/// Judges a distance between guest disk and host device by time: at the right one, one clock offset makes
-/// nearly every host piece lie inside its guest request.
-struct RegionSearch {
-  /// What was found for one distance.
-  struct Region {
+/// A place where a guest's disk may lie on a host's device.
+enum Placement {
+  /// In one piece: sectors to add.
+  case distance(Int64)
+  /// In the pieces of a map; its number among those of the disk.
+  case map(ExtentMap, number: Int)
+
+  /// Where a request would begin on the host; nil when the map does not hold it.
+  func start(_ request: GuestRequest) -> Int64? {
+    switch self {
+    case .distance(let distance): request.sector + distance
+    case .map(let map, _): map.translate(request.sector, request.sectors)?.first?.lowerBound
+    }
+  }
+
+  /// What tells two places apart.
+  var key: Key {
+    switch self {
+    case .distance(let distance): Key(distance: distance, map: -1)
+    case .map(_, let number): Key(distance: 0, map: number)
+    }
+  }
+
+  struct Key: Hashable {
     let distance: Int64
+    let map: Int
+  }
+}
+
+/// Judges a place of a guest's disk by time: at the right one, one clock offset makes nearly every host
+/// piece lie inside its guest request.
+struct RegionSearch {
+  /// What was found for one place.
+  struct Region {
+    let placement: Placement
     let votes: Int
     /// Share of the guest's requests, while both traces ran, that the best offset can place.
     let share: Double
@@ -46,9 +75,9 @@ struct RegionSearch {
     let peak: OffsetVoting.Peak
   }
 
-  /// Judges one distance; nil when no window of the trace agrees with it.
-  func region(_ candidate: OffsetCandidates.Candidate) -> Region? {
-    let windows = windows(candidate.distance)
+  /// Judges one place; nil when no window of the trace agrees with it.
+  func region(_ placement: Placement, votes: Int) -> Region? {
+    let windows = windows(placement)
     guard !windows.isEmpty else { return nil }
     var claims: [Int32: Int] = [:]
     var matches: [(guest: Int, piece: Int32)] = []
@@ -67,7 +96,7 @@ struct RegionSearch {
         var found: Int32?
         var count = 0
         forEachCandidate(
-          request, candidate.distance, queuedFrom: request.issued + low - slack,
+          request, placement, queuedFrom: request.issued + low - slack,
           completedTo: request.completed + high + slack
         ) { piece in
           count += 1
@@ -90,13 +119,13 @@ struct RegionSearch {
         end: request.completed)
     }
     return Region(
-      distance: candidate.distance, votes: candidate.votes,
+      placement: placement, votes: votes,
       share: inside == 0 ? 0 : Double(placed) / Double(inside), placed: placed, pairs: pairs)
   }
 
   /// The windows of the trace, each with its offset. The one with most agreement says roughly where the
   /// clock is; the others look near it first, and elsewhere only when that is clearly better: a step.
-  private func windows(_ distance: Int64) -> [Window] {
+  private func windows(_ placement: Placement) -> [Window] {
     var windows: [(requests: Range<Int>, centre: Int64, votes: [OffsetVoting.Interval])] = []
     var peaks: [OffsetVoting.Peak?] = []
     var start = 0
@@ -105,7 +134,7 @@ struct RegionSearch {
       var end = start
       while end < guest.count, guest[end].issued < from + Self.window { end += 1 }
       let centre = from + Self.window / 2
-      let votes = votes(start..<end, distance: distance, centre: centre)
+      let votes = votes(start..<end, placement, centre: centre)
       windows.append((start..<end, centre, votes))
       peaks.append(OffsetVoting.peak(votes))
       start = end
@@ -138,13 +167,13 @@ struct RegionSearch {
   }
 
   private func votes(
-    _ window: Range<Int>, distance: Int64, centre: Int64
+    _ window: Range<Int>, _ placement: Placement, centre: Int64
   ) -> [OffsetVoting.Interval] {
     var intervals: [OffsetVoting.Interval] = []
     for index in window {
       let request = guest[index]
       let slack = Self.slack(request.issued, centre)
-      forEachCandidate(request, distance) { piece in
+      forEachCandidate(request, placement) { piece in
         let low = host[Int(piece)].completed - request.completed
         let high = host[Int(piece)].queued - request.issued
         if low <= high {
@@ -159,9 +188,9 @@ struct RegionSearch {
   /// The pieces that begin where the request would lie, with the same direction; none for a block that
   /// is hit too often.
   private func forEachCandidate(
-    _ request: GuestRequest, _ distance: Int64, _ body: (Int32) -> Void
+    _ request: GuestRequest, _ placement: Placement, _ body: (Int32) -> Void
   ) {
-    let sector = request.sector + distance
+    guard let sector = placement.start(request) else { return }
     var index = lowerBound(sector, request.operation, .min)
     guard !matches(index + Self.mostOccurrences, sector, request.operation) else { return }
     while matches(index, sector, request.operation) {
@@ -172,10 +201,10 @@ struct RegionSearch {
 
   /// The same within known times, however often the block is hit.
   private func forEachCandidate(
-    _ request: GuestRequest, _ distance: Int64, queuedFrom: Int64, completedTo: Int64,
+    _ request: GuestRequest, _ placement: Placement, queuedFrom: Int64, completedTo: Int64,
     _ body: (Int32) -> Void
   ) {
-    let sector = request.sector + distance
+    guard let sector = placement.start(request) else { return }
     var index = lowerBound(sector, request.operation, queuedFrom)
     while matches(index, sector, request.operation) {
       let piece = host[Int(byStart[index])]
