@@ -62,6 +62,10 @@ public struct Join: Sendable {
   /// Share of a guest's requests that must fit a place; wrong places reach 0.78 for guests that are copies
   /// of each other and stay below 0.1 otherwise.
   public static let leastShare = 0.5
+  /// Share above which a disk lies there in one piece, or a given map is right: no other is looked for.
+  private static let wholeShare = 0.9
+  /// The number of the map that the requests themselves show.
+  private static let inferredMap = Int.max
   /// Places that are looked at per disk and device.
   private static let mostCandidates = 12
   /// How far beyond the bound pairs are looked for that contradict it, ns.
@@ -150,6 +154,17 @@ public struct Join: Sendable {
             judged.append((disk, number, region))
           }
         }
+        let isPlaced = judged.contains {
+          $0.disk == disk && $0.device == number && $0.region.share >= wholeShare
+        }
+        if !isPlaced {
+          let scattered = ScatteredDisk(guest: sides[disk], host: device.pieces, search: search)
+          if let map = scattered.map(),
+            let region = search.region(.map(map, number: inferredMap), votes: 0)
+          {
+            judged.append((disk, number, region))
+          }
+        }
       }
     }
     judged.sort {
@@ -199,9 +214,10 @@ public struct Join: Sendable {
           ExtentMap.Extent(
             guestSector: start, hostSector: start + distance, sectors: end - start)
         ])
-      case .map(let given, _):
-        map = given
-        disks[place].isGiven = true
+      case .map(let extents, let number):
+        map = extents
+        disks[place].isGiven = number != Self.inferredMap
+      case .scattered: return nil
       }
       disks[place].map = map
       let device = devices[found.device]
@@ -353,7 +369,7 @@ extension RegionSearch.Region {
   var rank: Double {
     switch placement {
     case .distance: share
-    case .map: share + 0.05
+    case .map, .scattered: share + 0.05
     }
   }
 }

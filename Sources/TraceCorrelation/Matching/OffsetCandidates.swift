@@ -31,19 +31,43 @@ enum OffsetCandidates {
   static func find(
     guest: [GuestRequest], host: [HostPiece], remapDeltas: [Int64]
   ) -> [Candidate] {
-    var shapes: [Shape: [Int64]] = [:]
+    var votes: [Int64: Int] = [:]
+    forEachVote(guest: guest, host: host) { _, distance in votes[distance, default: 0] += 1 }
+    for delta in remapDeltas { votes[delta, default: 0] += 0 }
+    votes[0, default: 0] += 0
+    return votes.map { Candidate(distance: $0.key, votes: $0.value) }
+      .sorted { ($0.votes, -$0.distance) > ($1.votes, -$1.distance) }
+  }
+
+  /// The distances that were voted for at each guest sector, most voted first, at most so many.
+  static func bySector(
+    guest: [GuestRequest], host: [HostPiece], atMost most: Int
+  ) -> [Int64: [Int64]] {
+    var votes: [Int64: [Int64: Int]] = [:]
+    forEachVote(guest: guest, host: host) { sector, distance in
+      votes[sector, default: [:]][distance, default: 0] += 1
+    }
+    return votes.mapValues { distances in
+      distances.sorted { ($0.value, -$0.key) > ($1.value, -$1.key) }.prefix(most).map(\.key)
+    }
+  }
+
+  /// Calls for each vote: the sectors of both requests of a pair, and the distance.
+  private static func forEachVote(
+    guest: [GuestRequest], host: [HostPiece], _ body: (Int64, Int64) -> Void
+  ) {
+    var shapes: [Shape: [(Int64, Int64)]] = [:]
     var pairs = 0
     for first in guest.indices {
       for second in (first + 1)..<min(first + 1 + reach, guest.count) where second < guest.count {
         guard let shape = shape(guest[first], guest[second]) else { continue }
-        shapes[shape, default: []].append(guest[first].sector)
+        shapes[shape, default: []].append((guest[first].sector, guest[second].sector))
         pairs += 1
       }
       if pairs > mostPairs { break }
     }
     var byTask: [Int32: [Int32]] = [:]
     for index in host.indices { byTask[host[index].task, default: []].append(Int32(index)) }
-    var votes: [Int64: Int] = [:]
     for task in byTask.keys.sorted() {
       let pieces = byTask[task] ?? []
       for first in pieces.indices {
@@ -52,14 +76,13 @@ enum OffsetCandidates {
           let (a, b) = (host[Int(pieces[first])], host[Int(pieces[second])])
           guard let shape = shape(a, b), let sectors = shapes[shape], sectors.count <= mostEqual
           else { continue }
-          for sector in sectors { votes[a.sector - sector, default: 0] += 1 }
+          for (one, other) in sectors {
+            body(one, a.sector - one)
+            body(other, a.sector - one)
+          }
         }
       }
     }
-    for delta in remapDeltas { votes[delta, default: 0] += 0 }
-    votes[0, default: 0] += 0
-    return votes.map { Candidate(distance: $0.key, votes: $0.value) }
-      .sorted { ($0.votes, -$0.distance) > ($1.votes, -$1.distance) }
   }
 
   private static func shape(_ a: GuestRequest, _ b: GuestRequest) -> Shape? {

@@ -6,12 +6,19 @@ enum Placement {
   case distance(Int64)
   /// In the pieces of a map; its number among those of the disk.
   case map(ExtentMap, number: Int)
+  /// In pieces that are not known yet: distances that pairs of requests voted for, by guest sector.
+  case scattered([Int64: [Int64]])
 
-  /// Where a request would begin on the host; nil when the map does not hold it.
-  func start(_ request: GuestRequest) -> Int64? {
+  /// Where a request may begin on the host.
+  func forEachStart(_ request: GuestRequest, _ body: (Int64) -> Void) {
     switch self {
-    case .distance(let distance): request.sector + distance
-    case .map(let map, _): map.translate(request.sector, request.sectors)?.first?.lowerBound
+    case .distance(let distance): body(request.sector + distance)
+    case .map(let map, _):
+      if let start = map.translate(request.sector, request.sectors)?.first?.lowerBound {
+        body(start)
+      }
+    case .scattered(let distances):
+      for distance in distances[request.sector] ?? [] { body(request.sector + distance) }
     }
   }
 
@@ -20,6 +27,7 @@ enum Placement {
     switch self {
     case .distance(let distance): Key(distance: distance, map: -1)
     case .map(_, let number): Key(distance: 0, map: number)
+    case .scattered: Key(distance: 0, map: -2)
     }
   }
 
@@ -190,12 +198,13 @@ struct RegionSearch {
   private func forEachCandidate(
     _ request: GuestRequest, _ placement: Placement, _ body: (Int32) -> Void
   ) {
-    guard let sector = placement.start(request) else { return }
-    var index = lowerBound(sector, request.operation, .min)
-    guard !matches(index + Self.mostOccurrences, sector, request.operation) else { return }
-    while matches(index, sector, request.operation) {
-      body(byStart[index])
-      index += 1
+    placement.forEachStart(request) { sector in
+      var index = lowerBound(sector, request.operation, .min)
+      guard !matches(index + Self.mostOccurrences, sector, request.operation) else { return }
+      while matches(index, sector, request.operation) {
+        body(byStart[index])
+        index += 1
+      }
     }
   }
 
@@ -204,13 +213,14 @@ struct RegionSearch {
     _ request: GuestRequest, _ placement: Placement, queuedFrom: Int64, completedTo: Int64,
     _ body: (Int32) -> Void
   ) {
-    guard let sector = placement.start(request) else { return }
-    var index = lowerBound(sector, request.operation, queuedFrom)
-    while matches(index, sector, request.operation) {
-      let piece = host[Int(byStart[index])]
-      if piece.queued > completedTo { break }
-      if piece.completed <= completedTo { body(byStart[index]) }
-      index += 1
+    placement.forEachStart(request) { sector in
+      var index = lowerBound(sector, request.operation, queuedFrom)
+      while matches(index, sector, request.operation) {
+        let piece = host[Int(byStart[index])]
+        if piece.queued > completedTo { break }
+        if piece.completed <= completedTo { body(byStart[index]) }
+        index += 1
+      }
     }
   }
 
