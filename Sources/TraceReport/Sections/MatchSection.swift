@@ -5,47 +5,55 @@ struct MatchSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let disks = try file.disks(request.filter)
     guard !disks.isEmpty else { return [] }
-    var blocks: [Block] = [.heading("Guest and host joined")]
-    blocks.append(.facts(disks.map(Self.place)))
-    let grades = try file.grades(request.filter)
-    let data = grades.filter { !$0.isFlush }
-    let total = data.reduce(0) { $0 + $1.count }
-    if total > 0 {
-      blocks.append(
-        .table(
-          Table(
-            caption: "I/Os with data: \(Quantity.count(Int64(total)))",
-            columns: [.text("grade"), .text("reason"), .number("I/Os"), .number("share")],
-            rows: data.map { entry in
-              [
-                entry.grade, Self.words(entry.reason), Quantity.count(Int64(entry.count)),
-                Quantity.percent(Double(entry.count) / Double(total)),
-              ]
-            })))
-    }
-    let edges = ["before_start", "after_end"]
-    let inside = data.filter { !edges.contains($0.reason ?? "") }
-    let decidable = inside.reduce(0) { $0 + $1.count }
-    if disks.contains(where: { $0.verdict == "joined" }), decidable > 0 {
-      func count(_ grades: [String]) -> Int {
-        inside.filter { grades.contains($0.grade) }.reduce(0) { $0 + $1.count }
+    return try [.heading("Guest and host joined"), .facts(disks.map(Self.place))]
+      + disks.flatMap { disk in
+        var filter = request.filter
+        filter.guest = disk.guest
+        filter.device = disk.device
+        return Self.shares(disk, try file.grades(filter))
       }
-      let matched = count(["exact", "merged", "split"])
+  }
+
+  /// How many I/Os of a disk have which grade, and what share of those that can be decided is matched.
+  private static func shares(_ disk: DiskRow, _ grades: [GradeCount]) -> [Block] {
+    func count(_ entries: [GradeCount]) -> Int { entries.reduce(0) { $0 + $1.count } }
+    let data = grades.filter { !$0.isFlush }
+    let total = count(data)
+    guard total > 0 else { return [] }
+    var blocks: [Block] = [
+      .table(
+        Table(
+          caption: Printable.text(
+            "\(disk.guest) \(disk.device), I/Os with data: \(Quantity.count(Int64(total)))"),
+          columns: [.text("grade"), .text("reason"), .number("I/Os"), .number("share")],
+          rows: data.map { entry in
+            [
+              entry.grade, words(entry.reason), Quantity.count(Int64(entry.count)),
+              Quantity.percent(Double(entry.count) / Double(total)),
+            ]
+          }))
+    ]
+    guard disk.verdict == "joined" else { return blocks }
+    let inside = data.filter { !["before_start", "after_end"].contains($0.reason ?? "") }
+    let decidable = count(inside)
+    if decidable > 0 {
+      let matched = count(inside.filter { ["exact", "merged", "split"].contains($0.grade) })
+      let ambiguous = count(inside.filter { $0.grade == "ambiguous" })
       blocks.append(
         .paragraph(
           "Of the \(Quantity.count(Int64(decidable))) that lie wholly inside both traces "
             + "\(Quantity.count(Int64(matched))) are matched for certain "
             + "(\(Quantity.percent(Double(matched) / Double(decidable)))), "
-            + "\(Quantity.count(Int64(count(["ambiguous"])))) are ambiguous."))
+            + "\(Quantity.count(Int64(ambiguous))) are ambiguous."))
     }
     let flushes = grades.filter(\.isFlush)
-    let allFlushes = flushes.reduce(0) { $0 + $1.count }
-    if allFlushes > 0 {
-      let matched = flushes.filter { $0.grade != "unmatched" }.reduce(0) { $0 + $1.count }
+    if !flushes.isEmpty {
+      let matchedFlushes = count(flushes.filter { $0.grade != "unmatched" })
       blocks.append(
         .paragraph(
           "Flushes, which have no address and are joined by time alone: "
-            + "\(Quantity.count(Int64(matched))) of \(Quantity.count(Int64(allFlushes)))."))
+            + "\(Quantity.count(Int64(matchedFlushes))) of "
+            + "\(Quantity.count(Int64(count(flushes))))."))
     }
     return blocks
   }
@@ -55,8 +63,11 @@ struct MatchSection: ReportSection {
     guard disk.verdict == "joined" else { return Fact(name, why(disk.verdict)) }
     var text = Printable.text("on \(disk.host ?? "?") \(disk.hostDevice ?? "?")")
     if let distance = disk.distance {
-      text += ": host sector = guest sector + \(distance), inferred from the traces"
+      text += ": host sector = guest sector + \(distance)"
+    } else {
+      text += ", in \(Quantity.count(Int64(disk.extents))) pieces"
     }
+    text += disk.isGiven ? ", from the maps that were given" : ", inferred from the traces"
     if let share = disk.feasibleShare {
       text += "; one clock places \(Quantity.percent(share)) of its requests there"
       if let other = disk.runnerUpShare { text += " (next best place \(Quantity.percent(other)))" }

@@ -98,6 +98,10 @@ public struct DiskRow: Sendable {
   public let hostDevice: String?
   /// Sectors to add to an address of the guest; nil when not joined, or in several extents.
   public let distance: Int64?
+  /// In how many pieces it lies on the device.
+  public let extents: Int
+  /// Whether that was given; else it was inferred.
+  public let isGiven: Bool
   /// What became of the join.
   public let verdict: String
   /// Pairs of requests that voted for the place.
@@ -262,6 +266,7 @@ extension IncidentFile {
         device_map.host_device AS host_device,
         CASE count(device_map.guest_sector)
           WHEN 1 THEN device_map.host_sector - device_map.guest_sector END AS distance,
+        count(device_map.guest_sector) AS extents, device_map.origin AS origin,
         join_summary.verdict, device_map.votes AS votes,
         join_summary.feasible_share, join_summary.runner_up_share,
         join_summary.expected_accidental
@@ -278,7 +283,8 @@ extension IncidentFile {
     ) { row in
       DiskRow(
         guest: row["guest"], device: row["device"], host: row["host"],
-        hostDevice: row["host_device"], distance: row["distance"], verdict: row["verdict"],
+        hostDevice: row["host_device"], distance: row["distance"], extents: row["extents"],
+        isGiven: row["origin"] == "given", verdict: row["verdict"],
         votes: row["votes"], feasibleShare: row["feasible_share"],
         runnerUpShare: row["runner_up_share"], expectedAccidental: row["expected_accidental"])
     }
