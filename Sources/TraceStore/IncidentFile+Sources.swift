@@ -86,7 +86,8 @@ extension IncidentFile {
   }
 
   /// Keeps the refusal of a file: a source without events, and why. Only one row for the same bytes.
-  public func addRefusedSource(_ machine: Machine, _ source: RefusedSource) throws -> RefusalOutcome {
+  public func addRefusedSource(_ machine: Machine, _ source: RefusedSource) throws -> RefusalOutcome
+  {
     var outcome = RefusalOutcome.noted
     try writing { db in
       let machineID = try Self.machineID(db, machine)
@@ -114,7 +115,8 @@ extension IncidentFile {
   }
 
   private static func forgetRefused(_ db: Database, _ machineID: Int64, sha256: String) throws {
-    let refused = "SELECT source_id FROM source_file WHERE refused AND machine_id = ? AND sha256 = ?"
+    let refused =
+      "SELECT source_id FROM source_file WHERE refused AND machine_id = ? AND sha256 = ?"
     for table in ["source_problem", "source_file"] {
       try db.execute(
         sql: "DELETE FROM \(table) WHERE source_id IN (\(refused))", arguments: [machineID, sha256])

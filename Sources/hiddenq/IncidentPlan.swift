@@ -153,7 +153,8 @@ private struct PlanDocument {
       let words = line.prefix { $0 != "#" }.split { " \t,[]{}".contains($0) }
       if let anchor = words.first(where: { $0.hasPrefix("&") }) {
         throw CommandFailure(
-          message: "\(path):\(number + 1): '\(anchor)' is an anchor; write the value out, or quote it")
+          message:
+            "\(path):\(number + 1): '\(anchor)' is an anchor; write the value out, or quote it")
       }
     }
     do {
@@ -346,7 +347,8 @@ private struct PlanDocument {
       for extent in own {
         if let other = extents.first(where: { $0.overlaps(extent) }) {
           throw CommandFailure(
-            message: "\(path):\(extent.line): sectors of \(guest) \(guestDevice) are mapped already "
+            message:
+              "\(path):\(extent.line): sectors of \(guest) \(guestDevice) are mapped already "
               + "at line \(other.line); keep one")
         }
         extents.append(extent)

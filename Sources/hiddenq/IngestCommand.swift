@@ -129,6 +129,10 @@ struct Ingestion {
         let isNarrow = TextRenderer.isTooWide(long)
         blocks.append(.table(isNarrow ? table { $0.name } : long))
       }
+      if usable > 0, !hasChanged {
+        let files = usable == 1 ? "The file is" : "All \(usable) files are"
+        blocks.append(.paragraph("\(files) in already; nothing has changed."))
+      }
       blocks += notes.map { .paragraph(Printable.text($0)) }
       if !unused.isEmpty {
         let reasons = Dictionary(grouping: unused, by: \.reason)
@@ -139,10 +143,6 @@ struct Ingestion {
               Printable.text(
                 "\($0.value.map(\.path).joined(separator: ", ")): \($0.key)"))
           })
-      }
-      if usable > 0, !hasChanged {
-        let files = usable == 1 ? "The file is" : "All \(usable) files are"
-        blocks.append(.paragraph("\(files) in already; nothing has changed."))
       }
       return TextRenderer.render(blocks)
     }
@@ -235,10 +235,11 @@ struct Ingestion {
       throw error
     } catch {
       outcome.unused.append((file.name, Exit.sentence(for: error)))
-      guard file.isFound, let machine = file.machine, let format,
+      guard file.isFound, let machine = file.machine,
         let (problem, lines) = Self.refusal(error)
       else { return nil }
-      return Refused(file: file, machine: machine, format: format, problem: problem, lines: lines)
+      return Refused(
+        file: file, machine: machine, format: format ?? "unknown", problem: problem, lines: lines)
     }
     return nil
   }

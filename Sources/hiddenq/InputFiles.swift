@@ -84,8 +84,12 @@ enum Place {
   init(_ path: String) {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else {
-      let reason = unsafe String(cString: strerror(errno))
-      self = .closed(errno == ELOOP ? "is a link that leads back to itself" : reason)
+      let code = errno
+      switch code {
+      case ELOOP: self = .closed("is a link that leads back to itself")
+      case ENOENT where Self.isLink(path): self = .closed("is a link to nothing")
+      default: self = .closed(unsafe String(cString: strerror(code)))
+      }
       return
     }
     self =

@@ -16,7 +16,7 @@ enum Interruption {
 
   private static let state = Mutex(State())
   /// How long an open transaction may take to end.
-  private static let patience = DispatchTimeInterval.seconds(5)
+  private static let patience = DispatchTimeInterval.seconds(2)
 
   /// The signal that came; nil: none.
   static var signal: Int32? { state.withLock { $0.signal } }

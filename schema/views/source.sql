@@ -9,7 +9,8 @@ SELECT
   source_file.sha256 AS sha256,
   -- Its size in bytes.
   source_file.bytes AS bytes,
-  -- The format it was read as; of a refused file, the one it was taken for.
+  -- The format it was read as; of a refused file, the one it was taken for, 'unknown'
+  -- where not even its beginning could be read.
   source_file.format AS format,
   -- The machine it is from.
   machine.name AS machine,
