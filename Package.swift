@@ -19,6 +19,7 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // The vocabulary: imports nothing, imported by all.
@@ -61,6 +62,7 @@ let package = Package(
       dependencies: [
         "TraceModel", "TraceIngest", "TraceStore", "TraceAnalysis", "TraceReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: house),
     // What tests of several targets share.

@@ -26,6 +26,8 @@ CREATE TABLE source_file (
   first_ns INTEGER,
   last_ns INTEGER,
   duplicate_of INTEGER REFERENCES source_file,
+  -- 1: refused as a whole; the row says so, and nothing of the file was used.
+  refused INTEGER NOT NULL DEFAULT 0 CHECK (refused IN (0, 1)),
   UNIQUE (machine_id, sha256)
 ) STRICT;
 
@@ -347,6 +349,44 @@ CREATE TABLE setting (
   name TEXT NOT NULL,
   value TEXT NOT NULL,
   line INTEGER NOT NULL
+) STRICT;
+
+-- What an incident.yaml says: how a machine calls a device,
+CREATE TABLE given_device (
+  path TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  machine TEXT NOT NULL,
+  name TEXT NOT NULL,
+  device TEXT NOT NULL,
+  PRIMARY KEY (machine, name)
+) STRICT;
+
+-- where a guest's disk lies on a device of the host (sectors is NULL for the whole disk),
+CREATE TABLE given_mapping (
+  path TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  guest TEXT NOT NULL,
+  guest_device TEXT NOT NULL,
+  host TEXT NOT NULL,
+  host_device TEXT NOT NULL,
+  guest_sector INTEGER NOT NULL,
+  host_sector INTEGER NOT NULL,
+  sectors INTEGER,
+  PRIMARY KEY (guest, guest_device, guest_sector)
+) STRICT;
+
+-- and how two clocks relate: reference = own + offset_ns + drift_ppm * 1e-6 * own.
+CREATE TABLE given_clock (
+  path TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  machine TEXT NOT NULL,
+  tool_clock TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  reference_tool_clock TEXT NOT NULL,
+  offset_ns INTEGER NOT NULL,
+  drift_ppm REAL NOT NULL,
+  error_ns INTEGER,
+  PRIMARY KEY (machine, tool_clock)
 ) STRICT;
 
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.

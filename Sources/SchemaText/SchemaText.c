@@ -74,6 +74,15 @@ static const char viewNetCounter[] = {
 static const char viewCounterValue[] = {
 #embed "../../schema/views/counter_value.sql" suffix(, 0)
 };
+static const char viewGivenDeviceMap[] = {
+#embed "../../schema/views/given_device_map.sql" suffix(, 0)
+};
+static const char viewGivenClockRelation[] = {
+#embed "../../schema/views/given_clock_relation.sql" suffix(, 0)
+};
+static const char viewDeviceName[] = {
+#embed "../../schema/views/device_name.sql" suffix(, 0)
+};
 
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},
@@ -89,6 +98,9 @@ static const struct SchemaFile files[] = {
     {"views/thread_wait.sql", viewThreadWait},
     {"views/thread_interval.sql", viewThreadInterval},
     {"views/sched_latency_summary.sql", viewSchedLatency},
+    {"views/given_device_map.sql", viewGivenDeviceMap},
+    {"views/given_clock_relation.sql", viewGivenClockRelation},
+    {"views/device_name.sql", viewDeviceName},
     {"indexes.sql", indexes},
     {"queries/hops.sql", queryHops},
     {"queries/unmatched.sql", queryUnmatched},

@@ -62,6 +62,11 @@ public final class ByteSource {
       size = 0
       return
     }
+    // Opening a device can do something to it: a tape rewinds.
+    var named = stat()
+    if unsafe stat(path, &named) == 0, Self.isSpecial(named) {
+      throw ReadError(path: path, reason: "is a device, socket or pipe, expected a file")
+    }
     let opened = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard opened >= 0 else { throw ReadError(path: path, errno: errno) }
     var status = stat()
@@ -81,6 +86,10 @@ public final class ByteSource {
     }
     descriptor = opened
     size = Int64(status.st_size)
+  }
+
+  private static func isSpecial(_ status: stat) -> Bool {
+    ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
   }
 
   deinit {
@@ -117,8 +126,21 @@ public final class ByteSource {
   /// SHA-256 of several files that were read to their ends, as if they were one.
   static func sha256(of sources: [ByteSource]) throws(ReadError) -> String {
     if sources.count == 1 { return sources[0].sha256() }
+    let (bytes, sha256) = try fingerprint(of: sources)
+    let read = sources.reduce(0) { $0 + $1.bytesRead }
+    guard bytes == read else {
+      throw ReadError(path: sources[0].path, reason: "changed while it was read; copy it first")
+    }
+    return sha256
+  }
+
+  /// The size and SHA-256 of files as if they were one, whatever was read of them so far.
+  static func fingerprint(
+    of sources: [ByteSource]
+  ) throws(ReadError) -> (bytes: Int64, sha256: String) {
     var digest = SHA256()
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    var bytes: Int64 = 0
     for source in sources {
       var offset = 0
       while true {
@@ -134,11 +156,9 @@ public final class ByteSource {
             bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[0..<got]))
         }
       }
-      guard Int64(offset) == source.bytesRead else {
-        throw ReadError(path: source.path, reason: "changed while it was read; copy it first")
-      }
+      bytes += Int64(offset)
     }
-    return digest.finalize().hexadecimal
+    return (bytes, digest.finalize().hexadecimal)
   }
 
   private func readFile(

@@ -5,7 +5,7 @@ public enum IngestError: Error, Sendable {
   /// The file has no bytes, or nothing but blank lines.
   case empty
   /// No line in the file is an event of the format.
-  case noEvents(format: String, firstLine: String)
+  case noEvents(format: String, firstLine: String, lines: Int64)
   /// No format recognises the file.
   case unrecognized(hint: String?)
   /// An option that cannot be meant.
@@ -14,6 +14,25 @@ public enum IngestError: Error, Sendable {
   case notOneText(files: Int)
   /// More lines than allowed could not be used.
   case tooManyBadLines(bad: Int64, of: Int64, allowedPercent: Double, first: Problem)
+
+  /// Why a file of a format that was recognised was refused, to be kept, and how many of its lines were
+  /// read; nil for a file that is none of ours or empty.
+  public var refusal: (problem: Problem, lines: Int64)? {
+    switch self {
+    case .noEvents(_, let firstLine, let lines):
+      (
+        Problem(kind: .noEvents, line: 1, column: 1, count: lines, excerpt: firstLine),
+        lines
+      )
+    case .tooManyBadLines(let bad, let all, _, let first):
+      (
+        Problem(
+          kind: .tooManyBadLines, line: first.line, column: first.column, count: bad,
+          excerpt: first.excerpt), all
+      )
+    case .empty, .unrecognized, .unusableOption, .notOneText: nil
+    }
+  }
 }
 
 /// How to read a source.
@@ -37,6 +56,9 @@ public struct IngestRun: ~Copyable {
   private let options: IngestOptions
   /// Told how many bytes were read, now and then.
   private let progress: (Int64) -> Void
+
+  /// The name of the format it was recognised as.
+  public var formatName: String { format.name }
 
   /// Opens a file, or the files of a set, and tells the format. Throws ``ReadError`` or ``IngestError``.
   public init(
@@ -111,7 +133,8 @@ public struct IngestRun: ~Copyable {
     }
     guard summary.events > 0 else {
       guard let first = bad.first?.excerpt else { throw IngestError.empty }
-      throw IngestError.noEvents(format: format.name, firstLine: first)
+      throw IngestError.noEvents(
+        format: format.name, firstLine: first, lines: summary.lines)
     }
     let all = summary.skippedLines + summary.events
     let percent = 100 * Double(summary.skippedLines) / Double(all)

@@ -17,6 +17,14 @@ public struct SourceInput: Hashable, Sendable {
     self.parts = parts
   }
 
+  /// The bytes of its files as they lie on the disk: how many, and their SHA-256 in hexadecimal, as
+  /// ``IngestRun/read(into:)`` computes it.
+  public func fingerprint() throws(ReadError) -> (bytes: Int64, sha256: String) {
+    var sources: [ByteSource] = []
+    for part in parts { sources.append(try ByteSource(path: part)) }
+    return try ByteSource.fingerprint(of: sources)
+  }
+
   /// Sorts files into sources, each where its first file stood. The files of one folder that are named
   /// `DEVICE.blktrace.CPU` (packed or not) and hold blktrace records, or nothing, are one source; of
   /// two files for the same CPU, such as one packed and one not, the second begins another.

@@ -85,6 +85,12 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case noCounters = "no_counters"
   /// Output of another system's tool of the same name.
   case foreignTool = "foreign_tool"
+  /// More lines than allowed could not be read.
+  case tooManyBadLines = "too_many_bad_lines"
+  /// It looks like a format, and no line is an event of it.
+  case noEvents = "no_events"
+  /// Reading it failed half-way: the packed data are damaged, or the disk.
+  case unreadable = "unreadable"
 
   /// What it costs.
   public var severity: ProblemSeverity {
@@ -97,6 +103,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .unknownZone, .unnamedObject, .noCounters:
       .note
     case .droppedEvents, .sequenceGap, .tooManyOpen, .truncatedInput: .dataLoss
+    case .tooManyBadLines, .noEvents, .unreadable: .refused
     }
   }
 
@@ -140,6 +147,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .unknownZone: "its local time is kept as it stands; write date -Is or date +%s.%N"
     case .unnamedObject: "named by its place in the output; print the interface's name before it"
     case .noCounters: "the driver offers no statistics; look at ip -s link and /proc/net/dev"
+    case .tooManyBadLines:
+      "more lines than --max-skipped allows cannot be read; check how the file was made, then raise it"
+    case .noEvents: "it has the head of this format and no event; was the tracer stopped too early?"
+    case .unreadable: "it could not be read to its end; check it and copy it again"
     case .foreignTool: "only the output of Linux tools can be used here"
     }
   }

@@ -50,8 +50,33 @@ public struct Table: Sendable {
     /// Whether it holds numbers, which stand at the right.
     public let isNumber: Bool
 
+    /// How it gives way where a page is too narrow; nil: after those that say how.
+    public let yielding: Yielding?
+
+    /// A column that is made narrower before others.
+    public struct Yielding: Sendable {
+      /// So many characters stay at least.
+      public let least: Int
+      /// Whether the beginning of a longer text stays, or its end.
+      public let keepsBeginning: Bool
+
+      /// A way to give way.
+      public init(least: Int, keepsBeginning: Bool) {
+        self.least = least
+        self.keepsBeginning = keepsBeginning
+      }
+    }
+
+    init(name: String, isNumber: Bool, yielding: Yielding? = nil) {
+      self.name = name
+      self.isNumber = isNumber
+      self.yielding = yielding
+    }
+
     /// A column of text.
-    public static func text(_ name: String) -> Column { Column(name: name, isNumber: false) }
+    public static func text(_ name: String, yielding: Yielding? = nil) -> Column {
+      Column(name: name, isNumber: false, yielding: yielding)
+    }
     /// A column of numbers.
     public static func number(_ name: String) -> Column { Column(name: name, isNumber: true) }
   }

@@ -34,6 +34,19 @@ public enum TextRenderer {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// Whether a table needs more than the page's width, so that texts are cut.
+  public static func isTooWide(_ table: Table) -> Bool {
+    naturalWidths(table).reduce(0, +) + 2 * (table.columns.count - 1) > width
+  }
+
+  private static func naturalWidths(_ table: Table) -> [Int] {
+    table.columns.indices.map { column in
+      max(
+        table.columns[column].name.count,
+        table.rows.map { $0[column].count }.max() ?? 0)
+    }
+  }
+
   /// Words put into lines of that width; a longer word gets a line of its own.
   static func wrapped(_ text: String, width: Int) -> [String] {
     var lines: [String] = []
@@ -63,14 +76,20 @@ public enum TextRenderer {
     }
   }
 
-  /// The table with a head; texts that do not fit are cut in the widest text column.
+  /// The table with a head; texts that do not fit are cut in the columns that yield first, then in the
+  /// widest text column.
   static func tableLines(_ table: Table) -> [String] {
-    var widths = table.columns.indices.map { column in
-      max(
-        table.columns[column].name.count,
-        table.rows.map { $0[column].count }.max() ?? 0)
-    }
+    var widths = naturalWidths(table)
     let gaps = 2 * (widths.count - 1)
+    func least(_ column: Int) -> Int {
+      max(table.columns[column].yielding?.least ?? .max, table.columns[column].name.count)
+    }
+    while widths.reduce(0, +) + gaps > width,
+      let widest = widths.indices.filter({ widths[$0] > least($0) })
+        .max(by: { widths[$0] < widths[$1] })
+    {
+      widths[widest] -= 1
+    }
     while widths.reduce(0, +) + gaps > width,
       let widest = widths.indices.filter({ !table.columns[$0].isNumber })
         .max(by: { widths[$0] < widths[$1] }), widths[widest] > 8
@@ -80,7 +99,8 @@ public enum TextRenderer {
     func row(_ cells: [String]) -> String {
       var line = ""
       for (column, cell) in cells.enumerated() {
-        let text = cut(cell, to: widths[column])
+        let keepsBeginning = table.columns[column].yielding?.keepsBeginning ?? false
+        let text = cut(cell, to: widths[column], keepsBeginning)
         let padding = String(repeating: " ", count: max(0, widths[column] - text.count))
         if column > 0 { line += "  " }
         line += table.columns[column].isNumber ? padding + text : text + padding
@@ -91,8 +111,9 @@ public enum TextRenderer {
     return [row(table.columns.map(\.name))] + table.rows.map(row)
   }
 
-  /// The end of a long text: of a path it says most.
-  private static func cut(_ text: String, to width: Int) -> String {
-    text.count > width ? ".." + text.suffix(width - 2) : text
+  /// The end of a long text, since of a path it says most, or its beginning.
+  private static func cut(_ text: String, to width: Int, _ keepsBeginning: Bool) -> String {
+    guard text.count > width else { return text }
+    return keepsBeginning ? text.prefix(width - 2) + ".." : ".." + text.suffix(width - 2)
   }
 }

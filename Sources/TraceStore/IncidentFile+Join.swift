@@ -156,25 +156,20 @@ extension IncidentFile {
 
   /// Replaces all that correlation found, in one transaction.
   public func replaceCorrelation(_ write: (CorrelationWriter) throws -> Void) throws {
-    try translating {
-      try queue.inDatabase { db in
-        try db.inTransaction(.immediate) {
-          for table in [
-            "clock_relation", "device_extent", "guest_io", "hop_quantile", "join_summary",
-          ] {
-            try db.execute(sql: "DELETE FROM \(table)")
-          }
-          let writer = try CorrelationWriter(db)
-          try write(writer)
-          try writer.finish()
-          for file in Schema.files where file.path == "indexes.sql" {
-            try db.execute(sql: file.text)
-          }
-          try db.execute(
-            sql: "INSERT OR REPLACE INTO incident_state VALUES ('correlated', '1')")
-          return .commit
-        }
+    try writing { db in
+      for table in [
+        "clock_relation", "device_extent", "guest_io", "hop_quantile", "join_summary",
+      ] {
+        try db.execute(sql: "DELETE FROM \(table)")
       }
+      let writer = try CorrelationWriter(db)
+      try write(writer)
+      try writer.finish()
+      for file in Schema.files where file.path == "indexes.sql" {
+        try db.execute(sql: file.text)
+      }
+      try db.execute(sql: "INSERT OR REPLACE INTO incident_state VALUES ('correlated', '1')")
+      return .commit
     }
   }
 }

@@ -1,6 +1,38 @@
 internal import GRDB
 public import TraceModel
 
+/// A file that was refused as a whole.
+public struct RefusedSource: Sendable {
+  /// Its path as the user gave it.
+  public let path: String
+  /// Of its bytes, in hexadecimal.
+  public let sha256: String
+  /// Its size.
+  public let bytes: Int64
+  /// The format it was taken for.
+  public let format: String
+  /// Lines that were counted; 0 where none were.
+  public let lines: Int64
+  /// Those of them that could not be used.
+  public let skippedLines: Int64
+  /// Why.
+  public let problem: Problem
+
+  /// A refused file.
+  public init(
+    path: String, sha256: String, bytes: Int64, format: String, lines: Int64, skippedLines: Int64,
+    problem: Problem
+  ) {
+    self.path = path
+    self.sha256 = sha256
+    self.bytes = bytes
+    self.format = format
+    self.lines = lines
+    self.skippedLines = skippedLines
+    self.problem = problem
+  }
+}
+
 extension IncidentFile {
   /// What became of a file.
   public enum SourceOutcome: Sendable {
@@ -15,31 +47,79 @@ extension IncidentFile {
   public func addSource(
     _ machine: Machine, path: String, read: (any EventSink) throws -> SourceSummary
   ) throws -> SourceOutcome {
-    try translating {
-      var outcome = SourceOutcome.alreadyThere
-      try queue.inDatabase { db in
-        try db.inTransaction(.immediate) {
-          let machineID = try Self.machineID(db, machine)
-          try db.execute(
-            sql: """
-              INSERT INTO source_file (machine_id, path, sha256, bytes, format, tool_clock, lines,
-                events, skipped_lines, lost_events)
-              VALUES (?, ?, '', 0, '', '', 0, 0, 0, 0)
-              """,
-            arguments: [machineID, path])
-          let writer = try SourceWriter(db, sourceID: db.lastInsertedRowID)
-          let summary = try read(writer)
-          let known = try Int.fetchOne(
-            db, sql: "SELECT count(*) FROM source_file WHERE machine_id = ? AND sha256 = ?",
-            arguments: [machineID, summary.sha256])
-          guard known == 0 else { return .rollback }
-          try writer.finish(summary)
-          try db.execute(sql: "DELETE FROM incident_state WHERE key = 'correlated'")
-          outcome = .added(summary)
-          return .commit
-        }
+    var outcome = SourceOutcome.alreadyThere
+    try writing { db in
+      let machineID = try Self.machineID(db, machine)
+      try db.execute(
+        sql: """
+          INSERT INTO source_file (machine_id, path, sha256, bytes, format, tool_clock, lines,
+            events, skipped_lines, lost_events)
+          VALUES (?, ?, '', 0, '', '', 0, 0, 0, 0)
+          """,
+        arguments: [machineID, path])
+      let sourceID = db.lastInsertedRowID
+      let writer = try SourceWriter(db, sourceID: sourceID, activity: activity)
+      let summary = try read(writer)
+      try activity.check()
+      // What was refused before may be wanted now, with other options.
+      try Self.forgetRefused(db, machineID, sha256: summary.sha256)
+      let known = try Int.fetchOne(
+        db, sql: "SELECT count(*) FROM source_file WHERE machine_id = ? AND sha256 = ?",
+        arguments: [machineID, summary.sha256])
+      guard known == 0 else { return .rollback }
+      try writer.finish(summary)
+      try db.execute(sql: "DELETE FROM incident_state WHERE key = 'correlated'")
+      outcome = .added(summary)
+      return .commit
+    }
+    return outcome
+  }
+
+  /// What became of a file that was refused.
+  public enum RefusalOutcome: Sendable {
+    /// The incident file says so now.
+    case noted
+    /// It said so already.
+    case known
+    /// The same bytes are in: they were taken with other options.
+    case isIn
+  }
+
+  /// Keeps the refusal of a file: a source without events, and why. Only one row for the same bytes.
+  public func addRefusedSource(_ machine: Machine, _ source: RefusedSource) throws -> RefusalOutcome
+  {
+    var outcome = RefusalOutcome.noted
+    try writing { db in
+      let machineID = try Self.machineID(db, machine)
+      let refused = try Bool.fetchOne(
+        db, sql: "SELECT refused FROM source_file WHERE machine_id = ? AND sha256 = ?",
+        arguments: [machineID, source.sha256])
+      if let refused {
+        outcome = refused ? .known : .isIn
+        return .rollback
       }
-      return outcome
+      try db.execute(
+        sql: """
+          INSERT INTO source_file (machine_id, path, sha256, bytes, format, tool_clock, lines,
+            events, skipped_lines, lost_events, refused)
+          VALUES (?, ?, ?, ?, ?, 'none', ?, 0, ?, 0, 1)
+          """,
+        arguments: [
+          machineID, source.path, source.sha256, source.bytes, source.format, source.lines,
+          source.skippedLines,
+        ])
+      try db.insert(source.problem, sourceID: db.lastInsertedRowID)
+      return .commit
+    }
+    return outcome
+  }
+
+  private static func forgetRefused(_ db: Database, _ machineID: Int64, sha256: String) throws {
+    let refused =
+      "SELECT source_id FROM source_file WHERE refused AND machine_id = ? AND sha256 = ?"
+    for table in ["source_problem", "source_file"] {
+      try db.execute(
+        sql: "DELETE FROM \(table) WHERE source_id IN (\(refused))", arguments: [machineID, sha256])
     }
   }
 

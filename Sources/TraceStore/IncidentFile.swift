@@ -17,6 +17,10 @@ public final class IncidentFile {
   public let path: String
   /// Whether opening made it.
   public let isNew: Bool
+  /// Whether opening took back what a killed program had left half done.
+  public let wasRolledBack: Bool
+  /// What it is doing.
+  public let activity: Activity
   let queue: DatabaseQueue
 
   /// Opens an incident file. Throws ``StoreError``.
@@ -27,12 +31,18 @@ public final class IncidentFile {
     self.path = path
     let exists = FileManager.default.fileExists(atPath: path)
     guard exists || mode == .create else { throw StoreError(.missing, "there is no such file") }
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    guard attributes?[.type] as? FileAttributeType != .typeDirectory else {
+    func attributes() -> [FileAttributeKey: Any] {
+      (try? FileManager.default.attributesOfItem(atPath: path)) ?? [:]
+    }
+    guard attributes()[.type] as? FileAttributeType != .typeDirectory else {
       throw StoreError(.access, "is a directory, expected an incident file")
     }
-    isNew = !exists || attributes?[.size] as? Int == 0
-    if exists, mode == .read { try Self.rollBackIfNeeded(path) }
+    wasRolledBack = exists ? try Self.rollBackIfNeeded(path) : false
+    // A file whose making was interrupted is empty again.
+    isNew = !exists || attributes()[.size] as? Int == 0
+    guard !isNew || mode == .create else {
+      throw StoreError(.foreign, "is empty; 'hiddenq ingest' fills it")
+    }
 
     var configuration = Configuration()
     configuration.readonly = mode == .read
@@ -44,7 +54,7 @@ public final class IncidentFile {
       try db.execute(sql: "PRAGMA cache_size = -16384")
     }
     let made = isNew
-    queue = try translating {
+    let queue = try translating {
       let queue = try DatabaseQueue(path: path, configuration: configuration)
       if made, mode == .create {
         do {
@@ -57,6 +67,8 @@ public final class IncidentFile {
       }
       return queue
     }
+    self.queue = queue
+    activity = Activity(queue, path: path, isNew: isNew)
     try check()
   }
 
@@ -66,19 +78,22 @@ public final class IncidentFile {
     Self.remove(path)
   }
 
-  private static func remove(_ path: String) {
+  static func remove(_ path: String) {
     for suffix in ["", "-journal"] { try? FileManager.default.removeItem(atPath: path + suffix) }
   }
 
-  private static func rollBackIfNeeded(_ path: String) throws {
-    guard FileManager.default.fileExists(atPath: path + "-journal") else { return }
+  /// Lets SQLite take back what a killed program left half done. Returns whether there was something.
+  private static func rollBackIfNeeded(_ path: String) throws -> Bool {
+    let journal = path + "-journal"
+    guard FileManager.default.fileExists(atPath: journal) else { return false }
+    // The journal of a program that is writing now stays.
     try translating {
       let queue: DatabaseQueue
       do {
         queue = try DatabaseQueue(path: path)
         _ = try queue.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") }
       } catch let error as DatabaseError
-        where [.SQLITE_READONLY, .SQLITE_CANTOPEN].contains(error.resultCode)
+        where [.SQLITE_READONLY, .SQLITE_CANTOPEN].contains(error.resultCode.primaryResultCode)
       {
         throw StoreError(
           .access,
@@ -87,6 +102,7 @@ public final class IncidentFile {
       }
       try queue.close()
     }
+    return !FileManager.default.fileExists(atPath: journal)
   }
 
   private static func createSchema(_ db: Database) throws {

@@ -5,6 +5,7 @@ internal import TraceModel
 final class SourceWriter: EventSink {
   private let db: Database
   private let sourceID: Int64
+  private let activity: Activity
   private let requests: BulkInsert
   private let bios: BulkInsert
   private let sched: SchedRows
@@ -13,9 +14,10 @@ final class SourceWriter: EventSink {
   private var lastStreamID: Int32
   private var streams: [StreamKey: Int32] = [:]
 
-  init(_ db: Database, sourceID: Int64) throws {
+  init(_ db: Database, sourceID: Int64, activity: Activity) throws {
     self.db = db
     self.sourceID = sourceID
+    self.activity = activity
     requests = try BulkInsert(
       db, into: "block_request",
       columns: [
@@ -63,6 +65,7 @@ final class SourceWriter: EventSink {
   }
 
   func receive(_ batch: BlockBatch) throws {
+    try activity.check()
     for request in batch.requests {
       let at = request.earliest
       func delta(_ stamp: Stamp) -> Int64 { stamp.isSeen ? stamp.rawValue - at : .min }
@@ -104,11 +107,17 @@ final class SourceWriter: EventSink {
 
   func nextThreadID() -> Int64 { sched.nextThreadID() }
 
-  func receive(_ batch: SchedBatch) throws { try sched.insert(batch) }
+  func receive(_ batch: SchedBatch) throws {
+    try activity.check()
+    try sched.insert(batch)
+  }
   func object(_ object: CounterObject) throws -> Int32 { try counters.object(object) }
   func counter(_ counter: Counter) throws -> Int32 { try counters.counter(counter) }
   func moment(_ moment: CounterMoment) throws -> Int64 { try counters.moment(moment) }
-  func receive(_ batch: CounterBatch) throws { try counters.receive(batch) }
+  func receive(_ batch: CounterBatch) throws {
+    try activity.check()
+    try counters.receive(batch)
+  }
   func receive(_ batch: TopologyBatch) throws { try db.insert(batch, sourceID: sourceID) }
 
   /// The source has been read: writes the rest and what it held.
@@ -141,17 +150,7 @@ final class SourceWriter: EventSink {
         sql: "INSERT INTO source_header (source_id, name, value) VALUES (?, ?, ?)",
         arguments: [sourceID, header.name, header.value])
     }
-    for problem in summary.problems {
-      try db.execute(
-        sql: """
-          INSERT INTO source_problem (source_id, line, column, kind, severity, count, excerpt, advice)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-          """,
-        arguments: [
-          sourceID, problem.line, problem.column, problem.kind.rawValue,
-          problem.kind.severity.rawValue, problem.count, problem.excerpt, problem.kind.advice,
-        ])
-    }
+    for problem in summary.problems { try db.insert(problem, sourceID: sourceID) }
     for loss in summary.losses {
       try db.execute(
         sql: """
@@ -179,6 +178,21 @@ final class SourceWriter: EventSink {
         ])
     }
     if !streams.isEmpty { try BlockDuplicates(db, sourceID: sourceID).mark() }
+  }
+}
+
+extension Database {
+  /// Keeps what is wrong with a source.
+  func insert(_ problem: Problem, sourceID: Int64) throws {
+    try execute(
+      sql: """
+        INSERT INTO source_problem (source_id, line, column, kind, severity, count, excerpt, advice)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        sourceID, problem.line, problem.column, problem.kind.rawValue,
+        problem.kind.severity.rawValue, problem.count, problem.excerpt, problem.kind.advice,
+      ])
   }
 }
 

@@ -18,6 +18,8 @@ public struct StoreError: Error, Sendable {
     case busy
     /// Its pages are damaged.
     case damaged
+    /// It was told to stop.
+    case interrupted
     /// The SQL is wrong, or not allowed.
     case statement
     /// A result that cannot be (a bug of ours).
@@ -46,6 +48,7 @@ public struct StoreError: Error, Sendable {
       self.init(.access, "the file or its directory cannot be written (\(text))")
     case .SQLITE_CANTOPEN: self.init(.access, "cannot be opened (\(text))")
     case .SQLITE_BUSY, .SQLITE_LOCKED: self.init(.busy, "another program has it locked")
+    case .SQLITE_INTERRUPT: self.init(.interrupted, "was interrupted")
     case .SQLITE_NOTADB: self.init(.foreign, "is not an SQLite file")
     case .SQLITE_CORRUPT: self.init(.damaged, "is damaged (\(text))")
     default:

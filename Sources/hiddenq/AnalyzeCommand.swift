@@ -9,8 +9,8 @@ struct AnalyzeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "analyze", abstract: "Does everything: ingests a directory, joins, reports.",
     discussion: """
-      Files below host*/ in DIR belong to a host, those below guest*/ to a guest. Writes incident.db and \
-      report.md into OUTDIR (default: ./hiddenq-DIRNAME) and prints the report. An incident file that is \
+      Files below host*/ in DIR belong to a host, those below guest*/ to a guest; an incident.yaml in DIR \
+      may say otherwise (docs/capture-directory.md). Writes incident.db and report.md into OUTDIR (default: ./hiddenq-DIRNAME) and prints the report. An incident file that is \
       already there is extended; the same files again change nothing.
       """)
 
@@ -27,6 +27,7 @@ struct AnalyzeCommand: ParsableCommand {
     guard InputFiles.isDirectory(directory) else {
       throw CommandFailure(message: "\(directory): is no directory; use 'hiddenq ingest' for files")
     }
+    let files = try InputFiles([directory], machine: nil)
     let name = URL(filePath: directory).standardizedFileURL.lastPathComponent
     let outdir = output ?? "hiddenq-\(name)"
     do {
@@ -36,14 +37,13 @@ struct AnalyzeCommand: ParsableCommand {
       throw CommandFailure(message: "\(outdir): cannot be made")
     }
     let incident = outdir + "/incident.db"
-    let files = try InputFiles.list([directory], machine: nil)
     let outcome = try Ingestion(options: IngestOptions()).run(files, into: incident)
     print(outcome.text)
     if outcome.usable == 0 {
       throw CommandFailure(message: "\(directory): nothing in it could be used")
     }
-    let file = try IncidentFile(incident, mode: .write)
-    try Correlation.run(file)
+    let file = try Incident.open(incident, mode: .write)
+    try Incident.correlate(file)
     let document = try Report.document(file, ReportRequest())
     try Output.write(MarkdownRenderer.render(document), to: outdir + "/report.md")
     print(TextRenderer.render(document), terminator: "")

@@ -16,6 +16,10 @@ enum Exit {
 
   /// Ends the program for an error that reached the top.
   static func end(with error: any Error) -> Never {
+    if let signal = Interruption.signal {
+      complain((error as? CommandFailure)?.message ?? "interrupted")
+      exit(128 + signal)
+    }
     if let failure = error as? CommandFailure {
       complain(failure.message)
       exit(failure.status)
@@ -57,7 +61,7 @@ enum Exit {
     switch error {
     case .empty:
       return "is empty; was the tracer stopped before it wrote, or the copy cut?"
-    case .noEvents(let format, let firstLine):
+    case .noEvents(let format, let firstLine, _):
       return "no line is an event of format '\(format)'; it begins with '\(firstLine.prefix(60))'"
     case .unrecognized(let hint):
       return hint ?? "is in no format that 'hiddenq formats' lists"

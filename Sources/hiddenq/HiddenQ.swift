@@ -26,6 +26,7 @@ struct HiddenQ: ParsableCommand {
     ])
 
   static func main() {
+    Interruption.listen()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -33,8 +33,8 @@ struct IngestCommand: ParsableCommand {
     discussion: """
       FORMAT is a name that 'hiddenq formats' lists; without it each file's format is told from its \
       content. A PATH is a file, '-' for standard input, or a directory: files below host*/ in it belong to \
-      a host, those below guest*/ to a guest (guest-web1 is guest web1), unless --guest or --host says \
-      otherwise.
+      a host, those below guest*/ to a guest (guest-web1 is guest web1), unless an incident.yaml at its root \
+      (docs/capture-directory.md), or --guest or --host, says otherwise.
 
       Each file goes in as a whole or not at all; the same bytes again change nothing.
       """)
@@ -76,9 +76,9 @@ struct IngestCommand: ParsableCommand {
       throw CommandFailure(
         message: "usage: hiddenq ingest [FORMAT] INCIDENT PATH... (--guest NAME | --host NAME)")
     }
-    let files = try InputFiles.list(Array(words), machine: machineOptions.machine)
+    let files = try InputFiles(Array(words), machine: machineOptions.machine)
     let outcome = try Ingestion(options: options).run(files, into: incident)
-    if outcome.usable == 0, files.count == 1, let only = outcome.unused.first {
+    if outcome.usable == 0, outcome.unused.count == 1, let only = outcome.unused.first {
       throw CommandFailure(message: "\(only.path): \(only.reason); \(incident) is as it was")
     }
     print(outcome.text, terminator: "")
@@ -97,15 +97,26 @@ struct IngestCommand: ParsableCommand {
 struct Ingestion {
   let options: IngestOptions
 
+  /// What became of a file that is in.
+  struct Row {
+    let file: String
+    let format: String
+    let machine: Machine
+    /// Its numbers; empty for a file that was in already.
+    var numbers = ["", "", "", ""]
+  }
+
   struct Outcome {
     /// A row for each file that is in.
-    var rows: [[String]] = []
+    var rows: [Row] = []
     /// Files that could not be used, and why.
     var unused: [(path: String, reason: String)] = []
-    /// Sentences about lines that were left out.
+    /// Sentences about lines that were left out, and about what an `incident.yaml` says.
     var notes: [String] = []
     /// Files that are in, new or from before.
     var usable = 0
+    /// Whether the incident file is another than before.
+    var hasChanged = false
     /// Lines of new files that could not be used.
     var skipped: Int64 = 0
 
@@ -113,15 +124,14 @@ struct Ingestion {
     var text: String {
       var blocks: [Block] = []
       if !rows.isEmpty {
-        blocks.append(
-          .table(
-            Table(
-              caption: "",
-              columns: [
-                .text("file"), .text("machine"), .text("format"), .number("events"),
-                .number("skipped"), .number("lost"), .number("span"),
-              ],
-              rows: rows.map { $0.map(Printable.text) })))
+        // Where there is no room, the names of machines do without their side.
+        let long = table { Report.name($0) }
+        let isNarrow = TextRenderer.isTooWide(long)
+        blocks.append(.table(isNarrow ? table { $0.name } : long))
+      }
+      if usable > 0, !hasChanged {
+        let files = usable == 1 ? "The file is" : "All \(usable) files are"
+        blocks.append(.paragraph("\(files) in already; nothing has changed."))
       }
       blocks += notes.map { .paragraph(Printable.text($0)) }
       if !unused.isEmpty {
@@ -136,38 +146,136 @@ struct Ingestion {
       }
       return TextRenderer.render(blocks)
     }
+
+    private func table(_ name: (Machine) -> String) -> Table {
+      Table(
+        caption: "",
+        columns: [
+          .text("file"),
+          .text("recognised as", yielding: Table.Column.Yielding(least: 13, keepsBeginning: true)),
+          .text("machine", yielding: Table.Column.Yielding(least: 10, keepsBeginning: false)),
+          .number("events"), .number("skipped"), .number("lost"), .number("span"),
+        ],
+        rows: rows.map { row in
+          ([row.file, row.format, name(row.machine)] + row.numbers).map(Printable.text)
+        })
+    }
   }
 
-  func run(_ files: [InputFile], into incident: String) throws -> Outcome {
-    let store: IncidentFile
-    do {
-      store = try IncidentFile(incident, mode: .create)
-    } catch let error as StoreError {
-      throw CommandFailure(message: Exit.sentence(for: error, file: incident))
-    }
+  /// A file that is refused, until it is known whether any other can be used.
+  private struct Refused {
+    let file: InputFile
+    let machine: Machine
+    let format: String
+    let problem: Problem
+    let lines: Int64
+  }
+
+  func run(_ input: InputFiles, into incident: String) throws -> Outcome {
     var outcome = Outcome()
-    for file in files {
-      do {
-        switch try ingest(file, into: store) {
-        case .added(let summary):
-          outcome.usable += 1
-          outcome.skipped += summary.skippedLines
-          if let note = skipped(file, summary) { outcome.notes.append(note) }
-          outcome.rows.append(row(file, summary))
-        case .alreadyThere:
-          outcome.usable += 1
-          outcome.rows.append([file.name, file.machineName, "already in", "", "", "", ""])
-        }
-      } catch let error as StoreError where error.kind != .statement {
-        // The incident file itself: going on would fail again.
-        if store.isNew, (try? store.sourceCount()) ?? 0 == 0 { store.discard() }
-        throw CommandFailure(message: Exit.sentence(for: error, file: incident))
-      } catch {
-        outcome.unused.append((file.name, Exit.sentence(for: error)))
+    outcome.unused = input.unused
+    let store = try Incident.open(incident, mode: .create)
+    Interruption.stopping(store)
+    do {
+      var refused: [Refused] = []
+      for file in input.files {
+        if let refusal = try add(file, to: store, &outcome) { refused.append(refusal) }
       }
+      if outcome.usable > 0 {
+        for refusal in refused { try keep(refusal, in: store, &outcome) }
+        for plan in input.plans where try store.replaceGiven(plan.given, path: plan.path) {
+          outcome.hasChanged = true
+        }
+        outcome.notes += input.notes
+      }
+    } catch let error as StoreError {
+      if store.isNew, (try? store.sourceCount()) ?? 0 == 0 { store.discard() }
+      guard error.kind == .interrupted else {
+        throw CommandFailure(message: Exit.sentence(for: error, file: incident))
+      }
+      let added = outcome.rows.count { $0.numbers[0] != "" }
+      throw CommandFailure(
+        message: "interrupted; "
+          + (added == 0
+            ? "\(incident) is as it was"
+            : "\(incident) holds the \(added) \(added == 1 ? "file" : "files") read before; run it "
+              + "again for the rest"))
     }
     if outcome.usable == 0, store.isNew { store.discard() }
     return outcome
+  }
+
+  /// Adds one file, or says why not. Throws only what would happen to the next file, too.
+  private func add(
+    _ file: InputFile, to store: IncidentFile, _ outcome: inout Outcome
+  ) throws -> Refused? {
+    let progress = ProgressLine(file.path, size: InputFiles.size(of: file.input.parts))
+    defer { progress.end() }
+    var format: String?
+    do {
+      let run = try IngestRun(input: file.input, options: options) { progress.update($0) }
+      guard let machine = file.machine else {
+        throw CommandFailure(
+          message: "whose file is it? Give --guest NAME or --host NAME, put it below guest*/ or "
+            + "host*/, or name it in incident.yaml")
+      }
+      format = run.formatName
+      switch try store.addSource(machine, path: file.path, run) {
+      case .added(let summary):
+        outcome.usable += 1
+        outcome.hasChanged = true
+        outcome.skipped += summary.skippedLines
+        if let note = skipped(file, summary) { outcome.notes.append(note) }
+        outcome.rows.append(row(file, machine, summary))
+      case .alreadyThere:
+        outcome.usable += 1
+        outcome.rows.append(Row(file: file.name, format: "already in", machine: machine))
+      }
+    } catch let error as StoreError where error.kind != .statement {
+      throw error
+    } catch {
+      outcome.unused.append((file.name, Exit.sentence(for: error)))
+      guard file.isFound, let machine = file.machine,
+        let (problem, lines) = Self.refusal(error)
+      else { return nil }
+      return Refused(
+        file: file, machine: machine, format: format ?? "unknown", problem: problem, lines: lines)
+    }
+    return nil
+  }
+
+  /// What is to be kept about a file that was recognised and could not be used.
+  private static func refusal(_ error: any Error) -> (Problem, Int64)? {
+    switch error {
+    case let error as IngestError: return error.refusal
+    case let error as ReadError:
+      return (
+        Problem(kind: .unreadable, line: nil, column: nil, count: 1, excerpt: error.reason), 0
+      )
+    default: return nil
+    }
+  }
+
+  /// A source row for a refused file: its bytes, and why.
+  private func keep(
+    _ refused: Refused, in store: IncidentFile, _ outcome: inout Outcome
+  ) throws {
+    // What cannot even be read has no fingerprint by which to know it again; it is listed all the same.
+    guard let (bytes, sha256) = try? refused.file.input.fingerprint() else { return }
+    let result = try store.addRefusedSource(
+      refused.machine,
+      RefusedSource(
+        path: refused.file.path, sha256: sha256, bytes: bytes, format: refused.format,
+        lines: refused.lines,
+        skippedLines: refused.problem.kind == .tooManyBadLines ? refused.problem.count : 0,
+        problem: refused.problem))
+    switch result {
+    case .noted: outcome.hasChanged = true
+    case .known: break
+    case .isIn:
+      outcome.notes.append(
+        "\(refused.file.name): refused now, but in already from a run with other options")
+    }
   }
 
   /// What was left out of a file that is in: how much, and where first.
@@ -184,28 +292,16 @@ struct Ingestion {
       + "used, most often \(most.kind.rawValue)\(place): \(most.kind.advice)"
   }
 
-  private func ingest(_ file: InputFile, into store: IncidentFile) throws
-    -> IncidentFile.SourceOutcome
-  {
-    let progress = ProgressLine(file.path, size: InputFiles.size(of: file.input.parts))
-    let run = try IngestRun(input: file.input, options: options) { progress.update($0) }
-    defer { progress.end() }
-    guard let machine = file.machine else {
-      throw CommandFailure(
-        message: "whose file is it? Give --guest NAME or --host NAME, or put it below guest*/ or "
-          + "host*/")
-    }
-    return try store.addSource(machine, path: file.path, run)
-  }
-
-  private func row(_ file: InputFile, _ summary: SourceSummary) -> [String] {
+  private func row(_ file: InputFile, _ machine: Machine, _ summary: SourceSummary) -> Row {
     let span = summary.first.nanoseconds.flatMap { first in
       summary.last.nanoseconds.map { Quantity.seconds($0 - first) }
     }
-    return [
-      file.name, file.machineName, summary.format, Quantity.count(summary.events),
-      Quantity.count(summary.skippedLines), Quantity.count(summary.lostEvents), span ?? "",
-    ]
+    return Row(
+      file: file.name, format: summary.format, machine: machine,
+      numbers: [
+        Quantity.count(summary.events), Quantity.count(summary.skippedLines),
+        Quantity.count(summary.lostEvents), span ?? "",
+      ])
   }
 }
 

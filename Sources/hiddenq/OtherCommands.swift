@@ -15,8 +15,8 @@ struct CorrelateCommand: ParsableCommand {
 
   func run() throws {
     do {
-      let file = try IncidentFile(incident, mode: .write)
-      try Correlation.run(file, always: true)
+      let file = try Incident.open(incident, mode: .write)
+      try Incident.correlate(file, always: true)
       let disks = try file.disks(IOFilter())
       guard disks.contains(where: { $0.verdict == "joined" }) else {
         throw CommandFailure(

@@ -104,14 +104,28 @@ struct ReportCommand: ParsableCommand {
   }
 }
 
-/// Opens incident files for commands that only read.
+/// Opens incident files, and says what that did to them.
 enum Incident {
-  /// An incident file to read.
-  static func open(_ path: String) throws -> IncidentFile {
+  /// An incident file; to read, when nothing else is said.
+  static func open(_ path: String, mode: IncidentFile.Mode = .read) throws -> IncidentFile {
     do {
-      return try IncidentFile(path, mode: .read)
+      let file = try IncidentFile(path, mode: mode)
+      if file.wasRolledBack {
+        Exit.complain("\(path): an interrupted run had left it half written; that was taken back")
+      }
+      return file
     } catch let error as StoreError {
       throw CommandFailure(message: Exit.sentence(for: error, file: path))
+    }
+  }
+
+  /// Correlates when it is due, or when told to; can be interrupted.
+  static func correlate(_ file: IncidentFile, always: Bool = false) throws {
+    Interruption.stopping(file)
+    do {
+      try Correlation.run(file, always: always)
+    } catch let error as StoreError where error.kind == .interrupted {
+      throw CommandFailure(message: "interrupted; \(file.path) is as it was")
     }
   }
 
@@ -120,7 +134,7 @@ enum Incident {
     let file = try open(path)
     guard try file.needsCorrelation() else { return file }
     do {
-      try Correlation.run(try IncidentFile(path, mode: .write))
+      try correlate(try IncidentFile(path, mode: .write))
     } catch let error as StoreError {
       throw CommandFailure(
         message: Exit.sentence(for: error, file: path) + "; 'correlate' is due and must write to it"

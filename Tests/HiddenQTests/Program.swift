@@ -32,23 +32,38 @@ enum Program {
   }
 
   static func run(_ arguments: [String], in folder: URL = Repository.root) throws -> Outcome {
+    try Running(arguments, in: folder, input: nil).outcome()
+  }
+
+  /// The program while it runs.
+  struct Running {
     let process = Process()
-    process.executableURL = executable
-    process.arguments = arguments
-    process.currentDirectoryURL = folder
-    let output = try Repository.temporaryFolder().appending(path: "out")
-    let errors = output.deletingLastPathComponent().appending(path: "err")
-    for file in [output, errors] { try Data().write(to: file) }
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: errors)
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    defer { try? FileManager.default.removeItem(at: output.deletingLastPathComponent()) }
-    return Outcome(
-      status: process.terminationStatus,
-      output: try String(contentsOf: output, encoding: .utf8),
-      errors: try String(contentsOf: errors, encoding: .utf8))
+    private let output: URL
+    private let errors: URL
+
+    /// Starts it; its standard input is a pipe, or nothing.
+    init(_ arguments: [String], in folder: URL = Repository.root, input: Pipe? = nil) throws {
+      process.executableURL = executable
+      process.arguments = arguments
+      process.currentDirectoryURL = folder
+      output = try Repository.temporaryFolder().appending(path: "out")
+      errors = output.deletingLastPathComponent().appending(path: "err")
+      for file in [output, errors] { try Data().write(to: file) }
+      process.standardOutput = try FileHandle(forWritingTo: output)
+      process.standardError = try FileHandle(forWritingTo: errors)
+      process.standardInput = input ?? FileHandle.nullDevice
+      try process.run()
+    }
+
+    /// Waits for its end.
+    func outcome() throws -> Outcome {
+      process.waitUntilExit()
+      defer { try? FileManager.default.removeItem(at: output.deletingLastPathComponent()) }
+      return Outcome(
+        status: process.terminationStatus,
+        output: try String(contentsOf: output, encoding: .utf8),
+        errors: try String(contentsOf: errors, encoding: .utf8))
+    }
   }
 
   /// One value of a query.

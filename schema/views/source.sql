@@ -9,7 +9,8 @@ SELECT
   source_file.sha256 AS sha256,
   -- Its size in bytes.
   source_file.bytes AS bytes,
-  -- The format it was read as.
+  -- The format it was read as; of a refused file, the one it was taken for, 'unknown'
+  -- where not even its beginning could be read.
   source_file.format AS format,
   -- The machine it is from.
   machine.name AS machine,
@@ -17,7 +18,7 @@ SELECT
   machine.layer AS layer,
   -- What its times count: 'blktrace' is CLOCK_MONOTONIC since the first event of the trace,
   -- 'perf' and 'ftrace' are sched_clock, 'wall' is the wall clock that was written along, 'none'
-  -- says that the file has no times; a clock that the file names is called as the kernel does.
+  -- says that the file has no times, or was refused; a clock that the file names is called as the kernel does.
   source_file.tool_clock AS tool_clock,
   -- The step of its printed times, in ns; NULL where it is not known.
   source_file.resolution_ns AS resolution_ns,
@@ -40,5 +41,7 @@ SELECT
   -- The latest event, in ns on the file's own clock.
   source_file.last_ns AS last_ns,
   -- The source that holds the same events and is used instead; NULL when this one is used.
-  source_file.duplicate_of AS duplicate_of
+  source_file.duplicate_of AS duplicate_of,
+  -- 1: refused as a whole, nothing of it was used; why is in problem, with severity 'refused'.
+  source_file.refused AS refused
 FROM source_file JOIN machine USING (machine_id);

@@ -21,7 +21,9 @@ struct DataSection: ReportSection {
           Printable.text(Report.name(Machine(name: source.machine, layer: source.layer))),
           Printable.text(source.path), source.format, Quantity.count(source.events),
           Quantity.count(source.skippedLines), Quantity.count(source.lostEvents),
-          source.duplicateOf.map { "= file \($0)" } ?? source.span.map(Quantity.seconds) ?? "",
+          source.isRefused
+            ? "refused"
+            : source.duplicateOf.map { "= file \($0)" } ?? source.span.map(Quantity.seconds) ?? "",
         ]
       })
     var blocks: [Block] = [.heading("What was read"), .table(table)]

@@ -64,6 +64,8 @@ public struct SourceRow: Sendable {
   public let span: Int64?
   /// The source that holds the same events and is used instead.
   public let duplicateOf: Int64?
+  /// It was refused as a whole.
+  public let isRefused: Bool
 }
 
 /// A row of the `problem` view with the path of its source.
@@ -238,7 +240,7 @@ extension IncidentFile {
         lines: row["lines"], events: row["events"], skippedLines: row["skipped_lines"],
         lostEvents: row["lost_events"], sha256: row["sha256"],
         span: first.flatMap { start in last.map { $0 - start } },
-        duplicateOf: row["duplicate_of"])
+        duplicateOf: row["duplicate_of"], isRefused: row["refused"])
     }
   }
 

@@ -1,0 +1,78 @@
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+internal import TraceStore
+
+/// Ends the program well when it is told to stop (SIGINT, SIGTERM).
+///
+/// Where a transaction is open it fails and is taken back; elsewhere, and on a second signal, the program
+/// ends at once. Even then nothing is lost: SQLite takes the rest back when the file is next opened.
+enum Interruption {
+  private struct State {
+    var signal: Int32?
+    var work: Activity?
+    var path = ""
+  }
+
+  private static let state = Mutex(State())
+  /// How long an open transaction may take to end.
+  private static let patience = DispatchTimeInterval.seconds(2)
+
+  /// The signal that came; nil: none.
+  static var signal: Int32? { state.withLock { $0.signal } }
+
+  /// Listens from now on. A signal that the caller had ignored (nohup, a job in the background) stays so.
+  static func listen() {
+    for number in [SIGINT, SIGTERM] {
+      var before = sigaction()
+      guard unsafe sigaction(number, nil, &before) == 0, !isIgnored(before) else { continue }
+      _ = Glibc.signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      // It holds itself, and listens as long as the program runs.
+      source.setEventHandler { withExtendedLifetime(source) { received(number) } }
+      source.resume()
+    }
+  }
+
+  /// What to stop from now on: the work on an incident file.
+  static func stopping(_ file: IncidentFile) {
+    state.withLock {
+      $0.work = file.activity
+      $0.path = file.path
+    }
+  }
+
+  private static func isIgnored(_ action: sigaction) -> Bool {
+    let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+    let ignoring = unsafe unsafeBitCast(SIG_IGN, to: Int.self)
+    return handler == ignoring
+  }
+
+  private static func received(_ number: Int32) {
+    let (work, path, isFirst) = state.withLock { state in
+      defer { state.signal = state.signal ?? number }
+      return (state.work, state.path, state.signal == nil)
+    }
+    guard let work else { end(number, "interrupted") }
+    guard work.isWriting else {
+      work.stop()
+      work.abandon()
+      end(number, "interrupted; nothing in \(path) is half done")
+    }
+    let late = "interrupted; what was half done in \(path) is taken back when it is next opened"
+    guard isFirst else {
+      work.abandon()
+      end(number, late)
+    }
+    work.stop()
+    DispatchQueue.global().asyncAfter(deadline: .now() + patience) {
+      work.abandon()
+      end(number, late)
+    }
+  }
+
+  private static func end(_ number: Int32, _ text: String) -> Never {
+    Exit.complain(text)
+    _exit(128 + number)
+  }
+}

@@ -1,0 +1,376 @@
+#!/usr/bin/env python3
+"""Compares hiddenq's work with that of the usual tools, on the same events.
+
+usage: bench.py [--events N] [--rounds N] [--hiddenq PATH] [--folder DIR] [--keep] [--only PART...]
+
+Parts: text, binary, sched, memory. The block trace is made here, in the binary format of blktrace; its text is
+what blkparse prints of it. Each comparison alternates between both sides; the figures are medians of CPU time
+(user and system, of the process and its children) and of their ratios per round, and the largest resident set.
+Wall time is not compared: other work on the machine would decide.
+
+It never fails on time: it prints ratios with the goals beside them. Exit status 2: it could not run.
+"""
+import argparse
+import os
+import platform
+import random
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGES = {"blkparse": "blktrace", "btt": "blktrace", "sqlite3": "sqlite3", "perf": "linux-perf"}
+
+# Of blktrace_api.h: action numbers and the category bits above them.
+READ, WRITE = 1 << 16, 1 << 17
+QUEUE, REQUEUE, ISSUE, COMPLETE, NOTIFY = 1 << 20, 1 << 21, 1 << 22, 1 << 23, 1 << 26
+ACTIONS = {
+    "Q": (1, QUEUE), "M": (2, 1 << 19), "G": (4, 1 << 24), "R": (6, REQUEUE), "D": (7, ISSUE),
+    "C": (8, COMPLETE), "P": (9, 1 << 18), "U": (10, 1 << 18), "I": (14, QUEUE),
+}
+# struct blk_io_trace: magic, sequence, time, sector, bytes, action, pid, device, cpu, error, pdu_len.
+RECORD = struct.Struct("<IIQQIIIIIHH")
+MAGIC = 0x65617407
+DEVICE = 254 << 20
+COMMS = ["fio", "kworker/0:1H", "jbd2/vda1-8", "postgres", "IO iothread0", "CPU 1/KVM", "nginx", "rsync",
+         "mysqld", "dd", "java", "etcd", "tar", "kworker/u8:3", "swapper/0", "Web Content", "python3",
+         "node", "qemu-system-x86", "cp"]
+
+
+class Trace:
+    """Writes per-CPU files as blktrace does, and the same events as CSV."""
+
+    def __init__(self, base, cpus, table):
+        self.files = [open("%s.blktrace.%d" % (base, cpu), "wb", 1 << 20) for cpu in range(cpus)]
+        self.sequence = [0] * cpus
+        self.table = table
+        self.events = 0
+        for number in range(len(COMMS)):
+            name = COMMS[number].encode()[:15] + b"\0"
+            self.files[0].write(RECORD.pack(
+                MAGIC, 0, 0, 0, 0, NOTIFY, 1000 + number, DEVICE, 0, 0, len(name)) + name)
+        # BLK_TN_TIMESTAMP: the wall clock at the start.
+        self.files[0].write(RECORD.pack(
+            MAGIC, 0, 0, 0, 0, NOTIFY | 1, 0, DEVICE, 0, 0, 8) + struct.pack("<II", 1760000000, 0))
+
+    def add(self, events):
+        """Events in the order of their time: (time, cpu, action, rw, sector, bytes, pid)."""
+        lines = []
+        for time, cpu, letter, rw, sector, size, pid in events:
+            action, category = ACTIONS[letter]
+            self.sequence[cpu] += 1
+            tail = b""
+            if letter == "U":
+                tail = struct.pack(">Q", 1)
+            self.files[cpu].write(RECORD.pack(
+                MAGIC, self.sequence[cpu], time, sector, size,
+                action | (category | rw if letter not in "PU" else category), pid, DEVICE, cpu, 0,
+                len(tail)) + tail)
+            if self.table:
+                lines.append("254,0,%d,%d,%d,%d,%d,%d,%d,%d,0\n" % (
+                    cpu, self.sequence[cpu], time, pid, ord(letter), rw >> 16, sector, size >> 9))
+        self.events += len(events)
+        if self.table:
+            self.table.write("".join(lines))
+
+    def close(self):
+        for file in self.files:
+            file.close()
+
+
+def make_trace(base, events, cpus, seed, table=None):
+    """Requests with Q G P I U D C, a fifth of them with a merged second bio, one in 2,000 requeued."""
+    chance = random.Random(seed)
+    trace = Trace(base, cpus, table)
+    now = 1_000_000
+    waiting = []
+    while trace.events < events:
+        for _ in range(4000):
+            now += int(chance.expovariate(1 / 12_000)) + 40
+            cpu = chance.randrange(cpus)
+            pid = 1000 + chance.randrange(len(COMMS))
+            rw = WRITE if chance.random() < 0.6 else READ
+            sector = chance.randrange(1 << 24) * 8 + 2048
+            size = 4096 << chance.randrange(4)
+            at = now
+            waiting.append((at, cpu, "Q", rw, sector, size, pid))
+            at += 300 + chance.randrange(600)
+            waiting.append((at, cpu, "G", rw, sector, size, pid))
+            at += 40
+            waiting.append((at, cpu, "P", 0, 0, 0, pid))
+            whole = size
+            if chance.random() < 0.2:
+                at += 400
+                waiting.append((at, cpu, "Q", rw, sector + size // 512, size, pid))
+                at += 200
+                waiting.append((at, cpu, "M", rw, sector + size // 512, size, pid))
+                whole = 2 * size
+            at += 500 + chance.randrange(700)
+            waiting.append((at, cpu, "I", rw, sector, whole, pid))
+            at += 100
+            waiting.append((at, cpu, "U", 0, 0, 0, pid))
+            at += 800 + int(chance.expovariate(1 / 12_000))
+            waiting.append((at, cpu, "D", rw, sector, whole, pid))
+            if chance.random() < 0.0005:
+                at += 2_000
+                waiting.append((at, cpu, "R", rw, sector, whole, pid))
+                at += 30_000
+                waiting.append((at, cpu, "D", rw, sector, whole, pid))
+            at += 60_000 + int(chance.expovariate(1 / 150_000))
+            waiting.append((at, chance.randrange(cpus), "C", rw, sector, whole, 0))
+        # Nothing that is still to come is earlier than this.
+        waiting.sort()
+        ready = 0
+        while ready < len(waiting) and waiting[ready][0] < now:
+            ready += 1
+        trace.add(waiting[:ready])
+        del waiting[:ready]
+    trace.add(waiting)
+    trace.close()
+    return trace.events
+
+
+class Cost:
+    """What a command took: CPU seconds, and its largest resident set in MB."""
+
+    def __init__(self, seconds, megabytes):
+        self.seconds, self.megabytes = seconds, megabytes
+
+
+def measure(*commands):
+    """Runs commands one after the other; CPU time is summed, the largest set counts."""
+    seconds, most = 0.0, 0
+    for command in commands:
+        arguments, source = (command, None) if isinstance(command, list) else command
+        with open(source or os.devnull, "rb") as standard_input, open(os.devnull, "wb") as nowhere:
+            with tempfile.TemporaryFile() as complaints:
+                process = subprocess.Popen(
+                    arguments, stdin=standard_input, stdout=nowhere, stderr=complaints)
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                if process.returncode != 0:
+                    complaints.seek(0)
+                    raise RuntimeError("%s: status %d: %s" % (
+                        " ".join(arguments[:3]), process.returncode,
+                        complaints.read()[-300:].decode(errors="replace")))
+        seconds += usage.ru_utime + usage.ru_stime
+        most = max(most, usage.ru_maxrss)
+    return Cost(seconds, most / 1024)
+
+
+class Comparison:
+    """Ours against others, round by round."""
+
+    def __init__(self, rounds):
+        self.rounds = rounds
+        self.rows = []
+
+    def run(self, title, ours, peers):
+        """ours and each peer: a function that does the work and returns its cost."""
+        costs = {name: [] for name in ["ours"] + [peer for peer, _, _ in peers]}
+        for number in range(self.rounds):
+            order = [("ours", ours)] + [(peer, work) for peer, work, _ in peers]
+            for name, work in order if number % 2 == 0 else reversed(order):
+                costs[name].append(work())
+        mine = statistics.median(cost.seconds for cost in costs["ours"])
+        memory = max(cost.megabytes for cost in costs["ours"])
+        for peer, _, goal in peers:
+            theirs = statistics.median(cost.seconds for cost in costs[peer])
+            ratio = statistics.median(
+                a.seconds / max(b.seconds, 0.001) for a, b in zip(costs["ours"], costs[peer]))
+            self.rows.append((title, "%.2f s" % mine, peer, "%.2f s" % theirs, "%.3f" % ratio,
+                              "<= %g" % goal, verdict(ratio, goal)))
+            show(self.rows[-1])
+        return memory
+
+
+def verdict(value, goal):
+    return "yes" if value <= goal else "no"
+
+
+def show(row):
+    print("%-20s %9s  %-24s %9s  %8s  %8s  %s" % row, flush=True)
+
+
+def need(program):
+    """Whether a program is there; as root on Debian it is installed when it is not."""
+    if shutil.which(program):
+        return True
+    package = PACKAGES[program]
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", package]):
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if shutil.which(program):
+        return True
+    print("bench: there is no '%s' (package %s); what needs it is left out" % (program, package))
+    return False
+
+
+class Bench:
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.compared = Comparison(options.rounds)
+        self.events = 0
+        self.table = self.path("events.csv")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def ingest(self, format_name, source, *extra):
+        """Our work: into a new incident file each time."""
+        incident = self.path("incident.db")
+
+        def work():
+            if os.path.exists(incident):
+                os.remove(incident)
+            return measure([self.options.hiddenq, "ingest", format_name, incident, source, *extra])
+        return work
+
+    def make_blocks(self):
+        with open(self.table, "w", buffering=1 << 20) as table:
+            self.events = make_trace(self.path("big"), self.options.events, 4, 42, table)
+        subprocess.run(["blkparse", "-q", "-i", "big", "-o", self.path("big.txt"),
+                        "-d", self.path("big.bin")], cwd=self.folder, check=True,
+                       stdout=subprocess.DEVNULL)
+        print("block trace: %d events, %.0f MB text, %.0f MB binary\n" % (
+            self.events, os.path.getsize(self.path("big.txt")) / 1e6,
+            os.path.getsize(self.path("big.bin")) / 1e6))
+
+    def head(self):
+        show(("ours", "CPU", "against", "CPU", "ratio", "goal", "met"))
+
+    def import_table(self):
+        database = self.path("import.db")
+
+        def work():
+            if os.path.exists(database):
+                os.remove(database)
+            columns = ", ".join("%s INTEGER" % name for name in (
+                "major", "minor", "cpu", "sequence", "time", "pid", "action", "rw", "sector", "sectors",
+                "error"))
+            script = self.path("import.sql")
+            with open(script, "w") as file:
+                file.write("PRAGMA page_size = 16384;\nPRAGMA cache_size = -16384;\n"
+                           "CREATE TABLE event (%s);\n.mode csv\n.import %s event\n" % (
+                               columns, self.table))
+            return measure((["sqlite3", database], script))
+        return work
+
+    def btt(self):
+        return measure(["btt", "-i", self.path("big.bin"), "-o", self.path("btt")])
+
+    def text(self):
+        text = self.path("big.txt")
+        peers = []
+        if need("sqlite3"):
+            peers.append(("sqlite3 .import", self.import_table(), 0.125))
+        peers += [("btt", self.btt, 0.15), ("wc -l", lambda: measure(["wc", "-l", text]), 14)]
+        memory = self.compared.run(
+            "blkparse text", self.ingest("blktrace", text, "--guest", "g"), peers)
+        size = os.path.getsize(self.path("incident.db")) / self.events
+        self.figure("resident set, text", "%.0f MB" % memory, "<= 128 MB", memory <= 128)
+        self.figure("incident file", "%.1f B/event" % size, "<= 12", size <= 12)
+
+    def binary(self):
+        folder = self.path("binary")
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(self.folder):
+            if name.startswith("big.blktrace.") and not os.path.exists(os.path.join(folder, name)):
+                os.link(self.path(name), os.path.join(folder, name))
+
+        def chain():
+            merge = measure(["blkparse", "-q", "-i", self.path("big"), "-d", self.path("merged.bin"), "-O"])
+            count = measure(["btt", "-i", self.path("merged.bin"), "-o", self.path("btt")])
+            return Cost(merge.seconds + count.seconds, max(merge.megabytes, count.megabytes))
+        memory = self.compared.run(
+            "blktrace binary", self.ingest("blktrace", folder, "--guest", "g"),
+            [("blkparse -d + btt", chain, 0.12)])
+        self.figure("resident set, binary", "%.0f MB" % memory, "<= 128 MB", memory <= 128)
+
+    def sched(self):
+        if not need("perf"):
+            return
+        data, text = self.path("perf.data"), self.path("sched.txt")
+        load = ["perf", "bench", "sched", "messaging", "-g", "4", "-l", str(max(20, self.options.events // 8000))]
+        recorded = subprocess.run(
+            ["perf", "sched", "record", "-m", "8192", "-o", data, "--"] + load,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if recorded.returncode != 0 or not os.path.exists(data) or os.path.getsize(data) < 100_000:
+            reason = recorded.stderr.decode(errors="replace").strip().splitlines()
+            print("bench: perf cannot record here (%s); the scheduler part is left out" % (
+                reason[-1] if reason else "no events"))
+            return
+        with open(text, "wb") as file:
+            subprocess.run(["perf", "sched", "-i", data, "script", "--ns"], stdout=file,
+                           stderr=subprocess.DEVNULL, check=True)
+        with open(text, "rb") as file:
+            lines = sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
+        print("\nscheduler trace: %d lines, %.0f MB text" % (lines, os.path.getsize(text) / 1e6))
+        self.head()
+        memory = self.compared.run(
+            "perf sched text", self.ingest("perf-sched", text, "--host", "h"),
+            [("perf sched latency", lambda: measure(["perf", "sched", "-i", data, "latency"]), 0.5),
+             ("perf sched timehist", lambda: measure(["perf", "sched", "-i", data, "timehist"]), 0.2)])
+        self.figure("resident set, sched", "%.0f MB" % memory, "<= 128 MB", memory <= 128)
+
+    def memory(self):
+        """An eighth of the trace against all of it."""
+        small = self.path("small.txt")
+        size = os.path.getsize(self.path("big.txt")) // 8
+        with open(self.path("big.txt"), "rb") as whole, open(small, "wb") as part:
+            for piece in iter(lambda: whole.read(min(1 << 20, size - part.tell())), b""):
+                part.write(piece)
+            part.write(whole.readline())
+        once = self.ingest("blktrace", small, "--guest", "g")().megabytes
+        eight = self.ingest("blktrace", self.path("big.txt"), "--guest", "g")().megabytes
+        self.figure("resident set, 1 x", "%.0f MB" % once, "", True)
+        self.figure("resident set, 8 x", "%.0f MB" % eight, "<= 1.2 x", eight <= 1.2 * once)
+
+    def figure(self, name, value, goal, met):
+        show((name, value, "", "", "", goal, ("yes" if met else "no") if goal else ""))
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build/release/hiddenq"))
+    parser.add_argument("--events", type=int, default=5_000_000, help="events of the block trace")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
+    parser.add_argument("--folder", help="where the data go (default: a temporary folder)")
+    parser.add_argument("--keep", action="store_true", help="leave the data there")
+    parser.add_argument("--only", nargs="+", choices=["text", "binary", "sched", "memory"],
+                        default=["text", "binary", "sched", "memory"])
+    options = parser.parse_args()
+    options.hiddenq = os.path.abspath(options.hiddenq)
+    if not os.access(options.hiddenq, os.X_OK):
+        print("bench: %s is not there; 'make release' builds it" % options.hiddenq, file=sys.stderr)
+        return 2
+    blocks = set(options.only) & {"text", "binary", "memory"}
+    if blocks and not (need("blkparse") and need("btt")):
+        return 2
+    folder = options.folder or tempfile.mkdtemp(prefix="hiddenq-bench-")
+    os.makedirs(folder, exist_ok=True)
+    print("%s, %d CPUs, load %.1f; %d rounds" % (
+        platform.machine(), os.cpu_count() or 0, os.getloadavg()[0], options.rounds))
+    try:
+        bench = Bench(options, folder)
+        if blocks:
+            bench.make_blocks()
+            bench.head()
+        for part in ("text", "binary", "memory", "sched"):
+            if part in options.only:
+                getattr(bench, part)()
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        print("bench: %s" % error, file=sys.stderr)
+        return 2
+    finally:
+        if not options.keep and not options.folder:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
