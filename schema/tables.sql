@@ -160,21 +160,16 @@ CREATE TABLE sched_thread (
   migrations INTEGER NOT NULL
 ) STRICT;
 
--- One stay of a thread on a CPU (at_ns, run_ns) and the wait for the CPU before it (wait_ns up to
--- at_ns). One row for both, as they meet in one switch; half of it may be unseen. wait_cpu is kept
--- where it is not cpu. In the order in which the stays ended. cause and departure are the numbers of
--- WaitCause and LeaveReason.
-CREATE TABLE thread_slice (
-  slice_id INTEGER PRIMARY KEY,
-  thread_id INTEGER NOT NULL,
-  cpu INTEGER NOT NULL,
-  at_ns INTEGER NOT NULL,
-  wait_ns INTEGER,
-  wait_cpu INTEGER,
-  cause INTEGER NOT NULL,
-  run_ns INTEGER,
-  departure INTEGER NOT NULL,
-  line INTEGER NOT NULL
+-- Stays of threads on CPUs, each with the wait for the CPU before it, some thousands in a row: as
+-- columns of packed numbers (ColumnPacker says how; SliceChunks says which), in the order in which the
+-- stays ended. They lie between from_ns and to_ns. What they add up to is in sched_thread.
+CREATE TABLE thread_slice_chunk (
+  chunk_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  slices INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER NOT NULL,
+  data BLOB NOT NULL
 ) STRICT;
 
 -- What `perf sched latency` printed.

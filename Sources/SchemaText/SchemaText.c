@@ -37,7 +37,7 @@ static const char viewThreadWait[] = {
 #embed "../../schema/views/thread_wait.sql" suffix(, 0)
 };
 static const char viewThreadInterval[] = {
-#embed "../../schema/views/thread_interval.sql" suffix(, 0)
+#embed "../../schema/program/thread_interval.sql" suffix(, 0)
 };
 static const char viewSchedLatency[] = {
 #embed "../../schema/views/sched_latency_summary.sql" suffix(, 0)
@@ -96,7 +96,7 @@ static const struct SchemaFile files[] = {
     {"views/hop_summary.sql", viewHopSummary},
     {"views/header.sql", viewHeader},
     {"views/thread_wait.sql", viewThreadWait},
-    {"views/thread_interval.sql", viewThreadInterval},
+    {"program/thread_interval.sql", viewThreadInterval},
     {"views/sched_latency_summary.sql", viewSchedLatency},
     {"views/given_device_map.sql", viewGivenDeviceMap},
     {"views/given_clock_relation.sql", viewGivenClockRelation},

@@ -151,7 +151,12 @@ public struct IngestRun: ~Copyable {
     var tally = ProblemTally()
     var number: Int64 = 0
     var skipped: Int64 = 0
-    while let line = try input.next() {
+    var nextProgress: Int64 = 0
+    while true {
+      let ahead = try reader.readAhead(input.buffer.span, input.atHand, number: number + 1)
+      number += ahead.0
+      input.take(ahead.1 - input.atHand.lowerBound)
+      guard let line = try input.next() else { break }
       number += 1
       do {
         if input.isCut { throw ParseError(.truncatedLine, column: line.count + 1) }
@@ -162,7 +167,10 @@ public struct IngestRun: ~Copyable {
           error.kind, line: number, column: error.column, bytes: input.buffer.span,
           from: line.lowerBound, to: line.upperBound)
       }
-      if number & 0xFFFF == 0 { progress(source.bytesRead) }
+      if number >= nextProgress {
+        progress(source.bytesRead)
+        nextProgress = number + 1 << 16
+      }
     }
     var summary = try reader.finish()
     summary.lines = number

@@ -57,18 +57,15 @@ struct InputReader: ~Copyable {
     return start..<end
   }
 
+  /// The bytes at hand, from the beginning of a line on.
+  var atHand: Range<Int> { start..<end }
+
   /// Takes bytes away.
   mutating func take(_ count: Int) { start += count }
 
   @inline(__always)
   private func newline(from position: Int) -> Int? {
-    guard position < end else { return nil }
-    return unsafe buffer.withUnsafeBytes { bytes in
-      guard let base = bytes.baseAddress,
-        let found = unsafe memchr(base + position, 10, end - position)
-      else { return nil }
-      return unsafe UnsafeRawPointer(found) - base
-    }
+    buffer.span.newline(from: position, to: end)
   }
 
   @inline(__always)

@@ -41,8 +41,19 @@ public protocol LineFormatReader: AnyObject {
   /// Takes the line that stands at these positions. Throws what is wrong with it (``ParseError``); the
   /// run counts that and goes on.
   func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws
+  /// Takes those of the next lines that it can read without finding their ends first: `range` begins with
+  /// a line and ends anywhere, `number` is that of its first line. Returns how many lines it took and where
+  /// the next one begins. Whatever it does not take is read as a line.
+  func readAhead(_ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64) throws -> (Int64, Int)
   /// The file is at its end: hands over what is left and says what the file held.
   func finish() throws -> SourceSummary
+}
+
+extension LineFormatReader {
+  /// Takes none.
+  public func readAhead(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64
+  ) throws -> (Int64, Int) { (0, range.lowerBound) }
 }
 
 /// Reads the records of a source in a binary format, which may be several files.

@@ -37,6 +37,16 @@ final class RawStatement {
     }
   }
 
+  /// Binds bytes.
+  func bind(_ bytes: ArraySlice<UInt8>, at index: Int32) {
+    // SQLite copies them.
+    let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+    unsafe bytes.withUnsafeBytes { bytes in
+      unsafe _ = sqlite3_bind_blob(
+        statement, index, bytes.baseAddress, Int32(truncatingIfNeeded: bytes.count), transient)
+    }
+  }
+
   /// Runs to the next row; false at the end, where the statement is ready for another run.
   @inline(__always)
   func step() throws -> Bool {
@@ -52,6 +62,13 @@ final class RawStatement {
   func integer(_ column: Int32) -> Int64 {
     unsafe sqlite3_column_type(statement, column) == SQLITE_NULL
       ? .min : unsafe sqlite3_column_int64(statement, column)
+  }
+
+  /// The bytes in a column, from 0.
+  func bytes(_ column: Int32) -> [UInt8] {
+    guard let start = unsafe sqlite3_column_blob(statement, column) else { return [] }
+    let count = unsafe Int(sqlite3_column_bytes(statement, column))
+    return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
   }
 
   private static func failure(_ connection: OpaquePointer, _ code: Int32) -> StoreError {

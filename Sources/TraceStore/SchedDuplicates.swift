@@ -93,23 +93,26 @@ struct SchedDuplicates {
   private func forEachSwitch(
     of source: Int64, from: Int64, to: Int64, every step: Int64, _ body: (Switch) -> Void
   ) throws {
-    let statement = try RawStatement(
-      db,
-      """
-      SELECT slice.at_ns + slice.run_ns AS until, slice.cpu, thread.tid
-      FROM thread_slice slice JOIN sched_thread thread USING (thread_id)
-      WHERE thread.source_id = ? AND thread.tid > 0 AND until BETWEEN ? AND ?
-        AND slice.slice_id % ? = 0
-      """)
-    statement.bind(source, at: 1)
-    statement.bind(from, at: 2)
-    statement.bind(to, at: 3)
-    statement.bind(step, at: 4)
-    while try statement.step() {
-      body(
-        Switch(
-          microseconds: statement.integer(0) / 1000, cpu: statement.integer(1),
-          tid: statement.integer(2)))
+    let threads = try tids(of: source)
+    var chunks = try SliceChunkReader(db, source: source, from: from, to: to)
+    var number: Int64 = 0
+    while try chunks.next() {
+      try chunks.forEach { slice in
+        number += 1
+        guard number % step == 0, slice.run != .min, let tid = threads[slice.thread], tid > 0
+        else { return }
+        let until = slice.began + slice.run
+        guard from <= until, until <= to else { return }
+        body(Switch(microseconds: until / 1000, cpu: Int64(slice.cpu), tid: tid))
+      }
     }
+  }
+
+  private func tids(of source: Int64) throws -> [Int64: Int64] {
+    var tids: [Int64: Int64] = [:]
+    let threads = try RawStatement(db, "SELECT thread_id, tid FROM sched_thread WHERE source_id = ?")
+    threads.bind(source, at: 1)
+    while try threads.step() { tids[threads.integer(0)] = threads.integer(1) }
+    return tids
   }
 }

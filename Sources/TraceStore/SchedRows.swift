@@ -5,8 +5,7 @@ internal import TraceModel
 final class SchedRows {
   private let db: Database
   private let sourceID: Int64
-  private let slices: BulkInsert
-  private let firstSliceID: Int64
+  private var slices: SliceChunkWriter
   private var lastThreadID: Int64
   private var quantiles: WaitQuantiles
   private var hasWaits = false
@@ -16,15 +15,9 @@ final class SchedRows {
   init(_ db: Database, sourceID: Int64) throws {
     self.db = db
     self.sourceID = sourceID
-    slices = try BulkInsert(
-      db, into: "thread_slice",
-      columns: [
-        "thread_id", "cpu", "at_ns", "wait_ns", "wait_cpu", "cause", "run_ns", "departure", "line",
-      ])
+    slices = try SliceChunkWriter(db, sourceID: sourceID)
     lastThreadID = try Int64.fetchOne(db, sql: "SELECT max(thread_id) FROM sched_thread") ?? 0
     quantiles = WaitQuantiles(firstThreadID: lastThreadID + 1)
-    firstSliceID =
-      (try Int64.fetchOne(db, sql: "SELECT max(slice_id) FROM thread_slice") ?? 0) + 1
   }
 
   func nextThreadID() -> Int64 {
@@ -33,20 +26,8 @@ final class SchedRows {
   }
 
   func insert(_ batch: SchedBatch) throws {
-    for slice in batch.slices {
-      slices.add(slice.thread)
-      slices.add(Int64(slice.cpu))
-      slices.add(slice.began)
-      slices.add(slice.wait)
-      // The usual case, the same CPU, costs no byte.
-      slices.add(slice.waitCPU < 0 || slice.waitCPU == slice.cpu ? .min : Int64(slice.waitCPU))
-      slices.add(Int64(slice.cause.rawValue))
-      slices.add(slice.run)
-      slices.add(Int64(slice.left.rawValue))
-      slices.add(slice.line)
-      try slices.endRow()
-      if slice.wait != .min { quantiles.add(slice.thread, slice.wait) }
-    }
+    for slice in batch.slices where slice.wait != .min { quantiles.add(slice.thread, slice.wait) }
+    try slices.add(batch.slices)
     for thread in batch.threads { try insert(thread) }
     for row in batch.latencies { try insert(row) }
   }
@@ -85,6 +66,6 @@ final class SchedRows {
   /// Writes what is left and the quantiles of the waits.
   func finish() throws {
     try slices.finish()
-    if hasWaits { try quantiles.write(db, firstSliceID: firstSliceID) }
+    if hasWaits { try quantiles.write(db, sourceID: sourceID) }
   }
 }

@@ -14,6 +14,9 @@ public enum Schema {
 
     /// Whether it makes tables and views; indexes come after the load, queries are for users.
     var isStructure: Bool { path == "tables.sql" || path.hasPrefix("views/") }
+
+    /// Whether it makes a view over what the incident file keeps packed, for one connection.
+    var isMadeOnDemand: Bool { path.hasPrefix("program/") }
   }
 
   /// All of them, in the order of execution.
@@ -65,10 +68,11 @@ public enum Schema {
 
   /// The documented views.
   public static var views: [View] {
-    files.filter { $0.path.hasPrefix("views/") }.compactMap { view(of: $0.text) }
+    files.filter { $0.path.hasPrefix("views/") || $0.isMadeOnDemand }
+      .compactMap { view(of: $0.text) }
   }
 
-  /// Reads `-- comment` lines before `CREATE VIEW name` and before each `expression AS column`, up to the
+  /// Reads `-- comment` lines before `CREATE VIEW name` or `CREATE TEMP VIEW name` and before each `expression AS column`, up to the
   /// first `FROM` at the start of a line.
   private static func view(of text: String) -> View? {
     var name: String?
@@ -79,8 +83,8 @@ public enum Schema {
       let trimmed = line.drop { $0 == " " }
       if trimmed.hasPrefix("--") {
         comment.append(String(trimmed.dropFirst(2).drop { $0 == " " }))
-      } else if trimmed.hasPrefix("CREATE VIEW ") {
-        name = trimmed.dropFirst(12).split(separator: " ").first.map(String.init)
+      } else if let start = ["CREATE VIEW ", "CREATE TEMP VIEW "].first(where: trimmed.hasPrefix) {
+        name = trimmed.dropFirst(start.count).split(separator: " ").first.map(String.init)
         about = comment
         comment = []
       } else if line.hasPrefix("FROM ") {

@@ -6,19 +6,20 @@ internal import TraceModel
 /// While the slices go by, waits are counted in buckets that are a sixteenth of their value wide. That
 /// tells in which bucket the rank lies; what lies in that one bucket is then read back.
 struct WaitQuantiles {
-  /// Where the rank of a thread is to be found.
+  /// Where the rank of a thread is to be found; nowhere for one that never waited.
   private struct Target {
-    let low: Int64
-    let high: Int64
+    var low = Int64.max
+    var high = Int64.min
     /// The place among the waits of that bucket, from 1.
-    let rank: Int64
+    var rank: Int64 = 0
     var found: [Int64: Int64] = [:]
   }
 
   private let firstThreadID: Int64
   /// By thread number; emptied when the thread has ended.
   private var counts: [[UInt32]] = []
-  private var targets: [Int64: Target] = [:]
+  /// By thread number.
+  private var targets: [Target] = []
 
   init(firstThreadID: Int64) { self.firstThreadID = firstThreadID }
 
@@ -44,7 +45,10 @@ struct WaitQuantiles {
     for (bucket, members) in counts[place].enumerated() {
       if rank <= Int64(members) {
         let (low, high) = Self.bounds(of: bucket)
-        targets[thread.id] = Target(low: low, high: high, rank: rank)
+        if place >= targets.count {
+          targets.append(contentsOf: repeatElement(Target(), count: place + 1 - targets.count))
+        }
+        targets[place] = Target(low: low, high: high, rank: rank)
         break
       }
       rank -= Int64(members)
@@ -53,25 +57,26 @@ struct WaitQuantiles {
   }
 
   /// Writes the percentiles; all slices and threads are in.
-  mutating func write(_ db: Database, firstSliceID: Int64) throws {
-    let slices = try RawStatement(
-      db, "SELECT thread_id, wait_ns FROM thread_slice WHERE slice_id >= ? AND wait_ns IS NOT NULL")
-    slices.bind(firstSliceID, at: 1)
-    while try slices.step() {
-      let thread = slices.integer(0)
-      let wait = slices.integer(1)
-      guard let target = targets[thread], target.low <= wait, wait <= target.high else { continue }
-      targets[thread]?.found[wait, default: 0] += 1
+  mutating func write(_ db: Database, sourceID: Int64) throws {
+    var chunks = try SliceChunkReader(db, source: sourceID)
+    while try chunks.next() {
+      try chunks.forEachWait { thread, wait in
+        let place = Int(thread - firstThreadID)
+        guard targets.indices.contains(place), targets[place].low <= wait,
+          wait <= targets[place].high
+        else { return }
+        targets[place].found[wait, default: 0] += 1
+      }
     }
     let update = try RawStatement(
       db, "UPDATE sched_thread SET p99_wait_ns = ? WHERE thread_id = ?")
-    for (thread, target) in targets {
+    for (place, target) in targets.enumerated() {
       var rank = target.rank
       for (wait, members) in target.found.sorted(by: { $0.key < $1.key }) {
         rank -= members
         guard rank <= 0 else { continue }
         update.bind(wait, at: 1)
-        update.bind(thread, at: 2)
+        update.bind(firstThreadID + Int64(place), at: 2)
         _ = try update.step()
         break
       }

@@ -21,7 +21,10 @@ struct SchedRowsTests {
     deinit { try? FileManager.default.removeItem(at: folder) }
 
     func rows(_ sql: String) throws -> [Row] {
-      try file.queue.read { db in try Row.fetchAll(db, sql: sql) }
+      if sql.contains("thread_interval") {
+        try file.queue.inDatabase { db in try db.makeThreadIntervals() }
+      }
+      return try file.queue.read { db in try Row.fetchAll(db, sql: sql) }
     }
   }
 

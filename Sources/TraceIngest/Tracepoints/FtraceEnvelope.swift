@@ -6,6 +6,8 @@
 ///
 /// A name may hold `-`, so thread and name are found backwards from ` [cpu] `.
 struct FtraceEnvelope: TracepointEnvelope {
+  static let hasColumns = false
+
   init() {}
 
   mutating func parse(

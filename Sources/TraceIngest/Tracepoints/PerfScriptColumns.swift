@@ -13,65 +13,10 @@ extension PerfScriptEnvelope {
     let start = line.lowerBound
     let end = line.upperBound
     // Every load below begins before the line's end.
-    guard end - start >= 64, end + 8 <= bytes.count else { return false }
-
-    // ` [000] `
-    let bracket = bytes.word(at: start + 22)
-    let cpu = bracket >> 16 & 0xFF_FFFF
-    guard bracket & 0x00FF_FF00_0000_FFFF == 0x0020_5D00_0000_5B20,
-      cpu & 0xF0_F0F0 == 0x30_3030, (cpu &+ 0x06_0606) & 0xF0_F0F0 == 0x30_3030
-    else { return false }
-
-    // The last byte of the name, a blank, five columns of the thread.
-    let middle = bytes.word(at: start + 14)
-    guard middle >> 16 & 0xFF == 0x20, middle >> 8 & 0xFF > 0x20 else { return false }
-    var tid: UInt64 = 0
-    var columns = middle >> 24
-    for _ in 0..<5 {
-      let byte = columns & 0xFF
-      columns >>= 8
-      if byte == 0x20, tid == 0 { continue }
-      guard byte &- 0x30 < 10 else { return false }
-      tid = tid &* 10 &+ (byte &- 0x30)
-      // ` 0 12` is two numbers.
-      if tid == 0, columns & 0xFF == 0x20 { return false }
-    }
-    guard middle >> 56 != 0x20 else { return false }
-
-    var at = start + 29
-    while at < end, bytes[at] == 0x20 { at += 1 }
-    guard let seconds = bytes.decimal(&at, end), seconds < 9_000_000_000, at < end,
-      bytes[at] == UInt8(ascii: ".")
-    else { return false }
-    at += 1
-    let fraction = bytes.word(at: at)
-    if fraction >> 48 == 0x203A {
-      // Six digits and `: `: microseconds.
-      guard let micros = Self.digits(fraction << 16 | 0x3030) else { return false }
-      event.time = seconds &* 1_000_000_000 &+ micros &* 1000
-      event.resolution = 1000
-      at += 8
-    } else {
-      // Nine digits and `: ` of --ns.
-      guard at + 11 < end, let most = Self.digits(fraction), bytes[at + 8] &- 0x30 < 10,
-        bytes[at + 9] == UInt8(ascii: ":"), bytes[at + 10] == 0x20
-      else { return false }
-      event.time =
-        seconds &* 1_000_000_000 &+ most &* 10 &+ Int64(bytes[at + 8] &- 0x30)
-      event.resolution = 1
-      at += 11
-    }
-
-    while at < end {
-      let word = bytes.word(at: at)
-      let blanks = (word ^ 0x2020_2020_2020_2020).trailingZeroBitCount >> 3
-      at += blanks
-      if blanks < 8 { break }
-    }
-    // `sched:sched_`
-    guard at + 16 < end, bytes.word(at: at) == 0x6373_3A64_6568_6373,
-      bytes.word(at: at + 4) == 0x5F64_6568_6373_3A64
-    else { return false }
+    guard end - start >= 80, end + 8 <= bytes.count else { return false }
+    var head = Head()
+    var at = start
+    guard parseHead(bytes, &at, into: &head), at + 16 < end else { return false }
     let name = at + 6
     at += 12
     // The first byte that is a blank or a control.
@@ -94,10 +39,89 @@ extension PerfScriptEnvelope {
     bytes.skipBlanks(&at, end)
     bytes.skipBlanksBack(&last, at)
     event.payload = at..<last
-    event.tid = UInt32(truncatingIfNeeded: tid)
+    event.time = head.time
+    event.resolution = head.resolution
+    event.tid = head.tid
     event.pid = 0
-    event.cpu = Int32(
+    event.cpu = head.cpu
+    return true
+  }
+
+  /// What stands before the payload, but for the name.
+  struct Head {
+    var time: Int64 = 0
+    var tid: UInt32 = 0
+    var cpu: Int32 = 0
+    var resolution: Int32 = 0
+
+    init() {}
+  }
+
+  /// Reads a line up to `sched:sched_`, to which the position moves. No load ends more than
+  /// 96 bytes behind the line's start, or 8 bytes behind its newline.
+  @inline(__always)
+  static func parseHead(
+    _ bytes: Span<UInt8>, _ position: inout Int, into head: inout Head
+  ) -> Bool {
+    // The last byte of the name, a blank, at least five columns of the thread.
+    let start = position
+    guard bytes[start + 16] == 0x20, bytes[start + 15] > 0x20 else { return false }
+    let blanks = (bytes.word(at: start + 17) ^ 0x2020_2020_2020_2020).trailingZeroBitCount >> 3
+    guard blanks < 5 else { return false }
+    let (tid, length) = bytes.shortDecimal(at: start + 17 + blanks)
+    guard blanks == 0 ? length >= 5 : blanks + length == 5 else { return false }
+    var at = start + 17 + blanks + length
+
+    // ` [000] `
+    let bracket = bytes.word(at: at)
+    let cpu = bracket >> 16 & 0xFF_FFFF
+    guard bracket & 0x00FF_FF00_0000_FFFF == 0x0020_5D00_0000_5B20,
+      cpu & 0xF0_F0F0 == 0x30_3030, (cpu &+ 0x06_0606) & 0xF0_F0F0 == 0x30_3030
+    else { return false }
+    at += 7
+
+    let padding = (bytes.word(at: at) ^ 0x2020_2020_2020_2020).trailingZeroBitCount >> 3
+    at += padding
+    let (number, digits) = bytes.shortDecimal(at: at)
+    var seconds = Int64(truncatingIfNeeded: number)
+    if digits == 8 {
+      // Seconds since 1970, or 115 days after the start.
+      guard let long = bytes.decimal(&at, at + 11), long < 9_000_000_000 else { return false }
+      seconds = long
+    } else {
+      guard digits > 0 else { return false }
+      at += digits
+    }
+    guard bytes[at] == UInt8(ascii: ".") else { return false }
+    at += 1
+    let fraction = bytes.word(at: at)
+    if fraction >> 48 == 0x203A {
+      // Six digits and `: `: microseconds.
+      guard let micros = Self.digits(fraction << 16 | 0x3030) else { return false }
+      head.time = seconds &* 1_000_000_000 &+ micros &* 1000
+      head.resolution = 1000
+      at += 8
+    } else {
+      // Nine digits and `: ` of --ns.
+      guard let most = Self.digits(fraction), bytes[at + 8] &- 0x30 < 10,
+        bytes[at + 9] == UInt8(ascii: ":"), bytes[at + 10] == 0x20
+      else { return false }
+      head.time = seconds &* 1_000_000_000 &+ most &* 10 &+ Int64(bytes[at + 8] &- 0x30)
+      head.resolution = 1
+      at += 11
+    }
+
+    // The names of events are padded to the longest.
+    for _ in 0..<3 {
+      let blanks = (bytes.word(at: at) ^ 0x2020_2020_2020_2020).trailingZeroBitCount >> 3
+      at += blanks
+      if blanks < 8 { break }
+    }
+    guard bytes.stands("sched:sched_", at: at) else { return false }
+    head.tid = UInt32(truncatingIfNeeded: tid)
+    head.cpu = Int32(
       truncatingIfNeeded: (cpu & 15) &* 100 &+ (cpu >> 8 & 15) &* 10 &+ (cpu >> 16 & 15))
+    position = at
     return true
   }
 

@@ -7,6 +7,8 @@
 /// A task's name may hold anything, so the line is anchored on ` [cpu] ... time: `: a name of 15 bytes
 /// cannot hold all of that.
 struct PerfScriptEnvelope: TracepointEnvelope {
+  static let hasColumns = true
+
   init() {}
 
   /// Tokens between the CPU and the time, or the time and the event, that are passed over: the date of

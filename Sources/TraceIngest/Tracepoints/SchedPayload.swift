@@ -202,7 +202,7 @@ struct SchedPayload {
 
   /// `R`, `R+`, `S`, `D|K`, `x`.
   @inline(__always)
-  private static func letterState(
+  static func letterState(
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
   ) -> Bool {
     let letter = bytes[start]

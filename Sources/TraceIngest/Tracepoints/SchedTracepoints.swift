@@ -22,6 +22,37 @@ final class SchedTracepoints: TracepointFamily {
     return true
   }
 
+  func readAhead(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64, extent: inout TracepointExtent
+  ) throws -> (Int64, Int) {
+    try Self.readAhead(bytes, range, number: number, &folding, &extent)
+  }
+
+  /// Everything the loop touches is its own for as long as it runs: as properties of this class they would
+  /// be checked for exclusive access for each event, which took as long as reading the line.
+  private static func readAhead(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64, _ folding: inout ThreadIntervals,
+    _ extent: inout TracepointExtent
+  ) throws -> (Int64, Int) {
+    var event = SchedEvent()
+    var at = range.lowerBound
+    let last = range.upperBound - SchedColumns.reach
+    var line = number
+    var resolution: Int32 = 0
+    while at <= last {
+      let kind = SchedColumns.read(
+        bytes, &at, range.upperBound, into: &event, resolution: &resolution)
+      if kind == .unknown { break }
+      extent.add(time: event.time, resolution: resolution)
+      if kind == .event {
+        event.line = line
+        try folding.add(event)
+      }
+      line += 1
+    }
+    return (line - number, at)
+  }
+
   func lost(cpu: Int32?) throws { try folding.lost(cpu: cpu) }
 
   func finish(_ summary: inout SourceSummary) throws { try folding.finish(&summary) }

@@ -30,6 +30,8 @@ struct TracepointLine: Equatable {
 
 /// How a tool dresses a tracepoint.
 protocol TracepointEnvelope {
+  /// Whether its usual lines are those that ``TracepointFamily/readAhead(_:_:number:extent:)`` knows.
+  static var hasColumns: Bool { get }
   init()
   /// Takes the line apart; false when it is no event line of this tool.
   mutating func parse(
@@ -64,10 +66,45 @@ protocol TracepointFamily: AnyObject {
   /// Takes an event; false when it belongs to another family. Throws ``ParseError`` for a payload of its
   /// own that cannot be read.
   func read(_ bytes: Span<UInt8>, _ line: TracepointLine) throws -> Bool
+  /// Takes as many of the next lines as are its own and in the columns of perf; returns how many, and where
+  /// the next one begins.
+  func readAhead(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64, extent: inout TracepointExtent
+  ) throws -> (Int64, Int)
   /// Events were lost before the next one: on this CPU, or on one that is not known.
   func lost(cpu: Int32?) throws
   /// The file is at its end.
   func finish(_ summary: inout SourceSummary) throws
+}
+
+extension TracepointFamily {
+  func readAhead(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64, extent: inout TracepointExtent
+  ) throws -> (Int64, Int) { (0, range.lowerBound) }
+}
+
+/// What the events of a file span.
+struct TracepointExtent {
+  private(set) var events: Int64 = 0
+  private(set) var first = Int64.max
+  private(set) var last = Int64.min
+  private var previous = Int64.min
+  /// How often time fell.
+  private(set) var falls: Int64 = 0
+  /// The least step of the printed times, ns.
+  private(set) var resolution = Int32.max
+
+  init() {}
+
+  @inline(__always)
+  mutating func add(time: Int64, resolution: Int32) {
+    events &+= 1
+    if time < previous { falls &+= 1 }
+    previous = time
+    first = min(first, time)
+    last = max(last, time)
+    self.resolution = min(self.resolution, resolution)
+  }
 }
 
 extension Span where Element == UInt8 {

@@ -9,28 +9,7 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
   private var envelope = Envelope()
   private var summary = SourceSummary()
   private var notices = ProblemTally()
-  private var extent = Extent()
-
-  /// What the events span.
-  private struct Extent {
-    var events: Int64 = 0
-    var first = Int64.max
-    var last = Int64.min
-    var previous = Int64.min
-    /// How often time fell.
-    var falls: Int64 = 0
-    var resolution = Int32.max
-
-    @inline(__always)
-    mutating func add(_ event: TracepointLine) {
-      events &+= 1
-      if event.time < previous { falls &+= 1 }
-      previous = event.time
-      first = min(first, event.time)
-      last = max(last, event.time)
-      resolution = min(resolution, event.resolution)
-    }
-  }
+  private var extent = TracepointExtent()
 
   init(format: String, clock: String, families: [any TracepointFamily]) {
     self.format = format
@@ -53,13 +32,21 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
     event.start = line.lowerBound
     if try isLoss(bytes, event) { return }
     for family in families where try family.read(bytes, event) {
-      extent.add(event)
+      extent.add(time: event.time, resolution: event.resolution)
       return
     }
-    extent.add(event)
+    extent.add(time: event.time, resolution: event.resolution)
     notices.add(
       .unusedEvent, line: number, column: nil, bytes: bytes, from: line.lowerBound,
       to: line.upperBound)
+  }
+
+  func readAhead(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64
+  ) throws -> (Int64, Int) {
+    guard Envelope.hasColumns else { return (0, range.lowerBound) }
+    // Only the first may take what it sees before the others were asked.
+    return try families[0].readAhead(bytes, range, number: number, extent: &extent)
   }
 
   /// `PERF_RECORD_LOST lost 123`, which perf prints as an event of the CPU that lost.

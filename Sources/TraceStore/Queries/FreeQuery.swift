@@ -20,6 +20,9 @@ extension IncidentFile {
     _ sql: String, columns: ([String]) throws -> Void, row: ([StoredValue]) throws -> Void
   ) throws {
     try translating {
+      if sql.lowercased().contains("thread_interval") {
+        try queue.inDatabase { db in try db.makeThreadIntervals() }
+      }
       try queue.read { db in
         let statement = try db.makeStatement(sql: sql)
         guard statement.isReadonly else {

@@ -1,5 +1,6 @@
--- A stretch of time in which a thread ran on a CPU, or waited for one.
-CREATE VIEW thread_interval AS
+-- A stretch of time in which a thread ran on a CPU, or waited for one. The incident file keeps them packed,
+-- so only hiddenq itself can show them: `hiddenq query`.
+CREATE TEMP VIEW thread_interval AS
 SELECT
   -- Number of the slice: one stay on a CPU and the wait before it.
   slice.slice_id AS slice_id,
@@ -44,7 +45,7 @@ FROM (
   FROM thread_slice
   WHERE run_ns IS NOT NULL
   UNION ALL
-  SELECT slice_id, 'wait', thread_id, cpu, coalesce(wait_cpu, cpu), at_ns - wait_ns, wait_ns,
+  SELECT slice_id, 'wait', thread_id, cpu, wait_cpu, at_ns - wait_ns, wait_ns,
     CASE cause
       WHEN 1 THEN 'woken' WHEN 2 THEN 'created' WHEN 3 THEN 'preempted' WHEN 4 THEN 'yielded'
     END,
