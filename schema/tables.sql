@@ -384,6 +384,91 @@ CREATE TABLE given_clock (
   PRIMARY KEY (machine, tool_clock)
 ) STRICT;
 
+-- A file of which a page-cache trace speaks. device: its file system's, as major,minor;
+-- backing_device: the one whose write-back thread cares for it.
+CREATE TABLE traced_inode (
+  inode_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  device TEXT,
+  backing_device TEXT,
+  inode INTEGER NOT NULL
+) STRICT;
+
+-- Pages of 4 KiB that went from clean to dirty. sector is on the file system's device (512 bytes),
+-- NULL where nothing said it then.
+CREATE TABLE dirtied_page (
+  inode_id INTEGER NOT NULL,
+  page INTEGER NOT NULL,
+  pages INTEGER NOT NULL,
+  sector INTEGER,
+  at_ns INTEGER NOT NULL,
+  task_id INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A piece of a file and its place on the file system's device, as the file system said at at_ns.
+CREATE TABLE page_extent (
+  inode_id INTEGER NOT NULL,
+  page INTEGER NOT NULL,
+  pages INTEGER NOT NULL,
+  sector INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL,
+  writeback INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A thread that wrote a file's dirty pages. pages: what the file system says, NULL where it does not.
+CREATE TABLE writeback_pass (
+  inode_id INTEGER NOT NULL,
+  task_id INTEGER NOT NULL,
+  tid INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER NOT NULL,
+  start_page INTEGER NOT NULL,
+  pages INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A call of fsync or fdatasync.
+CREATE TABLE sync_call (
+  sync_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  inode_id INTEGER,
+  task_id INTEGER NOT NULL,
+  tid INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER,
+  result INTEGER NOT NULL,
+  data_only INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- Moments of block requests in a page-cache trace: kind 0 Q, 1 D, 2 C; device is major << 20 | minor,
+-- direction the letters R, W and D as in rwbs. They tie its clock to the block trace's.
+CREATE TABLE block_moment (
+  source_id INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  device INTEGER NOT NULL,
+  sector INTEGER NOT NULL,
+  sectors INTEGER NOT NULL,
+  direction INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL
+) STRICT;
+
+-- What a thread did to the page cache over a whole source.
+CREATE TABLE page_cache_sum (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  task_id INTEGER NOT NULL,
+  dirtied_pages INTEGER NOT NULL,
+  writes INTEGER NOT NULL,
+  written_bytes INTEGER NOT NULL,
+  write_ns INTEGER NOT NULL,
+  max_write_ns INTEGER NOT NULL,
+  throttles INTEGER NOT NULL,
+  throttle_ns INTEGER NOT NULL,
+  PRIMARY KEY (source_id, task_id)
+) STRICT;
+
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.
 
 CREATE TABLE clock_relation (
@@ -445,6 +530,43 @@ CREATE TABLE guest_io (
   match_reason INTEGER,
   host_requests INTEGER NOT NULL,
   host_request_id INTEGER
+) STRICT;
+
+-- Two clocks of one machine: other = own + offset_ns + drift_ppm * 1e-6 * own, from from_ns to to_ns of
+-- the own clock. segment counts the pieces: one more at each step of their difference.
+CREATE TABLE machine_clock (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  other_source_id INTEGER NOT NULL REFERENCES source_file,
+  segment INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER NOT NULL,
+  offset_ns REAL NOT NULL,
+  drift_ppm REAL NOT NULL,
+  error_ns INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  pairs INTEGER NOT NULL,
+  removed_pairs INTEGER NOT NULL,
+  PRIMARY KEY (source_id, other_source_id, segment)
+) STRICT;
+
+-- Which page of a file was the oldest that an I/O carried, and how much of it is known.
+CREATE TABLE io_page (
+  request_id INTEGER NOT NULL,
+  sector INTEGER NOT NULL,
+  inode_id INTEGER NOT NULL,
+  page INTEGER NOT NULL,
+  pages INTEGER NOT NULL,
+  task_id INTEGER NOT NULL,
+  dirtied_ns INTEGER NOT NULL,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- What a call of fsync waited for: its own writes, then the journal.
+CREATE TABLE sync_wait (
+  sync_id INTEGER PRIMARY KEY,
+  writes INTEGER NOT NULL,
+  data_ns INTEGER NOT NULL,
+  journal_ns INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE hop_quantile (

@@ -83,6 +83,18 @@ static const char viewGivenClockRelation[] = {
 static const char viewDeviceName[] = {
 #embed "../../schema/views/device_name.sql" suffix(, 0)
 };
+static const char viewFsync[] = {
+#embed "../../schema/views/fsync.sql" suffix(, 0)
+};
+static const char viewPageCacheTask[] = {
+#embed "../../schema/views/page_cache_task.sql" suffix(, 0)
+};
+static const char viewDirtyPage[] = {
+#embed "../../schema/views/dirty_page.sql" suffix(, 0)
+};
+static const char viewMachineClockTie[] = {
+#embed "../../schema/views/machine_clock_tie.sql" suffix(, 0)
+};
 
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},
@@ -111,6 +123,10 @@ static const struct SchemaFile files[] = {
     {"views/numa_counter.sql", viewNumaCounter},
     {"views/net_counter.sql", viewNetCounter},
     {"views/counter_value.sql", viewCounterValue},
+    {"views/fsync.sql", viewFsync},
+    {"views/page_cache_task.sql", viewPageCacheTask},
+    {"views/dirty_page.sql", viewDirtyPage},
+    {"views/machine_clock_tie.sql", viewMachineClockTie},
 };
 
 size_t schemaFileCount(void) { return sizeof files / sizeof files[0]; }

@@ -24,10 +24,18 @@ public struct Correlation {
         losses: stream.losses, first: stream.first, last: stream.last)
     }
     let join = Join(guests: guests, hosts: hosts)
-    try file.replaceCorrelation { writer in try write(join, to: writer) }
+    var disks = join.disks
+    let cached = try PageCacheCorrelation(
+      file, streams.filter { $0.machine.layer == .guest }, guests, join.clocks, &disks)
+    try file.replaceCorrelation { writer in
+      try write(join, disks, to: writer)
+      try cached.write(to: writer)
+    }
   }
 
-  private static func write(_ join: Join, to writer: CorrelationWriter) throws {
+  private static func write(
+    _ join: Join, _ disks: [DiskJoin], to writer: CorrelationWriter
+  ) throws {
     var numbers: [Int64: Int] = [:]
     for clock in join.clocks {
       for (stretch, relation) in clock.clock.stretches.enumerated() {
@@ -43,7 +51,7 @@ public struct Correlation {
             removedPairs: relation.removedPairs, violations: clock.violations))
       }
     }
-    for disk in join.disks {
+    for disk in disks {
       if let device = disk.device {
         for extent in disk.map.extents {
           try writer.add(
@@ -76,8 +84,9 @@ extension GuestIO {
   fileprivate var columns: [Int64] {
     [
       request, isLeading ? 1 : 0, sector < 0 ? .min : sector, sectors, Int64(rwbs.rawValue),
-      Int64(operation.rawValue), queued.rawValue, completed.rawValue, reference.rawValue, .min,
-      guestScheduler.rawValue, flush.rawValue, requeue.rawValue, virtioSubmit.rawValue,
+      Int64(operation.rawValue), queued.rawValue, completed.rawValue, reference.rawValue,
+      pageCache.rawValue, guestScheduler.rawValue, flush.rawValue, requeue.rawValue,
+      virtioSubmit.rawValue,
       virtioReturn.rawValue, hostScheduler.rawValue, hardware.rawValue, block.rawValue,
       clockError.rawValue, Int64(grade.rawValue), reason.map { Int64($0.rawValue) } ?? .min,
       Int64(hostRequests), hostRequest ?? .min,
@@ -89,6 +98,7 @@ extension GuestIO {
       operation: operation.name, isSound: [.exact, .merged, .split].contains(grade),
       guestScheduler: guestScheduler.nanoseconds, virtioSubmit: virtioSubmit.nanoseconds,
       virtioReturn: virtioReturn.nanoseconds, hostScheduler: hostScheduler.nanoseconds,
-      hardwareQueue: hardware.nanoseconds, pageCache: nil, block: block.nanoseconds)
+      hardwareQueue: hardware.nanoseconds, pageCache: pageCache.nanoseconds,
+      block: block.nanoseconds)
   }
 }

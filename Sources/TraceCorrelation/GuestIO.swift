@@ -23,6 +23,8 @@ public struct GuestIO: Sendable {
   public var completed = Stamp.unseen
   /// t1 (t3 where that was not seen) on the reference timeline, ns.
   public var reference = Stamp.unseen
+  /// t1 - t0, ns.
+  public var pageCache = Stamp.unseen
   /// t3 - t1, ns.
   public var guestScheduler = Stamp.unseen
   /// The cache flush within that, ns.

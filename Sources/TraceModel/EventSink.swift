@@ -20,7 +20,7 @@ public struct BlockBatch: Sendable {
 
 /// Takes what ingest reads. Ingest pushes and never learns where it goes: a test hands it an array,
 /// the program a SQLite file.
-public protocol EventSink: CounterSink, TopologySink {
+public protocol EventSink: CounterSink, TopologySink, PageCacheSink {
   /// The number to use for a request from now on; each call gives the next.
   func nextRequestID() -> Int64
   /// The number of a device's stretch of the trace.

@@ -8,6 +8,7 @@ open class IdleSink: EventSink {
   private var objects: Int32 = 0
   private var counters: Int32 = 0
   private var moments: Int64 = 0
+  private var lastInode: Int64 = 0
 
   /// A sink.
   public init() {}
@@ -22,6 +23,12 @@ open class IdleSink: EventSink {
   open func nextThreadID() -> Int64 {
     lastThread += 1
     return lastThread
+  }
+
+  /// Counts up.
+  open func nextInodeID() -> Int64 {
+    lastInode += 1
+    return lastInode
   }
 
   /// The place of the key among those asked for.
@@ -64,4 +71,6 @@ open class IdleSink: EventSink {
   open func receive(_ batch: CounterBatch) throws {}
   /// Lets it go.
   open func receive(_ batch: TopologyBatch) throws {}
+  /// Lets it go.
+  open func receive(_ batch: PageCacheBatch) throws {}
 }

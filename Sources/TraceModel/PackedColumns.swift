@@ -122,7 +122,8 @@ public struct PackedColumns: Sendable {
       }
       let value = Int64(bitPattern: number &>> 1) ^ -Int64(bitPattern: number & 1)
       switch form {
-      case .values: target[index] = value == 0 ? .min : value > 0 || value == .min ? value &- 1 : value
+      case .values:
+        target[index] = value == 0 ? .min : value > 0 || value == .min ? value &- 1 : value
       case .differences:
         previous = previous &+ value
         target[index] = previous

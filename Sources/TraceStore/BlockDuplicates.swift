@@ -30,7 +30,13 @@ struct BlockDuplicates {
     let id: Int64
     let format: String
     let requests: Int64
+    /// Those that were seen ending.
+    let completed: Int64
+    /// Whether it tells of other things as well.
+    let isMixed: Bool
 
+    /// `block_bio_queue` alone, as page-cache traces have it.
+    var isQueueOnly: Bool { requests > 0 && completed == 0 }
     var isBlktrace: Bool { format == "blktrace" }
   }
 
@@ -50,8 +56,8 @@ struct BlockDuplicates {
     for other in sources where other.id != sourceID {
       // blktrace numbers its events and shows the way through the layer; then more is better, then older.
       let (less, more) =
-        (own.isBlktrace ? 1 : 0, own.requests, -own.id)
-          < (other.isBlktrace ? 1 : 0, other.requests, -other.id)
+        (own.isQueueOnly ? 0 : 1, own.isBlktrace ? 1 : 0, own.requests, -own.id)
+          < (other.isQueueOnly ? 0 : 1, other.isBlktrace ? 1 : 0, other.requests, -other.id)
         ? (own, other) : (other, own)
       guard let tie = try tie(less, more) else { continue }
       try join(less, to: more, tie)
@@ -77,14 +83,20 @@ struct BlockDuplicates {
       sql: """
         SELECT other.source_id, other.format,
           (SELECT count(*) FROM block_request JOIN block_stream USING (stream_id)
-           WHERE block_stream.source_id = other.source_id)
+           WHERE block_stream.source_id = other.source_id),
+          (SELECT count(completed) FROM block_request JOIN block_stream USING (stream_id)
+           WHERE block_stream.source_id = other.source_id),
+          EXISTS (SELECT 1 FROM traced_inode WHERE traced_inode.source_id = other.source_id)
+            OR EXISTS (SELECT 1 FROM sched_thread WHERE sched_thread.source_id = other.source_id)
         FROM source_file own JOIN source_file other USING (machine_id)
         WHERE own.source_id = ? AND other.duplicate_of IS NULL
           AND other.source_id IN (SELECT source_id FROM block_stream)
         ORDER BY other.source_id
         """,
       arguments: [sourceID]
-    ).map { Source(id: $0[0], format: $0[1], requests: $0[2]) }
+    ).map {
+      Source(id: $0[0], format: $0[1], requests: $0[2], completed: $0[3], isMixed: $0[4])
+    }
   }
 
   /// How two clocks of a machine lie, from the requests that both saw.
@@ -101,7 +113,8 @@ struct BlockDuplicates {
   private func tie(_ less: Source, _ more: Source) throws -> Tie? {
     var wanted: [(key: Key, time: Int64)] = []
     let step = max(1, less.requests / Int64(Self.sample))
-    try forEachRequest(of: less.id, every: step) { wanted.append(($0, $1)) }
+    let isQueued = less.isQueueOnly
+    try forEachRequest(of: less.id, every: step, isQueued) { wanted.append(($0, $1)) }
     // Devices that only one of them saw say nothing.
     let shared = try devices(of: less.id).filter { try devices(of: more.id).contains($0) }
     wanted.removeAll { !shared.contains($0.key.device) }
@@ -109,7 +122,7 @@ struct BlockDuplicates {
     var times: [Key: [Int64]] = [:]
     var first = Int64.max
     var last = Int64.min
-    try forEachRequest(of: more.id, every: 1) { key, time in
+    try forEachRequest(of: more.id, every: 1, isQueued) { key, time in
       first = min(first, time)
       last = max(last, time)
       guard keys.contains(key) else { return }
@@ -148,9 +161,11 @@ struct BlockDuplicates {
       db, sql: "SELECT DISTINCT device FROM block_stream WHERE source_id = ?", arguments: [source])
   }
 
-  /// Requests with an address, by the time of their completion.
+  /// Requests with an address, by the time of their completion; or bios by that of their arrival, where one
+  /// of the two shows nothing else. Merges make requests longer than their first bio: then the length does
+  /// not count.
   private func forEachRequest(
-    of source: Int64, every step: Int64, _ body: (Key, Int64) -> Void
+    of source: Int64, every step: Int64, _ isQueued: Bool, _ body: (Key, Int64) -> Void
   ) throws {
     let devices = try Row.fetchAll(
       db, sql: "SELECT stream_id, device FROM block_stream WHERE source_id = ?",
@@ -159,11 +174,21 @@ struct BlockDuplicates {
       let device: String = row[1]
       let statement = try RawStatement(
         db,
-        """
-        SELECT sector, sectors, rwbs & 14, at_ns + completed FROM block_request
-        WHERE stream_id = ? AND sector IS NOT NULL AND completed IS NOT NULL
-          AND request_id % ? = 0
-        """)
+        isQueued
+          ? """
+          SELECT sector, 0, rwbs & 14, at_ns + queued FROM block_request
+          WHERE stream_id = ?1 AND sector IS NOT NULL AND queued IS NOT NULL
+            AND request_id % ?2 = 0
+          UNION ALL
+          SELECT merged_bio.sector, 0, merged_bio.rwbs & 14, queued_ns
+          FROM merged_bio JOIN block_request USING (request_id)
+          WHERE stream_id = ?1 AND queued_ns IS NOT NULL AND bio_id % ?2 = 0
+          """
+          : """
+          SELECT sector, sectors, rwbs & 14, at_ns + completed FROM block_request
+          WHERE stream_id = ?1 AND sector IS NOT NULL AND completed IS NOT NULL
+            AND request_id % ?2 = 0
+          """)
       statement.bind(row[0] as Int64, at: 1)
       statement.bind(step, at: 2)
       while try statement.step() {
@@ -196,7 +221,8 @@ struct BlockDuplicates {
         """,
       arguments: [tie.offset, less.id, more.id])
     for device in tie.devices { try deleteRows(of: less.id, device) }
-    guard try devices(of: less.id).isEmpty else { return }
+    // What it tells besides is used.
+    guard try devices(of: less.id).isEmpty, !(less.isQueueOnly && less.isMixed) else { return }
     try db.execute(
       sql: "UPDATE source_file SET duplicate_of = ?1 WHERE source_id = ?2 OR duplicate_of = ?2",
       arguments: [more.id, less.id])

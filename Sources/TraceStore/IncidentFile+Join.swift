@@ -159,6 +159,7 @@ extension IncidentFile {
     try writing { db in
       for table in [
         "clock_relation", "device_extent", "guest_io", "hop_quantile", "join_summary",
+        "machine_clock", "io_page", "sync_wait",
       ] {
         try db.execute(sql: "DELETE FROM \(table)")
       }
@@ -239,6 +240,11 @@ public final class CorrelationWriter {
         row.guestStream, row.hostStream, row.verdict, row.expectedAccidental, row.feasibleShare,
         row.runnerUpShare,
       ])
+  }
+
+  /// Runs a statement of ours.
+  func execute(_ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
+    try db.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
   }
 
   func finish() throws { try ios.finish() }

@@ -110,7 +110,8 @@ struct SchedDuplicates {
 
   private func tids(of source: Int64) throws -> [Int64: Int64] {
     var tids: [Int64: Int64] = [:]
-    let threads = try RawStatement(db, "SELECT thread_id, tid FROM sched_thread WHERE source_id = ?")
+    let threads = try RawStatement(
+      db, "SELECT thread_id, tid FROM sched_thread WHERE source_id = ?")
     threads.bind(source, at: 1)
     while try threads.step() { tids[threads.integer(0)] = threads.integer(1) }
     return tids

@@ -10,6 +10,7 @@ final class SourceWriter: EventSink {
   private let bios: BulkInsert
   private let sched: SchedRows
   private let counters: CounterRows
+  private let pageCache: PageCacheRows
   private var lastRequestID: Int64
   private var lastStreamID: Int32
   private var streams: [StreamKey: Int32] = [:]
@@ -32,6 +33,7 @@ final class SourceWriter: EventSink {
       ])
     sched = try SchedRows(db, sourceID: sourceID)
     counters = try CounterRows(db, sourceID: sourceID)
+    pageCache = try PageCacheRows(db, sourceID: sourceID)
     lastRequestID =
       try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
     lastStreamID = try Int32.fetchOne(db, sql: "SELECT max(stream_id) FROM block_stream") ?? 0
@@ -118,6 +120,8 @@ final class SourceWriter: EventSink {
     try activity.check()
     try counters.receive(batch)
   }
+  func nextInodeID() -> Int64 { pageCache.nextInodeID() }
+  func receive(_ batch: PageCacheBatch) throws { try pageCache.insert(batch) }
   func receive(_ batch: TopologyBatch) throws { try db.insert(batch, sourceID: sourceID) }
 
   /// The source has been read: writes the rest and what it held.
@@ -130,6 +134,7 @@ final class SourceWriter: EventSink {
     }
     try sched.finish()
     try counters.finish()
+    try pageCache.finish()
     try db.execute(
       sql: """
         UPDATE source_file SET sha256 = ?, bytes = ?, format = ?, tool_clock = ?,
