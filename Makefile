@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need nothing but a Swift toolchain and, on
 # Debian, root to install what is missing.
 
-PACKAGES = libsqlite3-dev python3
+PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
@@ -34,7 +34,7 @@ needs:
 	@command -v $(SWIFT) >/dev/null || { echo "make: no 'swift' on the PATH; install Swift 6.3 or later from swift.org"; exit 1; }
 	@missing=""; for package in $(PACKAGES); do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
-	if [ -n "$$missing" ] && ! { [ -e /usr/include/sqlite3.h ] && command -v python3 >/dev/null; }; then \
+	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && apt-get install -y -qq $$missing; \
 	  else \
