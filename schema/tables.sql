@@ -594,6 +594,19 @@ CREATE TABLE join_summary (
   runner_up_share REAL
 ) STRICT;
 
+-- What the rules found, in the order in which it is told.
+CREATE TABLE finding_row (
+  finding_id INTEGER PRIMARY KEY,
+  code TEXT NOT NULL,
+  severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+  guest TEXT,
+  sentence TEXT NOT NULL,
+  confidence TEXT NOT NULL CHECK (confidence IN ('none', 'low', 'medium', 'high')),
+  because TEXT NOT NULL,
+  evidence_sql TEXT NOT NULL,
+  next_step TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE incident_state (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL

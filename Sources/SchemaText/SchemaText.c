@@ -33,6 +33,9 @@ static const char viewHopSummary[] = {
 static const char viewHeader[] = {
 #embed "../../schema/views/header.sql" suffix(, 0)
 };
+static const char viewFinding[] = {
+#embed "../../schema/views/finding.sql" suffix(, 0)
+};
 static const char viewThreadWait[] = {
 #embed "../../schema/views/thread_wait.sql" suffix(, 0)
 };
@@ -107,6 +110,7 @@ static const struct SchemaFile files[] = {
     {"views/io.sql", viewIO},
     {"views/hop_summary.sql", viewHopSummary},
     {"views/header.sql", viewHeader},
+    {"views/finding.sql", viewFinding},
     {"views/thread_wait.sql", viewThreadWait},
     {"program/thread_interval.sql", viewThreadInterval},
     {"views/sched_latency_summary.sql", viewSchedLatency},

@@ -4,9 +4,17 @@ public import TraceStore
 
 /// Runs the correlation over an incident file: reads its requests, joins them, and writes what was found.
 public struct Correlation {
-  /// Correlates when sources came in since the last time, or when told to.
-  public static func run(_ file: IncidentFile, always: Bool = false) throws {
+  /// Correlates when sources came in since the last time, or when told to, and runs the rules over what
+  /// was found; thresholds by name replace their standard ones.
+  public static func run(
+    _ file: IncidentFile, always: Bool = false, thresholds: [String: Double] = [:]
+  ) throws {
     guard try always || file.needsCorrelation() else { return }
+    try join(file)
+    try file.replaceFindings(Findings.find(in: file, thresholds: thresholds))
+  }
+
+  private static func join(_ file: IncidentFile) throws {
     let streams = try file.blockStreams()
     let maps = GivenMaps.compose(try file.givenExtents())
     // A device without requests at a driver (device-mapper, md) is a layer above the one that matters.

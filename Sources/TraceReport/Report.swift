@@ -22,13 +22,19 @@ protocol ReportSection: Sendable {
 public enum Report {
   /// The sections, in order. A new one is a file in `Sections/` and its place here.
   static let sections: [any ReportSection] = [
-    DataSection(), ClockSection(), MatchSection(), HopSection(), StageSection(), SlowestSection(),
+    FindingSection(), DataSection(), ClockSection(), MatchSection(), HopSection(), StageSection(),
+    SlowestSection(),
   ]
 
   /// A machine with its side, unless the name says it: `guest web1`, `host`.
   public static func name(_ machine: Machine) -> String {
     machine.name.hasPrefix(machine.layer.rawValue)
       ? machine.name : "\(machine.layer.rawValue) \(machine.name)"
+  }
+
+  /// Findings by themselves.
+  public static func blocks(of findings: [Finding]) -> [Block] {
+    FindingSection.blocks(of: findings)
   }
 
   /// The document for an incident file that has been correlated. The same file and request give the same

@@ -1,3 +1,4 @@
+internal import TraceModel
 public import TraceStore
 
 /// The forms in which commands print tables.

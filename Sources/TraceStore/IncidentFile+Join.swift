@@ -154,12 +154,13 @@ extension IncidentFile {
     }
   }
 
-  /// Replaces all that correlation found, in one transaction.
+  /// Replaces all that correlation found, in one transaction. What the rules found goes with it: it rests
+  /// on what is replaced, and only ``replaceFindings(_:)`` ends the correlation.
   public func replaceCorrelation(_ write: (CorrelationWriter) throws -> Void) throws {
     try writing { db in
       for table in [
         "clock_relation", "device_extent", "guest_io", "hop_quantile", "join_summary",
-        "machine_clock", "io_page", "sync_wait",
+        "machine_clock", "io_page", "sync_wait", "finding_row",
       ] {
         try db.execute(sql: "DELETE FROM \(table)")
       }
@@ -169,7 +170,7 @@ extension IncidentFile {
       for file in Schema.files where file.path == "indexes.sql" {
         try db.execute(sql: file.text)
       }
-      try db.execute(sql: "INSERT OR REPLACE INTO incident_state VALUES ('correlated', '1')")
+      try db.execute(sql: "DELETE FROM incident_state WHERE key = 'correlated'")
       return .commit
     }
   }

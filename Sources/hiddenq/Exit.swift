@@ -7,6 +7,8 @@ internal import TraceStore
 
 /// How the program ends: the statuses that scripts rely on, and every failure in one sentence.
 enum Exit {
+  /// It ran, and a stated threshold was exceeded.
+  static let exceeded: Int32 = 1
   /// It could not run: usage, file, disk.
   static let couldNotRun: Int32 = 2
   /// It ran, and the data do not suffice for an answer.

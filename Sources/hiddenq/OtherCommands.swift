@@ -1,6 +1,7 @@
 public import ArgumentParser
 internal import TraceAnalysis
 internal import TraceIngest
+internal import TraceModel
 public import TraceReport
 internal import TraceStore
 
@@ -13,10 +14,13 @@ struct CorrelateCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
   var incident: String
 
+  @OptionGroup var thresholds: ThresholdOptions
+
   func run() throws {
+    let limits = try thresholds.thresholds
     do {
       let file = try Incident.open(incident, mode: .write)
-      try Incident.correlate(file, always: true)
+      try Incident.correlate(file, always: true, thresholds: limits)
       let disks = try file.disks(IOFilter())
       guard disks.contains(where: { $0.verdict == "joined" }) else {
         throw CommandFailure(

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import TraceModel
 internal import TraceReport
 
 /// One line on a terminal that says how far a file has been read; silent elsewhere.

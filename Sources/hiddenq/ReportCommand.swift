@@ -120,10 +120,12 @@ enum Incident {
   }
 
   /// Correlates when it is due, or when told to; can be interrupted.
-  static func correlate(_ file: IncidentFile, always: Bool = false) throws {
+  static func correlate(
+    _ file: IncidentFile, always: Bool = false, thresholds: [String: Double] = [:]
+  ) throws {
     Interruption.stopping(file)
     do {
-      try Correlation.run(file, always: always)
+      try Correlation.run(file, always: always, thresholds: thresholds)
     } catch let error as StoreError where error.kind == .interrupted {
       throw CommandFailure(message: "interrupted; \(file.path) is as it was")
     }

@@ -1,3 +1,4 @@
+internal import TraceModel
 internal import TraceStore
 
 /// How the guests' clocks were laid onto the host's, and how sure that is.

@@ -1,3 +1,4 @@
+internal import TraceModel
 internal import TraceStore
 
 /// What share of the guest's I/Os was followed through the host, and why the others were not.

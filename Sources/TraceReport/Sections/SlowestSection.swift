@@ -1,3 +1,4 @@
+internal import TraceModel
 public import TraceStore
 
 /// The slowest I/Os, each as a bar of its hops.

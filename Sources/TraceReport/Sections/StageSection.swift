@@ -1,3 +1,4 @@
+internal import TraceModel
 internal import TraceStore
 
 /// The block layers in btt's terms.

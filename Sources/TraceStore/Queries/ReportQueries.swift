@@ -286,7 +286,7 @@ extension IncidentFile {
       DiskRow(
         guest: row["guest"], device: row["device"], host: row["host"],
         hostDevice: row["host_device"], distance: row["distance"], extents: row["extents"],
-        isGiven: row["origin"] == "given", verdict: row["verdict"],
+        isGiven: row["origin"] as String? == "given", verdict: row["verdict"],
         votes: row["votes"], feasibleShare: row["feasible_share"],
         runnerUpShare: row["runner_up_share"], expectedAccidental: row["expected_accidental"])
     }

@@ -1,0 +1,61 @@
+internal import TraceModel
+internal import TraceStore
+
+/// A limit at which a rule speaks, or speaks louder. Stated, and changeable by `--threshold`.
+public struct Threshold: Sendable, Equatable {
+  /// Its name for the option: `hidden-steal`.
+  public let name: String
+  /// The value unless another is given.
+  public let standard: Double
+  /// Its unit: `%`, `ms`, or nothing for a ratio.
+  public let unit: String
+  /// What happens there.
+  public let about: String
+
+  init(_ name: String, _ standard: Double, _ unit: String, _ about: String) {
+    self.name = name
+    self.standard = standard
+    self.unit = unit
+    self.about = about
+  }
+}
+
+/// A rule: reads the documented views and says what they show. One file in `Rules/` each, and its place
+/// in ``allRules``.
+protocol Rule: Sendable {
+  /// What it can find.
+  var code: Finding.Code { get }
+  /// Its limits.
+  var thresholds: [Threshold] { get }
+  /// What it finds: nothing where all is well; one of severity `info` and confidence `none` where an input
+  /// is missing without which it cannot judge.
+  func findings(_ evidence: Evidence) throws -> [Finding]
+}
+
+/// What a rule may look at: the views of an incident, and its limits.
+struct Evidence {
+  private let file: IncidentFile
+  private let given: [String: Double]
+
+  init(_ file: IncidentFile, given: [String: Double]) {
+    self.file = file
+    self.given = given
+  }
+
+  /// The rows of a statement over the documented views. A sentence takes its numbers from these rows, and
+  /// the same statement is the finding's evidence.
+  func rows(_ sql: String) throws -> [QueryRow] { try file.rows(sql) }
+
+  /// A limit as it is in force.
+  func value(of threshold: Threshold) -> Double { given[threshold.name] ?? threshold.standard }
+
+  /// A text as a literal of SQL.
+  static func literal(_ text: String) -> String {
+    "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+  }
+}
+
+/// All rules, in the order in which equally severe findings are told.
+let allRules: [any Rule] = [
+  TraceIncomplete()
+]

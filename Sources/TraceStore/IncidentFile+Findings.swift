@@ -1,0 +1,86 @@
+internal import GRDB
+public import TraceModel
+
+/// A row of any query, by the names of its columns.
+public struct QueryRow: Sendable {
+  private let values: [String: StoredValue]
+
+  init(columns: [String], values: [StoredValue]) {
+    self.values = Dictionary(zip(columns, values)) { first, _ in first }
+  }
+
+  /// Its values, in no order.
+  public var all: [StoredValue] { Array(values.values) }
+
+  /// The text of a column; nil where it is NULL, no text, or not there.
+  public func text(_ column: String) -> String? {
+    if case .text(let text) = values[column] { text } else { nil }
+  }
+
+  /// The integer of a column; nil where it is NULL, no integer, or not there.
+  public func integer(_ column: String) -> Int64? {
+    if case .integer(let integer) = values[column] { integer } else { nil }
+  }
+
+  /// The number of a column, whole or not; nil where it is NULL, no number, or not there.
+  public func number(_ column: String) -> Double? {
+    switch values[column] {
+    case .integer(let integer): Double(integer)
+    case .real(let real): real
+    default: nil
+    }
+  }
+}
+
+extension IncidentFile {
+  /// All rows of one statement that reads.
+  public func rows(_ sql: String) throws -> [QueryRow] {
+    var names: [String] = []
+    var rows: [QueryRow] = []
+    try query(
+      sql, columns: { names = $0 }, row: { rows.append(QueryRow(columns: names, values: $0)) })
+    return rows
+  }
+
+  /// What the rules found, in their order; of one guest and what is about none, when one is given.
+  public func findings(guest: String? = nil) throws -> [Finding] {
+    try translating {
+      try queue.read { db in
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT * FROM finding WHERE ?1 IS NULL OR guest IS NULL OR guest = ?1
+            ORDER BY finding_id
+            """,
+          arguments: [guest]
+        ).compactMap { row in
+          guard let code = Finding.Code(rawValue: row["code"]),
+            let severity = Finding.Severity(rawValue: row["severity"]),
+            let confidence = Finding.Confidence(rawValue: row["confidence"])
+          else { return nil }
+          return Finding(
+            code, severity, guest: row["guest"], sentence: row["sentence"],
+            confidence: confidence, because: row["because"], evidenceSQL: row["evidence_sql"],
+            nextStep: row["next_step"])
+        }
+      }
+    }
+  }
+
+  /// Replaces what the rules found, which ends the correlation.
+  public func replaceFindings(_ findings: [Finding]) throws {
+    try writing { db in
+      try db.execute(sql: "DELETE FROM finding_row")
+      for finding in findings {
+        try db.execute(
+          sql: "INSERT INTO finding_row VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+          arguments: [
+            finding.code.rawValue, finding.severity.rawValue, finding.guest, finding.sentence,
+            finding.confidence.rawValue, finding.because, finding.evidenceSQL, finding.nextStep,
+          ])
+      }
+      try db.execute(sql: "INSERT OR REPLACE INTO incident_state VALUES ('correlated', '1')")
+      return .commit
+    }
+  }
+}
