@@ -62,6 +62,7 @@ let package = Package(
       dependencies: [
         "TraceModel", "TraceIngest", "TraceStore", "TraceAnalysis", "TraceReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: house),

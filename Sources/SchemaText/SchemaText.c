@@ -99,6 +99,33 @@ static const char viewMachineClockTie[] = {
 #embed "../../schema/views/machine_clock_tie.sql" suffix(, 0)
 };
 
+static const char fleetTables[] = {
+#embed "../../schema/fleet/tables.sql" suffix(, 0)
+};
+static const char fleetLoad[] = {
+#embed "../../schema/fleet/load.sql" suffix(, 0)
+};
+static const char fleetStaging[] = {
+#embed "../../schema/fleet/staging.sql" suffix(, 0)
+};
+static const char fleetQueryFindingsByCode[] = {
+#embed "../../schema/fleet/queries/findings-by-code.sql" suffix(, 0)
+};
+static const char fleetQueryHopPercentilesByDay[] = {
+#embed "../../schema/fleet/queries/hop-percentiles-by-day.sql" suffix(, 0)
+};
+static const char fleetQueryRegressions[] = {
+#embed "../../schema/fleet/queries/regressions.sql" suffix(, 0)
+};
+static const char fleetQueryReturningNeighbours[] = {
+#embed "../../schema/fleet/queries/returning-neighbours.sql" suffix(, 0)
+};
+static const char fleetQueryStealByGeneration[] = {
+#embed "../../schema/fleet/queries/steal-by-generation.sql" suffix(, 0)
+};
+static const char fleetQueryWorstHosts[] = {
+#embed "../../schema/fleet/queries/worst-hosts.sql" suffix(, 0)
+};
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},
     {"views/source.sql", viewSource},
@@ -131,6 +158,15 @@ static const struct SchemaFile files[] = {
     {"views/page_cache_task.sql", viewPageCacheTask},
     {"views/dirty_page.sql", viewDirtyPage},
     {"views/machine_clock_tie.sql", viewMachineClockTie},
+    {"fleet/tables.sql", fleetTables},
+    {"fleet/load.sql", fleetLoad},
+    {"fleet/staging.sql", fleetStaging},
+    {"fleet/queries/findings-by-code.sql", fleetQueryFindingsByCode},
+    {"fleet/queries/hop-percentiles-by-day.sql", fleetQueryHopPercentilesByDay},
+    {"fleet/queries/regressions.sql", fleetQueryRegressions},
+    {"fleet/queries/returning-neighbours.sql", fleetQueryReturningNeighbours},
+    {"fleet/queries/steal-by-generation.sql", fleetQueryStealByGeneration},
+    {"fleet/queries/worst-hosts.sql", fleetQueryWorstHosts},
 };
 
 size_t schemaFileCount(void) { return sizeof files / sizeof files[0]; }

@@ -38,12 +38,15 @@ public enum Schema {
   }
 
   /// The stored queries.
-  public static var queries: [Query] {
-    files.filter { $0.path.hasPrefix("queries/") }.map { file in
+  public static var queries: [Query] { queries(in: "queries/") }
+
+  /// The queries in a folder of `schema/`, each with its first comment.
+  static func queries(in folder: String) -> [Query] {
+    files.filter { $0.path.hasPrefix(folder) }.map { file in
       let comment = file.text.split(separator: "\n").prefix { $0.hasPrefix("--") }
         .map { $0.dropFirst(2).drop { $0 == " " } }
       return Query(
-        name: String(file.path.dropFirst("queries/".count).dropLast(".sql".count)),
+        name: String(file.path.dropFirst(folder.count).dropLast(".sql".count)),
         about: comment.joined(separator: " "), sql: file.text)
     }
   }
