@@ -1,11 +1,11 @@
 # The commands of the project. `make demo` and `make test` need nothing but a Swift toolchain and, on
 # Debian, root to install what is missing.
 
-PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3
+PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 python3-venv
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test lint build release clean needs
+.PHONY: demo test test-fleet bench-fleet lint build release clean needs
 
 demo: release
 	.build/release/hiddenq analyze Fixtures/kvm-noisy-cpu -o $(DEMO)
@@ -15,6 +15,21 @@ demo: release
 test: needs lint
 	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error
 	$(SWIFT) test --skip-build
+
+# The fleet's tables and queries in a real ClickHouse: PyPI's chdb, in a virtual environment.
+FLEET_PYTHON = .build/fleet/bin/python
+TRACEGEN = $(wildcard ../shared/tracegen)
+
+test-fleet: needs $(FLEET_PYTHON)
+	$(SWIFT) build --product hiddenq
+	$(FLEET_PYTHON) Tests/fleet/fleet_test.py --hiddenq .build/debug/hiddenq $(TRACEGEN:%=--tracegen %)
+
+bench-fleet: release $(FLEET_PYTHON)
+	$(FLEET_PYTHON) bench/fleet.py --hiddenq .build/release/hiddenq
+
+$(FLEET_PYTHON):
+	python3 -m venv .build/fleet
+	.build/fleet/bin/pip install --quiet 'chdb>=4,<5'
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

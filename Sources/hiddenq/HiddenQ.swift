@@ -23,7 +23,7 @@ struct HiddenQ: ParsableCommand {
       AnalyzeCommand.self, IngestCommand.self, CorrelateCommand.self, ReportCommand.self,
       FindingsCommand.self, ShowCommand.self, QueryCommand.self, CheckCommand.self,
       FormatsCommand.self,
-      SchemaCommand.self,
+      SchemaCommand.self, FleetCommand.self,
     ])
 
   static func main() {

@@ -133,8 +133,8 @@ def check_queries(check, server, hiddenq, truth):
     def query(name, **parameters):
         return rows(server, run(hiddenq, "fleet", "query", name), **parameters)
 
-    since = "2026-09-25 00:00:00"
-    border = datetime.datetime(2026, 9, 25, tzinfo=datetime.timezone.utc).timestamp()
+    since = "2026-10-06 00:00:00"
+    border = datetime.datetime(2026, 10, 6, tzinfo=datetime.timezone.utc).timestamp()
     past = "2020-01-01 00:00:00"
 
     values, ids = truth.values(lambda host, hop, second: host if hop == "virtio_queue" and host else None)

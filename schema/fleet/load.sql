@@ -22,22 +22,25 @@ FROM {{source}};
 INSERT INTO hiddenq.hop_interval
 WITH
   (
-    SELECT groupUniqArray((assumeNotNull(guest), assumeNotNull(guest_device)))
-    FROM {{device_map}}
+    SELECT groupUniqArray((assumeNotNull(map.guest), assumeNotNull(map.guest_device)))
+    FROM {{device_map}} AS map
   ) AS joined,
-  (SELECT groupUniqArray((assumeNotNull(guest), assumeNotNull(host))) FROM {{device_map}}) AS hosts
+  (
+    SELECT groupUniqArray((assumeNotNull(map.guest), assumeNotNull(map.host)))
+    FROM {{device_map}} AS map
+  ) AS hosts
 SELECT
   {{incident}} AS incident,
   arrayFirst(pair -> pair.1 = guest, hosts).2 AS host,
   assumeNotNull(io.guest) AS guest,
   assumeNotNull(io.device) AS device,
   assumeNotNull(io.op) AS op,
-  hop.1 AS hop,
+  stretch.1 AS hop,
   {{at}} + toIntervalSecond(10 * intDiv(assumeNotNull(io.reference_ns), 10000000000)) AS at,
   count() AS count,
-  sum(assumeNotNull(hop.2)) AS sum_ns,
-  max(assumeNotNull(hop.2)) AS max_ns,
-  quantilesTDigestState(0.5, 0.9, 0.99, 0.999)(assumeNotNull(hop.2)) AS latency
+  sum(assumeNotNull(stretch.2)) AS sum_ns,
+  max(assumeNotNull(stretch.2)) AS max_ns,
+  quantilesTDigestState(0.5, 0.9, 0.99, 0.999)(assumeNotNull(stretch.2)) AS latency
 FROM {{io}} AS io
 ARRAY JOIN
   [
@@ -50,8 +53,8 @@ ARRAY JOIN
     ('hardware_queue', io.hardware_queue_ns),
     ('block', io.block_ns),
     ('total', toInt64OrNull(toString(io.total_ns)))
-  ] AS hop
-WHERE isNotNull(hop.2) AND isNotNull(io.reference_ns)
+  ] AS stretch
+WHERE isNotNull(stretch.2) AND isNotNull(io.reference_ns)
   AND (
     NOT has(joined, (assumeNotNull(io.guest), assumeNotNull(io.device)))
     OR (io.match_grade IN ('exact', 'merged', 'split') AND isNotNull(io.block_ns))
@@ -92,11 +95,14 @@ GROUP BY host, victim_guest, culprit_guest, culprit_comm, class;
 
 INSERT INTO hiddenq.steal
 WITH
-  (SELECT groupUniqArray((assumeNotNull(guest), assumeNotNull(host))) FROM {{device_map}}) AS hosts
+  (
+    SELECT groupUniqArray((assumeNotNull(map.guest), assumeNotNull(map.host)))
+    FROM {{device_map}} AS map
+  ) AS hosts
 SELECT
   {{incident}} AS incident,
   assumeNotNull(steal.guest) AS guest,
-  arrayFirst(pair -> pair.1 = guest, hosts).2 AS host,
+  arrayFirst(pair -> pair.1 = steal.guest, hosts).2 AS host,
   {{at}} + toIntervalMillisecond(intDiv(assumeNotNull(steal.at_ns), 1000000)) AS at,
   toFloat64OrNull(toString(steal.guest_reported_pct)) AS guest_reported_pct,
   toFloat64OrNull(toString(steal.host_measured_pct)) AS host_measured_pct
@@ -105,11 +111,14 @@ WHERE isNotNull(steal.at_ns);
 
 INSERT INTO hiddenq.finding
 WITH
-  (SELECT groupUniqArray((assumeNotNull(guest), assumeNotNull(host))) FROM {{device_map}}) AS hosts
+  (
+    SELECT groupUniqArray((assumeNotNull(map.guest), assumeNotNull(map.host)))
+    FROM {{device_map}} AS map
+  ) AS hosts
 SELECT
   {{incident}} AS incident,
   {{at}} AS at,
-  arrayFirst(pair -> pair.1 = guest, hosts).2 AS host,
+  arrayFirst(pair -> pair.1 = finding.guest, hosts).2 AS host,
   ifNull(finding.guest, '') AS guest,
   toUInt32(assumeNotNull(finding.finding_id)) AS number,
   assumeNotNull(finding.code) AS code,
@@ -124,7 +133,7 @@ WITH
   (
     SELECT (count(), countIf(match_grade IN ('exact', 'merged', 'split')))
     FROM {{io}}
-  ) AS ios
+  ) AS counted
 SELECT
   {{incident}} AS incident,
   {{at}} AS at,
@@ -134,8 +143,8 @@ SELECT
   toUInt32(count()) AS sources,
   toUInt64(sum(assumeNotNull(source.events))) AS events,
   toUInt64(sum(assumeNotNull(source.lost_events))) AS lost_events,
-  ios.1 AS ios,
-  ios.2 AS matched_ios,
+  counted.1 AS ios,
+  counted.2 AS matched_ios,
   now() AS loaded_at
 FROM {{source}} AS source
 GROUP BY incident, at, file;
