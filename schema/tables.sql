@@ -286,6 +286,7 @@ CREATE TABLE thread_role (
   source_id INTEGER NOT NULL REFERENCES source_file,
   tid INTEGER NOT NULL,
   pid INTEGER,
+  ppid INTEGER,
   comm TEXT,
   role TEXT CHECK (role IN ('vcpu', 'iothread', 'vhost', 'emulator')),
   vcpu INTEGER,
@@ -592,6 +593,25 @@ CREATE TABLE join_summary (
   expected_accidental REAL,
   feasible_share REAL,
   runner_up_share REAL
+) STRICT;
+
+-- What a host's thread is, and for which guest it works. process: the hypervisor's, 0 where there is one
+-- without a number.
+CREATE TABLE thread_owner (
+  thread_id INTEGER PRIMARY KEY,
+  role TEXT NOT NULL,
+  guest TEXT,
+  vcpu INTEGER,
+  process INTEGER
+) STRICT;
+
+-- How long something was on a CPU while a thread waited for it; culprit_thread_id NULL: nobody that the
+-- trace shows. One pair may have two classes.
+CREATE TABLE culprit_sum (
+  victim_thread_id INTEGER NOT NULL,
+  culprit_thread_id INTEGER,
+  class TEXT NOT NULL,
+  wait_ns INTEGER NOT NULL
 ) STRICT;
 
 -- What the rules found, in the order in which it is told.

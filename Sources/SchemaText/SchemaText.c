@@ -36,6 +36,9 @@ static const char viewHeader[] = {
 static const char viewFinding[] = {
 #embed "../../schema/views/finding.sql" suffix(, 0)
 };
+static const char viewCulprit[] = {
+#embed "../../schema/views/culprit.sql" suffix(, 0)
+};
 static const char viewThreadWait[] = {
 #embed "../../schema/views/thread_wait.sql" suffix(, 0)
 };
@@ -139,6 +142,7 @@ static const struct SchemaFile files[] = {
     {"views/header.sql", viewHeader},
     {"views/finding.sql", viewFinding},
     {"views/thread_wait.sql", viewThreadWait},
+    {"views/culprit.sql", viewCulprit},
     {"program/thread_interval.sql", viewThreadInterval},
     {"views/sched_latency_summary.sql", viewSchedLatency},
     {"views/given_device_map.sql", viewGivenDeviceMap},

@@ -35,9 +35,11 @@ public struct Correlation {
     var disks = join.disks
     let cached = try PageCacheCorrelation(
       file, streams.filter { $0.machine.layer == .guest }, guests, join.clocks, &disks)
+    let scheduling = try SchedulingCorrelation(file)
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)
       try cached.write(to: writer)
+      try scheduling.write(to: writer)
     }
   }
 

@@ -72,6 +72,8 @@ public struct ThreadFact: Hashable, Sendable {
   public var tid: Int64
   /// Its process; nil where the list does not say.
   public var pid: Int64?
+  /// The process that started its process; nil where the list does not say.
+  public var parent: Int64?
   /// Its name; nil where the list does not say.
   public var comm: String?
   /// What it is to a guest; nil when the list does not show it.

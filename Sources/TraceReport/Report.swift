@@ -22,7 +22,8 @@ protocol ReportSection: Sendable {
 public enum Report {
   /// The sections, in order. A new one is a file in `Sections/` and its place here.
   static let sections: [any ReportSection] = [
-    FindingSection(), DataSection(), ClockSection(), MatchSection(), HopSection(), StageSection(),
+    FindingSection(), DataSection(), ClockSection(), MatchSection(), HopSection(), CPUSection(),
+    StageSection(),
     SlowestSection(),
   ]
 

@@ -16,10 +16,10 @@ extension Database {
     }
     for thread in batch.threads {
       try insert(
-        "thread_role (source_id, tid, pid, comm, role, vcpu, name, guest, cpu, line)",
+        "thread_role (source_id, tid, pid, ppid, comm, role, vcpu, name, guest, cpu, line)",
         [
-          sourceID, thread.tid, thread.pid, thread.comm, thread.role?.rawValue, thread.vcpu,
-          thread.name, thread.guest, thread.cpu, thread.line,
+          sourceID, thread.tid, thread.pid, thread.parent, thread.comm, thread.role?.rawValue,
+          thread.vcpu, thread.name, thread.guest, thread.cpu, thread.line,
         ])
     }
     for disk in batch.disks {

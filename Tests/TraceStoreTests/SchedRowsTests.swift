@@ -113,31 +113,6 @@ struct SchedRowsTests {
     #expect(numbers == [nil, nil, nil, nil, 0])
   }
 
-  @Test(
-    "a name tells the role",
-    arguments: [
-      ("CPU 0/KVM", "vcpu"), ("CPU 12/TCG", "vcpu"), ("CPU x/KVM", "other"), ("fc_vcpu 1", "vcpu"),
-      ("vhost-174", "vhost"), ("vhost-user", "other"), ("IO iothread1", "iothread"),
-      ("IO io1", "iothread"), ("IO mon_iothread", "other"), ("qemu-system-x86", "emulator"),
-      ("kworker/u8:3", "kernel"), ("rcu_preempt", "kernel"), ("kthreadd", "kernel"),
-      ("fio", "other"),
-    ])
-  func role(_ name: String, _ role: String) throws {
-    let scratch = try Scratch()
-    try Self.add([(name, [1]), ("CPU 7/KVM", [1])], to: scratch.file)
-    let rows = try scratch.rows("SELECT role FROM thread_wait WHERE tid = 100")
-    let roles = rows.map { $0["role"] as String }
-    #expect(roles == [role])
-  }
-
-  @Test("qemu's name alone does not make an emulator thread")
-  func debugThreadsOff() throws {
-    let scratch = try Scratch()
-    try Self.add([("qemu-system-x86", [1])], to: scratch.file)
-    let roles = try scratch.rows("SELECT role FROM thread_wait").map { $0["role"] as String }
-    #expect(roles == ["other"])
-  }
-
   @Test("runs and waits are intervals that meet where the thread got the CPU")
   func intervals() throws {
     let scratch = try Scratch()

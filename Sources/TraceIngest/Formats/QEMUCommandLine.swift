@@ -4,7 +4,8 @@ internal import TraceModel
 ///
 ///     qemu-system-x86_64 -name guest=web1,debug-threads=on -smp 2 -object iothread,id=io1 ...
 ///
-/// Every option becomes a setting of the guest that `-name` names.
+/// Every option becomes a setting of the guest that `-name` names; so does the number of the process, where
+/// `ps` or `pgrep -a` put it in front.
 struct QEMUCommandLine: TraceFormat {
   let name = "qemu-cmdline"
   let producedBy = "tr '\\0' ' ' < /proc/$PID/cmdline"
@@ -70,12 +71,20 @@ private final class QEMULines: FactLines {
         }
       }
     }
+    if let process = Self.process(bytes, start, program) { options.append(("pid", process)) }
     for option in options {
       log.batch.settings.append(
         SettingFact(
           kind: "qemu", object: guest, name: option.name, value: option.value, line: log.line))
     }
     return true
+  }
+
+  /// The process's number, where one stands before the program.
+  private static func process(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> String? {
+    var at = start
+    bytes.skipBlanks(&at, end)
+    return bytes.decimal(&at, end).map { String($0) }
   }
 
   /// Words parted by blanks or zero bytes; quotes keep blanks together.

@@ -29,6 +29,7 @@ struct ThreadList: TraceFormat {
 private final class ThreadLines: FactLines {
   private var columns = 0
   private var pid: Int?
+  private var parent: Int?
   private var tid: Int?
   private var cpu: Int?
   private var hasCommand = false
@@ -50,6 +51,7 @@ private final class ThreadLines: FactLines {
       guard let process = bytes.wholeNumber(fields[pid]) else { return false }
       fact.pid = process
     }
+    if let parent { fact.parent = bytes.wholeNumber(fields[parent]) }
     if let cpu { fact.cpu = bytes.wholeNumber(fields[cpu]) }
     if hasCommand, fields.count >= columns {
       // Names have blanks: everything from there to the end of the line.
@@ -68,6 +70,7 @@ private final class ThreadLines: FactLines {
     guard let thread = place(["TID", "LWP", "SPID"]) else { return false }
     tid = thread
     pid = place(["PID", "TGID"])
+    parent = place(["PPID"])
     cpu = place(["PSR", "P", "CPUID"])
     columns = fields.count
     hasCommand = place(["COMMAND", "CMD", "COMM", "NAME"]) == fields.count - 1

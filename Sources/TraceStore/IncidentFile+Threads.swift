@@ -1,0 +1,134 @@
+internal import GRDB
+public import TraceModel
+
+/// A thread of a scheduler trace that is used.
+public struct TracedThreadRow: Sendable {
+  /// Its number.
+  public let id: Int64
+  /// The trace.
+  public let source: Int64
+  /// The stretch of the trace.
+  public let segment: Int32
+  /// The machine.
+  public let machine: Machine
+  /// Thread id; 0 for the idle task of a CPU.
+  public let tid: Int64
+  /// Process id; nil where the trace does not say.
+  public let process: Int64?
+  /// Its name.
+  public let name: String
+  /// How long it ran, ns.
+  public let run: Int64
+}
+
+/// What `ps` or QEMU said of a thread of a machine.
+public struct ThreadFactRow: Sendable {
+  /// The machine.
+  public let machine: String
+  /// The fact.
+  public let fact: ThreadFact
+  /// The file.
+  public let path: String
+}
+
+extension IncidentFile {
+  /// The threads of all scheduler traces that are used.
+  public func tracedThreads() throws -> [TracedThreadRow] {
+    try translating {
+      try queue.read { db in
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT thread_id, source_id, segment, machine.name, machine.layer, tid, pid, comm, run_ns
+            FROM sched_thread JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+            WHERE duplicate_of IS NULL ORDER BY thread_id
+            """
+        ).map { row in
+          TracedThreadRow(
+            id: row[0], source: row[1], segment: row[2],
+            machine: Machine(name: row[3], layer: Layer(rawValue: row[4]) ?? .guest),
+            tid: row[5], process: row[6], name: row[7], run: row[8])
+        }
+      }
+    }
+  }
+
+  /// Hands out the slices of a scheduler trace, in the order in which their stays ended.
+  public func forEachSlice(of source: Int64, _ body: (ThreadSlice) throws -> Void) throws {
+    try translating {
+      try queue.read { db in
+        var chunks = try SliceChunkReader(db, source: source)
+        while try chunks.next() { try chunks.forEach(body) }
+      }
+    }
+  }
+
+  /// What files said of threads.
+  public func threadFacts() throws -> [ThreadFactRow] {
+    try translating {
+      try queue.read { db in
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT machine.name AS machine, thread_role.*, path
+            FROM thread_role JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+            ORDER BY source_id, line
+            """
+        ).map { row in
+          var fact = ThreadFact(tid: row["tid"], line: row["line"])
+          fact.pid = row["pid"]
+          fact.parent = row["ppid"]
+          fact.comm = row["comm"]
+          fact.role = (row["role"] as String?).flatMap(ThreadRole.init)
+          fact.vcpu = row["vcpu"]
+          fact.guest = row["guest"]
+          return ThreadFactRow(machine: row["machine"], fact: fact, path: row["path"])
+        }
+      }
+    }
+  }
+
+  /// The guests of hypervisors' processes, as command lines of a machine name them.
+  public func guestsByProcess(of machine: String) throws -> [Int64: String] {
+    try translating {
+      try queue.read { db in
+        let rows = try Row.fetchAll(
+          db,
+          sql: """
+            SELECT value, object FROM setting
+            JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+            WHERE kind = 'qemu' AND setting.name = 'pid' AND object <> '' AND machine.name = ?
+            ORDER BY source_id, line
+            """, arguments: [machine])
+        return Dictionary(
+          rows.compactMap { row in Int64(row[0] as String).map { ($0, row[1] as String) } }
+        ) { first, _ in first }
+      }
+    }
+  }
+
+  /// The names of the guests.
+  public func guestNames() throws -> [String] {
+    try translating {
+      try queue.read { db in
+        try String.fetchAll(
+          db, sql: "SELECT name FROM machine WHERE layer = 'guest' ORDER BY name")
+      }
+    }
+  }
+}
+
+extension CorrelationWriter {
+  /// Adds what is known of a thread.
+  public func addOwner(
+    thread: Int64, role: String, guest: String?, vcpu: Int64?, process: Int64?
+  ) throws {
+    try execute(
+      "INSERT INTO thread_owner VALUES (?, ?, ?, ?, ?)", [thread, role, guest, vcpu, process])
+  }
+
+  /// Adds a part of a thread's waits, ns.
+  public func addBlame(victim: Int64, culprit: Int64?, kind: String, wait: Int64) throws {
+    try execute("INSERT INTO culprit_sum VALUES (?, ?, ?, ?)", [victim, culprit, kind, wait])
+  }
+}
