@@ -337,10 +337,11 @@ CREATE TABLE given_extent (
   line INTEGER NOT NULL
 ) STRICT;
 
--- A name and its value: 'queue' settings of a disk, 'qemu' options of a guest's command line.
+-- A name and its value: 'queue' settings of a disk, 'qemu' options of a guest's command line, 'link' facts
+-- of an interface (its hardware address, the bridge it is a port of).
 CREATE TABLE setting (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu')),
+  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link')),
   object TEXT NOT NULL,
   name TEXT NOT NULL,
   value TEXT NOT NULL,
@@ -612,6 +613,29 @@ CREATE TABLE culprit_sum (
   culprit_thread_id INTEGER,
   class TEXT NOT NULL,
   wait_ns INTEGER NOT NULL
+) STRICT;
+
+-- A point of the network path in one direction. position: see the view net_path.
+CREATE TABLE net_point (
+  machine TEXT NOT NULL,
+  guest TEXT,
+  guest_by TEXT,
+  position INTEGER NOT NULL,
+  point TEXT NOT NULL,
+  direction TEXT NOT NULL CHECK (direction IN ('from_guest', 'to_guest', 'both')),
+  object TEXT,
+  counters TEXT NOT NULL,
+  first_loss INTEGER NOT NULL CHECK (first_loss IN (0, 1)),
+  packets INTEGER,
+  drops INTEGER,
+  requeues INTEGER,
+  stops INTEGER,
+  kicks INTEGER,
+  kick_packets INTEGER,
+  ring_size INTEGER,
+  resets INTEGER NOT NULL,
+  from_wall_ns INTEGER,
+  to_wall_ns INTEGER
 ) STRICT;
 
 -- What the rules found, in the order in which it is told.

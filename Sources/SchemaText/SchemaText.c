@@ -39,6 +39,9 @@ static const char viewFinding[] = {
 static const char viewCulprit[] = {
 #embed "../../schema/views/culprit.sql" suffix(, 0)
 };
+static const char viewNetPath[] = {
+#embed "../../schema/views/net_path.sql" suffix(, 0)
+};
 static const char viewThreadWait[] = {
 #embed "../../schema/views/thread_wait.sql" suffix(, 0)
 };
@@ -143,6 +146,7 @@ static const struct SchemaFile files[] = {
     {"views/finding.sql", viewFinding},
     {"views/thread_wait.sql", viewThreadWait},
     {"views/culprit.sql", viewCulprit},
+    {"views/net_path.sql", viewNetPath},
     {"program/thread_interval.sql", viewThreadInterval},
     {"views/sched_latency_summary.sql", viewSchedLatency},
     {"views/given_device_map.sql", viewGivenDeviceMap},

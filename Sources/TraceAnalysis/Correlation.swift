@@ -36,10 +36,12 @@ public struct Correlation {
     let cached = try PageCacheCorrelation(
       file, streams.filter { $0.machine.layer == .guest }, guests, join.clocks, &disks)
     let scheduling = try SchedulingCorrelation(file)
+    let network = try NetworkCorrelation(file)
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)
       try cached.write(to: writer)
       try scheduling.write(to: writer)
+      try network.write(to: writer)
     }
   }
 

@@ -160,7 +160,8 @@ extension IncidentFile {
     try writing { db in
       for table in [
         "clock_relation", "device_extent", "guest_io", "hop_quantile", "join_summary",
-        "machine_clock", "io_page", "sync_wait", "thread_owner", "culprit_sum", "finding_row",
+        "machine_clock", "io_page", "sync_wait", "thread_owner", "culprit_sum",
+        "net_point", "finding_row",
       ] {
         try db.execute(sql: "DELETE FROM \(table)")
       }

@@ -31,6 +31,7 @@ final class CounterLog {
   private var objects: [CounterObject: Int32] = [:]
   private var counters: [Counter: Int32] = [:]
   private var lastTotals: [Int64: Int64] = [:]
+  private var settings: [[String]: String] = [:]
 
   private static let batchSize = 4096
 
@@ -107,6 +108,16 @@ final class CounterLog {
     batch.samples.append(
       CounterSample(moment: moment, object: object, counter: counter, value: value))
     if batch.count >= Self.batchSize { try flush() }
+  }
+
+  /// Adds what the text says about an object besides its counters; the same again is left out.
+  func setting(_ kind: String, _ object: String, _ name: String, _ value: String) throws {
+    guard settings[[kind, object, name]] != value else { return }
+    settings[[kind, object, name]] = value
+    var batch = TopologyBatch()
+    batch.settings.append(
+      SettingFact(kind: kind, object: object, name: name, value: value, line: line))
+    try sink.receive(batch)
   }
 
   /// Adds a row of vmstat.

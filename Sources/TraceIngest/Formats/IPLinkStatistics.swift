@@ -20,6 +20,7 @@ struct IPLinkStatistics: CounterFormat {
 
 private final class IPLinkTable: CounterTable {
   private var interface: Int32?
+  private var name = ""
   /// A virtual function's own tables follow (`vf 0 ...`): not the interface's.
   private var isVirtualFunction = false
   /// The counters whose values the next line has; nil when none are due.
@@ -74,6 +75,9 @@ private final class IPLinkTable: CounterTable {
       return true
     }
     if bytes.has("vf ", at: at, end) { isVirtualFunction = true }
+    if bytes.has("link/ether ", at: at, end), at + 28 <= end {
+      try log.setting("link", name, "address", bytes.text(from: at + 11, to: at + 28))
+    }
     // `link/ether ...`, `altname ...`, `veth addrgenmode ...`, `bridge_slave state ...`
     return bytes[at] | 0x20 &- 0x61 < 26
   }
@@ -89,6 +93,10 @@ private final class IPLinkTable: CounterTable {
       guard let name = link["ifname"]?.string, let statistics = link["stats64"] else { continue }
       let object = try log.object("ip", .interface, name)
       try log.begin(object)
+      if let address = link["address"]?.string {
+        try log.setting("link", name, "address", address)
+      }
+      if let master = link["master"]?.string { try log.setting("link", name, "master", master) }
       for direction in ["rx", "tx"] {
         guard case .object(let members, _)? = statistics[direction] else { continue }
         for member in members {
@@ -118,8 +126,15 @@ private final class IPLinkTable: CounterTable {
     let object = try log.object("ip", .interface, name)
     try log.begin(object)
     interface = object
+    self.name = name
     isVirtualFunction = false
     due = nil
+    if let found = bytes.find(" master ", from: flags, end) {
+      let from = found + 8
+      var to = from
+      while to < end, bytes[to] > 0x20 { to += 1 }
+      try log.setting("link", name, "master", bytes.text(from: from, to: to))
+    }
     return true
   }
 

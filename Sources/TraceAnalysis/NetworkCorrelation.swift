@@ -1,0 +1,80 @@
+internal import TraceCorrelation
+internal import TraceStore
+
+/// The points of the network path and what they lost, from all counters of guests and hosts.
+struct NetworkCorrelation {
+  private let ladder: NetworkLadder
+
+  init(_ file: IncidentFile) throws {
+    var counters: [NetworkCounter] = []
+    for row in try file.networkReadings() {
+      let reading = CounterReading(
+        source: row.source, ordinal: row.ordinal, wall: row.wall, value: row.value)
+      if let last = counters.indices.last, counters[last].machine == row.machine,
+        counters[last].tool == row.tool, counters[last].object == row.object,
+        counters[last].name == row.counter
+      {
+        counters[last].readings.append(reading)
+      } else {
+        counters.append(
+          NetworkCounter(
+            machine: row.machine, isGuest: row.isGuest, tool: row.tool, object: row.object,
+            name: row.counter, readings: [reading]))
+      }
+    }
+    ladder = NetworkLadder(counters, try Self.topology(file))
+  }
+
+  private static func topology(_ file: IncidentFile) throws -> NetworkTopology {
+    var topology = NetworkTopology()
+    topology.guests = try file.guestNames()
+    for setting in try file.settings(of: "qemu") where setting.name.hasSuffix("-netdev") {
+      let words = setting.value.split(separator: ",")
+      guard let name = words.first(where: { $0.hasPrefix("ifname=") })?.dropFirst(7) else {
+        continue
+      }
+      // QEMU may call its guest otherwise than the files do; where there is one it is that one.
+      let guest =
+        topology.guests.contains(setting.object) || topology.guests.count != 1
+        ? setting.object : topology.guests[0]
+      guard !guest.isEmpty else { continue }
+      topology.taps[InterfaceKey(setting.machine, String(name))] =
+        TapOwner(guest, by: .commandLine)
+    }
+    for setting in try file.settings(of: "link") {
+      let key = InterfaceKey(setting.machine, setting.object)
+      if setting.name == "address" { topology.addresses[key] = setting.value }
+      if setting.name == "master" {
+        topology.bridges.insert(InterfaceKey(setting.machine, setting.value))
+      }
+    }
+    for ring in try file.ringSizes() {
+      let key = InterfaceKey(ring.machine, ring.object)
+      var sizes = topology.rings[key] ?? (nil, nil)
+      if ring.name == "current RX" { sizes.receive = ring.size }
+      if ring.name == "current TX" { sizes.transmit = ring.size }
+      topology.rings[key] = sizes
+    }
+    return topology
+  }
+
+  func write(to writer: CorrelationWriter) throws {
+    for point in ladder.points {
+      let key = point.object.map { InterfaceKey(point.machine, $0) }
+      try writer.add(
+        NetworkPointRow(
+          machine: point.machine, guest: point.guest,
+          guestBy: [.tap, .tapQdisc].contains(point.place)
+            ? key.flatMap { ladder.owners[$0]?.by.rawValue } : nil,
+          position: point.place.rawValue,
+          point: [point.place.name, point.object].compactMap(\.self).joined(separator: " "),
+          direction: point.direction.rawValue, object: point.object,
+          counts: [
+            point.packets, point.drops, point.requeues, point.stops, point.kicks,
+            point.kicks == nil ? nil : point.kickedPackets, point.ring, Int64(point.resets),
+            point.from, point.to,
+          ],
+          counters: point.counters, isFirstLoss: point.isFirstLoss))
+    }
+  }
+}

@@ -1,0 +1,155 @@
+internal import GRDB
+
+/// A value of a counter of the network.
+public struct NetworkReadingRow: Sendable {
+  /// The machine.
+  public let machine: String
+  /// Whether it is a guest's.
+  public let isGuest: Bool
+  /// The tool.
+  public let tool: String
+  /// The object.
+  public let object: String
+  /// The counter's name.
+  public let counter: String
+  /// The file.
+  public let source: Int64
+  /// The place of the moment in its file.
+  public let ordinal: Int64
+  /// The wall clock; nil without dates.
+  public let wall: Int64?
+  /// The value.
+  public let value: Int64
+}
+
+/// A setting with the machine whose file has it.
+public struct SettingRow: Sendable {
+  /// The machine.
+  public let machine: String
+  /// Whether it is a guest.
+  public let isGuest: Bool
+  /// What it is a setting of: an interface, a guest.
+  public let object: String
+  /// Its name.
+  public let name: String
+  /// Its value.
+  public let value: String
+}
+
+/// A point of the network path, as it is kept.
+public struct NetworkPointRow: Sendable {
+  /// The machine.
+  public var machine: String
+  /// The guest; nil for all.
+  public var guest: String?
+  /// How it is known that the point is this guest's; nil for its own files' counters.
+  public var guestBy: String?
+  /// Its place on the ladder.
+  public var position: Int
+  /// Its name.
+  public var point: String
+  /// `from_guest`, `to_guest` or `both`.
+  public var direction: String
+  /// The interface.
+  public var object: String?
+  /// The counts, in the order of the columns from `packets` on.
+  public var counts: [Int64?]
+  /// Whose growth the drops are.
+  public var counters: String
+  /// Whether it loses first.
+  public var isFirstLoss: Bool
+
+  /// A point.
+  public init(
+    machine: String, guest: String?, guestBy: String?, position: Int, point: String,
+    direction: String, object: String?, counts: [Int64?], counters: String, isFirstLoss: Bool
+  ) {
+    self.machine = machine
+    self.guest = guest
+    self.guestBy = guestBy
+    self.position = position
+    self.point = point
+    self.direction = direction
+    self.object = object
+    self.counts = counts
+    self.counters = counters
+    self.isFirstLoss = isFirstLoss
+  }
+}
+
+extension IncidentFile {
+  /// Every reading of the counters of interfaces, their queues and qdiscs, and of CPUs' backlogs.
+  public func networkReadings() throws -> [NetworkReadingRow] {
+    try translating {
+      try queue.read { db in
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT machine.name, machine.layer = 'guest', counter_object.tool, counter_object.name,
+              counter.name, moment.source_id, moment.ordinal, moment.wall_ns, sample.value
+            FROM counter_sample AS sample
+            JOIN counter_object USING (object_id)
+            JOIN counter USING (counter_id)
+            JOIN counter_moment AS moment USING (moment_id)
+            JOIN source_file USING (source_id)
+            JOIN machine ON machine.machine_id = counter_object.machine_id
+            WHERE counter_object.tool IN ('ethtool', 'ip', 'proc-net-dev', 'softnet', 'tc')
+              AND counter.nature = 'total' AND source_file.duplicate_of IS NULL
+            ORDER BY sample.object_id, sample.counter_id, moment.source_id, moment.ordinal
+            """
+        ).map { row in
+          NetworkReadingRow(
+            machine: row[0], isGuest: row[1], tool: row[2], object: row[3], counter: row[4],
+            source: row[5], ordinal: row[6], wall: row[7], value: row[8])
+        }
+      }
+    }
+  }
+
+  /// The settings of one kind: `link`, `qemu`, `queue`.
+  public func settings(of kind: String) throws -> [SettingRow] {
+    try translating {
+      try queue.read { db in
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT machine.name, machine.layer = 'guest', object, setting.name, value
+            FROM setting JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+            WHERE kind = ? ORDER BY source_id, line
+            """, arguments: [kind]
+        ).map { row in
+          SettingRow(
+            machine: row[0], isGuest: row[1], object: row[2], name: row[3], value: row[4])
+        }
+      }
+    }
+  }
+
+  /// The sizes of interfaces' rings as they are set, as `ethtool -g` printed them last.
+  public func ringSizes() throws -> [(machine: String, object: String, name: String, size: Int64)] {
+    try translating {
+      try queue.read { db in
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT machine, object, counter, value FROM counter_value
+            WHERE tool = 'ethtool -g' ORDER BY source_id, line
+            """
+        ).map { (machine: $0[0], object: $0[1], name: $0[2], size: $0[3]) }
+      }
+    }
+  }
+}
+
+extension CorrelationWriter {
+  /// Adds a point of the network path.
+  public func add(_ row: NetworkPointRow) throws {
+    let places = Array(repeating: "?", count: 9 + row.counts.count).joined(separator: ", ")
+    try execute(
+      "INSERT INTO net_point VALUES (\(places))",
+      [
+        row.machine, row.guest, row.guestBy, row.position, row.point, row.direction, row.object,
+        row.counters, row.isFirstLoss ? 1 : 0,
+      ] + row.counts)
+  }
+}
