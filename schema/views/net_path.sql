@@ -42,9 +42,9 @@ SELECT
   ring_size AS ring_size,
   -- Counters that began anew meanwhile.
   resets AS resets,
-  -- First and last count, in ns since 1970 on the machine's wall clock; NULL without dates.
+  -- The first count that is used, in ns since 1970 on the machine's wall clock; NULL without dates.
   from_wall_ns AS from_wall_ns,
-  -- The last one.
+  -- The last one, in ns since 1970 on the machine's wall clock; NULL without dates.
   to_wall_ns AS to_wall_ns,
   -- The counters whose growth the drops are.
   counters AS counters,
