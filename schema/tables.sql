@@ -87,7 +87,9 @@ CREATE TABLE block_request (
   flush_completed INTEGER,
   error INTEGER NOT NULL,
   task_id INTEGER NOT NULL,
-  line INTEGER NOT NULL
+  line INTEGER NOT NULL,
+  issued_cpu INTEGER,
+  completed_cpu INTEGER
 ) STRICT;
 
 -- A bio that was merged into a request which another bio had started.
@@ -522,6 +524,8 @@ CREATE TABLE guest_io (
   requeue_ns INTEGER,
   virtio_submit_ns INTEGER,
   virtio_return_ns INTEGER,
+  submit_cpu_wait_ns INTEGER,
+  return_cpu_wait_ns INTEGER,
   host_scheduler_ns INTEGER,
   hardware_queue_ns INTEGER,
   block_ns INTEGER,
@@ -636,6 +640,47 @@ CREATE TABLE net_point (
   resets INTEGER NOT NULL,
   from_wall_ns INTEGER,
   to_wall_ns INTEGER
+) STRICT;
+
+-- A second of a guest. at_ns is its begin on the reference timeline; NULL where only the guest's wall clock
+-- is known, whose wall_ns it then has. covered_ns: how much of it the host's scheduler trace covers.
+CREATE TABLE steal_second (
+  guest TEXT NOT NULL,
+  at_ns INTEGER,
+  wall_ns INTEGER,
+  vcpus INTEGER,
+  covered_ns INTEGER,
+  waited_ns INTEGER,
+  ran_ns INTEGER,
+  reported_pct REAL,
+  measured_pct REAL,
+  busy_pct REAL
+) STRICT;
+
+-- What a guest reported as stolen and what its virtual CPUs waited for on the host, both in percent of the
+-- virtual CPUs' time: over the guest's samples that lie in the host's trace, from_ns to_ns of the reference, or
+-- where no clock ties them over all there is of either (from_ns, to_ns, tolerance_pct NULL).
+CREATE TABLE steal_sum (
+  guest TEXT NOT NULL,
+  source_id INTEGER NOT NULL,
+  from_ns INTEGER,
+  to_ns INTEGER,
+  samples INTEGER NOT NULL,
+  vcpus INTEGER NOT NULL,
+  reported_pct REAL NOT NULL,
+  measured_pct REAL NOT NULL,
+  busy_pct REAL,
+  tolerance_pct REAL
+) STRICT;
+
+-- Whether what a guest did fell into times in which its virtual CPUs' threads were on a CPU of the host.
+CREATE TABLE vcpu_check_sum (
+  guest TEXT NOT NULL,
+  source_id INTEGER NOT NULL,
+  host_source_id INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  violations INTEGER NOT NULL,
+  expected REAL NOT NULL
 ) STRICT;
 
 -- What the rules found, in the order in which it is told.

@@ -42,6 +42,15 @@ static const char viewCulprit[] = {
 static const char viewNetPath[] = {
 #embed "../../schema/views/net_path.sql" suffix(, 0)
 };
+static const char viewSteal[] = {
+#embed "../../schema/views/steal.sql" suffix(, 0)
+};
+static const char viewStealReconciliation[] = {
+#embed "../../schema/views/steal_reconciliation.sql" suffix(, 0)
+};
+static const char viewVCPUCheck[] = {
+#embed "../../schema/views/vcpu_check.sql" suffix(, 0)
+};
 static const char viewThreadWait[] = {
 #embed "../../schema/views/thread_wait.sql" suffix(, 0)
 };
@@ -147,6 +156,9 @@ static const struct SchemaFile files[] = {
     {"views/thread_wait.sql", viewThreadWait},
     {"views/culprit.sql", viewCulprit},
     {"views/net_path.sql", viewNetPath},
+    {"views/steal.sql", viewSteal},
+    {"views/steal_reconciliation.sql", viewStealReconciliation},
+    {"views/vcpu_check.sql", viewVCPUCheck},
     {"program/thread_interval.sql", viewThreadInterval},
     {"views/sched_latency_summary.sql", viewSchedLatency},
     {"views/given_device_map.sql", viewGivenDeviceMap},

@@ -32,16 +32,28 @@ public struct Correlation {
         losses: stream.losses, first: stream.first, last: stream.last)
     }
     let join = Join(guests: guests, hosts: hosts)
+    let devices = streams.compactMap { stream -> TracedDevice? in
+      if let disk = guests.first(where: { $0.stream == stream.stream }) {
+        return TracedDevice(stream: stream, rows: disk.rows, bios: disk.bios)
+      }
+      return hosts.first { $0.stream == stream.stream }.map {
+        TracedDevice(stream: stream, rows: $0.rows, bios: $0.bios)
+      }
+    }
     var disks = join.disks
     let cached = try PageCacheCorrelation(
       file, streams.filter { $0.machine.layer == .guest }, guests, join.clocks, &disks)
-    let scheduling = try SchedulingCorrelation(file)
     let network = try NetworkCorrelation(file)
+    let tids = Dictionary(uniqueKeysWithValues: try file.tasks().map { ($0.task, $0.tid) })
+    let scheduling = try SchedulingCorrelation(
+      file, BlockMoments(devices, reference: join.clocks.first?.reference, tids: tids))
+    let cpu = try GuestCPUCorrelation(file, scheduling, devices, join.clocks, tids, &disks)
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)
       try cached.write(to: writer)
       try scheduling.write(to: writer)
       try network.write(to: writer)
+      try cpu.write(to: writer)
     }
   }
 
@@ -91,6 +103,13 @@ public struct Correlation {
   }
 }
 
+/// A device's stretch of a block trace with its requests.
+struct TracedDevice {
+  let stream: BlockStream
+  let rows: [BlockRequest]
+  let bios: [MergedBio]
+}
+
 extension GuestIO {
   /// The values of its row in `guest_io`, in the order of the writer's columns.
   fileprivate var columns: [Int64] {
@@ -99,7 +118,8 @@ extension GuestIO {
       Int64(operation.rawValue), queued.rawValue, completed.rawValue, reference.rawValue,
       pageCache.rawValue, guestScheduler.rawValue, flush.rawValue, requeue.rawValue,
       virtioSubmit.rawValue,
-      virtioReturn.rawValue, hostScheduler.rawValue, hardware.rawValue, block.rawValue,
+      virtioReturn.rawValue, submitCPUWait.rawValue, returnCPUWait.rawValue, hostScheduler.rawValue,
+      hardware.rawValue, block.rawValue,
       clockError.rawValue, Int64(grade.rawValue), reason.map { Int64($0.rawValue) } ?? .min,
       Int64(hostRequests), hostRequest ?? .min,
     ]

@@ -2,20 +2,38 @@ internal import TraceCorrelation
 internal import TraceModel
 internal import TraceStore
 
-/// Whose threads they are, and who was on the CPU while they waited.
+/// Whose threads they are, who was on the CPU while they waited, and when the guests' threads ran and waited.
 struct SchedulingCorrelation {
+  /// A scheduler trace, with what later steps need of it.
+  struct Trace {
+    let source: Int64
+    let machine: Machine
+    /// Its first to its last event, own ns.
+    let span: Span
+    /// Of the guests' threads and of those that queue block I/O, by the thread's number.
+    let timelines: [Int64: ThreadTimeline]
+    let threads: [Int64: TracedThreadRow]
+    /// How its times become those of the block trace of its machine; nil where nothing tells.
+    let clock: SchedulerClock?
+    /// That block trace.
+    let block: Int64?
+  }
+
   private(set) var owners: [Int64: ThreadOwners.Owner] = [:]
+  private(set) var traces: [Trace] = []
   private var blame: [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] = []
 
-  init(_ file: IncidentFile) throws {
+  init(_ file: IncidentFile, _ blocks: BlockMoments) throws {
     let threads = try file.tracedThreads()
     guard !threads.isEmpty else { return }
     try findOwners(file, threads)
     for (source, own) in Dictionary(grouping: threads, by: \.source).sorted(by: { $0.key < $1.key })
     {
-      try addBlame(file, source, own)
+      try add(file, source, own, blocks)
     }
   }
+
+  // MARK: - Owners
 
   private mutating func findOwners(_ file: IncidentFile, _ threads: [TracedThreadRow]) throws {
     let guests = try file.guestNames()
@@ -34,8 +52,55 @@ struct SchedulingCorrelation {
     }
   }
 
+  // MARK: - Slices
+
+  private mutating func add(
+    _ file: IncidentFile, _ source: Int64, _ threads: [TracedThreadRow], _ blocks: BlockMoments
+  ) throws {
+    guard let machine = threads.first?.machine, let start = try file.traceStart(of: source) else {
+      return
+    }
+    let byNumber = Dictionary(uniqueKeysWithValues: threads.map { ($0.id, $0) })
+    let block = blocks.sources[machine.name]
+    let queueing = Set(block?.moments.map(\.thread) ?? [])
+    let isHost = machine.layer == .host
+    var timelines: [Int64: ThreadTimeline] = [:]
+    for thread in threads where thread.tid > 0 && thread.segment == 0 {
+      let isGuests = isHost && owners[thread.id]?.guest != nil
+      if isGuests || queueing.contains(thread.tid) { timelines[thread.id] = ThreadTimeline() }
+    }
+    try addBlame(file, source, threads) { slice in
+      if let index = timelines.index(forKey: slice.thread) { timelines.values[index].add(slice) }
+    }
+    var stays: [Int64: [Span]] = [:]
+    for (number, timeline) in timelines {
+      guard let tid = byNumber[number]?.tid, queueing.contains(tid) else { continue }
+      stays[tid, default: []] += timeline.runs
+    }
+    let clock = try block.flatMap { block in
+      try Self.clock(
+        ContainmentSearch(
+          stays: stays.mapValues { $0.sorted { $0.from < $1.from } }, moments: block.moments),
+        tied: file.tiedOffset(toolClock: start.toolClock, to: block.source))
+    }
+    traces.append(
+      Trace(
+        source: source, machine: machine, span: Span(from: start.first, to: start.last),
+        timelines: timelines, threads: byNumber,
+        clock: blocks.sources.isEmpty ? .own : clock, block: block?.source))
+  }
+
+  /// perf's clock and that of the block trace may differ by this much over a trace, ns.
+  private static let wander: Int64 = 1_000_000
+
+  private static func clock(_ search: ContainmentSearch, tied: Int64?) -> SchedulerClock? {
+    guard let tied else { return search.clock() }
+    return search.clock(hint: (tied, 2 * wander)) ?? .constant(tied, bound: wander)
+  }
+
   private mutating func addBlame(
-    _ file: IncidentFile, _ source: Int64, _ threads: [TracedThreadRow]
+    _ file: IncidentFile, _ source: Int64, _ threads: [TracedThreadRow],
+    _ also: (ThreadSlice) -> Void
   ) throws {
     var segments: [Int64: Int32] = [:]
     for thread in threads where thread.segment > 0 { segments[thread.id] = thread.segment }
@@ -43,7 +108,10 @@ struct SchedulingCorrelation {
       segments.isEmpty ? 0 : segments[slice.thread, default: 0]
     }
     var culprits = Culprits(idle: Set(threads.filter { $0.tid == 0 }.map(\.id)))
-    try file.forEachSlice(of: source) { culprits.add($0, segment: segment($0)) }
+    try file.forEachSlice(of: source) { slice in
+      culprits.add(slice, segment: segment(slice))
+      also(slice)
+    }
     culprits.finish()
     if var starved = culprits.starved {
       try file.forEachSlice(of: source) { starved.add($0, segment: segment($0)) }
@@ -65,6 +133,8 @@ struct SchedulingCorrelation {
     }
   }
 
+  // MARK: - Rows
+
   func write(to writer: CorrelationWriter) throws {
     for (thread, owner) in owners.sorted(by: { $0.key < $1.key }) {
       try writer.addOwner(
@@ -75,6 +145,95 @@ struct SchedulingCorrelation {
       try writer.addBlame(
         victim: pair.victim, culprit: pair.culprit == 0 ? nil : pair.culprit, kind: kind.rawValue,
         wait: wait)
+    }
+    for trace in traces {
+      guard let clock = trace.clock, let block = trace.block else { continue }
+      for (segment, row) in Self.rows(clock, trace.span).enumerated() {
+        try writer.add(
+          MachineClockRow(
+            source: trace.source, other: block, segment: segment, from: row.from, to: row.to,
+            offset: row.offset, driftPPM: row.drift, error: row.error,
+            method: clock.method.rawValue, pairs: row.pairs, removedPairs: row.removed))
+        // Where the machine's block trace is the reference, so is what becomes of its times.
+        guard trace.machine.layer == .host else { continue }
+        try writer.add(
+          ClockRow(
+            source: trace.source, reference: block, segment: segment, stretch: 0,
+            start: segment == 0 ? nil : row.from, from: row.from, to: row.to, offset: row.offset,
+            driftPPM: row.drift, error: row.error, middleError: row.middle,
+            method: clock.method.rawValue, pairs: row.pairs, removedPairs: row.removed,
+            violations: 0))
+      }
+    }
+  }
+
+  private struct Relation {
+    let from: Int64
+    let to: Int64
+    let offset: Double
+    let drift: Double
+    let error: Int64
+    let middle: Int64
+    let pairs: Int
+    let removed: Int
+  }
+
+  private static func rows(_ clock: SchedulerClock, _ span: Span) -> [Relation] {
+    if let offset = clock.constantOffset {
+      let error = clock.error(at: span.from)
+      return [
+        Relation(
+          from: span.from, to: span.to, offset: Double(offset), drift: 0, error: error,
+          middle: error, pairs: 0, removed: 0)
+      ]
+    }
+    return clock.relations.map {
+      Relation(
+        from: $0.from, to: $0.to, offset: $0.offset, drift: $0.driftPPM, error: $0.largestError,
+        middle: $0.middleError, pairs: $0.pairs, removed: $0.removedPairs)
+    }
+  }
+}
+
+/// When which thread queued block I/O, of the block trace of each machine that has one.
+struct BlockMoments {
+  /// A block trace; its stretch before any step back of its clock.
+  struct Source {
+    let source: Int64
+    let moments: [(at: Int64, thread: Int64)]
+  }
+
+  /// By machine.
+  private(set) var sources: [String: Source] = [:]
+
+  /// Out of all traces that are used; of several of a machine the one that others are matched with, else
+  /// the one with most requests.
+  init(
+    _ streams: [TracedDevice],
+    reference: Int64?, tids: [Int32: UInt32]
+  ) {
+    for (machine, own) in Dictionary(grouping: streams, by: \.stream.machine.name) {
+      var counts: [Int64: Int] = [:]
+      for entry in own { counts[entry.stream.source, default: 0] += entry.rows.count }
+      guard
+        let best = counts.max(by: {
+          ($0.key == reference ? 1 : 0, $0.value, -$0.key)
+            < ($1.key == reference ? 1 : 0, $1.value, -$1.key)
+        })?.key
+      else { continue }
+      var moments: [(at: Int64, thread: Int64)] = []
+      for entry in own where entry.stream.source == best && entry.stream.segment == 0 {
+        // A piece that was cut off has the Q of the bio it was part of.
+        for row in entry.rows where !row.traits.contains(.splitPiece) {
+          guard let at = row.queued.nanoseconds, let tid = tids[row.task], tid > 0 else { continue }
+          moments.append((at, Int64(tid)))
+        }
+        for bio in entry.bios {
+          guard let at = bio.queued.nanoseconds, let tid = tids[bio.task], tid > 0 else { continue }
+          moments.append((at, Int64(tid)))
+        }
+      }
+      sources[machine] = Source(source: best, moments: moments)
     }
   }
 }

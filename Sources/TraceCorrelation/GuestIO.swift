@@ -35,6 +35,10 @@ public struct GuestIO: Sendable {
   public var virtioSubmit = Stamp.unseen
   /// t7 - t6, ns.
   public var virtioReturn = Stamp.unseen
+  /// The part of t4 - t3 in which its threads waited for a CPU, ns.
+  public var submitCPUWait = Stamp.unseen
+  /// The part of t7 - t6 in which its threads waited for a CPU, ns.
+  public var returnCPUWait = Stamp.unseen
   /// t5 - t4, ns.
   public var hostScheduler = Stamp.unseen
   /// t6 - t5, ns.

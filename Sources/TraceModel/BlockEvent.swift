@@ -183,6 +183,12 @@ public struct BlockEvent: Sendable {
   public var action: BlockAction = .message
   /// A command straight to the driver, with bytes instead of sectors.
   public var isPassthrough = false
+  /// Whether the text says which CPU recorded it.
+  public var hasCPU = true
+
+  /// The CPU that recorded it; -1 where the text does not say.
+  @inlinable
+  public var knownCPU: Int32 { hasCPU ? Int32(truncatingIfNeeded: cpu) : -1 }
 
   /// An empty event for a parser to fill.
   @inlinable

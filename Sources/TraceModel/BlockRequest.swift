@@ -35,6 +35,10 @@ public struct BlockRequest: Sendable {
   public var task: Int32 = 0
   /// 0, or the negative errno of its completion.
   public var error: Int32 = 0
+  /// The CPU of its last `D`; -1 where that was not seen.
+  public var issuedCPU: Int32 = -1
+  /// The CPU of the `C` that ended its data, which took the interrupt; -1 where that was not seen.
+  public var completedCPU: Int32 = -1
   /// The letters of its first event.
   public var rwbs: RWBS = []
   /// What is odd about it.

@@ -76,7 +76,7 @@ extension IncidentFile {
           """
           SELECT request_id, rwbs, traits, sector, sectors, at_ns, queued, got, inserted,
             first_issued, issued, completed, finished, flush_issued, flush_completed, error,
-            task_id, line
+            task_id, line, issued_cpu, completed_cpu
           FROM block_request WHERE stream_id = ? ORDER BY request_id
           """)
         statement.bind(Int64(stream), at: 1)
@@ -107,6 +107,8 @@ extension IncidentFile {
           request.error = Int32(truncatingIfNeeded: statement.integer(15))
           request.task = Int32(truncatingIfNeeded: statement.integer(16))
           request.line = statement.integer(17)
+          request.issuedCPU = Int32(truncatingIfNeeded: max(-1, statement.integer(18)))
+          request.completedCPU = Int32(truncatingIfNeeded: max(-1, statement.integer(19)))
           requests.append(request)
         }
         return requests

@@ -160,8 +160,8 @@ extension IncidentFile {
     try writing { db in
       for table in [
         "clock_relation", "device_extent", "guest_io", "hop_quantile", "join_summary",
-        "machine_clock", "io_page", "sync_wait", "thread_owner", "culprit_sum",
-        "net_point", "finding_row",
+        "machine_clock", "io_page", "sync_wait", "thread_owner", "culprit_sum", "steal_second",
+        "steal_sum", "vcpu_check_sum", "net_point", "finding_row",
       ] {
         try db.execute(sql: "DELETE FROM \(table)")
       }
@@ -189,8 +189,9 @@ public final class CorrelationWriter {
       columns: [
         "request_id", "leading", "sector", "sectors", "rwbs", "op", "queued_at_ns",
         "completed_at_ns", "reference_ns", "page_cache_ns", "guest_scheduler_ns", "flush_ns",
-        "requeue_ns", "virtio_submit_ns", "virtio_return_ns", "host_scheduler_ns",
-        "hardware_queue_ns", "block_ns", "clock_error_ns", "match_grade", "match_reason",
+        "requeue_ns", "virtio_submit_ns", "virtio_return_ns", "submit_cpu_wait_ns",
+        "return_cpu_wait_ns", "host_scheduler_ns", "hardware_queue_ns", "block_ns",
+        "clock_error_ns", "match_grade", "match_reason",
         "host_requests", "host_request_id",
       ])
   }

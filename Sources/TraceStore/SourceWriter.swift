@@ -24,7 +24,7 @@ final class SourceWriter: EventSink {
       columns: [
         "stream_id", "rwbs", "traits", "sector", "sectors", "at_ns", "queued", "got",
         "inserted", "first_issued", "issued", "completed", "finished", "flush_issued",
-        "flush_completed", "error", "task_id", "line",
+        "flush_completed", "error", "task_id", "line", "issued_cpu", "completed_cpu",
       ])
     bios = try BulkInsert(
       db, into: "merged_bio",
@@ -91,6 +91,8 @@ final class SourceWriter: EventSink {
       requests.add(Int64(request.error))
       requests.add(Int64(request.task))
       requests.add(request.line)
+      requests.add(request.issuedCPU < 0 ? .min : Int64(request.issuedCPU))
+      requests.add(request.completedCPU < 0 ? .min : Int64(request.completedCPU))
       try requests.endRow()
     }
     for bio in batch.bios {

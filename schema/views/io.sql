@@ -66,10 +66,12 @@ SELECT
   guest_io.block_ns AS block_ns,
   -- How far the guest's clock may be off at this I/O, in ns.
   guest_io.clock_error_ns AS clock_error_ns,
-  -- The part of virtio_submit_ns in which its threads waited for a CPU, in ns.
-  CAST(NULL AS INTEGER) AS submit_cpu_wait_ns,
-  -- The part of virtio_return_ns in which its threads waited for a CPU, in ns.
-  CAST(NULL AS INTEGER) AS return_cpu_wait_ns,
+  -- The part of virtio_submit_ns in which the vCPU that issued it or the host thread that queued it waited
+  -- for a CPU, in ns; NULL without the host's scheduler trace, or where no clock ties it to the block trace.
+  guest_io.submit_cpu_wait_ns AS submit_cpu_wait_ns,
+  -- The part of virtio_return_ns in which that host thread or the vCPU that took the interrupt (the CPU of C
+  -- in the guest) waited for a CPU, in ns; NULL as above.
+  guest_io.return_cpu_wait_ns AS return_cpu_wait_ns,
   -- 'exact', 'merged', 'split', 'ambiguous', 'absorbed' or 'unmatched'.
   CASE guest_io.match_grade
     WHEN 0 THEN 'exact' WHEN 1 THEN 'merged' WHEN 2 THEN 'split' WHEN 3 THEN 'ambiguous'

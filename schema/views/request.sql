@@ -62,6 +62,10 @@ SELECT
        AND clock_relation.stretch = block_stream.segment
        AND coalesce(clock_relation.start_ns, block_request.at_ns) <= block_request.at_ns),
     block_stream.segment) AS segment,
+  -- The CPU of the last D before completion; in a guest the number of its virtual CPU.
+  block_request.issued_cpu AS issued_cpu,
+  -- The CPU of C, which took the interrupt; in a guest the number of its virtual CPU.
+  block_request.completed_cpu AS completed_cpu,
   -- 0, or the negative errno of its completion.
   block_request.error AS error,
   -- The thread that queued it.

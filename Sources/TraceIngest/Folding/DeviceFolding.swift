@@ -259,6 +259,7 @@ struct DeviceFolding {
     if index < 0 { index = try request(event, in: .queued) }
     if !open[index].row.firstIssued.isSeen { open[index].row.firstIssued = Stamp(event.time) }
     open[index].row.issued = Stamp(event.time)
+    open[index].row.issuedCPU = event.knownCPU
     if open[index].row.sectors != sectors { adopt(sectors, index) }
     open[index].remaining = sectors
     open[index].phase = .issued
@@ -337,6 +338,7 @@ struct DeviceFolding {
       open[index].row.traits.insert(.lossy)
     }
     open[index].row.completed = Stamp(event.time)
+    open[index].row.completedCPU = event.knownCPU
     open[index].row.error = event.error
     if event.error == 0, open[index].remaining > sectors {
       open[index].remaining -= sectors
@@ -361,9 +363,11 @@ struct DeviceFolding {
     flush.sector = -1
     flush.firstIssued = Stamp(event.time)
     flush.issued = Stamp(event.time)
+    flush.issuedCPU = event.knownCPU
     if let bio = flushBios.first(where: { !open[$0].row.issued.isSeen }) {
       open[bio].row.firstIssued = flush.issued
       open[bio].row.issued = flush.issued
+      open[bio].row.issuedCPU = flush.issuedCPU
       open[bio].phase = .issued
       return
     }
@@ -381,6 +385,7 @@ struct DeviceFolding {
         open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen
       }) {
         open[bio].row.completed = Stamp(event.time)
+        open[bio].row.completedCPU = event.knownCPU
         open[bio].row.error = event.error
         return
       }
@@ -392,6 +397,7 @@ struct DeviceFolding {
       flush.traits.insert(.flush)
       flush.sector = -1
       flush.completed = Stamp(event.time)
+      flush.completedCPU = event.knownCPU
       flush.error = event.error
       try output.emit(numbered(flush))
       return

@@ -97,6 +97,7 @@ struct BlkparseCustomLine: Sendable {
     var at = line.lowerBound
     let end = line.upperBound
     event = BlockEvent()
+    event.hasCPU = false
     var major: Int64 = 0
     var minor: Int64 = 0
     var hasSecond = false
@@ -129,7 +130,9 @@ struct BlkparseCustomLine: Sendable {
           (major, minor) = (Int64(device.major), Int64(device.minor))
         case .major: major = try number()
         case .minor: minor = try number()
-        case .cpu: event.cpu = UInt32(truncatingIfNeeded: try number())
+        case .cpu:
+          event.cpu = UInt32(truncatingIfNeeded: try number())
+          event.hasCPU = true
         case .sequence: event.sequence = UInt32(truncatingIfNeeded: try number())
         case .pid: event.pid = UInt32(truncatingIfNeeded: try number())
         case .seconds:

@@ -30,6 +30,7 @@ final class BlockTracepoints: TracepointFamily {
     event.time = line.time
     event.line = line.number
     event.cpu = line.cpu < 0 ? 0 : UInt32(line.cpu)
+    event.hasCPU = line.cpu >= 0
     event.pid = line.tid
     event.sequence = 0
     try folding.add(event)

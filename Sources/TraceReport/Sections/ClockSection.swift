@@ -1,36 +1,90 @@
 internal import TraceModel
 internal import TraceStore
 
-/// How the guests' clocks were laid onto the host's, and how sure that is.
+/// How the clocks were laid onto the reference, how sure that is, and what checks them.
 struct ClockSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
-    let clocks = try file.clocks().filter {
-      request.filter.guest == nil || $0.machine == request.filter.guest
+    let all = try file.clocks()
+    let guests = all.filter {
+      $0.method == "matched requests"
+        && (request.filter.guest == nil || $0.machine == request.filter.guest)
     }
-    guard !clocks.isEmpty else { return [] }
-    return [
-      .heading("Clocks"),
-      .paragraph(
-        "Found from the traces alone: no request reaches the host before the guest issued it, none "
-          + "ends in the guest before the host completed it. The bound is proven as long as a clock "
-          + "runs evenly; a step smaller than about twice the bound cannot be seen."),
-      .facts(
-        clocks.map { clock in
-          let drift = Quantity.decimal(clock.driftPPM, digits: 1)
-          let sign = clock.offset < 0 ? "-" : "+"
-          var text =
-            "time of \(Printable.text(clock.reference)) = own \(sign) "
-            + "\(Quantity.decimal(abs(clock.offset) / 1e9, digits: 6)) s, drift \(drift) ppm, "
-            + "within \(Quantity.time(clock.middleError)) in the middle and "
-            + "\(Quantity.time(clock.error)) at the ends "
-            + "(\(Quantity.seconds(Int64(clock.from))) to \(Quantity.seconds(Int64(clock.to)))); "
-            + "\(Quantity.count(Int64(clock.pairs))) requests bind it"
-          if clock.removedPairs > 0 {
-            text += ", \(clock.removedPairs) taken out as wrong pairs"
-          }
-          if clock.violations > 0 { text += ", \(clock.violations) contradict it" }
-          return Fact(Printable.text(clock.machine), text + ".")
-        }),
-    ]
+    var blocks: [Block] = []
+    if !guests.isEmpty {
+      blocks += [.paragraph(Self.causality), .facts(guests.map(Self.causal))]
+    }
+    let schedulers = all.filter { $0.toolClock != "wall" && $0.method != "matched requests" }
+    let walls = try Self.walls(file, request.filter.guest)
+    if !schedulers.isEmpty || !walls.isEmpty {
+      blocks.append(.facts(schedulers.map(Self.scheduler) + walls))
+    }
+    let checks = try file.runChecks(guest: request.filter.guest)
+    if !checks.isEmpty { blocks += [.paragraph(Self.check), .facts(checks.map(Self.checked))] }
+    return blocks.isEmpty ? [] : [.heading("Clocks")] + blocks
+  }
+
+  private static let causality =
+    "Found from the traces alone: no request reaches the host before the guest issued it, none "
+    + "ends in the guest before the host completed it. The bound is proven as long as a clock "
+    + "runs evenly; a step smaller than about twice the bound cannot be seen."
+
+  private static let check =
+    "The check of both: what a guest does on a virtual CPU happens while that CPU's thread is on a "
+    + "CPU of the host."
+
+  private static func causal(_ clock: ClockSummary) -> Fact {
+    let drift = Quantity.decimal(clock.driftPPM, digits: 1)
+    var text =
+      "time of \(Printable.text(clock.reference)) = own \(offset(clock)), drift \(drift) ppm, "
+      + "within \(Quantity.time(clock.middleError)) in the middle and "
+      + "\(Quantity.time(clock.error)) at the ends "
+      + "(\(Quantity.seconds(Int64(clock.from))) to \(Quantity.seconds(Int64(clock.to)))); "
+      + "\(Quantity.count(Int64(clock.pairs))) requests bind it"
+    if clock.removedPairs > 0 { text += ", \(clock.removedPairs) taken out as wrong pairs" }
+    if clock.violations > 0 { text += ", \(clock.violations) contradict it" }
+    return Fact(Printable.text(clock.machine), text + ".")
+  }
+
+  private static func offset(_ clock: ClockSummary) -> String {
+    let sign = clock.offset < 0 ? "-" : "+"
+    return "\(sign) \(Quantity.decimal(abs(clock.offset) / 1e9, digits: 6)) s"
+  }
+
+  private static func scheduler(_ clock: ClockSummary) -> Fact {
+    var text =
+      "time of \(Printable.text(clock.reference)) = own \(offset(clock)), drift "
+      + "\(Quantity.decimal(clock.driftPPM, digits: 1)) ppm, within \(Quantity.time(clock.error)): "
+    if clock.pairs > 0 {
+      text +=
+        "who queued \(Quantity.count(Int64(clock.pairs))) bios was on a CPU at that moment"
+    } else {
+      text += "from block events that both tools saw"
+    }
+    return Fact(Printable.text("\(clock.machine) \(clock.toolClock)"), text + ".")
+  }
+
+  private static func walls(_ file: IncidentFile, _ guest: String?) throws -> [Fact] {
+    try file.rows(
+      """
+      SELECT clock.machine, source.format, clock.error_ns, clock.method
+      FROM clock JOIN source USING (source_id)
+      WHERE clock.tool_clock = 'wall' AND source.format = 'vmstat' ORDER BY clock.machine, source_id
+      """
+    ).compactMap { row in
+      guard let machine = row.text("machine"), let error = row.integer("error_ns"),
+        let method = row.text("method"), guest == nil || machine == guest
+      else { return nil }
+      return Fact(
+        Printable.text("\(machine) wall"),
+        "vmstat's seconds within \(Quantity.time(error)) of the timeline (\(method)).")
+    }
+  }
+
+  private static func checked(_ check: RunCheckRow) -> Fact {
+    Fact(
+      Printable.text(check.guest),
+      "\(Quantity.count(check.violations)) of \(Quantity.count(check.events)) events do not "
+        + "(\(Quantity.decimal(check.perThousand, digits: 1)) per 1,000; "
+        + "\(Quantity.decimal(check.byChance, digits: 1)) if they lay anywhere).")
   }
 }

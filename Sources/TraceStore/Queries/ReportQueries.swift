@@ -120,6 +120,10 @@ public struct DiskRow: Sendable {
 public struct ClockSummary: Sendable {
   /// The machine.
   public let machine: String
+  /// The tool's clock.
+  public let toolClock: String
+  /// How it was found.
+  public let method: String
   /// The reference's name.
   public let reference: String
   /// Reference minus own, ns.
@@ -300,7 +304,8 @@ extension IncidentFile {
       let from: Double = row["from_ns"]
       let to: Double = row["to_ns"]
       return ClockSummary(
-        machine: row["machine"], reference: row["reference"], offset: offset, driftPPM: drift,
+        machine: row["machine"], toolClock: row["tool_clock"], method: row["method"],
+        reference: row["reference"], offset: offset, driftPPM: drift,
         error: row["error_ns"], middleError: row["error_middle_ns"],
         from: from + offset + drift * 1e-6 * from, to: to + offset + drift * 1e-6 * to,
         pairs: row["pairs"], removedPairs: row["removed_pairs"], violations: row["violations"])

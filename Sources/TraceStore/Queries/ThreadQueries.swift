@@ -82,3 +82,33 @@ extension IncidentFile {
     }
   }
 }
+
+/// A row of the view `vcpu_check`.
+public struct RunCheckRow: Sendable {
+  /// The guest.
+  public let guest: String
+  /// Events that were checked.
+  public let events: Int64
+  /// Those at which the virtual CPU was on no CPU.
+  public let violations: Int64
+  /// Of 1,000.
+  public let perThousand: Double
+  /// Of 1,000, if they lay anywhere.
+  public let byChance: Double
+}
+
+extension IncidentFile {
+  /// How the guests' events fall into their virtual CPUs' stays.
+  public func runChecks(guest: String?) throws -> [RunCheckRow] {
+    try rows("SELECT * FROM vcpu_check ORDER BY guest").compactMap { row in
+      guard let name = row.text("guest"), guest == nil || name == guest,
+        let events = row.integer("events"), let violations = row.integer("violations"),
+        let perThousand = row.number("violations_per_1000"),
+        let byChance = row.number("by_chance_per_1000")
+      else { return nil }
+      return RunCheckRow(
+        guest: name, events: events, violations: violations, perThousand: perThousand,
+        byChance: byChance)
+    }
+  }
+}

@@ -1,0 +1,241 @@
+/// How the times of a scheduler trace become times of the block trace of the same machine.
+public struct SchedulerClock: Sendable {
+  /// How it was found.
+  public enum Method: String, Sendable {
+    /// There is no block trace: its times are their own.
+    case own = "own clock"
+    /// A thread that queues a bio is on a CPU at that moment.
+    case containment = "queued while on a CPU"
+    /// Another trace of the same clock has block events that the block trace has, too.
+    case sameEvents = "same events"
+  }
+
+  /// How it was found.
+  public let method: Method
+  private let fitted: GuestClock?
+  private let offset: Int64
+  private let bound: Int64
+  private let placed: [GuestClock]
+
+  /// Times that need no change.
+  public static let own = SchedulerClock(method: .own, fitted: nil, offset: 0, bound: 0, placed: [])
+
+  /// A clock that is a constant away, within a bound, ns.
+  public static func constant(_ offset: Int64, bound: Int64) -> SchedulerClock {
+    SchedulerClock(
+      method: .sameEvents, fitted: nil, offset: offset, bound: bound, placed: [])
+  }
+
+  static func fitted(_ clock: GuestClock) -> SchedulerClock {
+    SchedulerClock(method: .containment, fitted: clock, offset: 0, bound: 0, placed: [])
+  }
+
+  /// The same, and from the block trace's clock on to the reference by a guest's clock.
+  public func followed(by clock: GuestClock) -> SchedulerClock {
+    SchedulerClock(
+      method: method, fitted: fitted, offset: offset, bound: bound, placed: placed + [clock])
+  }
+
+  /// The moment on the other clock, ns.
+  public func reference(_ own: Int64) -> Int64 {
+    placed.reduce(fitted.map { $0.reference(own) } ?? own + offset) { $1.reference($0) }
+  }
+
+  /// How far that may be off, ns.
+  public func error(at own: Int64) -> Int64 {
+    var at = fitted.map { $0.reference(own) } ?? own + offset
+    var error = fitted.map { $0.error(at: own) } ?? bound
+    for clock in placed {
+      error += clock.error(at: at)
+      at = clock.reference(at)
+    }
+    return error
+  }
+
+  /// The relations that it is made of; none for a constant.
+  public var relations: [ClockRelation] { fitted?.stretches ?? [] }
+
+  /// The constant that it is, where it is one.
+  public var constantOffset: Int64? { fitted == nil ? offset : nil }
+}
+
+/// Finds the clock of a scheduler trace out of who queued a bio when: that thread was on a CPU.
+///
+/// Each such moment lies within a stay of its thread. The offset under which most moments do is found by
+/// voting, first coarsely; then every moment and its stay bound the clock from both sides, as a matched
+/// request does: the stay began before the moment and ended after it.
+public struct ContainmentSearch: Sendable {
+  /// The stays of each thread on the scheduler's clock, in order.
+  private let stays: [Int64: [Span]]
+  /// When it queued something, on the block trace's clock, all threads in order.
+  private let moments: [(at: Int64, thread: Int64)]
+
+  /// Moments that vote; as many as needed to tell a busy thread's true offset from chance.
+  private static let voters = 400
+  private static let fewestVoters = 12
+  /// Products of moments and stays that are looked at in one vote.
+  private static let mostPairs = 60_000_000
+  /// Places in a histogram of offsets.
+  private static let mostBins: Int64 = 8_000_000
+  private static let finestBin: Int64 = 10_000
+  /// Share of the voters that must agree, and that chance must not reach.
+  private static let leastShare = 0.9
+  private static let mostByChance = 0.93
+  /// Texts have microseconds, and the two stamps of one switch or bio are not taken at once, ns.
+  private static let slack: Int64 = 2_000
+
+  /// Stays by thread id, and for each bio when and by whom it was queued.
+  public init(stays: [Int64: [Span]], moments: [(at: Int64, thread: Int64)]) {
+    self.stays = stays
+    self.moments = moments.filter { stays[$0.thread]?.isEmpty == false }.sorted {
+      ($0.at, $0.thread) < ($1.at, $1.thread)
+    }
+  }
+
+  /// The clock; nil when too few moments agree on one. `hint`: an offset that is known within a bound, ns.
+  public func clock(hint: (offset: Int64, bound: Int64)? = nil) -> SchedulerClock? {
+    guard moments.count >= Self.fewestVoters else { return nil }
+    var best: (window: Range<Int>, peak: Peak)?
+    for part in [2, 1, 3, 0, 4] {
+      let window = window(part)
+      guard let peak = vote(moments[window], hint), peak.share >= Self.leastShare,
+        peak.byChance <= Self.mostByChance * peak.share
+      else { continue }
+      if peak.share - peak.byChance > best.map({ $0.peak.share - $0.peak.byChance }) ?? 0 {
+        best = (window, peak)
+      }
+      if peak.share > 0.98, peak.byChance < 0.6 { break }
+    }
+    guard let best else { return nil }
+    return fit(around: best.window, best.peak).map(SchedulerClock.fitted)
+  }
+
+  /// A fifth of the way through the moments each: where one tool was not running yet, nobody agrees.
+  private func window(_ part: Int) -> Range<Int> {
+    let size = min(Self.voters, moments.count)
+    let start = (moments.count - size) * part / 4
+    return start..<(start + size)
+  }
+
+  // MARK: - Voting
+
+  private struct Peak {
+    let low: Int64
+    let high: Int64
+    let share: Double
+    /// The best share well away from it.
+    let byChance: Double
+  }
+
+  private func vote(
+    _ voters: ArraySlice<(at: Int64, thread: Int64)>, _ hint: (offset: Int64, bound: Int64)?
+  ) -> Peak? {
+    let pairs = voters.reduce(0) { $0 + (stays[$1.thread]?.count ?? 0) }
+    let stride = hint == nil ? max(1, pairs / Self.mostPairs) : 1
+    var low = Int64.max
+    var high = Int64.min
+    for voter in voters {
+      guard let own = stays[voter.thread], let first = own.first, let last = own.last else {
+        continue
+      }
+      low = min(low, voter.at - last.to)
+      high = max(high, voter.at - first.from)
+    }
+    if let hint {
+      low = max(low, hint.offset - hint.bound)
+      high = min(high, hint.offset + hint.bound)
+    }
+    guard low < high else { return nil }
+    let bin = max(Self.finestBin, (high - low) / Self.mostBins + 1)
+    var steps = [Int32](repeating: 0, count: Int((high - low) / bin) + 2)
+    var count = 0
+    for (number, voter) in voters.enumerated() where number % stride == 0 {
+      count += 1
+      var lastBin = -1
+      // From the latest stay to the earliest the offsets rise.
+      for stay in (stays[voter.thread] ?? []).reversed() {
+        let from = max(low, voter.at - stay.to - Self.slack)
+        let to = min(high, voter.at - stay.from + Self.slack)
+        guard from <= to else { continue }
+        let first = max(lastBin + 1, Int((from - low) / bin))
+        let last = Int((to - low) / bin)
+        guard first <= last else { continue }
+        steps[first] += 1
+        steps[last + 1] -= 1
+        lastBin = last
+      }
+    }
+    guard count >= Self.fewestVoters else { return nil }
+    return Self.peak(steps, count, low, bin)
+  }
+
+  private static func peak(_ steps: [Int32], _ count: Int, _ low: Int64, _ bin: Int64) -> Peak {
+    var depths = [Int32](repeating: 0, count: steps.count)
+    var depth: Int32 = 0
+    var most: Int32 = 0
+    for (place, step) in steps.enumerated() {
+      depth += step
+      depths[place] = depth
+      most = max(most, depth)
+    }
+    var first = depths.firstIndex(of: most) ?? 0
+    var last = first
+    while last + 1 < depths.count, depths[last + 1] == most { last += 1 }
+    let apart = Int(5_000_000 / bin) + 2
+    var other: Int32 = 0
+    for (place, depth) in depths.enumerated() where place < first - apart || place > last + apart {
+      other = max(other, depth)
+    }
+    first = max(0, first - 1)
+    return Peak(
+      low: low + Int64(first) * bin, high: low + Int64(last + 2) * bin,
+      share: Double(most) / Double(count), byChance: Double(other) / Double(count))
+  }
+
+  // MARK: - Bounds
+
+  /// From the moments that voted outwards: the clock found so far tells which stay a moment lies in, until
+  /// all moments bind it.
+  private func fit(around window: Range<Int>, _ peak: Peak) -> GuestClock? {
+    var reach = window
+    var clock: GuestClock?
+    while true {
+      var pairs: [CausalPair] = []
+      var times: [Int64] = []
+      for moment in moments[reach] {
+        guard let stay = stay(of: moment, clock, peak) else { continue }
+        pairs.append(
+          CausalPair(
+            cause: stay.from - Self.slack, effect: moment.at, answer: moment.at,
+            end: stay.to + Self.slack))
+        times += [stay.from, stay.to]
+      }
+      guard pairs.count >= Self.fewestVoters,
+        let better = GuestClock(ClockFit.fit(pairs), moments: times.sorted())
+      else { return clock }
+      clock = better
+      if reach.lowerBound == 0, reach.upperBound == moments.count { return clock }
+      let more = max(reach.count, 16)
+      reach =
+        max(0, reach.lowerBound - more)..<min(moments.count, reach.upperBound + more)
+    }
+  }
+
+  /// The only stay in which a moment can lie.
+  private func stay(
+    of moment: (at: Int64, thread: Int64), _ clock: GuestClock?, _ peak: Peak
+  ) -> Span? {
+    guard let own = stays[moment.thread] else { return nil }
+    let offset = (peak.low + peak.high) / 2
+    // The clock runs forward, so its inverse is near enough at the same offset.
+    let guess =
+      moment.at - (clock.map { $0.reference(moment.at - offset) - (moment.at - offset) } ?? offset)
+    let error =
+      (clock.map { min($0.error(at: guess), 20_000_000) } ?? (peak.high - peak.low) / 2)
+      + Self.slack
+    let first = own.place(endingAfter: guess - error)
+    guard first < own.count, own[first].from <= guess + error else { return nil }
+    if first + 1 < own.count, own[first + 1].from <= guess + error { return nil }
+    return own[first]
+  }
+}

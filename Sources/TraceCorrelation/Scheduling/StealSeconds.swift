@@ -1,0 +1,109 @@
+/// What a guest's virtual CPUs waited for on the host, second by second of the reference timeline, and what
+/// the guest itself reported for the same seconds.
+public enum StealSeconds {
+  /// What the guest's counters said of an interval, on the reference timeline.
+  public struct Report: Sendable {
+    /// When, ns.
+    public let span: Span
+    /// Percent of the CPU time stolen.
+    public let stolen: Double
+    /// Percent of the CPU time that the guest's programs and kernel used; nil where it is not said.
+    public let busy: Double?
+
+    /// A sample.
+    public init(span: Span, stolen: Double, busy: Double?) {
+      self.span = span
+      self.stolen = stolen
+      self.busy = busy
+    }
+  }
+
+  /// A second.
+  public struct Row: Sendable, Equatable {
+    /// Its begin on the reference timeline, ns.
+    public let at: Int64
+    /// How much of it the host's trace covers, ns; nil where there is none.
+    public let covered: Int64?
+    /// How long the vCPUs waited in it, all together, ns.
+    public let waited: Int64?
+    /// How long they ran in it, all together, ns.
+    public let ran: Int64?
+    /// Percent of the vCPUs' time.
+    public let measured: Double?
+    /// Percent as the guest reported it.
+    public let reported: Double?
+    /// Percent of its time that the guest says it used.
+    public let busy: Double?
+  }
+
+  private static let second: Int64 = 1_000_000_000
+  /// A smaller piece of a second says nothing about it.
+  private static let leastPiece: Int64 = 500_000_000
+
+  /// The seconds that the host's trace or the guest's counters cover, from `trace`, the span of the
+  /// trace, and the vCPUs' timelines; `vcpus` is how many the guest has.
+  public static func rows(
+    _ timelines: [ThreadTimeline], trace: Span?, vcpus: Int, reports: [Report]
+  ) -> [Row] {
+    let spans = [trace].compactMap(\.self) + reports.map(\.span)
+    guard let first = spans.map(\.from).min(), let last = spans.map(\.to).max(),
+      last - first < 1_000_000 * second
+    else { return [] }
+    let waits = bins(timelines.flatMap(\.waits), first, last)
+    let runs = bins(timelines.flatMap(\.runs), first, last)
+    var place = 0
+    return (floor(first)...floor(last - 1)).compactMap { number in
+      let whole = Span(from: number * second, to: (number + 1) * second)
+      let covered = trace.map { $0.overlap(whole) }.flatMap { $0 >= leastPiece ? $0 : nil }
+      while place < reports.count, reports[place].span.to <= whole.from { place += 1 }
+      let told = reported(reports[place...], whole)
+      guard covered != nil || told != nil else { return nil }
+      let waited = covered.map { _ in waits[number] ?? 0 }
+      return Row(
+        at: whole.from, covered: covered, waited: waited,
+        ran: covered.map { _ in runs[number] ?? 0 },
+        measured: waited.flatMap { waited in
+          covered.map { 100 * Double(waited) / (Double($0) * Double(max(1, vcpus))) }
+        },
+        reported: told?.stolen, busy: told?.busy)
+    }
+  }
+
+  private static func floor(_ time: Int64) -> Int64 {
+    time >= 0 ? time / second : -((-time + second - 1) / second)
+  }
+
+  private static func bins(_ spans: [Span], _ first: Int64, _ last: Int64) -> [Int64: Int64] {
+    var sums: [Int64: Int64] = [:]
+    for span in spans {
+      var from = max(first, span.from)
+      let to = min(last, span.to)
+      while from < to {
+        let number = floor(from)
+        let until = min(to, (number + 1) * second)
+        sums[number, default: 0] += until - from
+        from = until
+      }
+    }
+    return sums
+  }
+
+  /// The reports that lie over a second, each by its part; nil when they cover less than half of it.
+  private static func reported(
+    _ reports: ArraySlice<Report>, _ whole: Span
+  ) -> (stolen: Double, busy: Double?)? {
+    var covered: Int64 = 0
+    var stolen = 0.0
+    var busy: Double? = 0
+    for report in reports {
+      guard report.span.from < whole.to else { break }
+      let part = report.span.overlap(whole)
+      guard part > 0 else { continue }
+      covered += part
+      stolen += report.stolen * Double(part)
+      busy = busy.flatMap { sum in report.busy.map { sum + $0 * Double(part) } }
+    }
+    guard covered >= leastPiece else { return nil }
+    return (stolen / Double(covered), busy.map { $0 / Double(covered) })
+  }
+}

@@ -1,0 +1,187 @@
+internal import GRDB
+
+/// What a machine's counters said of an interval of its wall clock.
+public struct CPUReportRow: Sendable {
+  /// The file.
+  public let source: Int64
+  /// Begin of the interval, ns since 1970 as printed.
+  public let from: Int64
+  /// Its end.
+  public let to: Int64
+  /// Percent of the CPU time stolen; nil where the file has no such column.
+  public let stolen: Double?
+  /// How much that was, all CPUs together, ns; nil where the file has percentages only.
+  public let stolenTime: Int64?
+  /// Percent of the CPU time that programs and the kernel used.
+  public let busy: Double?
+  /// KiB read from block devices per second.
+  public let read: Double?
+  /// KiB written to block devices per second.
+  public let written: Double?
+  /// Whether the times were printed as whole seconds: cut off, not rounded.
+  public let isWholeSeconds: Bool
+  /// Whether the text says how far its times are from UTC.
+  public let isUTC: Bool
+}
+
+/// A file whose times are a wall clock's.
+public struct WallSourceRow: Sendable {
+  /// The file.
+  public let source: Int64
+  /// The machine.
+  public let machine: String
+  /// The format.
+  public let format: String
+  /// Its first moment, ns since 1970.
+  public let first: Int64
+  /// Its last one.
+  public let last: Int64
+  /// Whether its times are whole seconds: cut off, not rounded.
+  public var isWholeSeconds: Bool { first % 1_000_000_000 == 0 && last % 1_000_000_000 == 0 }
+}
+
+/// When a trace began, on other clocks.
+public struct TraceStartRow: Sendable {
+  /// First event, own ns.
+  public let first: Int64
+  /// Last event, own ns.
+  public let last: Int64
+  /// The own clock's 0 in ns since 1970; nil where no file says it.
+  public let wallStart: Int64?
+  /// The clock, as the view `source` names it.
+  public let toolClock: String
+}
+
+extension IncidentFile {
+  /// What `vmstat` said of a machine, row by row, with dates; the averages since boot are left out.
+  public func vmstatReports(of machine: String) throws -> [CPUReportRow] {
+    try fetch(
+      """
+      SELECT source_id, before_ns, wall_ns, st, us + sy, bi, bo, utc_offset_s FROM (
+        SELECT sample.*, lag(sample.wall_ns) OVER (
+          PARTITION BY sample.source_id, sample.run ORDER BY sample.ordinal) AS before_ns
+        FROM vmstat_sample AS sample JOIN source_file USING (source_id)
+        JOIN machine USING (machine_id) WHERE machine.name = ?)
+      WHERE since_boot = 0 AND wall_ns > before_ns
+      ORDER BY source_id, wall_ns
+      """, [machine]
+    ) { row in
+      CPUReportRow(
+        source: row[0], from: row[1], to: row[2], stolen: row[3], stolenTime: nil, busy: row[4],
+        read: row[5], written: row[6], isWholeSeconds: true, isUTC: (row[7] as Int64?) != nil)
+    }
+  }
+
+  /// The same out of `/proc/stat`, read several times.
+  public func procStatReports(of machine: String) throws -> [CPUReportRow] {
+    try fetch(
+      """
+      SELECT source_id, wall_ns - interval_ns, wall_ns,
+        100.0 * sum(CASE WHEN counter = 'steal' THEN delta END) / nullif(sum(delta), 0),
+        100.0 * sum(CASE WHEN counter IN ('user', 'nice', 'system', 'irq', 'softirq') THEN delta END)
+          / nullif(sum(delta), 0),
+        utc_offset_s, sum(CASE WHEN counter = 'steal' THEN delta END)
+      FROM counter_value
+      WHERE tool = 'proc-stat' AND kind = 'machine' AND unit = 'ticks' AND machine = ?1 AND interval_ns > 0
+        AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
+      GROUP BY source_id, wall_ns HAVING min(delta) >= 0 AND max(is_reset) = 0
+      ORDER BY source_id, wall_ns
+      """, [machine]
+    ) { row in
+      let to: Int64 = row[2]
+      return CPUReportRow(
+        source: row[0], from: row[1], to: to, stolen: row[3],
+        stolenTime: (row[6] as Int64?).map { $0 * 10_000_000 }, busy: row[4], read: nil,
+        written: nil, isWholeSeconds: to % 1_000_000_000 == 0, isUTC: (row[5] as Int64?) != nil)
+    }
+  }
+
+  /// The files with wall-clock times.
+  public func wallSources() throws -> [WallSourceRow] {
+    try fetch(
+      """
+      SELECT source_id, name, format, first_ns, last_ns
+      FROM source_file JOIN machine USING (machine_id)
+      WHERE tool_clock = 'wall' AND first_ns IS NOT NULL AND last_ns IS NOT NULL
+      ORDER BY source_id
+      """
+    ) {
+      WallSourceRow(source: $0[0], machine: $0[1], format: $0[2], first: $0[3], last: $0[4])
+    }
+  }
+
+  /// The span of a trace, and its start on the wall clock.
+  public func traceStart(of source: Int64) throws -> TraceStartRow? {
+    try fetch(
+      """
+      SELECT first_ns, last_ns, CASE start_clock WHEN 'CLOCK_REALTIME' THEN start_ns END, tool_clock
+      FROM source_file WHERE source_id = ? AND first_ns IS NOT NULL AND last_ns IS NOT NULL
+      """, [source]
+    ) {
+      TraceStartRow(first: $0[0], last: $0[1], wallStart: $0[2], toolClock: $0[3])
+    }.first
+  }
+
+  /// How far a block trace is ahead of another clock of its machine, by requests that a trace with that
+  /// clock saw, too; ns.
+  public func tiedOffset(toolClock: String, to source: Int64) throws -> Int64? {
+    try fetch(
+      """
+      SELECT offset_ns FROM clock_tie JOIN source_file USING (source_id)
+      WHERE tool_clock = ? AND other_source_id = ? ORDER BY requests DESC, source_id LIMIT 1
+      """, [toolClock, source]
+    ) { $0[0] as Int64 }.first
+  }
+
+  /// How many CPUs a machine has by its own account; nil where no file says it.
+  public func cpuCount(of machine: String) throws -> Int? {
+    let count = try fetch(
+      """
+      SELECT count(DISTINCT cpu) FROM cpu_topology
+      JOIN source_file USING (source_id) JOIN machine USING (machine_id) WHERE machine.name = ?
+      """, [machine]
+    ) { $0[0] as Int }.first
+    return count == 0 ? nil : count
+  }
+
+  private func fetch<Value>(
+    _ sql: String, _ arguments: StatementArguments = [], _ value: (Row) -> Value
+  ) throws -> [Value] {
+    try translating {
+      try queue.read { db in try Row.fetchAll(db, sql: sql, arguments: arguments).map(value) }
+    }
+  }
+}
+
+extension CorrelationWriter {
+  /// Adds a guest's account of a stretch beside the host's; percentages.
+  public func addStealSum(
+    guest: String, source: Int64, span: (from: Int64, to: Int64)?, samples: Int, vcpus: Int,
+    reported: Double, measured: Double, busy: Double?, tolerance: Double?
+  ) throws {
+    try execute(
+      "INSERT INTO steal_sum VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      [
+        guest, source, span?.from, span?.to, samples, vcpus, reported, measured, busy, tolerance,
+      ])
+  }
+
+  /// Adds a second of a guest; percentages and ns.
+  public func addStealSecond(
+    guest: String, at: Int64?, wall: Int64?, vcpus: Int?, covered: Int64?, waited: Int64?,
+    ran: Int64?, reported: Double?, measured: Double?, busy: Double?
+  ) throws {
+    try execute(
+      "INSERT INTO steal_second VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      [guest, at, wall, vcpus, covered, waited, ran, reported, measured, busy])
+  }
+
+  /// Adds how a guest's events fall into its virtual CPUs' stays.
+  public func addRunCheck(
+    guest: String, source: Int64, host: Int64, events: Int, violations: Int, expected: Double
+  ) throws {
+    try execute(
+      "INSERT INTO vcpu_check_sum VALUES (?, ?, ?, ?, ?, ?)",
+      [guest, source, host, events, violations, expected])
+  }
+}
