@@ -14,7 +14,11 @@ let house: [SwiftSetting] = [
 
 let package = Package(
   name: "hiddenq",
-  products: [.executable(name: "hiddenq", targets: ["hiddenq"])],
+  products: [
+    .executable(name: "hiddenq", targets: ["hiddenq"]),
+    // For Fuzz/, a package of its own.
+    .library(name: "TraceIngest", targets: ["TraceModel", "TraceIngest"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -119,7 +119,8 @@ struct HopRows {
     guard let completed = request.completed.nanoseconds else { return .afterEnd }
     guard let device, let clock else { return .noMapping }
     let from = clock.reference(issued) - clock.error(at: issued)
-    let to = clock.reference(completed) + clock.error(at: completed)
+    // A request across a step of the clock may end before it began.
+    let to = max(from, clock.reference(completed) + clock.error(at: completed))
     if from < device.span.lowerBound { return .beforeStart }
     if to > device.span.upperBound { return .afterEnd }
     if isUnmapped { return .noMapping }

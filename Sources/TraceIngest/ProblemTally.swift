@@ -24,7 +24,7 @@ struct ProblemTally {
   mutating func add(_ kind: ProblemKind, count: Int64, line: Int64? = nil) {
     guard count > 0 else { return }
     if problems[kind] != nil {
-      problems[kind]?.count += count
+      problems[kind]?.count.add(saturating: count)
     } else {
       problems[kind] = Problem(kind: kind, line: line, column: nil, count: count, excerpt: nil)
     }

@@ -193,4 +193,22 @@ public struct BlockEvent: Sendable {
   /// An empty event for a parser to fill.
   @inlinable
   public init() {}
+
+  /// Sectors of the largest device that the kernel can address: offsets in bytes are signed, of 64 bits.
+  public static let mostSectors: Int64 = 1 << 54
+  /// Sectors of the longest request: the kernel counts its bytes in 32 bits.
+  public static let longest: UInt32 = 1 << 23
+
+  /// Whether a device can have these sectors. The kernel's number for "no sector", and what a damaged file
+  /// makes of one, are none to calculate with.
+  @inlinable
+  public var isPossible: Bool {
+    guard sectors <= Self.longest else { return false }
+    switch action {
+    case .remap:
+      return (0...Self.mostSectors).contains(sector) && (0...Self.mostSectors).contains(other)
+    case .split: return (0...Self.mostSectors).contains(sector)
+    default: return sectors == 0 || (0...Self.mostSectors).contains(sector)
+    }
+  }
 }

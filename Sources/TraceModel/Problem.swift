@@ -59,6 +59,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case unpairedEvent = "unpaired_event"
   /// Requests were given up because too many were open.
   case tooManyOpen = "too_many_open"
+  /// Events of devices beyond those that are followed.
+  case tooManyDevices = "too_many_devices"
+  /// Threads that were forgotten because too many were alive.
+  case tooManyThreads = "too_many_threads"
   /// Events that no analysis uses.
   case unusedEvent = "unused_event"
   /// The payload of a known tracepoint is not what the kernel prints.
@@ -102,7 +106,9 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .unnamedObject, .noCounters:
       .note
-    case .droppedEvents, .sequenceGap, .tooManyOpen, .truncatedInput: .dataLoss
+    case .droppedEvents, .sequenceGap, .tooManyOpen, .tooManyDevices, .tooManyThreads,
+      .truncatedInput:
+      .dataLoss
     case .tooManyBadLines, .noEvents, .unreadable: .refused
     }
   }
@@ -133,6 +139,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
     case .unpairedEvent: "often the start or end of the trace, or a filter (blktrace -a)"
     case .tooManyOpen: "completions are missing; were they filtered out (blktrace -a)?"
+    case .tooManyDevices:
+      "so many devices are no usual trace; check the file for damage, or trace the disks in question"
+    case .tooManyThreads:
+      "those that slept were forgotten and begin anew when they come again; ends of threads are missing"
     case .unusedEvent: "read and counted, but no analysis uses these tracepoints"
     case .malformedPayload: "a task name or a new kernel may explain it; check the excerpt"
     case .missingSwitch:

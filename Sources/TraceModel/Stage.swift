@@ -58,7 +58,7 @@ public struct LatencyHistogram: Sendable {
   /// How many.
   public private(set) var count: Int64 = 0
   /// Their sum, ns.
-  public private(set) var sum: Int64 = 0
+  public private(set) var sum: Int128 = 0
   /// The least, ns; 0 when there are none.
   public private(set) var least: Int64 = 0
   /// The greatest, ns; 0 when there are none.
@@ -74,7 +74,7 @@ public struct LatencyHistogram: Sendable {
     least = count == 0 ? nanoseconds : Swift.min(least, nanoseconds)
     greatest = count == 0 ? nanoseconds : Swift.max(greatest, nanoseconds)
     count += 1
-    sum += nanoseconds
+    sum += Int128(nanoseconds)
     let bucket = Self.bucket(Swift.max(0, nanoseconds))
     if bucket >= buckets.count {
       buckets.append(contentsOf: repeatElement(0, count: bucket + 1 - buckets.count))

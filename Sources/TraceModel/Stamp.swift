@@ -6,6 +6,11 @@ public struct Stamp: Hashable, Sendable {
   /// Nanoseconds on the clock of the source; `Int64.min` stands for "not seen".
   public let rawValue: Int64
 
+  /// Seconds that no moment of a trace reaches: 2^61 ns since 1970 is in 2043, and no machine is up for 73
+  /// years. Differences of moments, and sums of a few of those, then fit into Int64, however hostile the
+  /// trace; so every reader of times holds to it.
+  public static let mostSeconds: Int64 = 2_305_843_009
+
   /// A moment that was seen.
   @inlinable
   public init(_ nanoseconds: Int64) { rawValue = nanoseconds }

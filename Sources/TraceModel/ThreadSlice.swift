@@ -108,11 +108,11 @@ public struct TracedThread: Sendable {
   /// Adds what is known of a slice of this thread.
   public mutating func add(_ slice: ThreadSlice) {
     if slice.run != .min {
-      run += slice.run
+      run.add(saturating: slice.run)
       runs += 1
     }
     if slice.wait != .min {
-      wait += slice.wait
+      wait.add(saturating: slice.wait)
       waits += 1
       longestWait = Swift.max(longestWait, slice.wait)
     }

@@ -140,7 +140,9 @@ public struct HostDevice: Sendable {
       } else {
         ownSectors[row.id] = (range.sector, range.sectors - bio.sectors)
       }
-      guard bio.queued.isSeen, row.issued.isSeen, row.completed.isSeen else { continue }
+      guard bio.queued.isSeen, row.issued.isSeen, row.completed.isSeen, bio.sectors > 0 else {
+        continue
+      }
       pieces.append(
         HostPiece(
           row: index, sector: bio.sector, sectors: bio.sectors, operation: row.operation,
@@ -151,6 +153,8 @@ public struct HostDevice: Sendable {
     for (index, row) in rows.enumerated() where row.sector >= 0 && row.sectors > 0 {
       guard row.queued.isSeen, row.issued.isSeen, row.completed.isSeen else { continue }
       let range = ownSectors[row.id] ?? (row.sector, row.sectors)
+      // Its D said fewer sectors than its bios have: what its first bio was is not known.
+      guard range.sectors > 0 else { continue }
       pieces.append(
         HostPiece(
           row: Int32(index), sector: range.sector, sectors: range.sectors,

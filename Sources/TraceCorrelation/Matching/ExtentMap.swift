@@ -20,9 +20,21 @@ public struct ExtentMap: Sendable {
   /// The stretches, by guest sector, none overlapping.
   public let extents: [Extent]
 
-  /// A map of these stretches.
+  /// A map of these stretches; where two claim the same sectors, the one that begins first has them.
   public init(_ extents: [Extent]) {
-    self.extents = extents.sorted { $0.guestSector < $1.guestSector }
+    var kept: [Extent] = []
+    var taken = Int64.min
+    for extent in extents.sorted(by: { $0.guestSector < $1.guestSector }) {
+      let from = max(taken, extent.guestSector)
+      let to = extent.guestSector + extent.sectors
+      guard from < to else { continue }
+      kept.append(
+        Extent(
+          guestSector: from, hostSector: extent.hostSector + from - extent.guestSector,
+          sectors: to - from))
+      taken = to
+    }
+    self.extents = kept
   }
 
   /// The map with the host's side moved on by so many sectors.

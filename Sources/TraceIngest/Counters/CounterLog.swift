@@ -34,6 +34,8 @@ final class CounterLog {
   private var settings: [[String]: String] = [:]
 
   private static let batchSize = 4096
+  private static let longestName = 1024
+  private static let mostNames = 1 << 18
 
   init(sink: any EventSink) { self.sink = sink }
 
@@ -56,6 +58,7 @@ final class CounterLog {
   func object(_ tool: String, _ kind: CounterObjectKind, _ name: String) throws -> Int32 {
     let object = CounterObject(tool: tool, kind: kind, name: name)
     if let known = objects[object] { return known }
+    try check(name, among: objects.count)
     let number = try sink.object(object)
     objects[object] = number
     return number
@@ -67,9 +70,18 @@ final class CounterLog {
   ) throws -> Int32 {
     let counter = Counter(name: name, unit: unit, nature: nature)
     if let known = counters[counter] { return known }
+    try check(name, among: counters.count)
     let number = try sink.counter(counter)
     counters[counter] = number
     return number
+  }
+
+  /// Refuses names that no tool prints, and more of them than there are: memory must not follow hostile
+  /// input.
+  private func check(_ name: String, among known: Int) throws {
+    guard name.utf8.count <= Self.longestName, known < Self.mostNames else {
+      throw ParseError(.unrecognizedLine, column: 1)
+    }
   }
 
   /// The object's values of a moment follow. It is a new moment when a date came since the last, when the
@@ -103,6 +115,7 @@ final class CounterLog {
         let wrapped = before < 1 << 32 && before > 1 << 31
         notices.add(wrapped ? .counterWrapped : .counterReset, count: 1, line: line)
       }
+      if lastTotals.count >= 4 * Self.mostNames { lastTotals.removeAll(keepingCapacity: true) }
       lastTotals[key] = value
     }
     batch.samples.append(

@@ -28,6 +28,10 @@ struct BlockFolding {
     let delta: Int64
   }
 
+  /// Devices that are followed at once; what a damaged or hostile file names beyond them is counted.
+  private static let mostDevices = 1 << 14
+  /// So often a clock is not set back, and so many traces are not put into one file.
+  private static let mostSegments = 1000
   /// Different distances that are kept; more come only from striped or thin mappings, which no single
   /// distance describes.
   private static let mostRemaps = 4096
@@ -48,19 +52,28 @@ struct BlockFolding {
     case .clockStep:
       tally.add(.timeWentBack, count: 1, line: event.line)
       try drain()
-      segment += 1
-      latestFolded = .min
+      try beginSegment()
       comingLosses.removeAll()
       for index in devices.indices { try devices[index].clockStepped(to: segment) }
     case .newTrace:
       tally.add(.timeWentBack, count: 1, line: event.line)
       try drain()
       try finishDevices()
-      segment += 1
-      latestFolded = .min
+      try beginSegment()
     }
     if order.hasGaps { try noteGaps() }
     if let oldest = order.push(event) { try fold(oldest) }
+  }
+
+  private mutating func beginSegment() throws {
+    segment += 1
+    latestFolded = .min
+    guard segment < Self.mostSegments else {
+      throw IngestError.unrecognized(
+        hint:
+          "its times fall back \(Self.mostSegments) times, so it is not in the order of time; sort "
+          + "it by its time column, or give the per-CPU files of blktrace")
+    }
   }
 
   /// The trace is at its end.
@@ -104,22 +117,26 @@ struct BlockFolding {
     }
     while let loss = comingLosses.last, loss.until <= event.time {
       comingLosses.removeLast()
-      let device = try folding(of: loss.device)
-      devices[device].lost(until: loss.until)
+      if let device = try folding(of: loss.device) { devices[device].lost(until: loss.until) }
     }
     if event.action == .remap {
       noteRemap(event)
       return
     }
     if lastDevice < 0 || devices[lastDevice].number != event.device {
-      lastDevice = try folding(of: event.device)
+      guard let device = try folding(of: event.device) else {
+        tally.add(.tooManyDevices, count: 1, line: event.line)
+        return
+      }
+      lastDevice = device
     }
     try devices[lastDevice].fold(event)
   }
 
-  /// The place of a device's folding.
-  private mutating func folding(of number: DeviceNumber) throws -> Int {
+  /// The place of a device's folding; nil when there are too many.
+  private mutating func folding(of number: DeviceNumber) throws -> Int? {
     if let known = places[number] { return known }
+    guard devices.count < Self.mostDevices else { return nil }
     places[number] = devices.count
     devices.append(
       DeviceFolding(
@@ -162,6 +179,7 @@ struct BlockFolding {
 
   private mutating func noteGaps() throws {
     for gap in order.takeGaps() {
+      guard try folding(of: gap.device) != nil else { continue }
       let stream = try sink.stream(StreamKey(device: gap.device, segment: segment))
       if gap.events < 0 || losses.count >= Self.mostLosses {
         // A line that came late fills the hole it had left, the last one of its CPU.
@@ -198,6 +216,7 @@ final class RowOutput {
   var unpaired: Int64 = 0
 
   private static let batchSize = 8192
+  private static let mostTasks = 1 << 18
 
   init(sink: any EventSink) { self.sink = sink }
 
@@ -211,6 +230,8 @@ final class RowOutput {
       number = known
     } else {
       number = try sink.task(identity)
+      // The sink knows them all; this is only quicker.
+      if tasks.count >= Self.mostTasks { tasks.removeAll(keepingCapacity: true) }
       tasks[identity] = number
     }
     recent[place] = (identity, number)

@@ -28,6 +28,10 @@ struct DeviceFolding {
   /// Requests that wait for the completion of a flush sequence; on devices with a cache of their own none
   /// comes.
   private static let mostFinishing = 64
+  /// Flushes, and writes with a preflush, that may be open.
+  private static let mostFlushes = 1024
+  /// Bios of one request: the kernel counts its segments in 16 bits.
+  private static let mostBios = 1 << 16
 
   init(number: DeviceNumber, stream: Int32, output: RowOutput) {
     self.number = number
@@ -90,17 +94,29 @@ struct DeviceFolding {
     guard event.sectors > 0 else {
       request.row.traits.insert(.flush)
       request.key = -1
-      flushBios.append(open.insert(request))
+      flushBios.append(try insert(request))
+      if flushBios.count > Self.mostFlushes {
+        output.givenUp += 1
+        try emit(flushBios[0], isEnd: true)
+      }
       return
     }
     if let last = lastQueued.nanoseconds { stages[Stage.q2q.rawValue].add(event.time - last) }
     lastQueued = Stamp(event.time)
     try dropStale(request.row.sector, request.row.sectors, request.row.rwbs.direction)
-    _ = open.insert(request)
-    if open.count > Self.mostOpen {
-      output.givenUp += 1
-      if let oldest = open.all().first { try emit(oldest, isEnd: true) }
+    _ = try insert(request)
+  }
+
+  /// Files a new one. When too many are open the oldest go, an eighth at once, because to find them means to
+  /// look at all.
+  private mutating func insert(_ request: OpenRequest) throws -> Int32 {
+    if open.count >= Self.mostOpen {
+      for oldest in open.all().prefix(Self.mostOpen / 8) {
+        output.givenUp += 1
+        try emit(oldest, isEnd: true)
+      }
     }
+    return open.insert(request)
   }
 
   /// Completions were lost: an older request of the same blocks that is still open would take the
@@ -134,7 +150,10 @@ struct DeviceFolding {
     open[index].row.got = Stamp(event.time)
     open[index].phase = .allocated
     open.fileEnd(index)
-    if open[index].row.rwbs.contains(.preflush) { awaitingPreflush.append(index) }
+    if open[index].row.rwbs.contains(.preflush) {
+      awaitingPreflush.append(index)
+      if awaitingPreflush.count > Self.mostFlushes { awaitingPreflush.removeFirst() }
+    }
   }
 
   private mutating func inserted(_ event: BlockEvent) throws {
@@ -176,7 +195,9 @@ struct DeviceFolding {
       : open.first(at: event.sector + sectors, going: event.rwbs.direction) {
         $0.phase == .allocated
       }
-    guard parent >= 0, parent != child else {
+    guard parent >= 0, parent != child, open[parent].row.sectors < BlockEvent.longest,
+      open[parent].bioCount < Self.mostBios
+    else {
       // The request began before the trace, or its events were lost: the bio lives on by itself and
       // will be found by the D that covers it.
       if !isKnown { output.unpaired += 1 }
@@ -226,6 +247,7 @@ struct DeviceFolding {
     guard index >= 0, second > sector, second < sector + open[index].row.sectors else { return }
     var rest = open[index]
     rest.firstBio = -1
+    rest.bioCount = 0
     rest.row.sector = second
     rest.row.sectors -= second - sector
     rest.ownSectors = rest.row.sectors
@@ -239,7 +261,7 @@ struct DeviceFolding {
     open[index].ownSectors = second - sector
     open[index].remaining = second - sector
     open[index].row.traits.insert(.splitHead)
-    _ = open.insert(rest)
+    _ = try insert(rest)
   }
 
   // MARK: - At the driver
@@ -334,7 +356,7 @@ struct DeviceFolding {
     }
     if index < 0 {
       if hasQueue { output.unpaired += 1 }
-      index = open.insert(try begin(event))
+      index = try insert(try begin(event))
       open[index].row.traits.insert(.lossy)
     }
     open[index].row.completed = Stamp(event.time)
@@ -375,6 +397,10 @@ struct DeviceFolding {
       open[index].row.flushIssued = flush.issued
     }
     flushes.append(flush)
+    if flushes.count > Self.mostFlushes {
+      output.givenUp += 1
+      try output.emit(numbered(flushes.removeFirst()))
+    }
   }
 
   /// `C  FN 0 [0]` ends a flush; `C WSM 1054536 [0]` a FUA write whose data and flush are done;
@@ -444,7 +470,7 @@ struct DeviceFolding {
       index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == phase }
     }
     if index >= 0 { return index }
-    return open.insert(try begin(event))
+    return try insert(try begin(event))
   }
 
   private mutating func emit(_ index: Int32, isEnd: Bool = false) throws {

@@ -33,6 +33,9 @@ struct EventOrder {
   /// A fall of the clock that no merging of buffers explains.
   private static let jump: Int64 = 1_000_000_000
 
+  /// Pairs of a device and a CPU whose numbering is followed; a damaged file may name any.
+  private static let mostLanes = 1 << 20
+
   private var window: [BlockEvent] = []
   /// Where the oldest event in ``window`` stands; those before it have been taken.
   private var first = 0
@@ -57,12 +60,11 @@ struct EventOrder {
 
   /// Looks at an event's number and time. The caller drains the window on all but `inOrder`.
   mutating func arrival(of event: BlockEvent) -> Arrival {
-    guard event.sequence != 0 else {
+    guard event.sequence != 0, let lane = laneNumber(event) else {
       if latest != .min, event.time < latest - Self.jump { return restart(event, .newTrace) }
       latest = max(latest, event.time)
       return .inOrder
     }
-    let lane = laneNumber(event)
     let last = lanes[lane]
     // Int32: the counter may pass 2^31 and even wrap.
     let distance = Int32(bitPattern: event.sequence &- last.sequence)
@@ -136,15 +138,16 @@ struct EventOrder {
         arrival == .clockStep
         ? Lane(sequence: lanes[index].sequence, time: .min) : Lane()
     }
-    if event.sequence != 0 {
-      lanes[laneNumber(event)] = Lane(sequence: event.sequence, time: event.time)
+    if event.sequence != 0, let lane = laneNumber(event) {
+      lanes[lane] = Lane(sequence: event.sequence, time: event.time)
     }
     latest = event.time
     return arrival
   }
 
+  /// The lane of an event's device and CPU; nil when there are too many of them to follow.
   @inline(__always)
-  private mutating func laneNumber(_ event: BlockEvent) -> Int {
+  private mutating func laneNumber(_ event: BlockEvent) -> Int? {
     let key = LaneKey(device: event.device, cpu: event.cpu)
     let place = Int(truncatingIfNeeded: event.cpu & 63)
     if recent[place].key == key { return recent[place].lane }
@@ -152,6 +155,7 @@ struct EventOrder {
     if let known = laneIndex[key] {
       lane = known
     } else {
+      guard lanes.count < Self.mostLanes else { return nil }
       lane = lanes.count
       laneIndex[key] = lane
       lanes.append(Lane())

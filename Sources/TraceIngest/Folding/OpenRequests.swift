@@ -21,6 +21,8 @@ struct OpenRequest {
   var remaining: Int64 = 0
   /// First merged bio, -1 for none; a chain through ``OpenRequests/bios``.
   var firstBio: Int32 = -1
+  /// How many there are.
+  var bioCount: Int32 = 0
   /// The next with the same hash of its first sector.
   var next: Int32 = -1
   /// The next with the same hash of its end.
@@ -55,6 +57,8 @@ struct OpenRequests {
   private var free: [Int32] = []
   private var freeBios: [Int32] = []
   private var byStart: [Int32]
+  /// The ends of those chains: the same block may be queued a hundred thousand times.
+  private var lastByStart: [Int32]
   private var byEnd: [Int32]
   private var shift: UInt64
   /// How many are open.
@@ -62,6 +66,7 @@ struct OpenRequests {
 
   init() {
     byStart = [Int32](repeating: -1, count: 256)
+    lastByStart = byStart
     byEnd = [Int32](repeating: -1, count: 256)
     shift = 64 - 8
   }
@@ -212,6 +217,7 @@ struct OpenRequests {
       bios.append(bio)
     }
     pool[Int(index)].firstBio = place
+    pool[Int(index)].bioCount += 1
   }
 
   /// All that are open, in the order in which they came.
@@ -231,13 +237,12 @@ struct OpenRequests {
   private mutating func link(_ index: Int32) {
     let slot = slot(pool[Int(index)].key)
     pool[Int(index)].next = -1
-    var last = byStart[slot]
-    if last < 0 {
+    if byStart[slot] < 0 {
       byStart[slot] = index
-      return
+    } else {
+      pool[Int(lastByStart[slot])].next = index
     }
-    while pool[Int(last)].next >= 0 { last = pool[Int(last)].next }
-    pool[Int(last)].next = index
+    lastByStart[slot] = index
   }
 
   @inline(__always)
@@ -252,6 +257,7 @@ struct OpenRequests {
       let following = pool[Int(before)].next
       if following == index {
         pool[Int(before)].next = pool[Int(index)].next
+        if lastByStart[slot] == index { lastByStart[slot] = before }
         return
       }
       before = following
@@ -263,6 +269,7 @@ struct OpenRequests {
     let ends = open.filter { pool[Int($0)].endKey >= 0 }
     let size = byStart.count * 2
     byStart = [Int32](repeating: -1, count: size)
+    lastByStart = byStart
     byEnd = [Int32](repeating: -1, count: size)
     shift -= 1
     for index in open { link(index) }

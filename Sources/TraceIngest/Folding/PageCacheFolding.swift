@@ -108,8 +108,8 @@ final class PageCacheFolding {
       if let from = thread.write, event.result >= 0 {
         let task = try task(line, name)
         sums[task, default: PageCacheTask()].writes += 1
-        sums[task, default: PageCacheTask()].writtenBytes &+= event.result
-        sums[task, default: PageCacheTask()].writeTime &+= line.time - from
+        sums[task, default: PageCacheTask()].writtenBytes.add(saturating: event.result)
+        sums[task, default: PageCacheTask()].writeTime.add(saturating: line.time - from)
         let longest = sums[task]?.longestWrite ?? 0
         sums[task, default: PageCacheTask()].longestWrite = max(longest, line.time - from)
       }
@@ -118,7 +118,8 @@ final class PageCacheFolding {
       if event.pause > 0, event.pause < 1 << 32 {
         let task = try task(line, name)
         sums[task, default: PageCacheTask()].throttles += 1
-        sums[task, default: PageCacheTask()].throttleTime += event.pause * 1_000_000
+        sums[task, default: PageCacheTask()].throttleTime.add(
+          saturating: event.pause * 1_000_000)
       }
     case .aside: break
     }

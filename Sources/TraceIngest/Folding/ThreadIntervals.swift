@@ -30,10 +30,15 @@ struct ThreadIntervals: ~Copyable {
   private var hasMigrations = false
   /// Whether the trace has the kernel's own sums of waits.
   private var hasKernelWaits = false
+  private var forgotten: Int64 = 0
 
   private static let batchSize = 4096
   /// Slices that are held back when a batch goes.
   private static let heldBack = 4096
+  /// Threads that are remembered; a trace in which more are alive is no usual one.
+  private static let mostThreads = 1 << 18
+  /// So often a clock is not set back, and so many traces are not put into one file.
+  private static let mostSegments: Int32 = 1000
   /// The place of a thread that is not there.
   private static let nobody: Int32 = -1
 
@@ -104,6 +109,12 @@ struct ThreadIntervals: ~Copyable {
       while let oldest = order.pop() { try fold(oldest) }
       try closeAll()
       segment += 1
+      guard segment < Self.mostSegments else {
+        throw IngestError.unrecognized(
+          hint:
+            "its times fall back \(Self.mostSegments) times, so it is not in the order of time; "
+            + "sort it by its time column")
+      }
       for held in order.restart() {
         if firstSegmentLine == 0 { firstSegmentLine = held.line }
         if let oldest = order.push(held) { try fold(oldest) }
@@ -144,6 +155,7 @@ struct ThreadIntervals: ~Copyable {
     order.dropHeld()
     try closeAll()
     var tally = ProblemTally()
+    tally.add(.tooManyThreads, count: forgotten)
     tally.add(.missingSwitch, count: missing, line: firstMissingLine)
     tally.add(.lateLine, count: order.late, line: order.firstLateLine)
     tally.add(.timeWentBack, count: Int64(segment), line: firstSegmentLine)
@@ -154,6 +166,7 @@ struct ThreadIntervals: ~Copyable {
   // MARK: One event
 
   private mutating func fold(_ event: SchedEvent) throws {
+    if index.count > Self.mostThreads { try forgetThreads() }
     let number = Int(event.cpu)
     if number >= cpus.count {
       cpus.append(contentsOf: repeatElement(CPU(), count: number + 1 - cpus.count))
@@ -167,7 +180,7 @@ struct ThreadIntervals: ~Copyable {
     case .migrated: migrated(event)
     case .waited:
       guard event.tid != 0 else { return }
-      threads[Int(place(of: event.tid, on: 0))].row.kernelWait += event.delay
+      threads[Int(place(of: event.tid, on: 0))].row.kernelWait.add(saturating: event.delay)
       hasKernelWaits = true
     case .freed:
       if let place = index[event.tid], threads[Int(place)].phase != .running {
@@ -345,6 +358,16 @@ struct ThreadIntervals: ~Copyable {
     }
     threads.append(thread)
     return Int32(truncatingIfNeeded: threads.count - 1)
+  }
+
+  /// Lets go of all that are on no CPU.
+  private mutating func forgetThreads() throws {
+    for place in index.values.sorted() where threads[Int(place)].phase != .running {
+      threads[Int(place)].phase = .unknown
+      forgotten += 1
+      end(place)
+    }
+    try letGo(0)
   }
 
   /// The thread is gone: its number may be used again.

@@ -137,12 +137,12 @@ struct BlkparseCustomLine: Sendable {
         case .pid: event.pid = UInt32(truncatingIfNeeded: try number())
         case .seconds:
           let seconds = try number()
-          guard (0..<9_000_000_000).contains(seconds) else { throw complaint(.malformedNumber) }
-          event.time += seconds * 1_000_000_000
+          guard (0..<Stamp.mostSeconds).contains(seconds) else { throw complaint(.malformedNumber) }
+          event.time = event.time % 1_000_000_000 + seconds * 1_000_000_000
         case .fraction:
           let fraction = try number()
           guard (0..<1_000_000_000).contains(fraction) else { throw complaint(.malformedNumber) }
-          event.time += fraction
+          event.time += fraction - event.time % 1_000_000_000
         case .timeOfDay: try timeOfDay(bytes, &at, line, &event)
         case .action:
           bytes.skipBlanks(&at, end)

@@ -56,7 +56,7 @@ struct BlkparseLine {
     }
 
     bytes.skipBlanks(&at, end)
-    guard let seconds = bytes.decimal(&at, end), seconds < 9_000_000_000, at < end,
+    guard let seconds = bytes.decimal(&at, end), seconds < Stamp.mostSeconds, at < end,
       bytes[at] == UInt8(ascii: ".")
     else { throw complaint(.malformedNumber) }
     at += 1

@@ -81,6 +81,7 @@ private struct BlkparseState {
       }
     }
     insideSummary = false
+    guard event.isPossible else { throw ParseError(.malformedNumber, column: 1) }
     event.line = number
     try folding.add(event)
   }

@@ -82,7 +82,7 @@ final class BlktraceReader: ByteFormatReader {
       events += 1
       var event = item.event
       let (time, overflow) = event.time.subtractingReportingOverflow(genesis ?? 0)
-      guard !overflow, time.magnitude < Self.longestTrace.magnitude else {
+      guard !overflow, time.magnitude < Self.longestTrace.magnitude, event.isPossible else {
         skipped += 1
         tally.add(.malformedRecord, count: 1, line: events)
         return
@@ -172,6 +172,9 @@ private struct ThreadNames {
   private var index: [UInt32: Int] = [:]
   private var last = -1
 
+  /// Names that are kept; more threads than a trace has, fewer than fill the memory.
+  private static let most = 1 << 20
+
   /// What blkparse prints for a thread without a name.
   private static let unknown: TaskName = {
     let bytes = Array("(null)".utf8)
@@ -179,7 +182,7 @@ private struct ThreadNames {
   }()
 
   mutating func add(_ pid: UInt32, _ name: TaskName, at time: Int64) {
-    guard index[pid] == nil else { return }
+    guard index[pid] == nil, entries.count < Self.most else { return }
     index[pid] = entries.count
     entries.append(Entry(pid: pid, name: name, noted: time))
   }

@@ -34,6 +34,8 @@ final class PerfSchedLatencyReader: LineFormatReader {
   private var summary = SourceSummary()
   private var notices = ProblemTally()
 
+  private static let batchSize = 4096
+
   init(sink: any EventSink) { self.sink = sink }
 
   func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
@@ -69,6 +71,10 @@ final class PerfSchedLatencyReader: LineFormatReader {
     }
     summary.events += 1
     batch.latencies.append(row)
+    if batch.count >= Self.batchSize {
+      try sink.receive(batch)
+      batch.removeAll()
+    }
   }
 
   /// `sh:(4)  ` up to the bar and the numbers behind it.
@@ -91,6 +97,8 @@ final class PerfSchedLatencyReader: LineFormatReader {
       row.tid = tid
       nameEnd -= 1
     }
+    // No name has more; a hostile line may be as long as it likes.
+    guard nameEnd - start <= 256 else { return nil }
     row.name = bytes.text(from: start, to: nameEnd)
     var at = bar + 1
     guard let run = nanoseconds(bytes, &at, end, unit: " ms", scale: 1_000_000),
@@ -146,7 +154,7 @@ final class PerfSchedLatencyReader: LineFormatReader {
   ) -> Int64? {
     var at = position
     bytes.skipBlanks(&at, end)
-    guard let whole = bytes.decimal(&at, end), whole < 9_000_000_000, at < end,
+    guard let whole = bytes.decimal(&at, end), whole < Stamp.mostSeconds, at < end,
       bytes[at] == UInt8(ascii: ".")
     else { return nil }
     at += 1

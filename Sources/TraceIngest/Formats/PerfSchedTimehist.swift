@@ -63,6 +63,8 @@ final class PerfSchedTimehistReader: LineFormatReader {
   }
 
   private static let batchSize = 4096
+  /// Threads that are remembered.
+  private static let mostThreads = 1 << 18
 
   init(sink: any EventSink) { self.sink = sink }
 
@@ -97,7 +99,7 @@ final class PerfSchedTimehistReader: LineFormatReader {
     if bytes.has(" lost ", at: at, end) {
       at += 6
       let events = bytes.decimal(&at, end) ?? 1
-      summary.lostEvents += events
+      summary.lostEvents.add(saturating: events)
       notices.add(.droppedEvents, count: events, line: number)
       return
     }
@@ -211,6 +213,10 @@ final class PerfSchedTimehistReader: LineFormatReader {
   }
 
   private func add(_ bytes: Span<UInt8>, _ fields: Line, _ number: Int64) throws {
+    if threads.count >= Self.mostThreads {
+      notices.add(.tooManyThreads, count: Int64(threads.count), line: number)
+      try endThreads()
+    }
     // Several threads may be gone by then; their times belong to nobody that could be named.
     guard fields.tid != .max else { return }
     var thread = threads[fields.tid] ?? new(fields.tid)
@@ -226,12 +232,12 @@ final class PerfSchedTimehistReader: LineFormatReader {
     slice.left = fields.left
     if fields.run > 0 {
       slice.run = fields.run
-      thread.row.run += fields.run
+      thread.row.run.add(saturating: fields.run)
       thread.row.runs += 1
     }
     if fields.delay > 0 {
       slice.wait = fields.delay
-      thread.row.wait += fields.delay
+      thread.row.wait.add(saturating: fields.delay)
       thread.row.waits += 1
       thread.row.longestWait = max(thread.row.longestWait, fields.delay)
     }
@@ -275,14 +281,20 @@ final class PerfSchedTimehistReader: LineFormatReader {
       || bytes.has("Warning", at: start, end) || bytes.has("#", at: start, end)
   }
 
-  func finish() throws -> SourceSummary {
+  /// Hands over what is known of all threads.
+  private func endThreads() throws {
     for tid in threads.keys.sorted() {
       guard let thread = threads[tid] else { continue }
       var row = thread.row
       row.migrations = hasMigrations ? thread.moves : thread.changes
       batch.threads.append(row)
     }
+    threads.removeAll()
     try flush()
+  }
+
+  func finish() throws -> SourceSummary {
+    try endThreads()
     summary.format = "perf-sched-timehist"
     summary.toolClock = "perf"
     if summary.events > 0 {

@@ -34,7 +34,8 @@ final class FactLineReader: LineFormatReader {
     guard end > line.lowerBound else { return }
     log.line = number
     if lines.take(bytes, line.lowerBound, end, &log) {
-      if log.batch.count >= 1024 { try flush() }
+      // A long line may be a long text.
+      if log.batch.count >= 1024 || line.count > 1 << 16 { try flush() }
       return
     }
     // Dates and rulers between the outputs of several commands.

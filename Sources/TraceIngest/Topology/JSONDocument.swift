@@ -37,13 +37,16 @@ indirect enum JSONValue {
   }
 }
 
-/// Reads JSON texts (RFC 8259) that stand one behind the other. No number type but Int64, no limit of size,
-/// a limit of depth.
+/// Reads JSON texts (RFC 8259) that stand one behind the other. No number type but Int64; a limit of depth
+/// and of the number of values.
 struct JSONParser {
   private var at: Int
   private let end: Int
   private(set) var line: Int64 = 1
   private static let deepest = 64
+  /// More values than this are no description of a machine; each takes some 100 bytes.
+  private static let most = 1 << 22
+  private var count = 0
 
   init(_ range: Range<Int>) {
     at = range.lowerBound
@@ -74,7 +77,8 @@ struct JSONParser {
   }
 
   private mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(ParseError) -> JSONValue {
-    guard depth < Self.deepest, at < end else { throw complaint() }
+    count += 1
+    guard depth < Self.deepest, count <= Self.most, at < end else { throw complaint() }
     switch bytes[at] {
     case UInt8(ascii: "{"): return try object(bytes, depth: depth)
     case UInt8(ascii: "["): return try array(bytes, depth: depth)

@@ -27,6 +27,9 @@ final class BlockTracepoints: TracepointFamily {
         if event.device.rawValue == 0 { return true }
       }
     }
+    guard event.isPossible else {
+      throw ParseError(.malformedPayload, column: line.payload.lowerBound - line.start + 1)
+    }
     event.time = line.time
     event.line = line.number
     event.cpu = line.cpu < 0 ? 0 : UInt32(line.cpu)

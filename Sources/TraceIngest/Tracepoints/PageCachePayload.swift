@@ -77,6 +77,10 @@ enum PageCachePayload {
   static let pageBytes: Int64 = 4096
   /// ext4's usual block; its mapping events count in blocks and do not tell their size.
   static let blockBytes: Int64 = 4096
+  /// No file has so many pages; its pages and their sectors can be added without care.
+  static let mostPages: Int64 = 1 << 48
+  /// The page cache has no larger folios.
+  static let largestOrder: Int64 = 11
 
   /// Reads an event; false when it is none of these. Throws for a payload that is not what kernels print.
   static func parse(
@@ -130,7 +134,7 @@ enum PageCachePayload {
     if has(bytes, name, "writeback_dirty_folio") || has(bytes, name, "writeback_dirty_page") {
       // `bdi 253:0: ino=1490012 index=46495`; `bdi btrfs-1: ...` names no device.
       guard let inode = number(bytes, line.payload, "ino="),
-        let index = number(bytes, line.payload, "index=")
+        let index = number(bytes, line.payload, "index="), index < mostPages
       else { throw malformed(line) }
       event.kind = .dirtied
       event.isBacking = true
@@ -152,7 +156,7 @@ enum PageCachePayload {
     event.isBacking = true
     event.device = device(bytes, line.payload, "bdi ", separator: ":")
     event.inode = UInt64(inode)
-    event.index = number(bytes, line.payload, " index=") ?? 0
+    event.index = min(number(bytes, line.payload, " index=") ?? 0, mostPages)
     event.pages = number(bytes, line.payload, " wrote=") ?? -1
     return true
   }
@@ -173,7 +177,7 @@ enum PageCachePayload {
     event.inode = inode
     event.index = offset / pageBytes
     let order = number(bytes, line.payload, " order=") ?? 0
-    event.pages = order < 20 ? 1 << order : 1
+    event.pages = order <= largestOrder ? 1 << order : 1
     return true
   }
 
@@ -229,7 +233,7 @@ enum PageCachePayload {
     case .passBegan:
       event.kind = .passBegan
       if number(bytes, payload, " range_cyclic ") ?? 0 != 0 {
-        event.index = number(bytes, payload, " writeback_index ") ?? 0
+        event.index = min(number(bytes, payload, " writeback_index ") ?? 0, mostPages)
       }
     case .passEnded:
       event.kind = .passEnded
@@ -278,7 +282,7 @@ enum PageCachePayload {
   private static func place(
     _ event: inout PageCacheEvent, _ index: Int64, _ length: Int64, _ block: Int64
   ) {
-    guard index < 1 << 48, length > 0, length < 1 << 32, block < 1 << 48 else { return }
+    guard index < mostPages, length > 0, length < 1 << 32, block < 1 << 48 else { return }
     event.kind = .mapped
     event.index = index
     event.pages = length

@@ -37,7 +37,7 @@ final class PageCacheTracepoints: TracepointFamily {
       }
     // Its own family says what is wrong with it.
     guard (try? BlockPayload.parse(action, bytes, line.payload, into: &block)) != nil,
-      block.sector >= 0, block.sectors > 0
+      block.sectors > 0, block.isPossible
     else { return }
     var moment = BlockMoment()
     moment.kind = kind

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 extension PerfScriptEnvelope {
   /// The usual line of `perf sched script`, read by its columns with wide loads:
   ///
@@ -86,7 +88,7 @@ extension PerfScriptEnvelope {
     var seconds = Int64(truncatingIfNeeded: number)
     if digits == 8 {
       // Seconds since 1970, or 115 days after the start.
-      guard let long = bytes.decimal(&at, at + 11), long < 9_000_000_000 else { return false }
+      guard let long = bytes.decimal(&at, at + 11), long < Stamp.mostSeconds else { return false }
       seconds = long
     } else {
       guard digits > 0 else { return false }

@@ -113,7 +113,7 @@ extension Span where Element == UInt8 {
   @inline(__always)
   func tracepointTime(_ position: inout Int, _ end: Int) -> (Int64, Int32)? {
     var at = position
-    guard let seconds = decimal(&at, end), seconds < 9_000_000_000, at < end,
+    guard let seconds = decimal(&at, end), seconds < Stamp.mostSeconds, at < end,
       self[at] == UInt8(ascii: ".")
     else { return nil }
     at += 1

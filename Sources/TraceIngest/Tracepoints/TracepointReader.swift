@@ -75,20 +75,25 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
       take(
         SourceHeader(
           name: bytes.text(from: header.name.lowerBound, to: header.name.upperBound),
-          value: bytes.text(from: header.value.lowerBound, to: header.value.upperBound)))
+          value: bytes.text(
+            from: header.value.lowerBound,
+            to: min(header.value.upperBound, header.value.lowerBound + Self.longestHeader))))
     case .lost(let cpu, let events): try lost(cpu: cpu, events, number)
     case .lostBefore(let events):
-      summary.lostEvents += events
+      summary.lostEvents.add(saturating: events)
       notices.add(.droppedEvents, count: events, line: number)
     }
   }
 
   private func lost(cpu: Int32?, _ events: Int64?, _ number: Int64) throws {
     // A loss of unknown size is at least one event.
-    summary.lostEvents += events ?? 1
+    summary.lostEvents.add(saturating: events ?? 1)
     notices.add(.droppedEvents, count: events ?? 1, line: number)
     for family in families { try family.lost(cpu: cpu) }
   }
+
+  /// Bytes of a header that are kept.
+  private static var longestHeader: Int { 4096 }
 
   /// Headers that are worth keeping; perf prints dozens.
   private static var kept: [String] {
@@ -144,9 +149,11 @@ enum PerfReferenceTime {
   private static func nanoseconds(_ text: Substring) -> Int64? {
     guard let number = text.split(separator: " ").first else { return nil }
     let halves = number.split(separator: ".")
-    guard halves.count == 2, let seconds = Int64(halves[0]), seconds < 9_000_000_000,
+    guard halves.count == 2, let seconds = Int64(halves[0]),
+      (0..<Stamp.mostSeconds).contains(seconds),
       (1...9).contains(halves[1].utf8.count),
-      let fraction = Int64(halves[1] + String(repeating: "0", count: 9 - halves[1].utf8.count))
+      let fraction = Int64(halves[1] + String(repeating: "0", count: 9 - halves[1].utf8.count)),
+      fraction >= 0
     else { return nil }
     return seconds * 1_000_000_000 + fraction
   }
