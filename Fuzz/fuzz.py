@@ -25,7 +25,7 @@ ROOT = os.path.dirname(HERE)
 FAMILIES = ["block", "tracepoints", "perf-reports", "topology", "counters"]
 PROGRAM = os.path.join(HERE, ".build", "release", "fuzz")
 CRASHES = os.path.join(HERE, "crashes")
-LONGEST = 8192
+LONGEST = 4096
 
 # Fixtures by the beginning of their path, and the family that reads them. `shared` is beside the checkout.
 SEEDS = {
@@ -74,7 +74,7 @@ def seed(family, folder):
                 data = content(path)
             except OSError:
                 continue
-            for piece in {data[:LONGEST - 1], data[:1500]}:
+            for piece in {data[:LONGEST - 1], data[:1000]}:
                 with open(os.path.join(folder, "seed-%05d" % number), "wb") as file:
                     file.write(b"\0" + piece)
                 number += 1

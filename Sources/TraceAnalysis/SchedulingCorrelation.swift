@@ -126,7 +126,7 @@ struct SchedulingCorrelation {
       if let last = blame.indices.last, blame[last].pair.victim == pair.victim,
         blame[last].pair.culprit == pair.culprit, blame[last].kind == kind
       {
-        blame[last].wait += wait
+        blame[last].wait.add(saturating: wait)
       } else {
         blame.append((pair, kind, wait))
       }

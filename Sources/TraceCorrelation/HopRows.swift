@@ -124,7 +124,7 @@ struct HopRows {
     if from < device.span.lowerBound { return .beforeStart }
     if to > device.span.upperBound { return .afterEnd }
     if isUnmapped { return .noMapping }
-    if device.rows.losses.contains(where: { $0.overlaps(from...to) }) { return .lostEvents }
+    if device.rows.hasLosses(in: from...to) { return .lostEvents }
     return .noCandidate
   }
 }

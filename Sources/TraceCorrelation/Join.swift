@@ -287,7 +287,7 @@ public struct Join: Sendable {
       if !device.rows.losses.isEmpty {
         let from = clock.reference(request.issued) - Self.falsifierWindow
         let to = max(from, clock.reference(request.completed) + Self.falsifierWindow)
-        if device.rows.losses.contains(where: { $0.overlaps(from...to) }) { continue }
+        if device.rows.hasLosses(in: from...to) { continue }
       }
       let pieces = match.pieces.map { device.pieces[Int($0)] }
       guard !pieces.contains(where: \.isAliased), let effect = pieces.map(\.queued).min(),

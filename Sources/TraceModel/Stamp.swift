@@ -11,6 +11,9 @@ public struct Stamp: Hashable, Sendable {
   /// trace; so every reader of times holds to it.
   public static let mostSeconds: Int64 = 2_305_843_009
 
+  /// What a stamp, and a duration, is within, that of a request which begins before its trace included.
+  public static let range: ClosedRange<Int64> = -(1 << 61)...1 << 61
+
   /// A moment that was seen.
   @inlinable
   public init(_ nanoseconds: Int64) { rawValue = nanoseconds }

@@ -65,6 +65,14 @@ public struct ThreadSlice: Sendable {
   @inlinable
   public init() {}
 
+  /// Whether its numbers are such as an ingest writes; those out of a damaged file need not be.
+  public var isPossible: Bool {
+    (0..<1 << 16).contains(cpu) && (-1..<1 << 16).contains(waitCPU)
+      && Stamp.range.contains(began)
+      && (wait == .min || (0...Stamp.range.upperBound).contains(wait))
+      && (run == .min || (0...Stamp.range.upperBound).contains(run))
+  }
+
   /// Whether and how long it waited has become doubtful.
   public mutating func forgetWait() {
     wait = .min

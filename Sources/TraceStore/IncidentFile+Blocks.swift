@@ -45,7 +45,8 @@ extension IncidentFile {
           let stream: Int32 = row[0]
           let remaps = try Int64.fetchAll(
             db, sql: "SELECT delta FROM block_remap WHERE stream_id = ? ORDER BY count DESC, delta",
-            arguments: [stream])
+            arguments: [stream]
+          ).filter { $0.magnitude <= UInt64(BlockEvent.mostSectors) }
           let losses = try Row.fetchAll(
             db,
             sql: """
@@ -84,9 +85,12 @@ extension IncidentFile {
         while try statement.step() {
           var request = BlockRequest()
           let at = statement.integer(5)
-          func stamp(_ column: Int32) -> Stamp {
+          func stamp(_ column: Int32) throws -> Stamp {
             let delta = statement.integer(column)
-            return delta == .min ? .unseen : Stamp(at + delta)
+            if delta == .min { return .unseen }
+            let (moment, overflow) = at.addingReportingOverflow(delta)
+            guard !overflow, Stamp.range.contains(moment) else { throw StoreError.damagedRequest }
+            return Stamp(moment)
           }
           request.id = statement.integer(0)
           request.stream = stream
@@ -95,20 +99,23 @@ extension IncidentFile {
             rawValue: UInt16(truncatingIfNeeded: statement.integer(2)))
           request.sector = max(-1, statement.integer(3))
           request.sectors = statement.integer(4)
-          request.queued = stamp(6)
-          request.got = stamp(7)
-          request.inserted = stamp(8)
-          request.issued = stamp(10)
-          request.firstIssued = statement.integer(9) == .min ? request.issued : stamp(9)
-          request.completed = stamp(11)
-          request.finished = stamp(12)
-          request.flushIssued = stamp(13)
-          request.flushCompleted = stamp(14)
+          request.queued = try stamp(6)
+          request.got = try stamp(7)
+          request.inserted = try stamp(8)
+          request.issued = try stamp(10)
+          request.firstIssued = try statement.integer(9) == .min ? request.issued : stamp(9)
+          request.completed = try stamp(11)
+          request.finished = try stamp(12)
+          request.flushIssued = try stamp(13)
+          request.flushCompleted = try stamp(14)
           request.error = Int32(truncatingIfNeeded: statement.integer(15))
           request.task = Int32(truncatingIfNeeded: statement.integer(16))
           request.line = statement.integer(17)
           request.issuedCPU = Int32(truncatingIfNeeded: max(-1, statement.integer(18)))
           request.completedCPU = Int32(truncatingIfNeeded: max(-1, statement.integer(19)))
+          guard request.sector <= BlockEvent.mostSectors,
+            (0...BlockEvent.mostSectors).contains(request.sectors)
+          else { throw StoreError.damagedRequest }
           requests.append(request)
         }
         return requests
@@ -138,10 +145,15 @@ extension IncidentFile {
           bio.sectors = statement.integer(3)
           bio.queued = Stamp(statement.integer(4))
           if let queued = bio.queued.nanoseconds, statement.integer(5) != .min {
-            bio.merged = Stamp(queued + statement.integer(5))
+            bio.merged = Stamp(queued &+ statement.integer(5))
           }
           bio.task = Int32(truncatingIfNeeded: statement.integer(6))
           bio.line = statement.integer(7)
+          guard !bio.queued.isSeen || Stamp.range.contains(bio.queued.rawValue),
+            !bio.merged.isSeen || Stamp.range.contains(bio.merged.rawValue),
+            (-1...BlockEvent.mostSectors).contains(bio.sector),
+            (0...BlockEvent.mostSectors).contains(bio.sectors)
+          else { throw StoreError.damagedRequest }
           bios.append(bio)
         }
         return bios

@@ -141,6 +141,7 @@ struct SliceChunkReader: ~Copyable {
       slice.cause = cause
       slice.left = left
       slice.line = columns[SliceColumn.line.rawValue][index]
+      guard slice.isPossible else { throw Self.damaged }
       try body(slice)
     }
   }

@@ -31,6 +31,12 @@ public struct StoreError: Error, Sendable {
   /// One clause in plain words, without the file's name.
   public let message: String
 
+  /// A request whose numbers no ingest writes: to calculate with them would end the program or, worse, give
+  /// a number.
+  static var damagedRequest: StoreError {
+    StoreError(.damaged, "has a damaged row among its block requests; 'hiddenq check' says more")
+  }
+
   /// A failure in our own words.
   public init(_ kind: Kind, _ message: String) {
     self.kind = kind

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// A value of a counter that grows, as a file has it.
 public struct CounterReading: Sendable, Equatable {
   /// The file.
@@ -37,6 +39,8 @@ public struct CounterGrowth: Sendable, Equatable {
   /// used for it, so that no interval counts twice and loops that ran side by side cannot look like
   /// resets. Files without dates are put in the order of their values: a counter only grows.
   public init?(_ readings: [CounterReading]) {
+    // A counter is never below zero; a damaged file may say so.
+    let readings = readings.filter { $0.value >= 0 }
     let dated = readings.filter { $0.wall != nil }
     let series = dated.count >= 2 ? Self.byDate(dated) : Self.byValue(readings)
     guard series.count >= 2 else { return nil }
@@ -45,12 +49,12 @@ public struct CounterGrowth: Sendable, Equatable {
     self.readings = series.count
     for (before, after) in zip(series, series.dropFirst()) {
       if after.value >= before.value {
-        growth += after.value - before.value
+        growth.add(saturating: after.value - before.value)
       } else if Self.wraps.contains(before.value) {
-        growth += after.value - before.value + (1 << 32)
+        growth.add(saturating: after.value - before.value + (1 << 32))
       } else {
         // It began anew: what it shows is what it grew since.
-        growth += after.value
+        growth.add(saturating: after.value)
         resets += 1
       }
     }

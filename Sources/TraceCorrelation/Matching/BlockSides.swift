@@ -99,7 +99,7 @@ public struct HostDevice: Sendable {
   public let bios: [MergedBio]
   /// Distances of partitions and mapped devices on it, as remap lines say.
   public let remapDeltas: [Int64]
-  /// When events were lost, ns.
+  /// When events were lost, ns; in order, none touching another.
   public let losses: [ClosedRange<Int64>]
   /// The first event of the trace, ns.
   public let first: Int64
@@ -116,9 +116,27 @@ public struct HostDevice: Sendable {
     self.rows = rows
     self.bios = bios
     self.remapDeltas = remapDeltas
-    self.losses = losses
+    self.losses = Self.joined(losses)
     self.first = first
     self.last = last
+  }
+
+  private static func joined(_ losses: [ClosedRange<Int64>]) -> [ClosedRange<Int64>] {
+    var joined: [ClosedRange<Int64>] = []
+    for loss in losses.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = joined.last, last.upperBound >= loss.lowerBound {
+        joined[joined.count - 1] = last.lowerBound...max(last.upperBound, loss.upperBound)
+      } else {
+        joined.append(loss)
+      }
+    }
+    return joined
+  }
+
+  /// Whether events were lost within these times.
+  func hasLosses(in times: ClosedRange<Int64>) -> Bool {
+    let place = losses.partitioningIndex { $0.upperBound >= times.lowerBound }
+    return place < losses.count && losses[place].lowerBound <= times.upperBound
   }
 
   /// Every bio, and every piece of one, whose way is known from `Q` to `C`, by time of arrival.

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// What counters of one meaning grew by together.
 struct Growth: Equatable {
   private(set) var total: Int64?
@@ -56,7 +58,7 @@ enum InterfaceCount: String {
       if sums[moment] == nil {
         sums[moment] = reading
       } else {
-        sums[moment]?.value += reading.value
+        sums[moment]?.value.add(saturating: reading.value)
       }
     }
     return Array(sums.values)

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// What kind of neighbour ran while a thread waited, as the view `culprit` names it.
 public enum CulpritClass: String, Sendable, CaseIterable {
   /// A thread of another guest.
@@ -63,8 +65,8 @@ public struct Throttling: Sendable {
     var sums: [Group: (held: Int64, all: Int64)] = [:]
     for (pair, wait) in blame {
       let group = Self.group(pair.victim, owners)
-      sums[group, default: (0, 0)].all += wait
-      if pair.occupant == .heldBack { sums[group, default: (0, 0)].held += wait }
+      sums[group, default: (0, 0)].all.add(saturating: wait)
+      if pair.occupant == .heldBack { sums[group, default: (0, 0)].held.add(saturating: wait) }
     }
     for (group, sum) in sums
     where sum.held >= Self.least && Double(sum.held) >= Self.leastShare * Double(sum.all) {

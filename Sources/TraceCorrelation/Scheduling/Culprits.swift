@@ -108,7 +108,7 @@ public struct Culprits {
 
   /// Adds what a second pass found.
   public mutating func add(_ starved: StarvedWaits) {
-    for (pair, wait) in starved.blame { blame[pair, default: 0] += wait }
+    for (pair, wait) in starved.blame { blame[pair, default: 0].add(saturating: wait) }
   }
 
   /// The occupants of the wait's end may still be on the CPU when the thread went to another one.
@@ -136,12 +136,14 @@ public struct Culprits {
       let part = min(wait.to, stay.to) - max(wait.from, stay.from)
       guard part > 0 else { return }
       let occupant = wait.occupant(isIdle: idle.contains(stay.thread), part)
-      blame[Pair(victim: wait.victim, culprit: stay.thread, occupant: occupant), default: 0] += part
-      covered += part
+      let pair = Pair(victim: wait.victim, culprit: stay.thread, occupant: occupant)
+      blame[pair, default: 0].add(saturating: part)
+      covered.add(saturating: part)
     }
     let rest = wait.to - wait.from - covered
     if rest > 0 {
-      blame[Pair(victim: wait.victim, culprit: 0, occupant: .unseen), default: 0] += rest
+      let pair = Pair(victim: wait.victim, culprit: 0, occupant: .unseen)
+      blame[pair, default: 0].add(saturating: rest)
     }
   }
 }

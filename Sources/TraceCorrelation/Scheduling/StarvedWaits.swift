@@ -57,8 +57,8 @@ public struct StarvedWaits {
         let occupant = wait.occupant(isIdle: isIdle, part)
         let pair = Culprits.Pair(
           victim: wait.victim, culprit: slice.thread, occupant: occupant)
-        blame[pair, default: 0] += part
-        queue.covered[place] += part
+        blame[pair, default: 0].add(saturating: part)
+        queue.covered[place].add(saturating: part)
       }
     }
     queues[key] = queue
@@ -69,7 +69,7 @@ public struct StarvedWaits {
     for queue in queues.values {
       for (wait, covered) in zip(queue.waits, queue.covered) where wait.to - wait.from > covered {
         let pair = Culprits.Pair(victim: wait.victim, culprit: 0, occupant: .unseen)
-        blame[pair, default: 0] += wait.to - wait.from - covered
+        blame[pair, default: 0].add(saturating: wait.to - wait.from - covered)
       }
     }
     queues = [:]

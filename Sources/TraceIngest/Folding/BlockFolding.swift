@@ -37,6 +37,8 @@ struct BlockFolding {
   private static let mostRemaps = 4096
   /// Holes that are kept one by one; more are added to the last.
   private static let mostLosses = 100_000
+  /// Holes among which that of a late line is looked for.
+  private static let mostLateHoles = 4096
 
   init(sink: any EventSink) {
     self.sink = sink
@@ -82,6 +84,8 @@ struct BlockFolding {
     try finishDevices()
     settleRemap()
     try output.flush()
+    // Some were filled by lines that came late.
+    losses.removeAll { $0.events <= 0 }
     summary.losses = losses
     summary.lostEvents = max(0, losses.reduce(0) { $0 + $1.events })
     tally.add(.sequenceGap, count: summary.lostEvents)
@@ -182,11 +186,14 @@ struct BlockFolding {
       guard try folding(of: gap.device) != nil else { continue }
       let stream = try sink.stream(StreamKey(device: gap.device, segment: segment))
       if gap.events < 0 || losses.count >= Self.mostLosses {
-        // A line that came late fills the hole it had left, the last one of its CPU.
-        if let hole = losses.lastIndex(where: {
+        // A line that came late fills the hole it had left, one of the last of its CPU.
+        let near = losses.suffix(Self.mostLateHoles)
+        if let hole = near.lastIndex(where: {
           $0.cpu == gap.cpu && $0.stream == stream && $0.events > 0
         }) {
           losses[hole].events += gap.events
+        } else if gap.events > 0 {
+          losses[losses.count - 1].events += gap.events
         }
         continue
       }
@@ -196,7 +203,6 @@ struct BlockFolding {
       let place = comingLosses.firstIndex { $0.until < gap.to } ?? comingLosses.count
       comingLosses.insert((gap.to, gap.device), at: place)
     }
-    losses.removeAll { $0.events <= 0 }
   }
 }
 

@@ -106,7 +106,9 @@ enum SchedColumns {
   ) -> Bool {
     guard subject(bytes, &at, &event), bytes.stands(" target_cpu=", at: at) else { return false }
     at += 12
-    guard let target = number(bytes, &at) else { return false }
+    guard let target = number(bytes, &at), target < UInt32(SchedPayload.mostCPUs) else {
+      return false
+    }
     event.target = Int32(truncatingIfNeeded: target)
     return true
   }
@@ -120,7 +122,9 @@ enum SchedColumns {
     at += 10
     guard number(bytes, &at) != nil, bytes.stands(" dest_cpu=", at: at) else { return false }
     at += 10
-    guard let target = number(bytes, &at) else { return false }
+    guard let target = number(bytes, &at), target < UInt32(SchedPayload.mostCPUs) else {
+      return false
+    }
     event.target = Int32(truncatingIfNeeded: target)
     return true
   }

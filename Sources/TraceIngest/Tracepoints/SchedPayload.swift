@@ -54,6 +54,9 @@ struct SchedEvent {
 ///
 /// Names are hostile, so payloads are read from the right, where numbers with known keys stand.
 struct SchedPayload {
+  /// No machine has a CPU of a higher number: what is kept per CPU must not follow hostile input.
+  static let mostCPUs: Int64 = 1 << 16
+
   /// Reads the payload of a tracepoint into `event`; false when it is no event of the scheduler. The
   /// parts of the envelope are filled in by the caller.
   @inline(__always)
@@ -261,7 +264,7 @@ struct SchedPayload {
     var last = end
     while true {
       var at = last
-      if let target = number(" target_cpu=", bytes, &at, start) {
+      if let target = number(" target_cpu=", bytes, &at, start, upTo: mostCPUs) {
         event.target = Int32(truncatingIfNeeded: target)
         return success(bytes, &at, start, &event) && subject(bytes, start, at, &event)
       }
@@ -287,8 +290,8 @@ struct SchedPayload {
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
   ) -> Bool {
     var at = end
-    if let cpu = bytes.decimalBefore(&at, start), bytes.has(" CPU:", at: at - 5, end),
-      at - 5 > start
+    if let cpu = bytes.decimalBefore(&at, start), cpu < mostCPUs,
+      bytes.has(" CPU:", at: at - 5, end), at - 5 > start
     {
       event.target = Int32(truncatingIfNeeded: cpu)
       at -= 5
@@ -310,7 +313,7 @@ struct SchedPayload {
     var last = end
     while true {
       var at = last
-      if let target = number(" dest_cpu=", bytes, &at, start),
+      if let target = number(" dest_cpu=", bytes, &at, start, upTo: mostCPUs),
         number(" orig_cpu=", bytes, &at, start) != nil
       {
         event.target = Int32(truncatingIfNeeded: target)
