@@ -111,7 +111,7 @@ struct HostileNumberTests {
       try folding.add(event)
     }
     let summary = try folding.finish()
-    #expect(summary.problems.first { $0.kind == .tooManyOpen }?.count == 1500 - 1024)
+    #expect(summary.problems.first { $0.kind == .tooManyOpen }?.count == 476)
   }
 
   @Test("a text whose times fall again and again is refused in a sentence")
