@@ -473,6 +473,11 @@ CREATE TABLE page_cache_sum (
   PRIMARY KEY (source_id, task_id)
 ) STRICT;
 
+CREATE TABLE incident_state (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.
 
 CREATE TABLE clock_relation (
@@ -590,6 +595,42 @@ CREATE TABLE hop_quantile (
   PRIMARY KEY (guest_stream_id, op, hop)
 ) STRICT;
 
+-- What the I/Os around a percentile of Q to C spent where,
+CREATE TABLE tail_share (
+  guest_stream_id INTEGER NOT NULL,
+  op TEXT NOT NULL,
+  percentile REAL NOT NULL,
+  hop TEXT NOT NULL,
+  ios INTEGER NOT NULL,
+  mean_ns REAL NOT NULL,
+  share REAL NOT NULL,
+  PRIMARY KEY (guest_stream_id, op, percentile, hop)
+) STRICT;
+
+-- and that percentile with a hop taken away from each I/O.
+CREATE TABLE hop_without (
+  guest_stream_id INTEGER NOT NULL,
+  op TEXT NOT NULL,
+  hop TEXT NOT NULL,
+  percentile REAL NOT NULL,
+  now_ns INTEGER NOT NULL,
+  without_ns INTEGER NOT NULL,
+  PRIMARY KEY (guest_stream_id, op, hop, percentile)
+) STRICT;
+
+-- Requests in a queue over time, on the reference timeline where there is a clock relation.
+CREATE TABLE queue_interval (
+  stream_id INTEGER NOT NULL,
+  hop TEXT NOT NULL,
+  at_ns INTEGER NOT NULL,
+  interval_ns INTEGER NOT NULL,
+  arrivals INTEGER NOT NULL,
+  mean_depth REAL NOT NULL,
+  max_depth INTEGER NOT NULL,
+  little_residual REAL,
+  PRIMARY KEY (stream_id, hop, at_ns)
+) STRICT;
+
 -- What `correlate` has to say about a pair of guest disk and host device.
 CREATE TABLE join_summary (
   guest_stream_id INTEGER PRIMARY KEY,
@@ -694,9 +735,4 @@ CREATE TABLE finding_row (
   because TEXT NOT NULL,
   evidence_sql TEXT NOT NULL,
   next_step TEXT NOT NULL
-) STRICT;
-
-CREATE TABLE incident_state (
-  key TEXT PRIMARY KEY,
-  value TEXT NOT NULL
 ) STRICT;

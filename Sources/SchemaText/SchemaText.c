@@ -33,6 +33,15 @@ static const char viewHopSummary[] = {
 static const char viewHeader[] = {
 #embed "../../schema/views/header.sql" suffix(, 0)
 };
+static const char viewTail[] = {
+#embed "../../schema/views/tail.sql" suffix(, 0)
+};
+static const char viewWhatIf[] = {
+#embed "../../schema/views/what_if.sql" suffix(, 0)
+};
+static const char viewQueueDepth[] = {
+#embed "../../schema/views/queue_depth.sql" suffix(, 0)
+};
 static const char viewFinding[] = {
 #embed "../../schema/views/finding.sql" suffix(, 0)
 };
@@ -152,6 +161,9 @@ static const struct SchemaFile files[] = {
     {"views/io.sql", viewIO},
     {"views/hop_summary.sql", viewHopSummary},
     {"views/header.sql", viewHeader},
+    {"views/tail.sql", viewTail},
+    {"views/what_if.sql", viewWhatIf},
+    {"views/queue_depth.sql", viewQueueDepth},
     {"views/finding.sql", viewFinding},
     {"views/thread_wait.sql", viewThreadWait},
     {"views/culprit.sql", viewCulprit},

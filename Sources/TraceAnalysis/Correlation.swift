@@ -48,12 +48,14 @@ public struct Correlation {
     let scheduling = try SchedulingCorrelation(
       file, BlockMoments(devices, reference: join.clocks.first?.reference, tids: tids))
     let cpu = try GuestCPUCorrelation(file, scheduling, devices, join.clocks, tids, &disks)
+    let queues = QueueCorrelation(streams, guests, hosts, join.clocks)
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)
       try cached.write(to: writer)
       try scheduling.write(to: writer)
       try network.write(to: writer)
       try cpu.write(to: writer)
+      try queues.write(to: writer)
     }
   }
 
@@ -91,13 +93,30 @@ public struct Correlation {
           expectedAccidental: disk.expectedAccidental, feasibleShare: disk.feasibleShare,
           runnerUpShare: disk.runnerUpShare))
       for io in disk.ios { try writer.addIO(io.columns) }
-      for (op, hops) in HopStatistics.byOperation(
-        disk.ios.map(\.hops), isJoined: disk.verdict == .joined)
-      {
-        for (hop, statistics) in hops {
-          try writer.add(
-            HopRow(stream: disk.disk, op: op, hop: hop.rawValue, statistics: statistics))
-        }
+      try writeStatistics(disk, to: writer)
+    }
+  }
+
+  /// The distributions of a disk's hops, what its tail consists of, and what it would be without each.
+  private static func writeStatistics(_ disk: DiskJoin, to writer: CorrelationWriter) throws {
+    for (op, ios) in HopStatistics.groups(
+      disk.ios.map(\.hops), isJoined: disk.verdict == .joined)
+    {
+      for (hop, statistics) in HopStatistics.hops(ios) {
+        try writer.add(
+          HopRow(stream: disk.disk, op: op, hop: hop.rawValue, statistics: statistics))
+      }
+      for share in TailStatistics.shares(ios) {
+        try writer.add(
+          TailRow(
+            stream: disk.disk, op: op, percentile: share.percentile, hop: share.hop.rawValue,
+            ios: share.ios, mean: share.mean, share: share.share))
+      }
+      for row in TailStatistics.whatIf(ios) {
+        try writer.add(
+          WhatIfRow(
+            stream: disk.disk, op: op, hop: row.hop.rawValue, percentile: row.percentile,
+            now: row.now, without: row.without))
       }
     }
   }

@@ -85,22 +85,29 @@ public enum HopStatistics {
   /// What `all` leaves out: flushes carry no data and have other costs.
   private static let apart = "flush"
 
-  /// Per operation, and for `all` of those that carry data: the hops that were observed.
+  /// The I/Os that count, per operation and as `all` of those that carry data.
   ///
   /// Where guest and host are joined only I/Os with a certain and whole way count, so that the hops of a
   /// row of percentages belong to the same I/Os and add up.
+  public static func groups(
+    _ ios: [HopValues], isJoined: Bool
+  ) -> [(op: String, ios: [HopValues])] {
+    let counted = isJoined ? ios.filter { $0.isSound && $0.block != nil } : ios
+    var result: [(String, [HopValues])] = []
+    let data = counted.filter { $0.operation != apart }
+    if !data.isEmpty { result.append(("all", data)) }
+    for operation in BlockOperation.inReports.map(\.name) {
+      let own = counted.filter { $0.operation == operation }
+      if !own.isEmpty { result.append((operation, own)) }
+    }
+    return result
+  }
+
+  /// Per operation, and for `all` of those that carry data: the hops that were observed.
   public static func byOperation(
     _ ios: [HopValues], isJoined: Bool
   ) -> [(op: String, hops: [(Hop, LatencyStatistics)])] {
-    let counted = isJoined ? ios.filter { $0.isSound && $0.block != nil } : ios
-    var result: [(String, [(Hop, LatencyStatistics)])] = []
-    let data = counted.filter { $0.operation != apart }
-    if !data.isEmpty { result.append(("all", hops(data))) }
-    for operation in BlockOperation.inReports.map(\.name) {
-      let own = counted.filter { $0.operation == operation }
-      if !own.isEmpty { result.append((operation, hops(own))) }
-    }
-    return result
+    groups(ios, isJoined: isJoined).map { ($0.op, hops($0.ios)) }
   }
 
   /// The distribution of each hop that was observed.

@@ -158,11 +158,7 @@ extension IncidentFile {
   /// on what is replaced, and only ``replaceFindings(_:)`` ends the correlation.
   public func replaceCorrelation(_ write: (CorrelationWriter) throws -> Void) throws {
     try writing { db in
-      for table in [
-        "clock_relation", "device_extent", "guest_io", "hop_quantile", "join_summary",
-        "machine_clock", "io_page", "sync_wait", "thread_owner", "culprit_sum", "steal_second",
-        "steal_sum", "vcpu_check_sum", "net_point", "finding_row",
-      ] {
+      for table in Schema.derivedTables {
         try db.execute(sql: "DELETE FROM \(table)")
       }
       let writer = try CorrelationWriter(db)

@@ -27,6 +27,18 @@ public enum Schema {
     }
   }
 
+  /// The tables that correlation empties and fills as a whole: those below that line of `tables.sql`.
+  static var derivedTables: [String] {
+    let tables = files.first { $0.path == "tables.sql" }?.text ?? ""
+    guard let line = tables.firstRange(of: "-- From here on: what `correlate` finds.") else {
+      return []
+    }
+    return tables[line.upperBound...].split(separator: "\n").compactMap { line in
+      line.hasPrefix("CREATE TABLE ")
+        ? line.dropFirst("CREATE TABLE ".count).split(separator: " ").first.map(String.init) : nil
+    }
+  }
+
   /// A stored query: its name, and what it answers.
   public struct Query: Sendable {
     /// The name for `hiddenq query --name`.

@@ -1,0 +1,58 @@
+internal import TraceCorrelation
+internal import TraceModel
+internal import TraceStore
+
+/// How full the queues of both sides were over time.
+struct QueueCorrelation {
+  private var rows: [QueueIntervalRow] = []
+
+  init(
+    _ streams: [BlockStream], _ guests: [GuestDisk], _ hosts: [HostDevice],
+    _ clocks: [SourceClock]
+  ) {
+    let ends = Dictionary(uniqueKeysWithValues: streams.map { ($0.stream, $0.last) })
+    for disk in guests {
+      let clock = clocks.first { $0.source == disk.source && $0.segment == disk.segment }?.clock
+      let requests = Self.withData(disk.rows)
+      add(
+        .guestScheduler, disk.stream, requests.map(\.schedulerStay), clock, ends[disk.stream])
+      add(.virtioQueue, disk.stream, requests.map(\.driverStay), clock, ends[disk.stream])
+    }
+    for device in hosts {
+      let requests = Self.withData(device.rows)
+      add(
+        .hostScheduler, device.stream, requests.map(\.schedulerStay), nil, ends[device.stream])
+      add(.hardwareQueue, device.stream, requests.map(\.driverStay), nil, ends[device.stream])
+    }
+  }
+
+  /// Flushes carry no data and take no place in the schedulers; across a step no stay is known.
+  private static func withData(_ rows: [BlockRequest]) -> [BlockRequest] {
+    rows.filter { $0.operation != .flush && !$0.traits.contains(.acrossStep) }
+  }
+
+  private mutating func add(
+    _ hop: Hop, _ stream: Int32, _ stays: [QueueDepth.Stay], _ clock: GuestClock?, _ last: Int64?
+  ) {
+    func reference(_ stamp: Stamp) -> Stamp {
+      guard let own = stamp.nanoseconds, let clock else { return stamp }
+      return Stamp(clock.reference(own))
+    }
+    let placed =
+      clock == nil
+      ? stays
+      : stays.map { QueueDepth.Stay(entered: reference($0.entered), left: reference($0.left)) }
+    let end = last.map { clock?.reference($0) ?? $0 } ?? .min
+    for interval in QueueDepth(placed, last: end)?.intervals ?? [] {
+      rows.append(
+        QueueIntervalRow(
+          stream: stream, hop: hop.rawValue, at: interval.at, length: interval.length,
+          arrivals: interval.arrivals, mean: interval.mean, greatest: interval.greatest,
+          residual: interval.residual))
+    }
+  }
+
+  func write(to writer: CorrelationWriter) throws {
+    for row in rows { try writer.add(row) }
+  }
+}

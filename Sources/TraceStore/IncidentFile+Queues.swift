@@ -1,0 +1,122 @@
+internal import GRDB
+
+/// A row of `tail_share`.
+public struct TailRow: Sendable {
+  /// The guest disk's stretch.
+  public var stream: Int32
+  /// The operation, or `all`.
+  public var op: String
+  /// 50, 90, 99 or 99.9.
+  public var percentile: Double
+  /// The hop.
+  public var hop: String
+  /// I/Os around the percentile.
+  public var ios: Int
+  /// The hop's mean, ns.
+  public var mean: Double
+  /// Its part of Q to C, 0 to 1.
+  public var share: Double
+
+  /// A row.
+  public init(
+    stream: Int32, op: String, percentile: Double, hop: String, ios: Int, mean: Double,
+    share: Double
+  ) {
+    self.stream = stream
+    self.op = op
+    self.percentile = percentile
+    self.hop = hop
+    self.ios = ios
+    self.mean = mean
+    self.share = share
+  }
+}
+
+/// A row of `hop_without`.
+public struct WhatIfRow: Sendable {
+  /// The guest disk's stretch.
+  public var stream: Int32
+  /// The operation, or `all`.
+  public var op: String
+  /// The hop that is taken away.
+  public var hop: String
+  /// 50, 90, 99 or 99.9.
+  public var percentile: Double
+  /// As it is, ns.
+  public var now: Int64
+  /// Without the hop, ns.
+  public var without: Int64
+
+  /// A row.
+  public init(
+    stream: Int32, op: String, hop: String, percentile: Double, now: Int64, without: Int64
+  ) {
+    self.stream = stream
+    self.op = op
+    self.hop = hop
+    self.percentile = percentile
+    self.now = now
+    self.without = without
+  }
+}
+
+/// A row of `queue_interval`.
+public struct QueueIntervalRow: Sendable {
+  /// The device's stretch.
+  public var stream: Int32
+  /// The queue.
+  public var hop: String
+  /// Start, ns on the reference timeline.
+  public var at: Int64
+  /// Length, ns.
+  public var length: Int64
+  /// Entries.
+  public var arrivals: Int
+  /// Mean depth.
+  public var mean: Double
+  /// Largest depth.
+  public var greatest: Int64
+  /// The part of the depth that no pair accounts for.
+  public var residual: Double?
+
+  /// A row.
+  public init(
+    stream: Int32, hop: String, at: Int64, length: Int64, arrivals: Int, mean: Double,
+    greatest: Int64, residual: Double?
+  ) {
+    self.stream = stream
+    self.hop = hop
+    self.at = at
+    self.length = length
+    self.arrivals = arrivals
+    self.mean = mean
+    self.greatest = greatest
+    self.residual = residual
+  }
+}
+
+extension CorrelationWriter {
+  /// Adds a hop's part of a percentile.
+  public func add(_ row: TailRow) throws {
+    try execute(
+      "INSERT INTO tail_share VALUES (?, ?, ?, ?, ?, ?, ?)",
+      [row.stream, row.op, row.percentile, row.hop, row.ios, row.mean, row.share])
+  }
+
+  /// Adds a percentile without a hop.
+  public func add(_ row: WhatIfRow) throws {
+    try execute(
+      "INSERT INTO hop_without VALUES (?, ?, ?, ?, ?, ?)",
+      [row.stream, row.op, row.hop, row.percentile, row.now, row.without])
+  }
+
+  /// Adds a stretch of a queue's time.
+  public func add(_ row: QueueIntervalRow) throws {
+    try execute(
+      "INSERT INTO queue_interval VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      [
+        row.stream, row.hop, row.at, row.length, row.arrivals, row.mean, row.greatest,
+        row.residual,
+      ])
+  }
+}
