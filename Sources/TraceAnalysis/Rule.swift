@@ -57,5 +57,5 @@ struct Evidence {
 
 /// All rules, in the order in which equally severe findings are told.
 let allRules: [any Rule] = [
-  NetDropBeforeWire(), TraceIncomplete(),
+  StealHidden(), NoisyCPUNeighbour(), NetDropBeforeWire(), TraceIncomplete(),
 ]

@@ -10,7 +10,7 @@ SELECT
   -- where it reported nothing then, or no clock ties the report to the timeline.
   reported_pct AS guest_reported_pct,
   -- Percent of its virtual CPUs' time that their threads waited for a CPU of the host; NULL where the
-  -- host's scheduler trace does not cover at least half of the second.
+  -- host's scheduler trace does not cover nine tenths of the second at least.
   measured_pct AS host_measured_pct,
   -- Percent of its virtual CPUs' time that the guest says its programs and kernel used (us + sy); NULL as
   -- for guest_reported_pct.

@@ -70,8 +70,6 @@ public struct ContainmentSearch: Sendable {
   /// When it queued something, on the block trace's clock, all threads in order.
   private let moments: [(at: Int64, thread: Int64)]
 
-  /// Moments that vote; as many as needed to tell a busy thread's true offset from chance.
-  private static let voters = 400
   private static let fewestVoters = 12
   /// Products of moments and stays that are looked at in one vote.
   private static let mostPairs = 60_000_000
@@ -95,24 +93,28 @@ public struct ContainmentSearch: Sendable {
   /// The clock; nil when too few moments agree on one. `hint`: an offset that is known within a bound, ns.
   public func clock(hint: (offset: Int64, bound: Int64)? = nil) -> SchedulerClock? {
     guard moments.count >= Self.fewestVoters else { return nil }
-    var best: (window: Range<Int>, peak: Peak)?
-    for part in [2, 1, 3, 0, 4] {
-      let window = window(part)
-      guard let peak = vote(moments[window], hint), peak.share >= Self.leastShare,
-        peak.byChance <= Self.mostByChance * peak.share
-      else { continue }
-      if peak.share - peak.byChance > best.map({ $0.peak.share - $0.peak.byChance }) ?? 0 {
-        best = (window, peak)
+    // Many moments tell more, but the two clocks drift apart between the first and the last of them: then
+    // fewer, or allowing for a drift.
+    for (voters, drift) in [(400, 0.0), (120, 0), (40, 0), (400, 60e-6)] {
+      var best: (window: Range<Int>, peak: Peak)?
+      for part in [2, 1, 3, 0, 4] {
+        let window = window(part, voters)
+        guard let peak = vote(moments[window], drift: drift, hint), peak.share >= Self.leastShare,
+          peak.byChance <= Self.mostByChance * peak.share
+        else { continue }
+        if peak.share - peak.byChance > best.map({ $0.peak.share - $0.peak.byChance }) ?? 0 {
+          best = (window, peak)
+        }
+        if peak.share > 0.98, peak.byChance < 0.6 { break }
       }
-      if peak.share > 0.98, peak.byChance < 0.6 { break }
+      if let best, let clock = fit(around: best.window, best.peak) { return .fitted(clock) }
     }
-    guard let best else { return nil }
-    return fit(around: best.window, best.peak).map(SchedulerClock.fitted)
+    return nil
   }
 
   /// A fifth of the way through the moments each: where one tool was not running yet, nobody agrees.
-  private func window(_ part: Int) -> Range<Int> {
-    let size = min(Self.voters, moments.count)
+  private func window(_ part: Int, _ voters: Int) -> Range<Int> {
+    let size = min(voters, moments.count)
     let start = (moments.count - size) * part / 4
     return start..<(start + size)
   }
@@ -128,8 +130,11 @@ public struct ContainmentSearch: Sendable {
   }
 
   private func vote(
-    _ voters: ArraySlice<(at: Int64, thread: Int64)>, _ hint: (offset: Int64, bound: Int64)?
+    _ voters: ArraySlice<(at: Int64, thread: Int64)>, drift: Double,
+    _ hint: (offset: Int64, bound: Int64)?
   ) -> Peak? {
+    let length = (voters.last?.at ?? 0) - (voters.first?.at ?? 0)
+    let slack = Self.slack + Int64(drift * Double(length) / 2)
     let pairs = voters.reduce(0) { $0 + (stays[$1.thread]?.count ?? 0) }
     let stride = hint == nil ? max(1, pairs / Self.mostPairs) : 1
     var low = Int64.max
@@ -154,8 +159,8 @@ public struct ContainmentSearch: Sendable {
       var lastBin = -1
       // From the latest stay to the earliest the offsets rise.
       for stay in (stays[voter.thread] ?? []).reversed() {
-        let from = max(low, voter.at - stay.to - Self.slack)
-        let to = min(high, voter.at - stay.from + Self.slack)
+        let from = max(low, voter.at - stay.to - slack)
+        let to = min(high, voter.at - stay.from + slack)
         guard from <= to else { continue }
         let first = max(lastBin + 1, Int((from - low) / bin))
         let last = Int((to - low) / bin)

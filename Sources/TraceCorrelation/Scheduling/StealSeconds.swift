@@ -37,8 +37,10 @@ public enum StealSeconds {
   }
 
   private static let second: Int64 = 1_000_000_000
-  /// A smaller piece of a second says nothing about it.
-  private static let leastPiece: Int64 = 500_000_000
+  /// The host's trace must cover so much of a second: its edges are no seconds.
+  private static let leastCovered: Int64 = 900_000_000
+  /// And the guest's samples so much.
+  private static let leastReported: Int64 = 500_000_000
 
   /// The seconds that the host's trace or the guest's counters cover, from `trace`, the span of the
   /// trace, and the vCPUs' timelines; `vcpus` is how many the guest has.
@@ -54,7 +56,7 @@ public enum StealSeconds {
     var place = 0
     return (floor(first)...floor(last - 1)).compactMap { number in
       let whole = Span(from: number * second, to: (number + 1) * second)
-      let covered = trace.map { $0.overlap(whole) }.flatMap { $0 >= leastPiece ? $0 : nil }
+      let covered = trace.map { $0.overlap(whole) }.flatMap { $0 >= leastCovered ? $0 : nil }
       while place < reports.count, reports[place].span.to <= whole.from { place += 1 }
       let told = reported(reports[place...], whole)
       guard covered != nil || told != nil else { return nil }
@@ -103,7 +105,7 @@ public enum StealSeconds {
       stolen += report.stolen * Double(part)
       busy = busy.flatMap { sum in report.busy.map { sum + $0 * Double(part) } }
     }
-    guard covered >= leastPiece else { return nil }
+    guard covered >= leastReported else { return nil }
     return (stolen / Double(covered), busy.map { $0 / Double(covered) })
   }
 }

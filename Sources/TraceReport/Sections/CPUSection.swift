@@ -3,43 +3,195 @@ internal import TraceStore
 
 /// The guests' threads on the host: how long they ran, how long they waited for a CPU, and who was on it.
 struct CPUSection: ReportSection {
-  /// Culprits that are named for a thread.
-  private static let most = 3
+  /// Threads of a guest that are shown.
+  private static let mostThreads = 10
+  /// Culprits that are named for the threads of a role, and the least part that one must have.
+  private static let mostCulprits = 6
+  private static let leastShare = 0.005
+  /// Seconds that are shown.
+  private static let mostSeconds = 5
 
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let threads = try file.guestThreads(request.filter)
-    guard !threads.isEmpty else { return [] }
+    let culprits = try file.culprits(request.filter)
+    var blocks: [Block] = []
+    var guests: [String?] = []
+    for thread in threads where !guests.contains(thread.guest) { guests.append(thread.guest) }
+    for guest in guests {
+      blocks.append(Self.table(threads.filter { $0.guest == guest }, guest))
+      blocks += Self.culprits(culprits.filter { $0.guest == guest }, guest)
+    }
+    let overlays = try file.overlays(request.filter)
+    if !overlays.isEmpty {
+      blocks += [.paragraph(Self.overlay), .facts(overlays.map(Self.fact))]
+    }
+    blocks += try Self.steal(file, request.filter.guest)
+    guard !blocks.isEmpty else { return [] }
+    return [.heading("Waiting for a CPU of the host")]
+      + (threads.isEmpty ? [] : [.paragraph(Self.legend)]) + blocks
+  }
+
+  private static let legend =
+    "Over the whole scheduler trace; stays and waits whose begin or end it does not show are left out. "
+    + "A wait is blamed on what was on that CPU meanwhile: a sibling is a thread of the same guest, "
+    + "'throttled' a CPU that was idle although the thread could run."
+
+  private static func title(_ guest: String?) -> String { guest ?? "a guest that no file names" }
+
+  private static func table(_ threads: [GuestThreadRow], _ guest: String?) -> Block {
+    let rest = threads.count - mostThreads
+    return .table(
+      Table(
+        caption: Printable.text(title(guest)) + ", threads"
+          + (rest > 0 ? " (\(rest) more waited less):" : ":"),
+        columns: [
+          .text("thread", yielding: .init(least: 20, keepsBeginning: true)), .number("tid"),
+          .number("ran"), .number("waited"), .number("of time"), .number("p99"), .number("max"),
+          .number("moves"),
+        ],
+        rows: threads.prefix(mostThreads).map { thread in
+          [
+            Printable.text(thread.comm), "\(thread.tid)", Quantity.seconds(thread.run),
+            Quantity.seconds(thread.wait), Quantity.percent(thread.waitShare),
+            thread.p99.map(Quantity.time) ?? "", thread.longest.map(Quantity.time) ?? "",
+            Quantity.count(thread.migrations),
+          ]
+        }))
+  }
+
+  private static func culprits(_ all: [CulpritRow], _ guest: String?) -> [Block] {
+    var rows: [[String]] = []
+    var roles: [String] = []
+    for row in all where !roles.contains(row.role) { roles.append(row.role) }
+    for role in roles {
+      let own = all.filter { $0.role == role }
+      let shown = own.prefix(mostCulprits).filter { $0.share >= leastShare }
+      for (number, row) in shown.enumerated() {
+        rows.append([
+          number == 0 ? words(role) : "", who(row), row.kind, Quantity.seconds(row.wait),
+          Quantity.percent(row.share),
+        ])
+      }
+      let rest = own.dropFirst(shown.count)
+      if !rest.isEmpty {
+        rows.append([
+          "", "\(rest.count) more", "", Quantity.seconds(rest.reduce(0) { $0 + $1.wait }),
+          Quantity.percent(rest.reduce(0) { $0 + $1.share }),
+        ])
+      }
+    }
+    guard !rows.isEmpty else { return [] }
     return [
-      .heading("Waiting for a CPU of the host"),
-      .paragraph(
-        "The guests' threads over the whole scheduler trace. A wait is blamed on the threads that ran on "
-          + "that CPU meanwhile: 'sibling' is of the same guest, 'throttled' a CPU that was idle "
-          + "although the thread could run."),
       .table(
         Table(
-          caption: "",
+          caption: Printable.text(title(guest)) + ", who was on the CPU while its threads waited:",
           columns: [
-            .text("thread"), .number("ran"), .number("waited"), .number("p99"), .number("max"),
-            .text("who ran meanwhile"),
-          ],
-          rows: threads.map { thread in
-            [
-              Printable.text("\(thread.guest ?? "?") \(thread.comm) \(thread.tid)"),
-              Quantity.seconds(thread.run), Quantity.seconds(thread.wait),
-              thread.p99.map(Quantity.time) ?? "", thread.longest.map(Quantity.time) ?? "",
-              thread.culprits.prefix(Self.most).map { culprit in
-                Printable.text(
-                  "\(culprit.comm ?? "unknown") \(Quantity.percent(culprit.share))")
-              }.joined(separator: ", "),
-            ]
-          })),
-      .facts(
-        threads.filter { $0.role == "vcpu" }.map { thread in
-          Fact(
-            Printable.text("\(thread.guest ?? "?") \(thread.comm)"),
-            thread.classes.map { "\($0.name) \(Quantity.percent($0.share))" }
-              .joined(separator: ", "))
-        }),
+            .text("while waited"), .text("who", yielding: .init(least: 24, keepsBeginning: true)),
+            .text("class"), .number("for"), .number("of the wait"),
+          ], rows: rows))
     ]
+  }
+
+  private static func words(_ role: String) -> String {
+    switch role {
+    case "vcpu": "vCPUs"
+    case "iothread": "I/O threads"
+    case "vhost": "vhost threads"
+    default: role
+    }
+  }
+
+  private static func who(_ row: CulpritRow) -> String {
+    guard let name = row.name else { return "(nobody seen)" }
+    let threads = row.threads > 1 && name != "(idle CPU)" ? " (\(row.threads) threads)" : ""
+    let guest = row.kind == "guest" ? " of \(row.ofGuest ?? "another guest")" : ""
+    return Printable.text(name + guest) + threads
+  }
+
+  // MARK: I/Os
+
+  private static let overlay =
+    "Of the virtio halves of the I/Os (H3), the part in which a thread that had to act waited for a CPU: on "
+    + "the way in the vCPU that issued and the thread that queued on the host, on the way back that thread "
+    + "and the vCPU that took the interrupt."
+
+  private static func fact(_ row: OverlayRow) -> Fact {
+    func part(_ wait: Int64, _ whole: Int64) -> String {
+      whole > 0 ? " (\(Quantity.percent(Double(wait) / Double(whole))))" : ""
+    }
+    return Fact(
+      Printable.text("\(row.guest) \(row.device)"),
+      "\(Quantity.count(row.count)) I/Os: in, \(Quantity.seconds(row.submitWait)) of "
+        + "\(Quantity.seconds(row.submit))\(part(row.submitWait, row.submit)); back, "
+        + "\(Quantity.seconds(row.backWait)) of \(Quantity.seconds(row.back))"
+        + "\(part(row.backWait, row.back)).")
+  }
+
+  // MARK: Steal
+
+  private static func steal(_ file: IncidentFile, _ guest: String?) throws -> [Block] {
+    let sums = try file.rows(
+      "SELECT * FROM steal_reconciliation ORDER BY guest, tool"
+    ).filter { guest == nil || $0.text("guest") == guest }.compactMap(account)
+    let seconds = try file.rows(
+      """
+      SELECT * FROM steal WHERE at_ns IS NOT NULL AND coalesce(host_measured_pct, guest_reported_pct) > 0
+      ORDER BY host_measured_pct IS NULL, coalesce(host_measured_pct, guest_reported_pct) DESC, at_ns,
+        guest
+      """
+    ).filter { guest == nil || $0.text("guest") == guest }
+    var blocks: [Block] = []
+    if !sums.isEmpty {
+      blocks += [
+        .paragraph(
+          "The guests' own account of stolen time beside the waits of their vCPUs; the host's trace is the "
+            + "measurement, vmstat's st is percent of what a guest counted:"), .facts(sums),
+      ]
+    }
+    if !seconds.isEmpty {
+      blocks.append(
+        .table(
+          Table(
+            caption: "The seconds with most of it, percent of the vCPUs' time:",
+            columns: [
+              .text("guest"), .number("second"), .number("host: waited"), .number("guest: st"),
+              .number("guest: us+sy"),
+            ],
+            rows: seconds.prefix(mostSeconds).compactMap(second))))
+    }
+    return blocks
+  }
+
+  private static func second(_ row: QueryRow) -> [String]? {
+    guard let guest = row.text("guest"), let at = row.integer("at_ns") else { return nil }
+    func percent(_ column: String) -> String {
+      row.number(column).map { Quantity.decimal($0, digits: 1) + " %" } ?? "not observed"
+    }
+    return [
+      Printable.text(guest), Quantity.seconds(at), percent("host_measured_pct"),
+      percent("guest_reported_pct"), percent("guest_busy_pct"),
+    ]
+  }
+
+  private static func account(_ row: QueryRow) -> Fact? {
+    guard let guest = row.text("guest"), let tool = row.text("tool"),
+      let said = row.number("guest_reported_pct"), let measured = row.number("host_measured_pct"),
+      let samples = row.integer("samples")
+    else { return nil }
+    let both =
+      "\(Quantity.decimal(said, digits: 1)) % in \(Quantity.count(samples)) samples, the host measured "
+      + "\(Quantity.decimal(measured, digits: 1)) %"
+    guard let tolerance = row.number("tolerance_pct"), let agrees = row.integer("agrees"),
+      let from = row.integer("from_ns"), let to = row.integer("to_ns")
+    else {
+      return Fact(
+        Printable.text("\(guest) \(tool)"),
+        both + ", each over all of its file: no clock ties the two.")
+    }
+    return Fact(
+      Printable.text("\(guest) \(tool)"),
+      both + " from \(Quantity.seconds(from)) to \(Quantity.seconds(to)): "
+        + (agrees == 1 ? "they agree within" : "they differ by more than")
+        + " \(Quantity.decimal(tolerance, digits: 1)) points.")
   }
 }

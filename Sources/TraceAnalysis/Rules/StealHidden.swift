@@ -1,0 +1,192 @@
+internal import TraceModel
+internal import TraceStore
+
+/// A guest's virtual CPUs waited for a CPU of the host: to the guest that time looks like work, or like
+/// nothing at all.
+struct StealHidden: Rule {
+  let code = Finding.Code.stealHidden
+  private let warning = Threshold(
+    "steal", 5, "%", "part of its virtual CPUs' time that a guest waited, from which on it warns")
+  private let critical = Threshold(
+    "steal-critical", 25, "%", "the same, from which on it is critical")
+  var thresholds: [Threshold] { [warning, critical] }
+
+  func findings(_ evidence: Evidence) throws -> [Finding] {
+    let measured = try hosted(evidence)
+    let guests = try evidence.rows(
+      "SELECT DISTINCT machine FROM source WHERE layer = 'guest' ORDER BY machine"
+    ).compactMap { $0.text("machine") }
+    return try measured.compactMap(\.finding)
+      + guests.filter { guest in !measured.contains { $0.guest == guest } }
+      .flatMap { try alone(evidence, $0) }
+  }
+
+  // MARK: With the host's scheduler trace
+
+  /// The longest trace of each guest's vCPUs, with what the guest itself said.
+  private static func sql(_ guest: String) -> String {
+    """
+    SELECT waits.*, 100.0 * waited_ns / (waits.vcpus * span_ns) AS waited_pct,
+      100.0 * ran_ns / (waits.vcpus * span_ns) AS ran_pct,
+      said.guest_reported_pct, said.guest_busy_pct, said.tool, said.agrees, said.tolerance_pct,
+      said.host_measured_pct,
+      (SELECT 100.0 * sum(culprit.wait_ns) / waited_ns FROM culprit
+       WHERE culprit.victim_guest = waits.guest AND culprit.victim_role = 'vcpu'
+         AND culprit.source_id = waits.source_id AND culprit.class = 'sibling') AS sibling_pct,
+      (SELECT 100.0 * sum(culprit.wait_ns) / waited_ns FROM culprit
+       WHERE culprit.victim_guest = waits.guest AND culprit.victim_role = 'vcpu'
+         AND culprit.source_id = waits.source_id AND culprit.class = 'throttled') AS throttled_pct
+    FROM (
+      SELECT thread_wait.guest, thread_wait.source_id, source.lost_events,
+        count(DISTINCT coalesce(thread_wait.vcpu, -thread_wait.tid)) AS vcpus,
+        sum(thread_wait.wait_ns) AS waited_ns, sum(thread_wait.run_ns) AS ran_ns,
+        source.last_ns - source.first_ns AS span_ns
+      FROM thread_wait JOIN source USING (source_id)
+      WHERE thread_wait.role = 'vcpu' AND thread_wait.guest = \(Evidence.literal(guest))
+        AND source.last_ns > source.first_ns
+      GROUP BY thread_wait.source_id ORDER BY span_ns DESC, source_id LIMIT 1
+    ) AS waits
+    LEFT JOIN (
+      SELECT * FROM steal_reconciliation WHERE guest = \(Evidence.literal(guest))
+      ORDER BY agrees IS NULL, tool = 'vmstat', samples DESC LIMIT 1
+    ) AS said USING (guest)
+    """
+  }
+
+  private func hosted(_ evidence: Evidence) throws -> [(guest: String, finding: Finding?)] {
+    let guests = try evidence.rows(
+      """
+      SELECT DISTINCT guest FROM thread_wait WHERE role = 'vcpu' AND guest IS NOT NULL ORDER BY guest
+      """
+    ).compactMap { $0.text("guest") }
+    return try guests.map { guest in
+      let sql = Self.sql(guest)
+      return (guest, try evidence.rows(sql).first.flatMap { finding(evidence, guest, $0, sql) })
+    }
+  }
+
+  private func finding(
+    _ evidence: Evidence, _ guest: String, _ row: QueryRow, _ sql: String
+  ) -> Finding? {
+    guard let waited = row.integer("waited_ns"), let share = row.number("waited_pct"),
+      let vcpus = row.integer("vcpus"), let span = row.integer("span_ns"),
+      share >= evidence.value(of: warning)
+    else { return nil }
+    var sentence =
+      "\(vcpus == 1 ? "Its vCPU" : "Its \(vcpus) vCPUs") waited \(Quantity.seconds(waited)) for a CPU of "
+      + "the host, \(Quantity.decimal(share, digits: 1)) % of their time in "
+      + "\(Quantity.seconds(span))"
+    if let busy = row.number("guest_busy_pct"), let said = row.number("guest_reported_pct") {
+      sentence +=
+        "; the guest shows \(Quantity.decimal(busy, digits: 1)) % of its own work (us + sy) and "
+        + "\(Quantity.decimal(said, digits: 1)) % stolen"
+    }
+    if let sibling = row.number("sibling_pct"), sibling >= 1 {
+      sentence +=
+        "; for \(Quantity.decimal(sibling, digits: 1)) % of the wait its own other threads were there"
+    }
+    if let throttled = row.number("throttled_pct"), throttled >= 10 {
+      sentence +=
+        "; for \(Quantity.decimal(throttled, digits: 1)) % of it the CPU was idle, as a quota does it"
+    }
+    let (confidence, because) = Self.trust(row)
+    let isQuota = row.number("throttled_pct") ?? 0 >= 50
+    return Finding(
+      code, share >= evidence.value(of: critical) ? .critical : .warning, guest: guest,
+      sentence: sentence + ".", confidence: confidence, because: because, evidenceSQL: sql,
+      nextStep: isQuota
+        ? "Look at the CPU quota of the guest's cgroup (cpu.max, cpu.stat: nr_throttled)."
+        : "See the view 'culprit' for who was on the CPUs; give the vCPUs, iothreads and vhost threads "
+          + "CPUs of their own, or move what shares them.")
+  }
+
+  private static func trust(_ row: QueryRow) -> (Finding.Confidence, String) {
+    let lost = row.integer("lost_events") ?? 0
+    let doubt =
+      lost > 0 ? " \(Quantity.count(lost)) events of that trace were lost." : ""
+    guard let tool = row.text("tool"), let said = row.number("guest_reported_pct"),
+      let measured = row.number("host_measured_pct")
+    else {
+      return (
+        .medium,
+        "Every wait is in the host's scheduler trace; the guest's own st is not there to compare."
+          + doubt
+      )
+    }
+    let both =
+      "the host measured \(Quantity.decimal(measured, digits: 1)) %, the guest's \(tool) says "
+      + "\(Quantity.decimal(said, digits: 1)) %"
+    guard let agrees = row.integer("agrees"), let tolerance = row.number("tolerance_pct") else {
+      return (
+        .medium,
+        "Every wait is in the host's scheduler trace; no clock ties the guest's samples to it, over all "
+          + "there is \(both)." + doubt
+      )
+    }
+    let within = "the tolerance of \(Quantity.decimal(tolerance, digits: 1)) points"
+    if agrees == 1 {
+      return (
+        lost > 0 ? .medium : .high,
+        "Over the same seconds \(both), within \(within)." + doubt
+      )
+    }
+    return (
+      .medium,
+      "Over the same seconds \(both), which is beyond \(within): the guest may not account for steal, "
+        + "count fewer ticks than time passed, or a layer is above its host." + doubt
+    )
+  }
+
+  // MARK: Without it
+
+  private func alone(_ evidence: Evidence, _ guest: String) throws -> [Finding] {
+    let sql = """
+      SELECT guest, count(*) AS samples, avg(guest_reported_pct) AS stolen_pct,
+        max(guest_reported_pct) AS most_pct, avg(guest_busy_pct) AS busy_pct
+      FROM steal
+      WHERE guest = \(Evidence.literal(guest)) AND guest_reported_pct IS NOT NULL GROUP BY guest
+      """
+    guard let row = try evidence.rows(sql).first, let samples = row.integer("samples"),
+      let stolen = row.number("stolen_pct"), let most = row.number("most_pct")
+    else {
+      return [
+        Finding(
+          code, .info, guest: guest,
+          sentence:
+            "Whether its vCPUs waited for a CPU of the host: there is neither the host's scheduler "
+            + "trace nor the guest's st.",
+          confidence: .none, because: "The input is missing.", evidenceSQL: "SELECT * FROM source",
+          nextStep: Self.ask + " In the guest: 'vmstat -t 1'.")
+      ]
+    }
+    guard stolen >= evidence.value(of: warning) else {
+      return [
+        Finding(
+          code, .info, guest: guest,
+          sentence:
+            "What its vCPUs waited for a CPU of the host is not measured; the guest's own st does not "
+            + "show much.",
+          confidence: .none, because: "The host's scheduler trace is missing.", evidenceSQL: sql,
+          nextStep: Self.ask)
+      ]
+    }
+    var sentence =
+      "The guest reports \(Quantity.decimal(stolen, digits: 1)) % of its CPU time as stolen on average of "
+      + "\(Quantity.count(samples)) samples, \(Quantity.decimal(most, digits: 1)) % at most"
+    if let busy = row.number("busy_pct") {
+      sentence += ", beside \(Quantity.decimal(busy, digits: 1)) % of its own work (us + sy)"
+    }
+    return [
+      Finding(
+        code, stolen >= evidence.value(of: critical) ? .critical : .warning, guest: guest,
+        sentence: sentence + ".", confidence: .medium,
+        because: "The guest's own account; who was on the CPU only the host knows.",
+        evidenceSQL: sql,
+        nextStep: Self.ask)
+    ]
+  }
+
+  private static let ask =
+    "On the host (ask the provider): 'perf sched record -a -- sleep 30; perf sched script > sched.txt' and "
+    + "'ps -eLo pid,ppid,tid,psr,comm'."
+}
