@@ -660,6 +660,27 @@ CREATE TABLE culprit_sum (
   wait_ns INTEGER NOT NULL
 ) STRICT;
 
+-- A guest's part in a memory node of its host: time of its virtual CPUs and of its other threads there,
+-- memory of its process, and how often a virtual CPU came there from another node.
+CREATE TABLE guest_node (
+  guest TEXT NOT NULL,
+  machine TEXT NOT NULL,
+  node INTEGER NOT NULL,
+  run_ns INTEGER,
+  worker_run_ns INTEGER,
+  memory_bytes INTEGER,
+  migrations INTEGER,
+  PRIMARY KEY (guest, machine, node)
+) STRICT;
+
+-- A virtual CPU's thread went to another node; at_ns is on its trace's clock.
+CREATE TABLE node_move (
+  thread_id INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL,
+  from_node INTEGER NOT NULL,
+  to_node INTEGER NOT NULL
+) STRICT;
+
 -- A point of the network path in one direction. position: see the view net_path.
 CREATE TABLE net_point (
   machine TEXT NOT NULL,

@@ -48,6 +48,15 @@ static const char viewFinding[] = {
 static const char viewCulprit[] = {
 #embed "../../schema/views/culprit.sql" suffix(, 0)
 };
+static const char viewNodeSize[] = {
+#embed "../../schema/views/node_size.sql" suffix(, 0)
+};
+static const char viewNUMAPlacement[] = {
+#embed "../../schema/views/numa_placement.sql" suffix(, 0)
+};
+static const char viewNUMAMigration[] = {
+#embed "../../schema/views/numa_migration.sql" suffix(, 0)
+};
 static const char viewNetPath[] = {
 #embed "../../schema/views/net_path.sql" suffix(, 0)
 };
@@ -167,6 +176,9 @@ static const struct SchemaFile files[] = {
     {"views/finding.sql", viewFinding},
     {"views/thread_wait.sql", viewThreadWait},
     {"views/culprit.sql", viewCulprit},
+    {"views/node_size.sql", viewNodeSize},
+    {"views/numa_placement.sql", viewNUMAPlacement},
+    {"views/numa_migration.sql", viewNUMAMigration},
     {"views/net_path.sql", viewNetPath},
     {"views/steal.sql", viewSteal},
     {"views/steal_reconciliation.sql", viewStealReconciliation},

@@ -47,12 +47,14 @@ public struct Correlation {
     let tids = Dictionary(uniqueKeysWithValues: try file.tasks().map { ($0.task, $0.tid) })
     let scheduling = try SchedulingCorrelation(
       file, BlockMoments(devices, reference: join.clocks.first?.reference, tids: tids))
+    let placement = try PlacementCorrelation(file, scheduling)
     let cpu = try GuestCPUCorrelation(file, scheduling, devices, join.clocks, tids, &disks)
     let queues = QueueCorrelation(streams, guests, hosts, join.clocks)
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)
       try cached.write(to: writer)
       try scheduling.write(to: writer)
+      try placement.write(to: writer)
       try network.write(to: writer)
       try cpu.write(to: writer)
       try queues.write(to: writer)

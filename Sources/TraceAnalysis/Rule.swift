@@ -57,5 +57,6 @@ struct Evidence {
 
 /// All rules, in the order in which equally severe findings are told.
 let allRules: [any Rule] = [
-  StealHidden(), NoisyCPUNeighbour(), NetDropBeforeWire(), TraceIncomplete(),
+  StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(), NetDropBeforeWire(),
+  TraceIncomplete(),
 ]

@@ -24,7 +24,7 @@ public enum Report {
   static let sections: [any ReportSection] = [
     FindingSection(), DataSection(), ClockSection(), MatchSection(), HopSection(), CPUSection(),
     StageSection(),
-    NetworkSection(), SlowestSection(),
+    MemorySection(), NetworkSection(), SlowestSection(),
   ]
 
   /// A machine with its side, unless the name says it: `guest web1`, `host`.

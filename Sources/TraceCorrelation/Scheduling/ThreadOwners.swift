@@ -196,8 +196,12 @@ public struct ThreadOwners: Sendable {
       if let process, names[process] == nil { names[process] = guest }
     }
     for (process, guest) in named where names[process] == nil { names[process] = guest }
-    let machines = Set(
-      owners.values.filter { $0.role == .vcpu || $0.role == .emulator }.compactMap(\.process))
+    func processes(_ role: TracedRole) -> Set<Int64> {
+      Set(owners.values.filter { $0.role == role }.compactMap(\.process))
+    }
+    // What bears a hypervisor's name beside a process with virtual CPUs is a tool of it.
+    let machines =
+      processes(.vcpu).isEmpty ? processes(.emulator) : processes(.vcpu)
     if machines.count == 1, let process = machines.first {
       if named.count == 1, names[process] == nil { names[process] = named.first?.value }
       // Whatever QEMU calls it: there is no other.
