@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+import counters
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SEEDS = (11, 12, 13)
 
@@ -113,7 +115,7 @@ def score(scenario, seed, options):
             return result
         report = os.path.join(folder, "score.json")
         judge = [sys.executable, os.path.join(options.tracegen, "score_incident.py"), folder,
-                 "--hiddenq", options.hiddenq, "--json", report] + scenario.limits
+                 "--hiddenq", options.hiddenq, "--json", report, "--keep", folder] + scenario.limits
         # Binary traces are found only by the run over the directory.
         if options.only_blktrace and "--binary" not in scenario.options:
             judge.append("--only-blktrace")
@@ -131,6 +133,9 @@ def score(scenario, seed, options):
         errors = scored["clock_error_ns"].values()
         result.clock_error_ns = max(errors) if errors else None
         result.problems = scored["problems"]
+        if not options.only_blktrace:
+            result.problems += counters.problems(
+                options.hiddenq, os.path.join(folder, "incident.db"), folder)
         if status == 2:
             result.failure = "score_incident: " + last_line(result.said)
     finally:

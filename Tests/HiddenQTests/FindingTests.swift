@@ -18,7 +18,7 @@ struct FindingTests {
     let own = [Repository.fixtures.appending(path: "kvm-noisy-cpu").path]
     guard let shared = Repository.shared else { return own }
     return own
-      + ["kvm-noisy-disk", "tcg-buffered", "tcg-net"].map {
+      + ["kvm-noisy-disk", "tcg-buffered", "tcg-net", "kvm-numa-remote"].map {
         shared.appending(path: "traces/\($0)").path
       }
   }()

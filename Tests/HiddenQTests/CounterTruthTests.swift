@@ -1,0 +1,41 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `bench/counters.py` on short generated scenarios.
+struct CounterTruthTests {
+  @Test(
+    "remote share, lost packets and the first loss are as a generated scenario has them",
+    arguments: [
+      ["noisy-cpu", "--numa-remote", "--duration", "2", "--date-style", "iso", "--seed", "5"],
+      ["quiet", "--vms", "2", "--duration", "1", "--seed", "6"],
+    ])
+  func truth(_ scenario: [String]) throws {
+    guard let shared = Repository.shared else { return }
+    let folder = try Repository.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let made = try Self.python(
+      [shared.appending(path: "tracegen/tracegen.py").path, scenario[0], folder.path]
+        + scenario.dropFirst() + ["--no-verify"])
+    #expect(made.status == 0, "\(made.output.prefix(2000))")
+    let judged = try Self.python([
+      Repository.root.appending(path: "bench/counters.py").path, folder.path, "--hiddenq",
+      Program.executable.path,
+    ])
+    #expect(judged.status == 0, "\(judged.output.prefix(2000))")
+    #expect(judged.output.contains("0 problems"))
+  }
+
+  private static func python(_ arguments: [String]) throws -> (status: Int32, output: String) {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["python3"] + arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return (process.terminationStatus, output)
+  }
+}
