@@ -95,7 +95,7 @@ struct BlockDuplicates {
         """,
       arguments: [sourceID]
     ).map {
-      Source(id: $0[0], format: $0[1], requests: $0[2], completed: $0[3], isMixed: $0[4])
+      try Source(id: $0[0], format: $0[1], requests: $0[2], completed: $0[3], isMixed: $0[4])
     }
   }
 
@@ -171,7 +171,7 @@ struct BlockDuplicates {
       db, sql: "SELECT stream_id, device FROM block_stream WHERE source_id = ?",
       arguments: [source])
     for row in devices {
-      let device: String = row[1]
+      let device: String = try row[1]
       let statement = try RawStatement(
         db,
         isQueued
@@ -189,7 +189,7 @@ struct BlockDuplicates {
           WHERE stream_id = ?1 AND sector IS NOT NULL AND completed IS NOT NULL
             AND request_id % ?2 = 0
           """)
-      statement.bind(row[0] as Int64, at: 1)
+      statement.bind(try row[0], at: 1)
       statement.bind(step, at: 2)
       while try statement.step() {
         body(

@@ -42,7 +42,7 @@ extension IncidentFile {
             ORDER BY block_stream.stream_id
             """)
         return try rows.map { row in
-          let stream: Int32 = row[0]
+          let stream: Int32 = try row[0]
           let remaps = try Int64.fetchAll(
             db, sql: "SELECT delta FROM block_remap WHERE stream_id = ? ORDER BY count DESC, delta",
             arguments: [stream]
@@ -53,14 +53,14 @@ extension IncidentFile {
               SELECT from_ns, to_ns FROM block_loss WHERE stream_id IN
                 (SELECT stream_id FROM block_stream WHERE source_id = ?)
               """,
-            arguments: [row[1] as Int64])
-          return BlockStream(
+            arguments: [try row[1] as Int64])
+          return try BlockStream(
             stream: stream, source: row[1],
             machine: Machine(name: row[2], layer: Layer(rawValue: row[3]) ?? .guest),
             device: row[4], segment: row[5], issuedRequests: row[8],
             first: row[6] ?? 0, last: row[7] ?? 0, remapDeltas: remaps,
             losses: losses.map { loss in
-              let (from, to): (Int64, Int64) = (loss[0], loss[1])
+              let (from, to): (Int64, Int64) = try (loss[0], loss[1])
               return from...max(from, to)
             })
         }
@@ -190,7 +190,7 @@ extension IncidentFile {
             ORDER BY source_id, start
             """
         ).map {
-          GivenExtentRow(source: $0[0], tool: $0[1], start: $0[2], bytes: $0[3], target: $0[4])
+          try GivenExtentRow(source: $0[0], tool: $0[1], start: $0[2], bytes: $0[3], target: $0[4])
         }
       }
     }

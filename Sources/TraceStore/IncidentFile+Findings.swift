@@ -54,11 +54,11 @@ extension IncidentFile {
             """,
           arguments: [guest]
         ).compactMap { row in
-          guard let code = Finding.Code(rawValue: row["code"]),
-            let severity = Finding.Severity(rawValue: row["severity"]),
-            let confidence = Finding.Confidence(rawValue: row["confidence"])
+          guard let code = try Finding.Code(rawValue: row["code"]),
+            let severity = try Finding.Severity(rawValue: row["severity"]),
+            let confidence = try Finding.Confidence(rawValue: row["confidence"])
           else { return nil }
-          return Finding(
+          return try Finding(
             code, severity, guest: row["guest"], sentence: row["sentence"],
             confidence: confidence, because: row["because"], evidenceSQL: row["evidence_sql"],
             nextStep: row["next_step"])

@@ -98,7 +98,7 @@ extension IncidentFile {
             ORDER BY sample.object_id, sample.counter_id, moment.source_id, moment.ordinal
             """
         ).map { row in
-          NetworkReadingRow(
+          try NetworkReadingRow(
             machine: row[0], isGuest: row[1], tool: row[2], object: row[3], counter: row[4],
             source: row[5], ordinal: row[6], wall: row[7], value: row[8])
         }
@@ -118,7 +118,7 @@ extension IncidentFile {
             WHERE kind = ? ORDER BY source_id, line
             """, arguments: [kind]
         ).map { row in
-          SettingRow(
+          try SettingRow(
             machine: row[0], isGuest: row[1], object: row[2], name: row[3], value: row[4])
         }
       }
@@ -135,7 +135,7 @@ extension IncidentFile {
             SELECT machine, object, counter, value FROM counter_value
             WHERE tool = 'ethtool -g' ORDER BY source_id, line
             """
-        ).map { (machine: $0[0], object: $0[1], name: $0[2], size: $0[3]) }
+        ).map { try (machine: $0[0], object: $0[1], name: $0[2], size: $0[3]) }
       }
     }
   }

@@ -72,10 +72,10 @@ extension IncidentFile {
         sql: """
           SELECT source_id, name FROM source_file JOIN machine USING (machine_id)
           WHERE layer = 'guest' AND EXISTS
-            (SELECT 1 FROM traced_inode WHERE traced_inode.source_id = source_file.source_id)
+            (SELECT 1 FROM traced_inode WHERE traced_inode.source_id = try source_file.source_id)
           ORDER BY source_id
           """
-      ).map { PageCacheSource(source: $0[0], machine: $0[1]) }
+      ).map { try PageCacheSource(source: $0[0], machine: $0[1]) }
     }
   }
 
@@ -88,14 +88,16 @@ extension IncidentFile {
           SELECT stream_id, from_device, delta FROM block_remap
           ORDER BY count DESC, stream_id, from_device, delta
           """
-      ).map { PartitionRow(stream: $0[0], device: $0[1], delta: $0[2]) }
+      ).map { try PartitionRow(stream: $0[0], device: $0[1], delta: $0[2]) }
     }
   }
 
   /// All threads: number, thread id, name.
   public func tasks() throws -> [(task: Int32, tid: UInt32, name: String)] {
     try read { db in
-      try Row.fetchAll(db, sql: "SELECT task_id, pid, comm FROM task").map { ($0[0], $0[1], $0[2]) }
+      try Row.fetchAll(db, sql: "SELECT task_id, pid, comm FROM task").map {
+        try ($0[0], $0[1], $0[2])
+      }
     }
   }
 
@@ -108,10 +110,10 @@ extension IncidentFile {
         arguments: [source]
       ).map { row in
         var inode = TracedInode()
-        inode.id = row[0]
-        inode.device = (row[1] as String?).flatMap(DeviceNumber.init)
-        inode.backing = (row[2] as String?).flatMap(DeviceNumber.init)
-        inode.number = UInt64(bitPattern: row[3] as Int64)
+        inode.id = try row[0]
+        inode.device = try (row[1] as String?).flatMap(DeviceNumber.init)
+        inode.backing = try (row[2] as String?).flatMap(DeviceNumber.init)
+        inode.number = try UInt64(bitPattern: row[3] as Int64)
         return inode
       }
     }

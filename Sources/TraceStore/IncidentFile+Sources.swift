@@ -134,14 +134,14 @@ extension IncidentFile {
     if let row = try Row.fetchOne(
       db, sql: "SELECT machine_id, layer FROM machine WHERE name = ?", arguments: [machine.name])
     {
-      let layer: String = row[1]
+      let layer: String = try row[1]
       guard layer == machine.layer.rawValue else {
         throw StoreError(
           .statement,
           "'\(machine.name)' is already the name of a \(layer); give the \(machine.layer.rawValue) "
             + "another name")
       }
-      return row[0]
+      return try row[0]
     }
     try db.execute(
       sql: "INSERT INTO machine (name, layer) VALUES (?, ?)",

@@ -66,7 +66,7 @@ extension IncidentFile {
       ORDER BY source_id, wall_ns
       """, [machine]
     ) { row in
-      CPUReportRow(
+      try CPUReportRow(
         source: row[0], from: row[1], to: row[2], stolen: row[3], stolenTime: nil, busy: row[4],
         read: row[5], written: row[6], isWholeSeconds: true, isUTC: (row[7] as Int64?) != nil)
     }
@@ -88,10 +88,11 @@ extension IncidentFile {
       ORDER BY source_id, wall_ns
       """, [machine]
     ) { row in
-      let to: Int64 = row[2]
-      return CPUReportRow(
+      let to: Int64 = try row[2]
+      return try CPUReportRow(
         source: row[0], from: row[1], to: to, stolen: row[3],
-        stolenTime: (row[6] as Int64?).map { $0 * 10_000_000 }, busy: row[4], read: nil,
+        stolenTime: (row[6] as Int64?).flatMap { $0.magnitude < 1 << 39 ? $0 * 10_000_000 : nil },
+        busy: row[4], read: nil,
         written: nil, isWholeSeconds: to % 1_000_000_000 == 0, isUTC: (row[5] as Int64?) != nil)
     }
   }
@@ -106,7 +107,7 @@ extension IncidentFile {
       ORDER BY source_id
       """
     ) {
-      WallSourceRow(source: $0[0], machine: $0[1], format: $0[2], first: $0[3], last: $0[4])
+      try WallSourceRow(source: $0[0], machine: $0[1], format: $0[2], first: $0[3], last: $0[4])
     }
   }
 
@@ -118,7 +119,7 @@ extension IncidentFile {
       FROM source_file WHERE source_id = ? AND first_ns IS NOT NULL AND last_ns IS NOT NULL
       """, [source]
     ) {
-      TraceStartRow(first: $0[0], last: $0[1], wallStart: $0[2], toolClock: $0[3])
+      try TraceStartRow(first: $0[0], last: $0[1], wallStart: $0[2], toolClock: $0[3])
     }.first
   }
 
@@ -130,7 +131,7 @@ extension IncidentFile {
       SELECT offset_ns FROM clock_tie JOIN source_file USING (source_id)
       WHERE tool_clock = ? AND other_source_id = ? ORDER BY requests DESC, source_id LIMIT 1
       """, [toolClock, source]
-    ) { $0[0] as Int64 }.first
+    ) { try $0[0] as Int64 }.first
   }
 
   /// How many CPUs a machine has by its own account; nil where no file says it.
@@ -140,12 +141,12 @@ extension IncidentFile {
       SELECT count(DISTINCT cpu) FROM cpu_topology
       JOIN source_file USING (source_id) JOIN machine USING (machine_id) WHERE machine.name = ?
       """, [machine]
-    ) { $0[0] as Int }.first
+    ) { try $0[0] as Int }.first
     return count == 0 ? nil : count
   }
 
   private func fetch<Value>(
-    _ sql: String, _ arguments: StatementArguments = [], _ value: (Row) -> Value
+    _ sql: String, _ arguments: StatementArguments = [], _ value: (Row) throws -> Value
   ) throws -> [Value] {
     try translating {
       try queue.read { db in try Row.fetchAll(db, sql: sql, arguments: arguments).map(value) }

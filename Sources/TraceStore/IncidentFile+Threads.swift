@@ -44,7 +44,7 @@ extension IncidentFile {
             WHERE duplicate_of IS NULL ORDER BY thread_id
             """
         ).map { row in
-          TracedThreadRow(
+          try TracedThreadRow(
             id: row[0], source: row[1], segment: row[2],
             machine: Machine(name: row[3], layer: Layer(rawValue: row[4]) ?? .guest),
             tid: row[5], process: row[6], name: row[7], run: row[8])
@@ -75,14 +75,14 @@ extension IncidentFile {
             ORDER BY source_id, line
             """
         ).map { row in
-          var fact = ThreadFact(tid: row["tid"], line: row["line"])
-          fact.pid = row["pid"]
-          fact.parent = row["ppid"]
-          fact.comm = row["comm"]
-          fact.role = (row["role"] as String?).flatMap(ThreadRole.init)
-          fact.vcpu = row["vcpu"]
-          fact.guest = row["guest"]
-          return ThreadFactRow(machine: row["machine"], fact: fact, path: row["path"])
+          var fact = try ThreadFact(tid: row["tid"], line: row["line"])
+          fact.pid = try row["pid"]
+          fact.parent = try row["ppid"]
+          fact.comm = try row["comm"]
+          fact.role = try (row["role"] as String?).flatMap(ThreadRole.init)
+          fact.vcpu = try row["vcpu"]
+          fact.guest = try row["guest"]
+          return try ThreadFactRow(machine: row["machine"], fact: fact, path: row["path"])
         }
       }
     }
@@ -100,9 +100,11 @@ extension IncidentFile {
             WHERE kind = 'qemu' AND setting.name = 'pid' AND object <> '' AND machine.name = ?
             ORDER BY source_id, line
             """, arguments: [machine])
-        return Dictionary(
-          rows.compactMap { row in Int64(row[0] as String).map { ($0, row[1] as String) } }
-        ) { first, _ in first }
+        let pairs: [(Int64, String)] = try rows.compactMap { row in
+          guard let process = Int64(try row[0] as String) else { return nil }
+          return (process, try row[1])
+        }
+        return Dictionary(pairs) { first, _ in first }
       }
     }
   }

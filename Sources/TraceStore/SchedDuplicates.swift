@@ -66,8 +66,8 @@ struct SchedDuplicates {
         """,
       arguments: [sourceID]
     ).compactMap { row in
-      guard row[4] as Int64 > 0 else { return nil }
-      return Source(
+      guard try row[4] as Int64 > 0 else { return nil }
+      return try Source(
         id: row[0], first: row[1], last: row[2], slices: row[5] ?? 0,
         isReport: row[3] == "perf-sched-timehist")
     }

@@ -69,5 +69,7 @@ func translating<Result>(_ work: () throws -> Result) throws -> Result {
     return try work()
   } catch let error as DatabaseError {
     throw StoreError(error)
+  } catch is RowDecodingError {
+    throw StoreError(.damaged, "holds a value of the wrong kind; 'hiddenq check' says more")
   }
 }

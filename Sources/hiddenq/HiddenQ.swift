@@ -31,6 +31,7 @@ struct HiddenQ: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+      try Output.finish()
     } catch {
       Exit.end(with: error)
     }

@@ -236,9 +236,9 @@ extension IncidentFile {
   /// The files, in the order in which they came.
   public func sources() throws -> [SourceRow] {
     try fetch("SELECT * FROM source ORDER BY source_id") { row in
-      let first: Int64? = row["first_ns"]
-      let last: Int64? = row["last_ns"]
-      return SourceRow(
+      let first: Int64? = try row["first_ns"]
+      let last: Int64? = try row["last_ns"]
+      return try SourceRow(
         id: row["source_id"], path: row["path"], machine: row["machine"],
         layer: Layer(rawValue: row["layer"]) ?? .guest, format: row["format"],
         lines: row["lines"], events: row["events"], skippedLines: row["skipped_lines"],
@@ -257,7 +257,7 @@ extension IncidentFile {
         ELSE 3 END, count DESC, source_id, kind
       """
     ) { row in
-      ProblemRow(
+      try ProblemRow(
         path: row["path"], line: row["line"], column: row["column"], kind: row["kind"],
         severity: row["severity"], count: row["count"], excerpt: row["excerpt"],
         advice: row["advice"])
@@ -287,7 +287,7 @@ extension IncidentFile {
       ORDER BY guest, device
       """, [filter.guest, filter.device]
     ) { row in
-      DiskRow(
+      try DiskRow(
         guest: row["guest"], device: row["device"], host: row["host"],
         hostDevice: row["host_device"], distance: row["distance"], extents: row["extents"],
         isGiven: row["origin"] as String? == "given", verdict: row["verdict"],
@@ -299,11 +299,11 @@ extension IncidentFile {
   /// The clocks, without the reference itself.
   public func clocks() throws -> [ClockSummary] {
     try fetch("SELECT * FROM clock WHERE method <> 'reference' ORDER BY machine, segment") { row in
-      let offset: Double = row["offset_ns"]
-      let drift: Double = row["drift_ppm"]
-      let from: Double = row["from_ns"]
-      let to: Double = row["to_ns"]
-      return ClockSummary(
+      let offset: Double = try row["offset_ns"]
+      let drift: Double = try row["drift_ppm"]
+      let from: Double = try row["from_ns"]
+      let to: Double = try row["to_ns"]
+      return try ClockSummary(
         machine: row["machine"], toolClock: row["tool_clock"], method: row["method"],
         reference: row["reference"], offset: offset, driftPPM: drift,
         error: row["error_ns"], middleError: row["error_middle_ns"],
@@ -321,7 +321,7 @@ extension IncidentFile {
       WHERE \(condition) GROUP BY 1, 2, 3 ORDER BY 3, 1, 2
       """, arguments
     ) { row in
-      GradeCount(
+      try GradeCount(
         grade: row["match_grade"], reason: row["match_reason"], isFlush: row["is_flush"],
         count: row["n"])
     }
@@ -354,7 +354,7 @@ extension IncidentFile {
           WHEN 'I2D' THEN 4 WHEN 'M2D' THEN 5 WHEN 'D2C' THEN 6 ELSE 7 END
       """
     ) { row in
-      StageRow(
+      try StageRow(
         machine: row["machine"], device: row["device"], stage: row["stage"], count: row["count"],
         min: row["min_ns"], mean: row["mean_ns"], p50: row["p50_ns"], p99: row["p99_ns"],
         max: row["max_ns"])
@@ -369,8 +369,8 @@ extension IncidentFile {
       FROM request JOIN source USING (source_id) WHERE request_id = ?
       """, [request]
     ) { row in
-      let path: String = row["path"]
-      let line: Int64 = row["line"]
+      let path: String = try row["path"]
+      let line: Int64 = try row["line"]
       return (path, line)
     }
     return places.first
@@ -381,8 +381,8 @@ extension IncidentFile {
     JOIN block_request USING (request_id) JOIN task USING (task_id)
     """
 
-  private static func ioRow(_ row: Row) -> IORow {
-    IORow(
+  private static func ioRow(_ row: Row) throws -> IORow {
+    try IORow(
       id: row["io_id"], guest: row["guest"], device: row["device"], op: row["op"],
       rwbs: row["rwbs"], sector: row["sector"], sectors: row["sectors"],
       reference: row["reference_ns"], pageCache: row["page_cache_ns"],
