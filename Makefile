@@ -5,7 +5,7 @@ PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test accuracy test-fleet bench-fleet lint build release clean needs
+.PHONY: demo test fuzz faults limits sanitize accuracy test-fleet bench-fleet lint build release clean needs
 
 demo: release
 	.build/release/hiddenq analyze Fixtures/kvm-noisy-cpu -o $(DEMO)
@@ -34,6 +34,22 @@ bench-fleet: release $(FLEET_PYTHON)
 $(FLEET_PYTHON):
 	python3 -m venv .build/fleet
 	.build/fleet/bin/pip install --quiet 'chdb>=4,<5'
+
+# What it withstands (docs/reliability.md). SECONDS is for each family of formats.
+SECONDS ?= 60
+fuzz: needs
+	python3 Fuzz/fuzz.py --seconds $(SECONDS)
+
+faults: release
+	python3 bench/faults.py
+
+limits: release
+	python3 bench/limits.py
+
+# The tests of the parsers and of the join under the address sanitizer, in a build of their own.
+sanitize: needs
+	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address \
+	  --scratch-path .build-sanitize --filter 'TraceIngestTests|TraceCorrelationTests'
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

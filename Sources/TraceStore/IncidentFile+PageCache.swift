@@ -72,7 +72,7 @@ extension IncidentFile {
         sql: """
           SELECT source_id, name FROM source_file JOIN machine USING (machine_id)
           WHERE layer = 'guest' AND EXISTS
-            (SELECT 1 FROM traced_inode WHERE traced_inode.source_id = try source_file.source_id)
+            (SELECT 1 FROM traced_inode WHERE traced_inode.source_id = source_file.source_id)
           ORDER BY source_id
           """
       ).map { try PageCacheSource(source: $0[0], machine: $0[1]) }

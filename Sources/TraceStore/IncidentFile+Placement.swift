@@ -53,7 +53,7 @@ extension IncidentFile {
               JOIN source_file USING (source_id) JOIN machine USING (machine_id)
               WHERE node IS NOT NULL AND machine.name = ? ORDER BY source_id, line
               """, arguments: [machine]
-          ).map { ($0[0] as Int64, $0[1] as Int64) }
+          ).map { (try $0[0] as Int64, try $0[1] as Int64) }
         ) { _, last in last }
       }
     }
@@ -78,9 +78,9 @@ extension IncidentFile {
             """)
         var parts: [(row: ProcessMemoryRow, moments: Int64)] = []
         for row in rows {
-          guard let place = Self.place(row[1]) else { continue }
+          guard let place = Self.place(try row[1]) else { continue }
           parts.append(
-            (
+            try (
               ProcessMemoryRow(
                 machine: row[0], process: place.process, name: place.name, node: place.node,
                 bytes: row[2]),
