@@ -84,6 +84,7 @@ let package = Package(
     .testTarget(
       name: "TraceCorrelationTests", dependencies: ["TraceModel", "TraceCorrelation"],
       swiftSettings: house),
+    .testTarget(name: "TraceAnalysisTests", dependencies: ["TraceAnalysis"], swiftSettings: house),
     .testTarget(
       name: "TraceStoreTests",
       dependencies: [

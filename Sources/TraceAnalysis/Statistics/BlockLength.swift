@@ -1,0 +1,93 @@
+internal import Glibc
+
+/// Latencies of one stretch of time, in any order.
+struct TimedSamples: Sendable {
+  /// The stretch they are of.
+  var stretch: CellGrid.Stretch
+  /// When each began, ns on the stretch's clock.
+  var moments: [Int64] = []
+  /// How long each was, ns.
+  var values: [Int64] = []
+}
+
+/// How long a block must be so that blocks hardly depend on each other: the automatic choice of Politis and
+/// White (2004, corrected 2009) for the circular bootstrap.
+enum BlockLength {
+  /// The length in elements of a series of means over equal times; 1 for one without correlation. Never
+  /// more than a quarter of the series.
+  static func automatic(_ series: [Double]) -> Double {
+    let count = series.count
+    guard count >= 16 else { return 1 }
+    let mean = series.reduce(0, +) / Double(count)
+    let centred = series.map { $0 - mean }
+    func covariance(_ lag: Int) -> Double {
+      var sum = 0.0
+      for index in lag..<count { sum += centred[index] * centred[index - lag] }
+      return sum / Double(count)
+    }
+    let variance = covariance(0)
+    guard variance > 0 else { return 1 }
+    let most = count / 4
+    let covariances = (0...most).map(covariance)
+    // The first lag behind which several in a row do not differ from zero.
+    let limit = 2 * (log10(Double(count)) / Double(count)).squareRoot() * variance
+    let inRow = max(3, Int(log10(Double(count)).squareRoot().rounded(.up)))
+    var lag = most
+    for candidate in 0...most
+    where (1...inRow).allSatisfy({
+      candidate + $0 > most || abs(covariances[candidate + $0]) < limit
+    }) {
+      lag = candidate
+      break
+    }
+    guard lag > 0 else { return 1 }
+    // The flat-top window over twice that lag.
+    let width = min(most, 2 * lag)
+    var (spectrum, slope) = (variance, 0.0)
+    for step in 1...width {
+      let part = Double(step) / Double(width)
+      let weight = part <= 0.5 ? 1 : 2 * (1 - part)
+      spectrum += 2 * weight * covariances[step]
+      slope += 2 * weight * Double(step) * covariances[step]
+    }
+    guard spectrum > 0 else { return Double(most) }
+    let length = pow(
+      2 * slope * slope / (4.0 / 3 * spectrum * spectrum) * Double(count), 1.0 / 3)
+    return min(Double(most), max(1, length))
+  }
+
+  /// One length in ns for both sides: as long as the latencies of any stretch are correlated, and long
+  /// enough that there are not more blocks than needed; but so short that ten are left on either side.
+  static func common(
+    _ before: [TimedSamples], _ after: [TimedSamples]
+  ) -> (block: Int64, isTooShort: Bool) {
+    let lengths = [before, after].map { $0.reduce(0) { $0 + $1.stretch.length } }
+    let longest = lengths.max() ?? 0
+    let most = max(1, (lengths.min() ?? 0) / Int64(ComparisonSettings.leastWantedBlocks))
+    let enough = longest / Int64(ComparisonSettings.enoughBlocks)
+    let needed = (before + after).map(correlationTime).max() ?? 0
+    let wanted = max(enough, Int64(needed))
+    return (max(1, min(most, wanted)), wanted > most)
+  }
+
+  /// How long a block must be for the latencies of a stretch, ns.
+  private static func correlationTime(_ samples: TimedSamples) -> Double {
+    guard samples.values.count >= 50 else { return 0 }
+    let cells = 192
+    let span = Double(samples.stretch.length) + 1
+    var sums = [Double](repeating: 0, count: cells)
+    var counts = [Double](repeating: 0, count: cells)
+    for (moment, value) in zip(samples.moments, samples.values) {
+      let part = Double(moment - samples.stretch.start) / span
+      let cell = min(cells - 1, max(0, Int(part * Double(cells))))
+      // On this scale heavy tails do not drown everything else; differences far below half a
+      // microsecond do not matter.
+      sums[cell] += log(max(0, Double(value)) + 500)
+      counts[cell] += 1
+    }
+    let mean = sums.reduce(0, +) / counts.reduce(0, +)
+    // A cell without I/Os says nothing: it is given the mean.
+    let series = zip(sums, counts).map { $1 > 0 ? $0 / $1 : mean }
+    return automatic(series) * span / Double(cells)
+  }
+}

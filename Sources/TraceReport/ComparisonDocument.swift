@@ -1,0 +1,359 @@
+public import TraceAnalysis
+internal import TraceModel
+
+extension Report {
+  /// The document for a comparison. The same files and settings give the same document.
+  public static func document(_ comparison: Comparison) -> Document {
+    Document(
+      title: "hiddenq compare: before against after",
+      blocks: ComparisonSections(comparison: comparison).blocks)
+  }
+}
+
+/// What a comparison says, in order: the outcome, the load, the hops, the rest, and how it was judged.
+struct ComparisonSections {
+  let comparison: Comparison
+
+  var blocks: [Block] {
+    sides + outcome + load + hops + others + method
+  }
+
+  private var sides: [Block] {
+    func list(_ side: Comparison.Side) -> String {
+      side.paths.map(Printable.text).joined(separator: ", ")
+    }
+    return [
+      .facts([Fact("before", list(comparison.before)), Fact("after", list(comparison.after))])
+    ]
+  }
+
+  // MARK: Outcome
+
+  private var outcome: [Block] {
+    var blocks: [Block] = [.heading("What changed")]
+    let lines = Self.headlines(comparison)
+    if !lines.isEmpty { blocks.append(.facts(lines)) }
+    let shown = comparison.lines.filter { $0.verdict == .better || $0.verdict == .worse }
+    if shown.isEmpty {
+      blocks.append(
+        .paragraph(
+          comparison.canBeJudged
+            ? "No line is shown to differ. That does not show that they are equal: the intervals "
+              + "below say how large a change could have gone unseen."
+            : "No line can be judged; the reasons are below."))
+    }
+    if !comparison.onOneSide.isEmpty {
+      blocks.append(
+        .paragraph(
+          "On one side only, and not compared: "
+            + comparison.onOneSide.map(Printable.text).joined(separator: "; ") + "."))
+    }
+    return blocks + (comparison.findings.isEmpty ? [] : Report.blocks(of: comparison.findings))
+  }
+
+  /// The total of each disk, at the median and the 99th percentile.
+  private static func headlines(_ comparison: Comparison) -> [Fact] {
+    comparison.loads.flatMap { load -> [Fact] in
+      [Statistic.p50, .p99].compactMap { statistic in
+        let line = comparison.lines.first {
+          $0.guest == load.guest && $0.device == load.device && $0.op == "all"
+            && $0.subject == Hop.total.rawValue && $0.statistic == statistic
+        }
+        guard let line, let before = line.before, let after = line.after else { return nil }
+        return Fact(
+          Printable.text("\(load.guest) \(load.device) \(statistic.rawValue)"),
+          "\(Quantity.time(Int64(before.rounded()))) -> \(Quantity.time(Int64(after.rounded())))"
+            + (ChangeText.change(line, unit: nil).map { ", \($0)" } ?? "")
+            + ": \(line.verdict.rawValue)" + (line.reason.map { " (\($0))" } ?? ""))
+      }
+    }
+  }
+
+  // MARK: Load
+
+  private var load: [Block] {
+    guard !comparison.loads.isEmpty else { return [] }
+    var blocks: [Block] = [.heading("Was the load the same")]
+    for load in comparison.loads {
+      let (first, second) = (load.before, load.after)
+      func count(_ number: Double, _ digits: Int = 1) -> String {
+        Quantity.decimal(number, digits: digits)
+      }
+      blocks.append(
+        .table(
+          Table(
+            caption: Printable.text("\(load.guest) \(load.device):"),
+            columns: [.text("load"), .number("before"), .number("after")],
+            rows: [
+              ["traced, s", count(first.seconds), count(second.seconds)],
+              [
+                "I/Os with data", Quantity.count(Int64(first.count)),
+                Quantity.count(Int64(second.count)),
+              ],
+              ["I/Os per second", count(first.rate), count(second.rate)],
+              [
+                "in flight", first.depth.map { count($0, 2) } ?? "-",
+                second.depth.map { count($0, 2) } ?? "-",
+              ],
+              ["reads", Quantity.percent(first.readShare), Quantity.percent(second.readShare)],
+              ["mean KiB", count(first.meanBytes / 1024), count(second.meanBytes / 1024)],
+            ])))
+      if load.rateChange != 0 {
+        blocks.append(
+          .paragraph(
+            "The I/Os came \(load.rateChange > 0 ? "more" : "less") often. More load makes queues "
+              + "longer, never shorter: what got \(load.rateChange > 0 ? "longer" : "shorter") may "
+              + "be due to that, what got \(load.rateChange > 0 ? "shorter" : "longer") is not."))
+      }
+    }
+    return blocks
+  }
+
+  // MARK: Hops
+
+  private var hops: [Block] {
+    guard !comparison.loads.isEmpty else { return [] }
+    var blocks: [Block] = [
+      .heading("Hop by hop"),
+      .paragraph(
+        "Change: after against before, with the \(percent(comparison.settings.confidence)) "
+          + "interval. Means of hops add up to the total's; quantiles do not."),
+    ]
+    for load in comparison.loads {
+      let own = comparison.lines.filter { $0.guest == load.guest && $0.device == load.device }
+      let data = Set(own.compactMap(\.op)).subtracting(["all", "flush"])
+      for statistic in [Statistic.mean, .p50, .p99] {
+        blocks += table(
+          own.filter { $0.op == "all" && $0.statistic == statistic },
+          data.count == 1 ? data.first ?? "all" : "all", statistic, load)
+      }
+      for op in ["read", "write", "discard", "other", "flush"] where op == "flush" || data.count > 1 {
+        blocks += single(own.filter { $0.op == op }, op, load)
+      }
+    }
+    return blocks
+  }
+
+  /// Of a single operation the total, and what is shown to differ.
+  private func single(
+    _ lines: [ComparisonLine], _ op: String, _ load: LoadComparison
+  ) -> [Block] {
+    let shown = lines.filter {
+      $0.verdict == .better || $0.verdict == .worse
+        || ($0.subject == Hop.total.rawValue && ($0.statistic == .p50 || $0.statistic == .p99))
+    }
+    guard let most = shown.compactMap(\.before).max() ?? shown.compactMap(\.after).max() else {
+      return []
+    }
+    let unit = Quantity.TimeUnit.fitting(Int64(most / 2))
+    return [
+      .table(
+        Table(
+          caption: Printable.text(
+            "\(load.guest) \(load.device), \(op) (the total, and what differs), "
+              + "\(unit.symbol):"),
+          columns: Self.columns,
+          rows: shown.map {
+            row($0, "\(Self.name($0).dropPrefix) \($0.statistic.rawValue)", unit)
+          }))
+    ] + notes(shown)
+  }
+
+  private static let columns: [Table.Column] = [
+    .text("hop"), .number("before"), .number("after"), .number("change"), .text("verdict"),
+  ]
+
+  private func row(
+    _ line: ComparisonLine, _ name: String, _ unit: Quantity.TimeUnit
+  ) -> [String] {
+    [
+      name, line.before.map { unit.text(Int64($0.rounded())) } ?? "-",
+      line.after.map { unit.text(Int64($0.rounded())) } ?? "-",
+      ChangeText.change(line, unit: unit) ?? "", line.verdict.rawValue,
+    ]
+  }
+
+  private static func name(_ line: ComparisonLine) -> String { names[line.subject] ?? line.subject }
+
+  private func table(
+    _ lines: [ComparisonLine], _ op: String, _ statistic: Statistic, _ load: LoadComparison
+  ) -> [Block] {
+    guard let total = lines.first(where: { $0.subject == Hop.total.rawValue }) ?? lines.last
+    else { return [] }
+    let unit = Quantity.TimeUnit.fitting(Int64((total.before ?? total.after ?? 0).rounded()))
+    let caption = "\(load.guest) \(load.device), \(op), \(statistic.rawValue), \(unit.symbol)"
+    if lines.allSatisfy({ $0.verdict == .cannotTell }),
+      Set(lines.compactMap(\.reason)).count == 1, let reason = lines[0].reason
+    {
+      return [.paragraph(Printable.text("\(caption): cannot tell: \(reason)."))]
+    }
+    let hasCache = lines.contains { $0.subject == Hop.pageCache.rawValue }
+    let shown = lines.filter { hasCache || $0.subject != Hop.block.rawValue }
+    return [
+      .table(
+        Table(
+          caption: Printable.text(caption + ":"),
+          columns: Self.columns,
+          rows: shown.map { row($0, Self.name($0), unit) }))
+    ] + notes(shown)
+  }
+
+  /// The reasons of single lines, each once.
+  private func notes(_ lines: [ComparisonLine]) -> [Block] {
+    var reasons: [String: [String]] = [:]
+    for line in lines {
+      guard let reason = line.reason else { continue }
+      reasons[reason, default: []].append(Self.name(line).dropPrefix)
+    }
+    return reasons.sorted { $0.key < $1.key }.map { reason, names in
+      .paragraph(Printable.text("\(names.joined(separator: ", ")): \(reason)."))
+    }
+  }
+
+  private static let names = [
+    "page_cache": "H1 page cache", "guest_scheduler": "H2 guest sched",
+    "virtio_queue": "H3 virtio", "virtio_submit": "   in", "virtio_return": "   back",
+    "host_scheduler": "H4 host sched", "hardware_queue": "H5 hardware", "block": "Q to C",
+    "total": "total", "steal": "steal", "cpu_wait": "wait for a CPU",
+    "remote_share": "memory far away", "drops": "packets lost", "queue_depth": "queue depth",
+  ]
+
+  // MARK: Other layers
+
+  private var others: [Block] {
+    let lines = comparison.lines.filter { $0.op == nil }
+    guard !lines.isEmpty else { return [] }
+    return [
+      .heading("Other layers"),
+      .table(
+        Table(
+          caption: "",
+          columns: [
+            .text("what"), .number("before"), .number("after"), .number("change"),
+            .text("verdict"),
+          ],
+          rows: lines.map { line in
+            [
+              Printable.text(
+                [line.guest, Self.names[line.subject] ?? line.subject, line.device]
+                  .compactMap { $0 }.joined(separator: " "))
+                + (line.unit == .number ? "" : ", \(line.unit.rawValue)"),
+              line.before.map { Quantity.decimal($0, digits: 2) } ?? "-",
+              line.after.map { Quantity.decimal($0, digits: 2) } ?? "-",
+              ChangeText.change(line, unit: nil) ?? "", line.verdict.rawValue,
+            ]
+          })),
+    ] + notes(lines)
+  }
+
+  // MARK: Method
+
+  private var method: [Block] {
+    let settings = comparison.settings
+    var facts: [Fact] = []
+    facts.append(
+      Fact(
+        "intervals",
+        "\(percent(settings.confidence)), moving-block bootstrap, "
+          + "\(Quantity.count(Int64(settings.replicates))) draws, seed \(settings.seed), widened for "
+          + "few blocks"))
+    facts.append(
+      Fact(
+        "verdicts",
+        "better or worse: a permutation test of blocks, corrected by Holm over the hops, "
+          + "finds it at \(percent(1 - settings.confidence)); the "
+          + "interval excludes zero; the change is at least "
+          + "\(percent(settings.leastRelativeChange)) and "
+          + "\(Quantity.time(Int64(settings.leastChange))), and beyond the clocks' bound where a "
+          + "line crosses clocks"))
+    facts.append(Fact("runs", Self.runs(comparison)))
+    return [.heading("How this was judged"), .facts(facts)] + blocksTable
+  }
+
+  /// How long blocks are, hop by hop.
+  private var blocksTable: [Block] {
+    guard !comparison.statements.isEmpty else { return [] }
+    let table = Table(
+      caption: "Blocks of time that stay together, as long as what they hold is correlated:",
+      columns: [
+        .text("of"), .number("length"), .number("before"), .number("after"), .text(""),
+      ],
+      rows: comparison.statements.map { statement in
+        [
+          Printable.text(
+            [
+              statement.guest, statement.device,
+              (Self.names[statement.subject] ?? statement.subject).dropPrefix,
+            ].compactMap { $0 }.joined(separator: " ")),
+          Quantity.time(Int64(statement.seconds * 1e9)), "\(statement.before)",
+          "\(statement.after)", statement.isTooShort ? "*" : "",
+        ]
+      })
+    let isShort = comparison.statements.contains { $0.isTooShort }
+    return [.table(table)]
+      + (isShort
+        ? [
+          .paragraph(
+            "* Correlated for longer than that: the load shifted meanwhile, or the recording is too "
+              + "short for this hop. Its intervals may be too narrow.")
+        ] : [])
+  }
+
+  private static func runs(_ comparison: Comparison) -> String {
+    let (before, after) = (comparison.before.paths.count, comparison.after.paths.count)
+    guard before == 1 || after == 1 else {
+      return "\(before) before, \(after) after: differences are measured by what varies between "
+        + "runs"
+    }
+    guard before > 1 || after > 1 else {
+      return
+        "one on either side: a verdict says that these two recordings differ. What varies from "
+        + "run to run is unknown, so it does not prove that the change between them is the cause; "
+        + "repeat each side three times or more and give all files"
+    }
+    return "\(before) before, \(after) after: the single one is taken to vary as the others do"
+  }
+
+  private func percent(_ share: Double) -> String {
+    Quantity.decimal(share * 100, digits: 0) + " %"
+  }
+}
+
+/// A change with its interval as people read it.
+enum ChangeText {
+  /// `+3.2 % (-1.0 .. +7.5)`, `x 5.2 (1.4 .. 8.1)` where it is a multiple, in a unit of time where there is no ratio; nil when it is not known.
+  static func change(_ line: ComparisonLine, unit: Quantity.TimeUnit?) -> String? {
+    if let relative = line.relativeChange, let ratio = line.ratio {
+      if ratio.high > 4 {
+        return "x \(factor(relative + 1)) (\(factor(ratio.low)) .. \(factor(ratio.high)))"
+      }
+      return "\(signed(relative * 100)) % (\(signed((ratio.low - 1) * 100)) .. "
+        + "\(signed((ratio.high - 1) * 100)))"
+    }
+    guard let change = line.change, let difference = line.difference else { return nil }
+    if line.unit == .nanoseconds {
+      let unit = unit ?? Quantity.TimeUnit.fitting(Int64(change.rounded()))
+      func text(_ value: Double) -> String {
+        (value < 0 ? "" : "+") + unit.text(Int64(value.rounded()))
+      }
+      return "\(text(change)) (\(text(difference.low)) .. "
+        + "\(text(difference.high)))"
+    }
+    return "\(signed(change)) (\(signed(difference.low)) .. \(signed(difference.high)))"
+  }
+
+  /// Two digits or three are enough of a factor.
+  private static func factor(_ value: Double) -> String {
+    Quantity.decimal(value, digits: value >= 9.95 ? 0 : value >= 0.995 ? 1 : 2)
+  }
+
+  /// Three digits are enough of a change.
+  private static func signed(_ value: Double) -> String {
+    (value < 0 ? "" : "+") + Quantity.decimal(value, digits: abs(value) >= 99.95 ? 0 : 1)
+  }
+}
+
+extension String {
+  /// Without the blanks that indent it.
+  fileprivate var dropPrefix: String { String(drop { $0 == " " }) }
+}

@@ -1,0 +1,142 @@
+import Testing
+
+@testable import TraceAnalysis
+
+/// The statistics of `compare`, on series whose truth is known: heavy-tailed latencies that depend on each
+/// other in time, as those of real I/Os do. Fixed seeds; the same numbers on every machine.
+struct CoverageTests {
+  /// Latencies whose logarithm wanders: a stationary first-order process, plus noise of each I/O.
+  private struct Wandering {
+    /// How much of a step's level stays in the next one.
+    let memory: Double
+    /// Standard deviation of the wandering level, on the logarithmic scale.
+    let swing: Double
+
+    /// So many latencies around a median of `centre` ns, and the moments of their arrivals, ns.
+    func latencies(
+      _ count: Int, centre: Double, seed: UInt64
+    ) -> (values: [Int64], moments: [Int64]) {
+      var random = SeededGenerator(seed: seed)
+      var level = gaussian(&random) * swing
+      let step = swing * (1 - memory * memory).squareRoot()
+      var (values, moments): ([Int64], [Int64]) = ([], [])
+      var now: Int64 = 0
+      for _ in 0..<count {
+        level = memory * level + step * gaussian(&random)
+        now += 1 + Int64(random.index(below: 2_000_000))
+        values.append(Int64(centre * exponential(level + 0.5 * gaussian(&random))))
+        moments.append(now)
+      }
+      return (values, moments)
+    }
+
+    private func exponential(_ x: Double) -> Double {
+      // Scaled down until the series converges at once.
+      var (term, sum) = (1.0, 1.0)
+      for step in 1...12 {
+        term *= x / 64 / Double(step)
+        sum += term
+      }
+      return (0..<6).reduce(sum) { result, _ in result * result }
+    }
+
+    private func gaussian(_ random: inout SeededGenerator) -> Double {
+      // Twelve uniform numbers: their tails end at six deviations, which does not matter here.
+      (0..<12).reduce(-6.0) { sum, _ in
+        sum + Double(random.next() >> 11) * 0x1p-53
+      }
+    }
+  }
+
+  private struct Case: CustomTestStringConvertible {
+    let name: String
+    let series: Wandering
+    let count: Int
+    var testDescription: String { name }
+  }
+
+  private static let cases = [
+    Case(name: "hardly correlated", series: Wandering(memory: 0.3, swing: 0.5), count: 1_500),
+    Case(
+      name: "correlated over 20 I/Os", series: Wandering(memory: 0.95, swing: 0.5), count: 1_500),
+    Case(
+      name: "correlated over 50 I/Os", series: Wandering(memory: 0.98, swing: 0.4), count: 2_500),
+  ]
+
+  private static func sides(
+    _ series: Wandering, _ count: Int, seed: UInt64, ratio: Double
+  ) -> (TwoSides, SortedSamples, SortedSamples) {
+    var settings = ComparisonSettings()
+    settings.replicates = 400
+    settings.seed = seed
+    let first = series.latencies(count, centre: 1e6, seed: seed &* 7919)
+    let second = series.latencies(count, centre: 1e6 * ratio, seed: seed &* 7919 &+ 104_729)
+    let timed = [first, second].map { side in
+      TimedSamples(
+        stretch: CellGrid.Stretch(run: 0, start: side.moments[0], end: side.moments[count - 1]),
+        moments: side.moments, values: side.values)
+    }
+    let block = BlockLength.common([timed[0]], [timed[1]]).block
+    let grids = timed.map { CellGrid([$0.stretch], block: block) }
+    func sorted(_ side: (values: [Int64], moments: [Int64]), _ grid: CellGrid) -> SortedSamples {
+      SortedSamples(side.values, cells: side.moments.map { Int32(grid.cell(0, at: $0)) })
+    }
+    return (
+      TwoSides(before: grids[0], after: grids[1], settings: settings), sorted(first, grids[0]),
+      sorted(second, grids[1])
+    )
+  }
+
+  @Test("a 95 % interval covers the true ratio of medians in 90 to 99 of 100", arguments: cases)
+  private func coverage(_ one: Case) {
+    let truth = 1.2
+    var covered = 0
+    let trials = 120
+    for seed in 1...trials {
+      let (sides, before, after) = Self.sides(
+        one.series, one.count, seed: UInt64(seed), ratio: truth)
+      guard let ratio = sides.outcomes(before: before, after: after)[.p50]?.ratio else { continue }
+      if ratio.low <= truth, truth <= ratio.high { covered += 1 }
+    }
+    #expect(
+      (trials * 90 / 100...trials * 99 / 100 + 1).contains(covered), "\(covered) of \(trials)")
+  }
+
+  @Test("without a difference the permutation test finds one in about 5 of 100", arguments: cases)
+  private func silence(_ one: Case) {
+    var found = 0
+    let trials = 120
+    for seed in 1...trials {
+      let (sides, before, after) = Self.sides(
+        one.series, one.count, seed: UInt64(seed), ratio: 1)
+      if let p = sides.outcomes(before: before, after: after)[.p50]?.p, p <= 0.05 { found += 1 }
+    }
+    // Of 120 with a chance of 0.05 each, more than 12 come in less than one of a hundred series.
+    #expect(found <= 12, "\(found) of \(trials)")
+  }
+
+  @Test("without blocks the same intervals would be too narrow: correlation is what they are for")
+  func naive() {
+    let one = Self.cases[2]
+    var covered = 0
+    for seed in 1...60 {
+      let (_, before, after) = Self.sides(one.series, one.count, seed: UInt64(seed), ratio: 1)
+      // Every I/O a block of its own.
+      var settings = ComparisonSettings()
+      settings.replicates = 200
+      let stretch = CellGrid.Stretch(run: 0, start: 0, end: Int64(one.count) * 1_000)
+      let grid = CellGrid([stretch], block: 1_000)
+      func alone(_ samples: SortedSamples) -> SortedSamples {
+        SortedSamples(
+          samples.values, cells: samples.values.indices.map { Int32($0 * grid.cells / one.count) })
+      }
+      let sides = TwoSides(before: grid, after: grid, settings: settings)
+      if let ratio = sides.outcomes(before: alone(before), after: alone(after))[.p50]?.ratio,
+        ratio.low <= 1, 1 <= ratio.high
+      {
+        covered += 1
+      }
+    }
+    #expect(covered < 50, "\(covered) of 60")
+  }
+}
