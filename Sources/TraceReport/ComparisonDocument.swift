@@ -127,7 +127,8 @@ struct ComparisonSections {
           own.filter { $0.op == "all" && $0.statistic == statistic },
           data.count == 1 ? data.first ?? "all" : "all", statistic, load)
       }
-      for op in ["read", "write", "discard", "other", "flush"] where op == "flush" || data.count > 1 {
+      for op in ["read", "write", "discard", "other", "flush"] where op == "flush" || data.count > 1
+      {
         blocks += single(own.filter { $0.op == op }, op, load)
       }
     }

@@ -2,7 +2,7 @@ public import TraceAnalysis
 internal import TraceModel
 internal import TraceStore
 
-/// A comparison for programs; `schema/comparison.schema.json` says what is where.
+/// A comparison for programs; `docs/comparison.schema.json` says what is where.
 public enum ComparisonJSON {
   /// One more whenever something is renamed or taken away.
   public static let version = 1
@@ -23,7 +23,7 @@ public enum ComparisonJSON {
             ("seed", .text(String(settings.seed))),
             ("least_relative_change", .real(settings.leastRelativeChange)),
             ("least_change_ns", .real(settings.leastChange)),
-            ("correction", .text("Holm, over the hops and statistics of an operation of a disk")),
+            ("correction", .text("Holm, over the hops of an operation and statistic of a disk")),
             ("blocks", .raw(array(comparison.statements.map(statement)))),
           ]))
       ),

@@ -52,11 +52,11 @@ extension IncidentFile {
             ORDER BY guest, device, stream
             """)
         for stream in streams {
-          places[stream["stream"]] = disks.count
+          places[try stream["stream"]] = disks.count
           disks.append(
             DiskSamples(
-              guest: stream["guest"], device: stream["device"],
-              isJoined: stream["verdict"] as String == "joined"))
+              guest: try stream["guest"], device: try stream["device"],
+              isJoined: try stream["verdict"] as String == "joined"))
         }
         let ios = try RawStatement(
           db,

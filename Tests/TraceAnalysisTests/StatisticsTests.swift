@@ -51,7 +51,7 @@ struct StatisticsTests {
 
   @Test("a replicate that draws every block once has the quantiles of the whole")
   func identity() {
-    let grid = CellGrid([CellGrid.Stretch(run: 0, start: 0, end: 999)], block: 100)
+    let grid = CellGrid([CellGrid.Stretch(run: 0, start: 0, end: 1_000)], block: 100)
     var random = SeededGenerator(seed: 5)
     let values = (0..<1_000).map { _ in Int64(1_000 + random.index(below: 100_000)) }
     let samples = SortedSamples(

@@ -68,6 +68,10 @@ public struct Comparison: Sendable {
       loads.append(disk.load)
       statements += disk.statements
       lines += disk.lines
+      findings +=
+        ComparisonFindings(
+          load: disk.load, lines: disk.lines, runsPerSide: min(before.count, after.count)
+        ).findings
     }
   }
 

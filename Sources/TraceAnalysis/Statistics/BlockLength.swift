@@ -65,7 +65,9 @@ enum BlockLength {
     let longest = lengths.max() ?? 0
     let most = max(1, (lengths.min() ?? 0) / Int64(ComparisonSettings.leastWantedBlocks))
     let enough = longest / Int64(ComparisonSettings.enoughBlocks)
-    let needed = (before + after).map(correlationTime).max() ?? 0
+    // That choice is best for the spread of a mean. Blocks that change sides must not depend on their
+    // neighbours either: twice as long is what keeps the test silent where there is nothing.
+    let needed = 2 * ((before + after).map(correlationTime).max() ?? 0)
     let wanted = max(enough, Int64(needed))
     return (max(1, min(most, wanted)), wanted > most)
   }
