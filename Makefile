@@ -5,7 +5,7 @@ PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test fuzz faults limits sanitize accuracy test-fleet bench-fleet lint build release clean needs
+.PHONY: demo test calibration fuzz faults limits sanitize accuracy test-fleet bench-fleet lint build release clean needs
 
 demo: release
 	.build/release/hiddenq analyze Fixtures/kvm-noisy-cpu -o $(DEMO)
@@ -50,6 +50,10 @@ limits: release
 sanitize: needs
 	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address \
 	  --scratch-path .build-sanitize --filter 'TraceIngestTests|TraceCorrelationTests'
+
+# The verdicts of `compare` on simulated pairs whose truth is known.
+calibration: release
+	python3 bench/calibration.py --hiddenq .build/release/hiddenq
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Calibrates `hiddenq compare` against simulated pairs whose truth is known, and prints one table.
+
+usage: calibration.py [--same N] [--tuned N] [--false N] [--keep DIR] [--minutes M] [--hiddenq PATH] [--tracegen DIR]
+
+tracegen (beside the checkout, in ../shared/tracegen) simulates a guest and its host; every run has a seed of its own.
+
+  same    pairs of which only the seed differs: in how many is any line better or worse, by family and in all
+  tuned   the device's own time is a fifth shorter: how often is the hop named
+  false   the guest's queue is made longer while the device stays the bottleneck: how often is it called so
+
+What was simulated is kept in --keep and used again. Exit status: 0 all within the limits; 1 some are not; 2 something
+could not be run. Where there is no tracegen it says so and ends with 0.
+"""
+import argparse
+import concurrent.futures
+import gzip
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import types
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# Simulated seconds: some 2600 I/Os, or 4100 in the saturated scenario.
+SECONDS = {"same": 2.0, "tuned-before": 2.0, "tuned-after": 2.0, "false-before": 1.0, "false-after": 1.0}
+SHORTER = 0.2
+FIRST_SEED = {"same": 1000, "tuned-before": 2000, "tuned-after": 3000, "false-before": 4000, "false-after": 5000}
+
+
+def configuration(tracegen, kind, seed):
+    preset = {
+        "same": "no-change-before", "tuned-before": "tuned-after", "tuned-after": "tuned-after",
+        "false-before": "false-optimisation-before", "false-after": "false-optimisation-after",
+    }[kind]
+    cfg = tracegen.preset(preset, types.SimpleNamespace(rate=None, vms=None))
+    cfg.update(seed=seed, duration=SECONDS[kind], pagecache=False, preset=kind)
+    if kind == "tuned-after":
+        for name in ("read_us", "write_us"):
+            cfg["dev"][name] *= 1 - SHORTER
+        cfg["dev"]["mbps"] /= 1 - SHORTER
+    return cfg
+
+
+def load_tracegen(folder):
+    path = os.path.join(folder, "tracegen.py")
+    if not os.path.exists(path):
+        return None
+    spec = importlib.util.spec_from_file_location("tracegen", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tracegen"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def make(folder, tracegen_folder, kind, number):
+    """Simulates one run, unless it is there; returns its folder."""
+    seed = FIRST_SEED[kind] + number
+    target = os.path.join(folder, kind, str(seed))
+    if os.path.exists(os.path.join(target, "host.txt.gz")):
+        return target
+    tracegen = sys.modules.get("tracegen") or load_tracegen(tracegen_folder)
+    work = tempfile.mkdtemp(dir=folder)
+    try:
+        cfg = configuration(tracegen, kind, seed)
+        simulation, device = tracegen.simulate(cfg)
+        tracegen.write_all(simulation, device, cfg, work, False)
+        os.makedirs(target, exist_ok=True)
+        for source, name in (("guest-vm1/blkparse.txt", "guest.txt.gz"), ("host/blkparse.txt", "host.txt.gz")):
+            with open(os.path.join(work, source), "rb") as read:
+                with gzip.open(os.path.join(target, name), "wb", compresslevel=3) as write:
+                    shutil.copyfileobj(read, write)
+    finally:
+        shutil.rmtree(work)
+    return target
+
+
+def compare(job):
+    """The comparison of a pair as its JSON says it."""
+    options, first, second = job
+    with tempfile.TemporaryDirectory() as work:
+        files = []
+        for number, (kind, run) in enumerate((first, second)):
+            folder = make(options.keep, options.tracegen, kind, run)
+            files.append(os.path.join(work, f"{number}.db"))
+            for side in ("guest", "host"):
+                subprocess.run(
+                    [options.hiddenq, "ingest", "blktrace", files[-1], f"{folder}/{side}.txt.gz", f"--{side}", side],
+                    check=True, stdout=subprocess.DEVNULL)
+        run = subprocess.run(
+            [options.hiddenq, "compare", *files, "--format", "json"], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL)
+        if run.returncode not in (0, 1):
+            raise RuntimeError(f"compare ended with {run.returncode}")
+        return json.loads(run.stdout)
+
+
+def shown(result):
+    return [line for line in result["lines"] if line["verdict"] in ("better", "worse")]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--same", type=int, default=200)
+    parser.add_argument("--tuned", type=int, default=100)
+    parser.add_argument("--false", type=int, default=20)
+    parser.add_argument("--keep")
+    parser.add_argument("--minutes", type=float, help="stop early; what was done is stated")
+    parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build/release/hiddenq"))
+    parser.add_argument("--tracegen", default=os.path.join(ROOT, "../shared/tracegen"))
+    options = parser.parse_args()
+    if not os.path.exists(os.path.join(options.tracegen, "tracegen.py")):
+        print("there is no tracegen here; nothing was calibrated")
+        return 0
+    options.keep = options.keep or tempfile.mkdtemp()
+    os.makedirs(options.keep, exist_ok=True)
+    deadline = time.time() + 60 * options.minutes if options.minutes else float("inf")
+    pairs = {
+        "same": [(("same", 2 * n - 1), ("same", 2 * n)) for n in range(1, options.same + 1)],
+        "tuned": [(("tuned-before", n), ("tuned-after", n)) for n in range(1, options.tuned + 1)],
+        "false": [(("false-before", n), ("false-after", n)) for n in range(1, getattr(options, "false") + 1)],
+    }
+    results = {}
+    with concurrent.futures.ProcessPoolExecutor(2) as pool:
+        for kind, jobs in pairs.items():
+            futures = [pool.submit(compare, (options, *pair)) for pair in jobs]
+            results[kind] = []
+            for future in futures:
+                if time.time() > deadline and not future.running() and not future.done():
+                    future.cancel()
+                    continue
+                results[kind].append(future.result())
+            if options.minutes:
+                deadline += 60 * options.minutes
+    good = True
+
+    def row(what, count, of, holds):
+        nonlocal good
+        good &= of == 0 or holds
+        print(f"{what:<58} {count:>4} of {of:<4} {'' if of == 0 or holds else 'NOT WITHIN THE LIMIT'}")
+
+    same = results["same"]
+    families = sorted({(line["op"], line["statistic"]) for r in same for line in r["lines"]})
+    worst = max(
+        (sum(any((line["op"], line["statistic"]) == f for line in shown(r)) for r in same), f) for f in families
+    ) if same else (0, ("-", "-"))
+    row(f"A/A: any difference, worst family ({worst[1][0]} {worst[1][1]})", worst[0], len(same),
+        worst[0] <= 0.05 * len(same))
+    row("A/A: any difference in any family", sum(bool(shown(r)) for r in same), len(same), True)
+    tuned = results["tuned"]
+    named = sum(any(l["subject"] == "hardware_queue" and l["verdict"] == "better" and l["op"] == "all" for l in shown(r))
+                for r in tuned)
+    row("tuned by 20 %: hardware_queue better", named, len(tuned), named >= 0.95 * len(tuned))
+    covered = sum(
+        any(l["subject"] == "hardware_queue" and l["op"] == "all" and l["statistic"] == "p50" and l["ratio_low"]
+            <= 1 - SHORTER <= l["ratio_high"] for l in r["lines"]) for r in tuned)
+    row("tuned by 20 %: interval of its p50 covers the truth", covered, len(tuned), covered >= 0.9 * len(tuned))
+    wrong = sum(any(l["subject"] in ("guest_scheduler", "host_scheduler", "virtio_queue") for l in shown(r))
+                for r in tuned)
+    row("tuned by 20 %: another hop named beside it", wrong, len(tuned), True)
+    called = sum(any(f["code"] == "FALSE_OPTIMISATION" for f in r["findings"]) for r in results["false"])
+    row("false optimisation: called so", called, len(results["false"]), called >= 0.95 * len(results["false"]))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
