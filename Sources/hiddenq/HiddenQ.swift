@@ -21,9 +21,8 @@ struct HiddenQ: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       AnalyzeCommand.self, IngestCommand.self, CorrelateCommand.self, ReportCommand.self,
-      FindingsCommand.self, ShowCommand.self, QueryCommand.self, CheckCommand.self,
-      FormatsCommand.self,
-      SchemaCommand.self, FleetCommand.self,
+      FindingsCommand.self, ShowCommand.self, QueryCommand.self, ExportCommand.self,
+      CheckCommand.self, FormatsCommand.self, SchemaCommand.self, FleetCommand.self,
     ])
 
   static func main() {
