@@ -21,10 +21,9 @@ struct HiddenQ: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       AnalyzeCommand.self, IngestCommand.self, CorrelateCommand.self, ReportCommand.self,
-      FindingsCommand.self, CompareCommand.self,
-      ShowCommand.self, QueryCommand.self, CheckCommand.self,
-      FormatsCommand.self,
-      SchemaCommand.self, FleetCommand.self,
+      FindingsCommand.self, CompareCommand.self, ShowCommand.self, QueryCommand.self,
+      ExportCommand.self, CheckCommand.self, FormatsCommand.self, SchemaCommand.self,
+      FleetCommand.self,
     ])
 
   static func main() {
