@@ -41,7 +41,7 @@ let package = Package(
       swiftSettings: house),
     // Clocks, mapping, matching, hops: values in, values out.
     .target(name: "TraceCorrelation", dependencies: ["TraceModel"], swiftSettings: house),
-    // The SQL of schema/, compiled in.
+    // The SQL of schema/ and the script of capture/, compiled in.
     .target(name: "SchemaText"),
     // Rows in and out: the only target that knows SQLite.
     .target(
@@ -64,7 +64,7 @@ let package = Package(
     .executableTarget(
       name: "hiddenq",
       dependencies: [
-        "TraceModel", "TraceIngest", "TraceStore", "TraceAnalysis", "TraceReport",
+        "TraceModel", "SchemaText", "TraceIngest", "TraceStore", "TraceAnalysis", "TraceReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Yams", package: "Yams"),

@@ -1,4 +1,4 @@
-// The SQL of schema/ as text in the program. The list below is the order of execution.
+// The SQL of schema/ and the script of capture/ as text in the program. The list below is the order of execution.
 #include "SchemaText.h"
 
 #pragma clang diagnostic ignored "-Wc23-extensions"
@@ -159,6 +159,12 @@ static const char fleetQueryStealByGeneration[] = {
 static const char fleetQueryWorstHosts[] = {
 #embed "../../schema/fleet/queries/worst-hosts.sql" suffix(, 0)
 };
+static const char capture[] = {
+#embed "../../capture/capture.sh" suffix(, 0)
+};
+
+const char *captureScript(void) { return capture; }
+
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},
     {"views/source.sql", viewSource},

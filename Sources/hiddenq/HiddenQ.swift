@@ -23,7 +23,7 @@ struct HiddenQ: ParsableCommand {
       AnalyzeCommand.self, IngestCommand.self, CorrelateCommand.self, ReportCommand.self,
       FindingsCommand.self, CompareCommand.self, ShowCommand.self, QueryCommand.self,
       ExportCommand.self, CheckCommand.self, FormatsCommand.self, SchemaCommand.self,
-      FleetCommand.self,
+      CaptureCommand.self, FleetCommand.self,
     ])
 
   static func main() {

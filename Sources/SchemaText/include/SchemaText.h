@@ -17,4 +17,7 @@ size_t schemaFileCount(void);
 /// The file at that place.
 struct SchemaFile schemaFile(size_t index);
 
+/// The script of capture/, with a zero at the end.
+const char *_Nonnull captureScript(void);
+
 #endif

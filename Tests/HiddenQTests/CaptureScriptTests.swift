@@ -1,0 +1,73 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The script that `hiddenq capture` prints, run for real as far as the machine allows.
+struct CaptureScriptTests {
+  private func run(_ program: String, _ arguments: String..., in folder: URL) throws -> (
+    status: Int32, output: String
+  ) {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = [program] + arguments
+    process.currentDirectoryURL = folder
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return (process.terminationStatus, output)
+  }
+
+  @Test("it records a machine into one archive that analyze takes as it is")
+  func record() throws {
+    let folder = try Repository.temporaryFolder()
+    let script = try Program.run("capture", "guest", "--seconds", "2")
+    #expect(script.status == 0)
+    try script.output.write(
+      to: folder.appending(path: "capture.sh"), atomically: true, encoding: .utf8)
+    let recorded = try run("sh", "capture.sh", "--name", "web1", "--limit-mb", "64", in: folder)
+    #expect(recorded.status == 0, "\(recorded.output)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    #expect(names.count == 2, "\(names)")
+    let archive = try #require(names.last { $0.hasPrefix("guest-web1-") })
+    try FileManager.default.createDirectory(
+      at: folder.appending(path: "capture"), withIntermediateDirectories: false)
+    #expect(try run("tar", "-xzf", archive, "-C", "capture", in: folder).status == 0)
+    let outcome = try Program.run(
+      "analyze", folder.path + "/capture", "-o", folder.path + "/out")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let incident = folder.path + "/out/incident.db"
+    #expect(
+      try Program.value(incident, "SELECT group_concat(DISTINCT machine || layer) FROM source")
+        == "web1guest")
+    #expect(
+      try Program.value(incident, "SELECT count(*) FROM source WHERE format = 'proc-stat'") == "1")
+  }
+
+  @Test("shells and shellcheck have nothing to say", arguments: ["guest", "host"])
+  func lint(_ role: String) throws {
+    let folder = try Repository.temporaryFolder()
+    let script = try Program.run("capture", role, "--device", "vdb", "--device", "nvme0n1")
+    #expect(script.output.contains("\nrole=\(role)\n"))
+    #expect(script.output.contains("\ndevices=\"vdb nvme0n1\"\n"))
+    try script.output.write(
+      to: folder.appending(path: "capture.sh"), atomically: true, encoding: .utf8)
+    let parsed = try run("sh", "-n", "capture.sh", in: folder)
+    #expect(parsed.status == 0, "\(parsed.output)")
+    let checked = try run("shellcheck", "capture.sh", in: folder)
+    guard checked.status != 127 else {
+      print("note: shellcheck is not installed; only the shell has looked at the script")
+      return
+    }
+    #expect(checked.status == 0, "\(checked.output)")
+  }
+
+  @Test("no device name gets shell syntax into the script", arguments: ["a;b", "$(x)", "a b", ""])
+  func hostileDevice(_ name: String) throws {
+    let outcome = try Program.run("capture", "guest", "--device", name)
+    #expect(outcome.status == 2)
+    #expect(outcome.output.isEmpty)
+  }
+}
