@@ -30,6 +30,21 @@ public struct LatencyStatistics: Sendable, Equatable {
     max = greatest
   }
 
+  /// A distribution whose numbers are known, ns.
+  public init(
+    count: Int, mean: Double, p50: Int64, p90: Int64, p99: Int64, p999: Int64, max: Int64,
+    shareOfTotal: Double?
+  ) {
+    self.count = count
+    self.mean = mean
+    self.p50 = p50
+    self.p90 = p90
+    self.p99 = p99
+    self.p999 = p999
+    self.max = max
+    self.shareOfTotal = shareOfTotal
+  }
+
   /// The value that a share `q` of the sorted, non-empty values does not exceed.
   public static func quantile(_ sorted: [Int64], _ q: Double) -> Int64 {
     let rank = Int((q * Double(sorted.count)).rounded(.up))

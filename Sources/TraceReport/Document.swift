@@ -1,3 +1,5 @@
+public import TraceModel
+
 /// A report before it has a form: what there is to say, without how it looks. Renderers switch over all
 /// kinds of blocks, so that none forgets one.
 public struct Document: Sendable {
@@ -5,11 +7,49 @@ public struct Document: Sendable {
   public var title: String
   /// What it says, in order.
   public var blocks: [Block]
+  /// What made it, from what.
+  public var origin: String
 
   /// A document.
-  public init(title: String, blocks: [Block]) {
+  public init(title: String, blocks: [Block], origin: String = "") {
     self.title = title
     self.blocks = blocks
+    self.origin = origin
+  }
+
+  /// Its blocks where nothing can be drawn or folded: without pictures that have no words, and without the
+  /// titles of sections of which nothing is left.
+  var inWords: [Block] {
+    var kept: [Block] = []
+    for block in blocks {
+      switch block {
+      case .details, .code: continue
+      case .figure(let figure) where !figure.isInText: continue
+      case .heading:
+        if case .heading = kept.last { kept.removeLast() }
+      default: break
+      }
+      kept.append(block)
+    }
+    if case .heading = kept.last { kept.removeLast() }
+    return kept
+  }
+
+  /// Lines that a ticket or chat takes at once.
+  private static let mostLines = 25
+
+  /// The beginning of the Markdown report: its first section, which says what was found.
+  public var verdict: String {
+    let first = blocks.dropFirst().prefix { block in
+      if case .heading = block { false } else { true }
+    }
+    guard !first.isEmpty else { return "" }
+    let text = MarkdownRenderer.render(
+      Document(title: title, blocks: blocks.prefix(1) + Array(first)))
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.count <= Self.mostLines
+      ? text
+      : lines.prefix(Self.mostLines - 1).joined(separator: "\n") + "\n... (more in the report)\n"
   }
 }
 
@@ -25,6 +65,14 @@ public enum Block: Sendable {
   case table(Table)
   /// Requests as bars, hop by hop.
   case waterfalls([Waterfall])
+  /// What was found.
+  case findings([Finding])
+  /// A picture.
+  case figure(Figure)
+  /// What only some readers want: folded where that can be.
+  case details(String, [Block])
+  /// Text for machines: SQL, hashes.
+  case code(String)
 }
 
 /// A name and what it is.

@@ -1,9 +1,11 @@
+internal import TraceModel
+
 /// A document for a ticket.
 public enum MarkdownRenderer {
   /// The text, with a newline at its end.
   public static func render(_ document: Document) -> String {
     var parts = ["# " + escaped(document.title)]
-    for block in document.blocks {
+    for block in document.inWords {
       switch block {
       case .heading(let title): parts.append("## " + escaped(title))
       case .paragraph(let text): parts.append(escaped(text))
@@ -16,9 +18,22 @@ public enum MarkdownRenderer {
           bars.map { bar in
             "- \(escaped(bar.title))  \n  `|\(bar.bar(width: 60))|`  \n  \(escaped(bar.detail))"
           }.joined(separator: "\n"))
+      case .findings(let findings): parts.append(findings.map(render).joined(separator: "\n"))
+      case .figure(let figure):
+        if figure.isInText { parts += [escaped(figure.title), render(figure.numbers)] }
+      case .details, .code:
+        // For those who have the incident file at hand.
+        break
       }
     }
     return parts.joined(separator: "\n\n") + "\n"
+  }
+
+  private static func render(_ finding: Finding) -> String {
+    let name = finding.guest.map { " (\(Printable.text($0)))" } ?? ""
+    return "- **\(finding.severity.rawValue) \(finding.code.rawValue)**\(escaped(name)): "
+      + "\(escaped(finding.sentence)) Confidence \(finding.confidence.rawValue): "
+      + "\(escaped(finding.because)) *Next:* \(escaped(finding.nextStep))"
   }
 
   static func render(_ table: Table) -> String {

@@ -22,9 +22,9 @@ protocol ReportSection: Sendable {
 public enum Report {
   /// The sections, in order. A new one is a file in `Sections/` and its place here.
   static let sections: [any ReportSection] = [
-    FindingSection(), DataSection(), ClockSection(), MatchSection(), HopSection(), CPUSection(),
-    StageSection(),
-    MemorySection(), NetworkSection(), SlowestSection(),
+    FindingSection(), HopSection(), TailSection(), HeatSection(), CPUSection(),
+    CPUPictureSection(), SlowestSection(), QueueSection(), MemorySection(), NetworkSection(),
+    MatchSection(), ClockSection(), StageSection(), DataSection(),
   ]
 
   /// A machine with its side, unless the name says it: `guest web1`, `host`.
@@ -44,6 +44,9 @@ public enum Report {
     let name = file.path.split(separator: "/").last.map(String.init) ?? file.path
     return Document(
       title: "hiddenq report: \(Printable.text(name))",
-      blocks: try sections.flatMap { try $0.blocks(file, request) })
+      blocks: try sections.flatMap { try $0.blocks(file, request) },
+      origin: "Made by hiddenq \(Tool.version) from \(Printable.text(name)) (schema version "
+        + "\(Schema.version)). Times are of the host's block trace unless another clock is named. The "
+        + "same file gives the same report.")
   }
 }

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// A document for a terminal or a mail: 80 columns, no colour.
 public enum TextRenderer {
   /// Columns of the page.
@@ -6,7 +8,7 @@ public enum TextRenderer {
   /// The text, with a newline at its end.
   public static func render(_ document: Document) -> String {
     let rule = String(repeating: "=", count: min(width, document.title.count))
-    return document.title + "\n" + rule + "\n" + render(document.blocks)
+    return document.title + "\n" + rule + "\n" + render(document.inWords)
   }
 
   /// Blocks by themselves, with a newline at their end.
@@ -29,6 +31,15 @@ public enum TextRenderer {
           lines.append("  |" + bar.bar(width: width - 4) + "|")
           lines += wrapped(bar.detail, width: width - 2).map { "  " + $0 }
         }
+      case .findings(let findings):
+        lines += findings.flatMap(findingLines)
+      case .figure(let figure):
+        if figure.isInText {
+          lines += wrapped(figure.title, width: width) + tableLines(figure.numbers)
+        }
+      case .details, .code:
+        // For those who have the incident file at hand.
+        break
       }
     }
     return lines.joined(separator: "\n") + "\n"
@@ -63,6 +74,16 @@ public enum TextRenderer {
     }
     if !line.isEmpty { lines.append(line) }
     return lines
+  }
+
+  private static func findingLines(_ finding: Finding) -> [String] {
+    let name = finding.guest.map { " (\(Printable.text($0)))" } ?? ""
+    let head = "\(finding.severity.rawValue.uppercased()) \(finding.code.rawValue)\(name)"
+    return [head]
+      + [
+        finding.sentence, "Confidence \(finding.confidence.rawValue): \(finding.because)",
+        "Next: \(finding.nextStep)",
+      ].flatMap { wrapped($0, width: width - 2).map { "  " + $0 } }
   }
 
   private static func factLines(_ facts: [Fact]) -> [String] {

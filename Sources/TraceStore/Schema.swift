@@ -5,7 +5,7 @@ public enum Schema {
   /// `hqnc`, in the header of every incident file.
   static let applicationID: Int32 = 0x6871_6E63
   /// The version this program writes.
-  static let version: Int32 = 1
+  public static let version: Int32 = 1
 
   /// A file of `schema/`.
   struct File {

@@ -10,7 +10,8 @@ struct AnalyzeCommand: ParsableCommand {
     commandName: "analyze", abstract: "Does everything: ingests a directory, joins, reports.",
     discussion: """
       Files below host*/ in DIR belong to a host, those below guest*/ to a guest; an incident.yaml in DIR \
-      may say otherwise (docs/capture-directory.md). Writes incident.db and report.md into OUTDIR (default: ./hiddenq-DIRNAME) and prints the report. An incident file that is \
+      may say otherwise (docs/capture-directory.md). Writes incident.db, report.html and report.md into OUTDIR \
+      (default: ./hiddenq-DIRNAME) and prints the report. An incident file that is \
       already there is extended; the same files again change nothing.
       """)
 
@@ -38,16 +39,17 @@ struct AnalyzeCommand: ParsableCommand {
     }
     let incident = outdir + "/incident.db"
     let outcome = try Ingestion(options: IngestOptions()).run(files, into: incident)
-    print(outcome.text)
     if outcome.usable == 0 {
       throw CommandFailure(message: "\(directory): nothing in it could be used")
     }
     let file = try Incident.open(incident, mode: .write)
     try Incident.correlate(file)
     let document = try Report.document(file, ReportRequest())
+    try Output.write(HTMLRenderer.render(document), to: outdir + "/report.html")
     try Output.write(MarkdownRenderer.render(document), to: outdir + "/report.md")
     print(TextRenderer.render(document), terminator: "")
-    print("\nwritten: \(incident), \(outdir)/report.md")
+    print(outcome.leftOut, terminator: "")
+    print("\nwritten: \(incident), \(outdir)/report.html, \(outdir)/report.md")
     if strict, outcome.skipped > 0 {
       throw CommandFailure(
         message: "\(outcome.skipped) lines could not be used (--strict)",

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import TraceModel
 
 /// Offline analyzer of trace files from virtualized systems.
 @main
@@ -18,7 +19,7 @@ struct HiddenQ: ParsableCommand {
       Exit status: 0 good; 1 a stated threshold was exceeded; 2 could not run; 3 ran, but the data do \
       not suffice; 4 ran with skipped input under --strict.
       """,
-    version: "0.1.0",
+    version: Tool.version,
     subcommands: [
       AnalyzeCommand.self, IngestCommand.self, CorrelateCommand.self, ReportCommand.self,
       FindingsCommand.self, CompareCommand.self, ShowCommand.self, QueryCommand.self,

@@ -129,6 +129,14 @@ struct Ingestion {
         let isNarrow = TextRenderer.isTooWide(long)
         blocks.append(.table(isNarrow ? table { $0.name } : long))
       }
+      return TextRenderer.render(blocks + notBlocks)
+    }
+
+    /// What is beside the table: for a reader of the report, which has a table of its own.
+    var leftOut: String { notBlocks.isEmpty ? "" : "\n" + TextRenderer.render(notBlocks) }
+
+    private var notBlocks: [Block] {
+      var blocks: [Block] = []
       if usable > 0, !hasChanged {
         let files = usable == 1 ? "The file is" : "All \(usable) files are"
         blocks.append(.paragraph("\(files) in already; nothing has changed."))
@@ -144,7 +152,7 @@ struct Ingestion {
                 "\($0.value.map(\.path).joined(separator: ", ")): \($0.key)"))
           })
       }
-      return TextRenderer.render(blocks)
+      return blocks
     }
 
     private func table(_ name: (Machine) -> String) -> Table {

@@ -64,6 +64,8 @@ struct ReportCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text
     case markdown
+    case html
+    case json
   }
 
   @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
@@ -72,7 +74,7 @@ struct ReportCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("Write here instead.", valueName: "file"))
   var output: String?
 
-  @Option(help: "text or markdown.")
+  @Option(help: "text, markdown, html or json.")
   var format = Format.text
 
   @OptionGroup var filter: FilterOptions
@@ -85,11 +87,12 @@ struct ReportCommand: ParsableCommand {
     var request = ReportRequest()
     request.filter = try filter.filter
     request.slowest = top
-    let document = try Report.document(file, request)
     let text =
       switch format {
-      case .text: TextRenderer.render(document)
-      case .markdown: MarkdownRenderer.render(document)
+      case .text: TextRenderer.render(try Report.document(file, request))
+      case .markdown: MarkdownRenderer.render(try Report.document(file, request))
+      case .html: HTMLRenderer.render(try Report.document(file, request))
+      case .json: try JSONReport.render(file, request)
       }
     if let output {
       try Output.write(text, to: output)

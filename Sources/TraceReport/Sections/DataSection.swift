@@ -26,7 +26,18 @@ struct DataSection: ReportSection {
             : source.duplicateOf.map { "= file \($0)" } ?? source.span.map(Quantity.seconds) ?? "",
         ]
       })
-    var blocks: [Block] = [.heading("What was read"), .table(table)]
+    var blocks: [Block] = [
+      .heading("What was read"), .table(table),
+      .details(
+        "SHA-256 of each file",
+        [
+          .table(
+            Table(
+              caption: "To tell whether two reports are of the same files",
+              columns: [.number("#"), .text("SHA-256"), .text("file")],
+              rows: sources.map { ["\($0.id)", $0.sha256, Printable.text($0.path)] }))
+        ]),
+    ]
     let problems = try file.problems().filter { $0.severity != "note" }
     if !problems.isEmpty {
       blocks.append(

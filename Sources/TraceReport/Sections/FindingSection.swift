@@ -13,26 +13,13 @@ struct FindingSection: ReportSection {
     var blocks: [Block] = [.heading("What it shows")]
     blocks.append(
       judged.isEmpty
-        ? .paragraph("No rule found anything to say about what was read.")
-        : .facts(judged.map(fact)))
+        ? .paragraph("No rule found anything to say about what was read.") : .findings(judged))
     if !open.isEmpty {
-      blocks += [.heading("What could not be judged"), .facts(open.map(openFact))]
+      blocks += [
+        .heading("What could not be judged"),
+        .facts(open.map { Fact($0.code.rawValue, "\($0.sentence) \($0.nextStep)") }),
+      ]
     }
     return blocks
-  }
-
-  private static func fact(_ finding: Finding) -> Fact {
-    Fact(
-      finding.severity.rawValue.uppercased(),
-      "\(finding.code.rawValue)\(about(finding)): \(finding.sentence) Confidence "
-        + "\(finding.confidence.rawValue): \(finding.because) Next: \(finding.nextStep)")
-  }
-
-  private static func openFact(_ finding: Finding) -> Fact {
-    Fact(finding.code.rawValue, "\(finding.sentence) \(finding.nextStep)")
-  }
-
-  private static func about(_ finding: Finding) -> String {
-    finding.guest.map { " (\(Printable.text($0)))" } ?? ""
   }
 }

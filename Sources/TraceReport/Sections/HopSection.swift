@@ -6,25 +6,22 @@ internal import TraceStore
 struct HopSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     var blocks: [Block] = []
-    for disk in try file.disks(request.filter) {
-      var filter = request.filter
-      filter.guest = disk.guest
-      filter.device = disk.device
-      let ios = try file.ios(filter)
-      let byOperation = HopStatistics.byOperation(
-        ios.map(\.hops), isJoined: disk.verdict == "joined")
+    for statistics in try DiskStatistics.load(file, request.filter) {
+      let disk = statistics.disk
+      let isJoined = disk.verdict == "joined"
       // One operation: its table says all.
-      let shown = byOperation.filter {
-        $0.op != "all" || byOperation.filter { $0.op != "flush" }.count != 2
+      let shown = statistics.groups.filter { group in
+        group.op != "all" || statistics.groups.filter { $0.op != "flush" }.count != 2
       }
-      for (op, hops) in shown {
-        guard let table = table(op, hops, isJoined: disk.verdict == "joined") else { continue }
+      for group in shown {
+        guard let table = table(group.hops, isJoined: isJoined) else { continue }
         if blocks.isEmpty { blocks = [.heading("Where the time went"), .paragraph(Self.legend)] }
         blocks.append(
           .table(
             Table(
               caption: Printable.text(
-                "\(disk.guest) \(disk.device), \(op)\(Self.span(request.filter)), \(table.unit):"),
+                "\(disk.guest) \(disk.device), \(group.op)\(Self.span(request.filter)), \(table.unit):"
+              ),
               columns: table.columns, rows: table.rows)))
       }
     }
@@ -58,9 +55,8 @@ struct HopSection: ReportSection {
   }
 
   private func table(
-    _ op: String, _ hops: [(Hop, LatencyStatistics)], isJoined: Bool
+    _ known: [Hop: LatencyStatistics], isJoined: Bool
   ) -> Numbers? {
-    let known = Dictionary(uniqueKeysWithValues: hops)
     guard let total = known[.total] ?? known[.guestScheduler] else { return nil }
     let unit = Quantity.TimeUnit.fitting(total.p50)
     let rows = Self.lines.compactMap { hop, name -> [String]? in
@@ -90,15 +86,4 @@ struct HopSection: ReportSection {
     (.virtioReturn, "   back"), (.hostScheduler, "H4 host sched"),
     (.hardwareQueue, "H5 hardware"), (.total, "total"),
   ]
-}
-
-extension IORow {
-  /// Its hops for the statistics.
-  var hops: HopValues {
-    HopValues(
-      operation: op, isSound: ["exact", "merged", "split"].contains(grade),
-      guestScheduler: guestScheduler, virtioSubmit: virtioSubmit, virtioReturn: virtioReturn,
-      hostScheduler: hostScheduler, hardwareQueue: hardwareQueue, pageCache: pageCache,
-      block: block)
-  }
 }

@@ -1,0 +1,84 @@
+public import TraceModel
+public import TraceStore
+
+/// The numbers of a guest's disk: its hops, its tail, and what it would be without a hop.
+///
+/// For all I/Os they are those that correlation stored; for a selection they are computed from its I/Os.
+public struct DiskStatistics: Sendable {
+  /// An operation, or `all` that carry data.
+  public struct Group: Sendable {
+    /// `read`, `write`, ..., or `all`.
+    public let op: String
+    /// The hops that were observed.
+    public var hops: [Hop: LatencyStatistics] = [:]
+    /// What the I/Os around a percentile spent where.
+    public var tail: [TailShare] = []
+    /// The percentiles without a hop.
+    public var whatIf: [WhatIf] = []
+  }
+
+  /// The disk.
+  public let disk: DiskRow
+  /// Its operations: `all` first, flushes last.
+  public let groups: [Group]
+
+  /// The guests' disks with what is known of the I/Os of a selection.
+  public static func load(_ file: IncidentFile, _ filter: IOFilter) throws -> [DiskStatistics] {
+    try file.disks(filter).map { disk in
+      var own = filter
+      own.guest = disk.guest
+      own.device = disk.device
+      // What is stored is of all I/Os, and by operation.
+      var stored = own
+      stored.op = nil
+      stored.guest = nil
+      stored.device = nil
+      let groups =
+        stored.isActive
+        ? HopStatistics.groups(
+          try file.ios(own).map(\.hops), isJoined: disk.verdict == "joined"
+        ).map(Self.computed) : try Self.stored(file, own)
+      return DiskStatistics(disk: disk, groups: groups)
+    }
+  }
+
+  private static func computed(_ op: String, _ ios: [HopValues]) -> Group {
+    var group = Group(op: op)
+    for (hop, statistics) in HopStatistics.hops(ios) { group.hops[hop] = statistics }
+    group.tail = TailStatistics.shares(ios)
+    group.whatIf = TailStatistics.whatIf(ios)
+    return group
+  }
+
+  private static func stored(_ file: IncidentFile, _ filter: IOFilter) throws -> [Group] {
+    var groups: [String: Group] = [:]
+    for row in try file.storedHops(filter) {
+      guard let hop = Hop(rawValue: row.hop) else { continue }
+      groups[row.op, default: Group(op: row.op)].hops[hop] = row.statistics
+    }
+    for row in try file.storedTail(filter) {
+      guard let hop = Hop(rawValue: row.hop) else { continue }
+      groups[row.op, default: Group(op: row.op)].tail.append(
+        TailShare(
+          percentile: row.percentile, hop: hop, ios: row.ios, mean: row.mean, share: row.share))
+    }
+    for row in try file.storedWhatIf(filter) {
+      guard let hop = Hop(rawValue: row.hop) else { continue }
+      groups[row.op, default: Group(op: row.op)].whatIf.append(
+        WhatIf(hop: hop, percentile: row.percentile, now: row.now, without: row.without))
+    }
+    let order = ["all"] + BlockOperation.inReports.map(\.name)
+    return order.compactMap { groups[$0] }
+  }
+}
+
+extension IORow {
+  /// Its hops for the statistics.
+  public var hops: HopValues {
+    HopValues(
+      operation: op, isSound: ["exact", "merged", "split"].contains(grade),
+      guestScheduler: guestScheduler, virtioSubmit: virtioSubmit, virtioReturn: virtioReturn,
+      hostScheduler: hostScheduler, hardwareQueue: hardwareQueue, pageCache: pageCache,
+      block: block)
+  }
+}

@@ -1,0 +1,269 @@
+internal import TraceModel
+
+/// Figures as SVG. Every mark has a title that shows when it is pointed at; letters stand in or beside the
+/// colours.
+enum Drawing {
+  private static let width = 900.0
+
+  static func svg(_ figure: Figure) -> Markup {
+    switch figure.drawing {
+    case .bars(let bars): stacked(bars, figure.title)
+    case .heat(let maps): .lines(maps.map(heat))
+    case .lines(let chart): lines(chart, figure.title)
+    }
+  }
+
+  /// A waterfall's bar.
+  static func waterfall(_ waterfall: Waterfall) -> Markup {
+    let lengths = waterfall.segments.map { Double(max(0, $0.nanoseconds)) }
+    let whole = lengths.reduce(0, +)
+    var x = 0.0
+    var marks: [Markup] = []
+    for (segment, length) in zip(waterfall.segments, lengths) where whole > 0 && length > 0 {
+      let part = length / whole * width
+      let mark = Mark(letter: segment.letter)
+      marks += box(
+        x: x, y: 0, width: part, height: 20, mark: mark,
+        note: "\(mark.letter): \(Quantity.time(segment.nanoseconds))")
+      x += part
+    }
+    return frame(height: 20, label: waterfall.detail, marks)
+  }
+
+  // MARK: - Bars
+
+  private static func stacked(_ chart: StackedBars, _ title: String) -> Markup {
+    let left = 150.0
+    let right = 90.0
+    let room = width - left - right
+    let longest = chart.bars.map { $0.parts.reduce(0) { $0 + $1.value } }.max() ?? 0
+    var marks: [Markup] = []
+    var y = 4.0
+    for bar in chart.bars {
+      marks.append(text(left - 8, y + 16, bar.label, anchor: "end"))
+      var x = left
+      for part in bar.parts where longest > 0 && part.value > 0 {
+        let length = part.value / longest * room
+        marks += box(x: x, y: y, width: length, height: 22, mark: part.mark, note: part.note)
+        if let bound = bar.bound, part.mark == .virtioSubmit || part.mark == .hardware {
+          // The end of the way in and the begin of the way back: the clock decides where they are.
+          let half = bound / longest * room
+          marks.append(
+            .single(
+              "path",
+              [
+                "class": "bound",
+                "d": "M\(number(max(left, x + length - half))) \(number(y + 26))"
+                  + "H\(number(min(width - right, x + length + half)))",
+              ]))
+        }
+        x += length
+      }
+      marks.append(text(x + 8, y + 16, bar.total, anchor: "start"))
+      y += 34
+    }
+    let used = Mark.allCases.filter { mark in
+      chart.bars.contains { $0.parts.contains { $0.mark == mark } }
+    }
+    marks += legend(used.map { ($0, $0.letter) }, x: left, y: y + 8)
+    return frame(height: y + 24, label: title, marks)
+  }
+
+  // MARK: - Heat
+
+  /// Shades of a cell, by the logarithm of its count: 1, 2 to 4, 5 to 16, 17 to 64, ...
+  private static let shades = [0.18, 0.36, 0.54, 0.72, 0.88, 1.0]
+
+  private static func heat(_ map: HeatMap) -> Markup {
+    let left = 110.0
+    let cell = (width: (width - left - 10) / Double(max(1, map.columns)), height: 14.0)
+    let top = 24.0
+    let bottom = top + Double(map.rows.count) * cell.height
+    var marks = [text(0, 14, map.title, anchor: "start")]
+    for (row, name) in map.rows.enumerated()
+    where row % 3 == 0 || row == map.rows.count - 1 {
+      marks.append(
+        text(
+          left - 8, bottom - Double(row) * cell.height - 3, name, anchor: "end", isSoft: true))
+    }
+    for (step, opacity) in shades.enumerated() {
+      let cells = map.cells.filter { shade($0.count) == step }.map { one -> Markup in
+        .element(
+          "rect",
+          at: [
+            "x": number(left + Double(one.column) * cell.width),
+            "y": number(bottom - Double(one.row + 1) * cell.height),
+            "width": number(cell.width - 0.5), "height": number(cell.height - 0.5),
+          ],
+          [.element("title", "\(map.rows[one.row]): \(Quantity.count(Int64(one.count)))")])
+      }
+      if !cells.isEmpty {
+        marks.append(
+          .element("g", at: ["class": "heat", "fill-opacity": number(opacity)], cells))
+      }
+    }
+    marks.append(
+      .single(
+        "path",
+        [
+          "class": "axis",
+          "d": "M\(number(left)) \(number(top))V\(number(bottom))H\(number(width - 10))",
+        ]))
+    marks.append(text(left, bottom + 14, map.from, anchor: "start", isSoft: true))
+    marks.append(text(width - 10, bottom + 14, map.to, anchor: "end", isSoft: true))
+    return frame(height: bottom + 20, label: map.title, marks)
+  }
+
+  private static func shade(_ count: Int) -> Int {
+    var step = 0
+    var limit = 1
+    while count > limit, step + 1 < shades.count {
+      limit *= 4
+      step += 1
+    }
+    return step
+  }
+
+  // MARK: - Lines
+
+  private static func lines(_ chart: LineChart, _ title: String) -> Markup {
+    let left = 70.0
+    let top = 22.0
+    let bottom = 170.0
+    let right = width - 10
+    let points = chart.lines.flatMap(\.points)
+    let from = points.map(\.at).min() ?? 0
+    let to = max(points.map(\.at).max() ?? 1, from + 1e-9)
+    let highest = max(
+      points.compactMap(\.value).max() ?? 1, chart.limit?.value ?? 0, 1e-9)
+    let scale = rounded(highest)
+    func x(_ at: Double) -> Double { left + (at - from) / (to - from) * (right - left) }
+    func y(_ value: Double) -> Double { bottom - value / scale * (bottom - top) }
+    var marks = [text(0, 14, chart.unit, anchor: "start", isSoft: true)]
+    for part in [0.0, 0.5, 1.0] {
+      marks.append(
+        text(
+          left - 8, y(part * scale) + 4, Quantity.decimal(part * scale, digits: scale < 4 ? 1 : 0),
+          anchor: "end", isSoft: true))
+    }
+    marks.append(
+      .single(
+        "path",
+        [
+          "class": "axis",
+          "d": "M\(number(left)) \(number(top))V\(number(bottom))H\(number(right))",
+        ]))
+    if let limit = chart.limit {
+      marks.append(
+        .element(
+          "path",
+          at: [
+            "class": "limit", "d": "M\(number(left)) \(number(y(limit.value)))H\(number(right))",
+          ], [.element("title", limit.name)]))
+      marks.append(text(right, y(limit.value) - 4, limit.name, anchor: "end", isSoft: true))
+    }
+    for line in chart.lines {
+      var path = ""
+      var isPenUp = true
+      for point in line.points {
+        guard let value = point.value else {
+          isPenUp = true
+          continue
+        }
+        path += "\(isPenUp ? "M" : "L")\(number(x(point.at))) \(number(y(value)))"
+        isPenUp = false
+      }
+      marks.append(
+        .element(
+          "path", at: ["class": "stroke \(line.mark.rawValue)", "d": path],
+          [.element("title", line.name)]))
+    }
+    marks.append(
+      text(
+        left, bottom + 16, Quantity.decimal(from, digits: 1) + " s", anchor: "start", isSoft: true))
+    marks.append(
+      text(right, bottom + 16, Quantity.decimal(to, digits: 1) + " s", anchor: "end", isSoft: true))
+    marks += legend(chart.lines.map { ($0.mark, $0.name) }, x: left, y: bottom + 34)
+    return frame(height: bottom + 46, label: title, marks)
+  }
+
+  /// 1, 2 or 5 times a power of ten that is not below the value.
+  private static func rounded(_ value: Double) -> Double {
+    var step = 1e-3
+    while step < 1e15 {
+      for factor in [1.0, 2, 5] where step * factor >= value { return step * factor }
+      step *= 10
+    }
+    return value
+  }
+
+  // MARK: - Parts
+
+  private static func frame(height: Double, label: String, _ marks: [Markup]) -> Markup {
+    .element(
+      "svg",
+      at: [
+        "viewBox": "0 0 \(number(width)) \(number(height))", "role": "img", "aria-label": label,
+      ], marks)
+  }
+
+  /// A coloured stretch with its letter where there is room for it.
+  private static func box(
+    x: Double, y: Double, width: Double, height: Double, mark: Mark, note: String
+  ) -> [Markup] {
+    var marks: [Markup] = [
+      .element(
+        "rect",
+        at: [
+          "class": mark.rawValue, "x": number(x), "y": number(y), "width": number(max(0.5, width)),
+          "height": number(height),
+        ], [.element("title", note)])
+    ]
+    if width > Double(mark.letter.count) * 7 + 6 {
+      marks.append(
+        .element(
+          "text",
+          at: [
+            "class": "on \(mark.rawValue)", "x": number(x + width / 2),
+            "y": number(y + height / 2 + 4), "text-anchor": "middle",
+          ], mark.letter))
+    }
+    return marks
+  }
+
+  private static func legend(_ entries: [(Mark, String)], x: Double, y: Double) -> [Markup] {
+    var x = x
+    return entries.flatMap { mark, name -> [Markup] in
+      defer { x += 30 + Double(name.count) * 7 }
+      return [
+        .single(
+          "rect",
+          [
+            "class": mark.rawValue, "x": number(x), "y": number(y - 10), "width": "12",
+            "height": "12",
+          ]),
+        text(x + 16, y, name, anchor: "start", isSoft: true),
+      ]
+    }
+  }
+
+  private static func text(
+    _ x: Double, _ y: Double, _ text: String, anchor: String, isSoft: Bool = false
+  ) -> Markup {
+    .element(
+      "text",
+      at: [
+        "x": number(x), "y": number(y), "text-anchor": anchor, "class": isSoft ? "soft" : "label",
+      ], text)
+  }
+
+  /// A coordinate, with a tenth of a pixel.
+  private static func number(_ value: Double) -> String {
+    let text = Quantity.decimal(value, digits: 2).filter { $0 != "," }
+    guard text.contains(".") else { return text }
+    var end = text[...]
+    while end.hasSuffix("0") { end.removeLast() }
+    if end.hasSuffix(".") { end.removeLast() }
+    return String(end)
+  }
+}

@@ -1,0 +1,76 @@
+/// How the page looks: light and dark, on a screen of any width and on paper. The colours of marks are those
+/// of Okabe and Ito, which people with any colour vision tell apart.
+enum StyleSheet {
+  static let text: StaticString = """
+
+    :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --page: #ffffff;
+      --panel: #f6f8fa; --critical: #b00020; --warning: #8a5300; --info: #0b57a4; --heat: 0, 80, 160;
+      --first: #0b57a4; --second: #b5540c; }
+    @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9da7b3; --line: #3d444d;
+      --page: #0d1117; --panel: #161b22; --critical: #ff8b8b; --warning: #f2b35e; --info: #79b8ff;
+      --heat: 120, 190, 255; --first: #79b8ff; --second: #f2a25e; } }
+    * { box-sizing: border-box; }
+    body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; background: var(--page);
+      color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
+    h1 { font-size: 1.5rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
+    h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; padding-top: .6rem;
+      border-top: 1px solid var(--line); }
+    h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
+    p, li, dd { max-width: 46rem; overflow-wrap: anywhere; }
+    dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem 1rem; margin: .5rem 0; }
+    dt { font-weight: 600; overflow-wrap: anywhere; max-width: 16rem; } dd { margin: 0; }
+    .finding { border: 1px solid var(--line); border-left-width: 6px; border-radius: 6px;
+      background: var(--panel); padding: .7rem 1rem; margin: .7rem 0; break-inside: avoid; }
+    .finding.critical { border-left-color: var(--critical); }
+    .finding.warning { border-left-color: var(--warning); }
+    .finding.info { border-left-color: var(--info); }
+    .finding h3 { margin: 0 0 .3rem; } .finding p { margin: .25rem 0; }
+    .severity { font-size: .8rem; letter-spacing: .04em; text-transform: uppercase; font-weight: 700; }
+    .critical .severity { color: var(--critical); } .warning .severity { color: var(--warning); }
+    .info .severity { color: var(--info); }
+    .code { font-weight: 400; font-size: .85rem; color: var(--soft); }
+    .more, .reading, figcaption { color: var(--soft); font-size: .9rem; }
+    .scroll { overflow-x: auto; margin: .4rem 0 1rem; }
+    table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
+    caption { text-align: left; padding: .2rem 0; color: var(--soft); }
+    th, td { padding: .15rem .7rem .15rem 0; text-align: left; white-space: nowrap; }
+    th { border-bottom: 1px solid var(--line); font-weight: 600; }
+    th.number, td.number { text-align: right; }
+    td.long { white-space: normal; min-width: 12rem; overflow-wrap: anywhere; }
+    tbody tr:nth-child(even) { background: var(--panel); }
+    details { margin: .4rem 0; } summary { cursor: pointer; color: var(--info); }
+    summary:focus-visible { outline: 2px solid var(--info); outline-offset: 2px; }
+    pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .6rem;
+      overflow-x: auto; font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; white-space: pre-wrap;
+      overflow-wrap: anywhere; }
+    figure { margin: 1rem 0 1.4rem; break-inside: avoid; }
+    figcaption { color: var(--ink); font-weight: 600; }
+    .drawing { overflow-x: auto; } .drawing svg { display: block; width: 100%; min-width: 40rem; height: auto; }
+    .waterfall { margin: 0 0 1rem; break-inside: avoid; } .waterfall p { margin: 0; }
+    svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
+    svg text.soft { fill: var(--soft); font-size: 11px; }
+    svg text.on { fill: #000000; font-size: 11px; } svg text.on.virtioReturn { fill: #ffffff; }
+    svg .axis { stroke: var(--line); stroke-width: 1; fill: none; }
+    svg .bound { stroke: var(--ink); stroke-width: 1.5; fill: none; }
+    svg .limit { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 5 4; fill: none; }
+    svg .stroke { fill: none; stroke-width: 1.8; }
+    .pageCache { fill: #a7a7a7; } .guestScheduler { fill: #e69f00; } .flush { fill: #f0e442; }
+    .virtioSubmit { fill: #56b4e9; } .hostScheduler { fill: #009e73; } .hardware { fill: #cc79a7; }
+    .virtioReturn { fill: #0072b2; } .unknown { fill: #c9c9c9; } .sibling { fill: #e69f00; }
+    .guest { fill: #d55e00; } .host { fill: #cc79a7; } .kernel { fill: #56b4e9; }
+    .throttled { fill: #c9c9c9; } .stroke.first { stroke: var(--first); }
+    .stroke.second { stroke: var(--second); } rect.first { fill: var(--first); }
+    rect.second { fill: var(--second); }
+    .heat { fill: rgb(var(--heat)); }
+    footer { margin-top: 3rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .85rem; }
+    @media print { :root { --ink: #000; --soft: #333; --line: #999; --page: #fff; --panel: #fff;
+      --critical: #b00020; --warning: #8a5300; --info: #0b57a4; --heat: 0, 80, 160; --first: #0b57a4;
+      --second: #b5540c; }
+      body { max-width: none; font-size: 11pt; } .scroll, .drawing, pre { overflow: visible; }
+      th, td { white-space: normal; } thead { display: table-header-group; }
+      .drawing svg { min-width: 0; } h2, h3 { break-after: avoid; }
+      details::details-content { content-visibility: visible; display: block; }
+      details > * { display: revert; } }
+
+    """
+}

@@ -1,0 +1,157 @@
+internal import TraceAnalysis
+internal import TraceModel
+public import TraceStore
+
+/// The report for programs: numbers in ns, shares from 0 to 1, NULL where nothing was observed.
+///
+/// `schema/report.schema.json` describes it. The version grows when something is renamed or taken away.
+public enum JSONReport {
+  /// The version of the document's form.
+  public static let version = 1
+
+  /// Views that are given whole: they stay small whatever the trace.
+  static let views = [
+    "finding", "source", "problem", "clock", "stage", "thread_wait", "culprit", "numa_placement",
+    "net_path",
+  ]
+
+  /// The document, with a newline at its end; the same file and request give the same bytes.
+  public static func render(_ file: IncidentFile, _ request: ReportRequest) throws -> String {
+    var members = [
+      ("schema_version", "\(version)"), ("tool", string("hiddenq")),
+      ("tool_version", string(Tool.version)), ("incident_schema_version", "\(Schema.version)"),
+      ("selection", selection(request.filter)),
+    ]
+    let known = Set(Schema.views.map(\.name))
+    for view in views where known.contains(view) {
+      members.append((view, try rows(of: "SELECT * FROM \(view)", file)))
+    }
+    members.append(("disks", try disks(file, request.filter)))
+    members.append(("slowest", try slowest(file, request)))
+    return "{\n" + members.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ",\n") + "\n}\n"
+  }
+
+  // MARK: - Parts
+
+  private static func selection(_ filter: IOFilter) -> String {
+    object([
+      ("guest", filter.guest.map(string)), ("device", filter.device.map(string)),
+      ("op", filter.op.map(string)), ("from_ns", filter.from.map { "\($0)" }),
+      ("to_ns", filter.to.map { "\($0)" }),
+    ])
+  }
+
+  /// The guests' disks: where they lie, how much of them was joined, and their numbers.
+  private static func disks(_ file: IncidentFile, _ filter: IOFilter) throws -> String {
+    try list(
+      DiskStatistics.load(file, filter).map { statistics in
+        let disk = statistics.disk
+        var own = filter
+        own.guest = disk.guest
+        own.device = disk.device
+        return object([
+          ("guest", string(disk.guest)), ("device", string(disk.device)),
+          ("host", disk.host.map(string)), ("host_device", disk.hostDevice.map(string)),
+          ("extents", "\(disk.extents)"), ("verdict", string(disk.verdict)),
+          ("origin", disk.host == nil ? nil : string(disk.isGiven ? "given" : "inferred")),
+          ("expected_accidental", disk.expectedAccidental.map(number)),
+          (
+            "grades",
+            list(
+              try file.grades(own).map { grade in
+                object([
+                  ("grade", string(grade.grade)), ("reason", grade.reason.map(string)),
+                  ("flush", grade.isFlush ? "true" : "false"), ("ios", "\(grade.count)"),
+                ])
+              })
+          ),
+          ("operations", list(statistics.groups.map(operation))),
+        ])
+      })
+  }
+
+  private static func operation(_ group: DiskStatistics.Group) -> String {
+    object([
+      ("op", string(group.op)),
+      (
+        "hops",
+        list(
+          Hop.allCases.compactMap { hop in
+            group.hops[hop].map { numbers in
+              object([
+                ("hop", string(hop.rawValue)), ("count", "\(numbers.count)"),
+                ("mean_ns", number(numbers.mean)), ("p50_ns", "\(numbers.p50)"),
+                ("p90_ns", "\(numbers.p90)"), ("p99_ns", "\(numbers.p99)"),
+                ("p999_ns", "\(numbers.p999)"), ("max_ns", "\(numbers.max)"),
+                ("share_of_total", numbers.shareOfTotal.map(number)),
+              ])
+            }
+          })
+      ),
+      (
+        "tail",
+        list(
+          group.tail.map { part in
+            object([
+              ("percentile", number(part.percentile)), ("hop", string(part.hop.rawValue)),
+              ("mean_ns", number(part.mean)), ("share", number(part.share)),
+              ("ios", "\(part.ios)"),
+            ])
+          })
+      ),
+      (
+        "what_if",
+        list(
+          group.whatIf.map { row in
+            object([
+              ("hop", string(row.hop.rawValue)), ("percentile", number(row.percentile)),
+              ("now_ns", "\(row.now)"), ("without_ns", "\(row.without)"),
+            ])
+          })
+      ),
+    ])
+  }
+
+  private static func slowest(_ file: IncidentFile, _ request: ReportRequest) throws -> String {
+    list(
+      try file.ios(request.filter, slowest: request.slowest).map { io in
+        object([
+          ("io_id", "\(io.id)"), ("guest", string(io.guest)), ("device", string(io.device)),
+          ("op", string(io.op)), ("sector", io.sector.map { "\($0)" }),
+          ("sectors", "\(io.sectors)"), ("comm", string(io.comm)),
+          ("at_ns", io.reference.map { "\($0)" }),
+          ("page_cache_ns", io.pageCache.map { "\($0)" }),
+          ("guest_scheduler_ns", io.guestScheduler.map { "\($0)" }),
+          ("virtio_submit_ns", io.virtioSubmit.map { "\($0)" }),
+          ("host_scheduler_ns", io.hostScheduler.map { "\($0)" }),
+          ("hardware_queue_ns", io.hardwareQueue.map { "\($0)" }),
+          ("virtio_return_ns", io.virtioReturn.map { "\($0)" }),
+          ("block_ns", io.block.map { "\($0)" }),
+          ("clock_error_ns", io.clockError.map { "\($0)" }), ("match_grade", string(io.grade)),
+        ])
+      })
+  }
+
+  private static func rows(of sql: String, _ file: IncidentFile) throws -> String {
+    var text = ""
+    var writer = TabularWriter(.json) { text += $0 }
+    try file.query(sql, columns: { writer.begin($0) }, row: { writer.add($0) })
+    writer.end()
+    while text.hasSuffix("\n") { text.removeLast() }
+    return text
+  }
+
+  // MARK: - JSON
+
+  private static func object(_ members: [(String, String?)]) -> String {
+    "{" + members.map { "\"\($0.0)\": \($0.1 ?? "null")" }.joined(separator: ", ") + "}"
+  }
+
+  private static func list(_ items: [String]) -> String {
+    items.isEmpty ? "[]" : "[\n" + items.joined(separator: ",\n") + "\n]"
+  }
+
+  private static func string(_ text: String) -> String { JSONText.string(text) }
+
+  private static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+}

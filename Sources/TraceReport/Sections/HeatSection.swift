@@ -1,0 +1,92 @@
+internal import TraceModel
+internal import TraceStore
+
+/// How long each hop took over time, no I/O left out. A picture only: in numbers it is the table of hops.
+struct HeatSection: ReportSection {
+  private static let columns: Int64 = 40
+  /// Rows of a map and maps of a report: however many disks and however long their tails, so much is drawn.
+  private static let mostRows = 14
+  private static let mostMaps = 8
+
+  private static let hops: [(column: String, name: String)] = [
+    ("block_ns", "Q to C"), ("guest_scheduler_ns", "H2 guest scheduler"),
+    ("virtio_submit_ns", "H3 virtio in"), ("host_scheduler_ns", "H4 host scheduler"),
+    ("hardware_queue_ns", "H5 hardware"), ("virtio_return_ns", "H3 virtio back"),
+  ]
+
+  func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
+    let disks = try file.disks(request.filter).prefix(Self.mostMaps)
+    let maps = max(1, Self.mostMaps / max(1, disks.count))
+    let figures = try disks.compactMap { disk -> Block? in
+      var filter = request.filter
+      filter.guest = disk.guest
+      filter.device = disk.device
+      guard let span = try file.span(filter) else { return nil }
+      return try figure(file, disk, filter, span, maps: maps).map(Block.figure)
+    }
+    return figures.isEmpty ? [] : [.heading("Over time")] + figures
+  }
+
+  private func figure(
+    _ file: IncidentFile, _ disk: DiskRow, _ filter: IOFilter, _ span: ClosedRange<Int64>,
+    maps most: Int
+  ) throws -> Figure? {
+    let width = (span.upperBound - span.lowerBound) / Self.columns + 1
+    var maps: [HeatMap] = []
+    var rows: [[String]] = []
+    for (column, name) in Self.hops.prefix(most) {
+      let cells = try file.heat(
+        column, filter, start: span.lowerBound, width: width, edges: Self.edges)
+      guard !cells.isEmpty else { continue }
+      // Rows between the lowest and the highest that hold something, some of them together if need be.
+      let lowest = cells.map(\.row).min() ?? 0
+      let highest = cells.map(\.row).max() ?? 0
+      let together = (highest - lowest) / Self.mostRows + 1
+      let groups = stride(from: lowest, through: highest, by: together).map { $0 }
+      var counts: [[Int]: Int] = [:]
+      for cell in cells {
+        counts[[cell.column, (cell.row - lowest) / together], default: 0] += cell.count
+      }
+      maps.append(
+        HeatMap(
+          title: name, columns: Int(Self.columns), rows: groups.map(Self.name),
+          cells: counts.map { HeatMapCell(column: $0.key[0], row: $0.key[1], count: $0.value) }
+            .sorted { ($0.row, $0.column) < ($1.row, $1.column) },
+          from: Quantity.seconds(span.lowerBound), to: Quantity.seconds(span.upperBound)))
+      for (row, group) in groups.enumerated() {
+        let count = counts.filter { $0.key[1] == row }.reduce(0) { $0 + $1.value }
+        if count > 0 { rows.append([name, Self.name(group), Quantity.count(Int64(count))]) }
+      }
+    }
+    guard !maps.isEmpty else { return nil }
+    let name = Printable.text("\(disk.guest) \(disk.device)")
+    return Figure(
+      title: "\(name): how long each hop took, by when the I/O began",
+      reading:
+        "Time runs to the right, a hop's length upward on a logarithmic scale; the darker a cell the "
+        + "more I/Os, in steps of 4. No I/O with data is left out.",
+      drawing: .heat(maps),
+      numbers: Table(
+        caption: "\(name): I/Os by the length of their hops",
+        columns: [.text("hop"), .text("from"), .number("I/Os")], rows: rows), isInText: false)
+  }
+
+  /// 1 us, 2 us, 4 us, ... to 137 s; below the first and above the last is a row, too.
+  private static let edges: [Int64] = (0..<28).map { 1000 << $0 }
+
+  private static func name(_ row: Int) -> String {
+    switch row {
+    case 0: "< 1 us"
+    case edges.count: "> " + time(edges[edges.count - 1])
+    default: time(edges[row - 1])
+    }
+  }
+
+  private static func time(_ nanoseconds: Int64) -> String {
+    switch nanoseconds {
+    case ..<1_000_000: "\(nanoseconds / 1000) us"
+    case ..<1_000_000_000: "\(Quantity.decimal(Double(nanoseconds) / 1e6, digits: 0)) ms"
+    default: "\(Quantity.decimal(Double(nanoseconds) / 1e9, digits: 0)) s"
+    }
+  }
+}

@@ -1,0 +1,105 @@
+internal import TraceAnalysis
+internal import TraceModel
+internal import TraceStore
+
+/// What the I/Os around the percentiles spent where, and what a percentile would be without a hop.
+struct TailSection: ReportSection {
+  func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
+    let disks = try DiskStatistics.load(file, request.filter)
+    let blocks = try disks.flatMap { statistics -> [Block] in
+      // All that carry data; of one operation alone, that.
+      guard statistics.disk.verdict == "joined",
+        let group = statistics.groups.first(where: { $0.op == request.filter.op ?? "all" }),
+        !group.tail.isEmpty
+      else { return [] }
+      let name = Printable.text("\(statistics.disk.guest) \(statistics.disk.device), \(group.op)")
+      return [.figure(Self.tail(name, group, try bound(file, statistics.disk)))]
+        + (group.whatIf.isEmpty ? [] : [.figure(Self.whatIf(name, group))])
+    }
+    return blocks.isEmpty ? [] : [.heading("The tail, and what would help")] + blocks
+  }
+
+  /// The middle bound of the guest's clock, ns.
+  private func bound(_ file: IncidentFile, _ disk: DiskRow) throws -> Double? {
+    try file.clocks().first { $0.machine == disk.guest }.map { Double($0.middleError) }
+  }
+
+  private static let parts: [Hop] = [
+    .guestScheduler, .virtioSubmit, .hostScheduler, .hardwareQueue, .virtioReturn,
+  ]
+
+  private static func tail(
+    _ name: String, _ group: DiskStatistics.Group, _ bound: Double?
+  ) -> Figure {
+    let percentiles = group.tail.filter { $0.hop == .block }
+    let unit = Quantity.TimeUnit.fitting(Int64(percentiles.first?.mean ?? 0))
+    func share(_ percentile: Double, _ hop: Hop) -> TailShare? {
+      group.tail.first { $0.percentile == percentile && $0.hop == hop }
+    }
+    let bars = percentiles.map { whole in
+      StackedBars.Bar(
+        label: "p\(label(whole.percentile)) (\(whole.ios) I/Os)",
+        parts: parts.compactMap { hop in
+          guard let part = share(whole.percentile, hop), let mark = Mark(hop) else { return nil }
+          return StackedBars.Part(
+            mark: mark, value: part.mean,
+            note: "\(mark.letter): \(Quantity.time(Int64(part.mean))), "
+              + Quantity.percent(max(0, part.share)))
+        }, total: Quantity.time(Int64(whole.mean)), bound: bound)
+    }
+    let numbers = Table(
+      caption: "\(name): hops of the I/Os around each percentile of Q to C, mean in \(unit.symbol)",
+      columns: [.text("around")] + parts.map { .number(Mark($0)?.letter ?? "") }
+        + [.number("Q to C"), .number("I/Os")],
+      rows: percentiles.map { whole in
+        ["p\(label(whole.percentile))"]
+          + parts.map { hop in
+            share(whole.percentile, hop).map { unit.text(Int64($0.mean)) } ?? "not observed"
+          } + [unit.text(Int64(whole.mean)), "\(whole.ios)"]
+      })
+    return Figure(
+      title: "\(name): where the I/Os around each percentile spent their time",
+      reading:
+        "Each bar is the mean of the I/Os around that percentile of Q to C; their own hops add up, "
+        + "percentiles of hops do not. The line under a border shows how far the clocks may move it.",
+      drawing: .bars(StackedBars(bars: bars)), numbers: numbers, isInText: true)
+  }
+
+  private static func whatIf(_ name: String, _ group: DiskStatistics.Group) -> Figure {
+    let rows = group.whatIf.filter { parts.contains($0.hop) && [50, 99].contains($0.percentile) }
+    let unit = Quantity.TimeUnit.fitting(rows.map(\.now).max() ?? 0)
+    let bars = rows.filter { $0.percentile == 99 }.map { row in
+      StackedBars.Bar(
+        label: "without \(Mark(row.hop)?.letter ?? "")",
+        parts: [
+          StackedBars.Part(
+            mark: Mark(row.hop) ?? .unknown, value: Double(row.without),
+            note: "p99 \(Quantity.time(row.without)) instead of \(Quantity.time(row.now))")
+        ],
+        total: Quantity.time(row.without))
+    }
+    return Figure(
+      title: "\(name): the p99 of Q to C if a hop took no time",
+      reading:
+        "The most that any tuning of that layer can gain: an upper bound, since what leaves one "
+        + "queue earlier may wait in the next. Now: "
+        + (rows.first { $0.percentile == 99 }.map { Quantity.time($0.now) } ?? "not known") + ".",
+      drawing: .bars(StackedBars(bars: bars)),
+      numbers: Table(
+        caption: "\(name): percentiles of Q to C without a hop, \(unit.symbol)",
+        columns: [
+          .text("without"), .text("at"), .number("now"), .number("without it"), .number("gain"),
+        ],
+        rows: rows.map { row in
+          [
+            Mark(row.hop)?.letter ?? "", "p\(label(row.percentile))", unit.text(row.now),
+            unit.text(row.without),
+            Quantity.percent(1 - Double(row.without) / Double(max(1, row.now))),
+          ]
+        }), isInText: true)
+  }
+
+  static func label(_ percentile: Double) -> String {
+    Quantity.decimal(percentile, digits: percentile == percentile.rounded() ? 0 : 1)
+  }
+}
