@@ -78,7 +78,10 @@ public enum HTMLRenderer {
           "h3",
           [
             .element("span", at: ["class": "severity"], finding.severity.rawValue), .text(" "),
-            .text(finding.guest.map { "guest \(Printable.text($0)) " } ?? ""),
+            .text(
+              finding.guest.map {
+                Printable.text(Report.name(Machine(name: $0, layer: .guest))) + " "
+              } ?? ""),
             .element("span", at: ["class": "code"], finding.code.rawValue),
           ]),
         .element("p", finding.sentence),

@@ -33,7 +33,7 @@ enum StyleSheet {
     .scroll { overflow-x: auto; margin: .4rem 0 1rem; }
     table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
     caption { text-align: left; padding: .2rem 0; color: var(--soft); }
-    th, td { padding: .15rem .7rem .15rem 0; text-align: left; white-space: nowrap; }
+    th, td { padding: .15rem .7rem .15rem 0; text-align: left; white-space: pre; }
     th { border-bottom: 1px solid var(--line); font-weight: 600; }
     th.number, td.number { text-align: right; }
     td.long { white-space: normal; min-width: 12rem; overflow-wrap: anywhere; }

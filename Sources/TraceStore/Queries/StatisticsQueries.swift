@@ -96,7 +96,7 @@ extension IncidentFile {
   /// The distributions of a disk's hops over all its I/Os.
   public func storedHops(_ filter: IOFilter) throws -> [HopSummaryRow] {
     try ofDisk("*", "hop_summary", filter) { row in
-      HopSummaryRow(
+      try HopSummaryRow(
         op: row["op"], hop: row["hop"],
         statistics: LatencyStatistics(
           count: row["count"], mean: row["mean_ns"], p50: row["p50_ns"], p90: row["p90_ns"],
@@ -108,7 +108,7 @@ extension IncidentFile {
   /// What the I/Os around a disk's percentiles spent where.
   public func storedTail(_ filter: IOFilter) throws -> [TailRow] {
     try ofDisk("*", "tail", filter) { row in
-      TailRow(
+      try TailRow(
         stream: 0, op: row["op"], percentile: row["percentile"], hop: row["hop"],
         ios: row["ios"], mean: row["mean_ns"], share: row["share"])
     }
@@ -117,7 +117,7 @@ extension IncidentFile {
   /// A disk's percentiles without a hop.
   public func storedWhatIf(_ filter: IOFilter) throws -> [WhatIfRow] {
     try ofDisk("*", "what_if", filter) { row in
-      WhatIfRow(
+      try WhatIfRow(
         stream: 0, op: row["op"], hop: row["hop"], percentile: row["percentile"],
         now: row["now_ns"], without: row["without_ns"])
     }
@@ -135,7 +135,7 @@ extension IncidentFile {
               max(coalesce(reference_ns, queued_at_ns)) FROM io WHERE \(condition)
             """,
           arguments: arguments)
-        guard let from: Int64 = row?[0], let to: Int64 = row?[1] else { return nil }
+        guard let row, let from: Int64 = try row[0], let to: Int64 = try row[1] else { return nil }
         return from...to
       }
     }
@@ -160,7 +160,7 @@ extension IncidentFile {
             GROUP BY 1, 2 ORDER BY 1, 2
             """,
           arguments: arguments
-        ).map { HeatCell(column: $0[0], row: $0[1], count: $0[2]) }
+        ).map { try HeatCell(column: $0[0], row: $0[1], count: $0[2]) }
       }
     }
   }
@@ -172,7 +172,7 @@ extension IncidentFile {
         try Row.fetchAll(
           db, sql: "SELECT * FROM queue_depth ORDER BY machine, device, hop, at_ns"
         ).map { row in
-          QueuePoint(
+          try QueuePoint(
             machine: row["machine"], device: row["device"], hop: row["hop"], at: row["at_ns"],
             length: row["interval_ns"], arrivals: row["arrivals"], mean: row["mean_depth"],
             greatest: row["max_depth"], limit: row["limit_depth"],
@@ -193,7 +193,7 @@ extension IncidentFile {
             WHERE at_ns IS NOT NULL AND (?1 IS NULL OR guest = ?1) ORDER BY guest, at_ns
             """,
           arguments: [guest]
-        ).map { StealPoint(guest: $0[0], at: $0[1], reported: $0[2], measured: $0[3]) }
+        ).map { try StealPoint(guest: $0[0], at: $0[1], reported: $0[2], measured: $0[3]) }
       }
     }
   }

@@ -1,0 +1,189 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The report as people attach it, and as programs read it.
+@Suite struct HTMLReportTests {
+  private static let folder: String = {
+    do {
+      let folder = try Repository.temporaryFolder().path
+      let capture =
+        Repository.shared?.appending(path: "traces/kvm-noisy-cpu")
+        ?? Repository.fixtures.appending(path: "kvm-noisy-cpu")
+      let outcome = try Program.run("analyze", capture.path, "-o", folder)
+      guard outcome.status == 0 else { return "analyze failed: \(outcome.errors)" }
+      return folder
+    } catch {
+      return "analyze did not run: \(error)"
+    }
+  }()
+
+  private static var incident: String { folder + "/incident.db" }
+
+  private func page() throws -> String {
+    try String(contentsOfFile: Self.folder + "/report.html", encoding: .utf8)
+  }
+
+  @Test("one file that loads nothing and runs nothing, and stays small")
+  func inert() throws {
+    let page = try page()
+    #expect(
+      page.contains(
+        "content=\"default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;; img-src data:\""))
+    for forbidden in [
+      "<script", "<link", "<img", "<iframe", "http://", "https://", "@import", "url(",
+    ] {
+      #expect(!page.contains(forbidden), "\(forbidden)")
+    }
+    #expect(page.utf8.count < 500_000)
+    #expect(page.matches(of: /<rect/).count < 3000)
+  }
+
+  @Test("headings are in order, tables have captions and scopes, pictures have names")
+  func structure() throws {
+    let page = try page()
+    #expect(page.hasPrefix("<!DOCTYPE html>\n<html lang=\"en\">"))
+    let levels = page.matches(of: /<h([1-6])>/).compactMap { Int($0.1) }
+    #expect(levels.first == 1)
+    #expect(levels.filter { $0 == 1 }.count == 1)
+    for (before, after) in zip(levels, levels.dropFirst()) { #expect(after <= before + 1) }
+    #expect(page.matches(of: /<table>/).count == page.matches(of: /<caption>/).count)
+    #expect(page.matches(of: /<th scope="col"/).count == page.matches(of: /<th\s/).count)
+    let pictures = page.matches(of: /<svg [^>]*>/)
+    #expect(pictures.count > 5)
+    for picture in pictures {
+      #expect(picture.0.contains("role=\"img\""))
+      #expect(picture.0.contains("aria-label=\""))
+    }
+  }
+
+  @Test("the verdict comes first, and the text to copy is what the Markdown begins with")
+  func verdictFirst() throws {
+    let page = try page()
+    let first = try #require(page.firstRange(of: "<h2>"))
+    #expect(page[first.upperBound...].hasPrefix("What it shows"))
+    let copied = try Regex("<pre tabindex=\"0\">(# hiddenq report[^<]*)</pre>")
+    let block = try #require(page.firstMatch(of: copied)?.output[1].substring)
+    let markdown = try Program.run("report", Self.incident, "--format", "markdown").output
+    #expect(markdown.hasPrefix("# hiddenq report"))
+    let plain = block.replacing("&#39;", with: "'").replacing("&quot;", with: "\"")
+      .replacing("&lt;", with: "<").replacing("&gt;", with: ">").replacing("&amp;", with: "&")
+    #expect(plain.split(separator: "\n").count <= 25)
+    for line in plain.split(separator: "\n") where !line.hasPrefix("... (more") {
+      #expect(markdown.contains(line), "\(line)")
+    }
+  }
+
+  @Test(
+    "two runs give the same bytes in every format", arguments: ["html", "json", "markdown", "text"])
+  func reproducible(_ format: String) throws {
+    let first = try Program.run("report", Self.incident, "--format", format).output
+    #expect(try Program.run("correlate", Self.incident).status == 0)
+    let second = try Program.run("report", Self.incident, "--format", format).output
+    #expect(!first.isEmpty)
+    #expect(first == second)
+  }
+
+  @Test("a browser loads it without an error or a request, where there is a browser")
+  func browser() throws {
+    let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+    guard let chromium else {
+      print("not checked in a browser: there is no chromium")
+      return
+    }
+    let process = Process()
+    process.executableURL = URL(filePath: chromium)
+    let profile = try Repository.temporaryFolder().path
+    process.arguments = [
+      "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
+      "--user-data-dir=\(profile)", "--virtual-time-budget=2000", "--dump-dom",
+      "file://\(Self.folder)/report.html",
+    ]
+    let output = Pipe()
+    let errors = URL(filePath: profile).appending(path: "said.txt")
+    try Data().write(to: errors)
+    process.standardOutput = output
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    let page = String(
+      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(page.contains("What it shows"))
+    let said = try String(contentsOf: errors, encoding: .utf8)
+    #expect(!said.contains("CONSOLE"), "\(said)")
+  }
+
+  @Test("JSON is what its schema says")
+  func json() throws {
+    let text = try Program.run("report", Self.incident, "--format", "json").output
+    let schema = try JSONSerialization.jsonObject(
+      with: Data(contentsOf: Repository.root.appending(path: "schema/report.schema.json")))
+    let document = try JSONSerialization.jsonObject(with: Data(text.utf8))
+    #expect(JSONShape.faults(document, schema, at: "$") == [])
+    // The check itself finds what is wrong.
+    #expect(!JSONShape.faults(["tool": 1], schema, at: "$").isEmpty)
+  }
+
+  @Test(
+    "hostile names are harmless in every format", arguments: ["html", "markdown", "text", "json"])
+  func hostile(_ format: String) throws {
+    let folder = try Repository.temporaryFolder()
+    let name = "g<script>alert('x')</script>\u{1B}[31m\u{202E}\"&"
+    let incident = folder.appending(path: "i.db").path
+    let guest = Repository.fixtures.appending(path: "kvm-noisy-cpu/guest-L2/blkparse.txt").path
+    let host = Repository.fixtures.appending(path: "kvm-noisy-cpu/host-L1/blkparse.txt").path
+    _ = try Program.run("ingest", incident, host, "--host", "h<b>\u{7}")
+    _ = try Program.run("ingest", incident, guest, "--guest", name)
+    let outcome = try Program.run("report", incident, "--format", format)
+    #expect(outcome.status == 0)
+    for scalar in outcome.output.unicodeScalars where scalar != "\n" {
+      #expect(scalar.value >= 0x20 && scalar.value != 0x7F, "U+\(String(scalar.value, radix: 16))")
+    }
+    if format == "html" || format == "markdown" { #expect(!outcome.output.contains("<script>")) }
+    if format != "json" { #expect(!outcome.output.contains("\u{202E}")) }
+  }
+}
+
+/// The part of JSON Schema that `schema/report.schema.json` uses.
+private enum JSONShape {
+  static func faults(_ value: Any, _ schema: Any, at path: String) -> [String] {
+    guard let schema = schema as? [String: Any] else { return ["\(path): no schema"] }
+    var faults: [String] = []
+    let types = (schema["type"] as? [String]) ?? (schema["type"] as? String).map { [$0] } ?? []
+    if !types.isEmpty, !types.contains(where: { isA(value, $0) }) {
+      faults.append("\(path): is no \(types)")
+    }
+    if let allowed = schema["enum"] as? [String], let text = value as? String,
+      !allowed.contains(text)
+    {
+      faults.append("\(path): '\(text)' is none of \(allowed)")
+    }
+    if let object = value as? [String: Any] {
+      for name in schema["required"] as? [String] ?? [] where object[name] == nil {
+        faults.append("\(path).\(name): is missing")
+      }
+      for (name, part) in schema["properties"] as? [String: Any] ?? [:] {
+        if let member = object[name] { faults += Self.faults(member, part, at: "\(path).\(name)") }
+      }
+    }
+    if let items = schema["items"], let list = value as? [Any] {
+      for (index, item) in list.enumerated() {
+        faults += Self.faults(item, items, at: "\(path)[\(index)]")
+      }
+    }
+    return faults
+  }
+
+  private static func isA(_ value: Any, _ type: String) -> Bool {
+    switch type {
+    case "object": value is [String: Any]
+    case "array": value is [Any]
+    case "string": value is String
+    case "null": value is NSNull
+    case "integer": (value as? NSNumber).map { $0.doubleValue == $0.doubleValue.rounded() } ?? false
+    case "number": value is NSNumber
+    default: false
+    }
+  }
+}
