@@ -10,6 +10,7 @@ import argparse
 import bisect
 import collections
 import datetime
+import math
 import os
 import re
 import sqlite3
@@ -115,8 +116,12 @@ class Truth:
 
 
 def is_quantile(values, share, milliseconds):
-    """Whether a value lies within the digest's error of that rank."""
+    """Whether a value lies within the digest's error of that rank, or as close to the value of that rank: between
+    ties a digest gives a value beside them, whose rank jumps by as many as there are."""
     value = float(milliseconds) * 1e6
+    exact = values[max(0, math.ceil(share * len(values)) - 1)]
+    if abs(value - exact) <= RANK_ERROR * abs(exact):
+        return True
     slack = max(abs(value) * 1e-6, 1)  # the digest holds 32-bit floats
     low = bisect.bisect_left(values, value - slack) / len(values)
     high = bisect.bisect_right(values, value + slack) / len(values)

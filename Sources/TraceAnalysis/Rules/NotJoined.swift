@@ -1,0 +1,53 @@
+internal import TraceModel
+internal import TraceStore
+
+/// A guest's disk that could not be followed through a host: what is missing, and which file would tell.
+struct NotJoined: Rule {
+  let code = Finding.Code.traceIncomplete
+  private let whole = Threshold(
+    "matched-share", 95, "%",
+    "matched I/Os among those that lie wholly inside both traces, below which it is a warning")
+  var thresholds: [Threshold] { [whole] }
+
+  func findings(_ evidence: Evidence) throws -> [Finding] {
+    try evidence.rows(Self.sql("1")).compactMap { row in
+      guard let guest = row.text("guest"), let device = row.text("device"),
+        let all = row.integer("ios"), let inside = row.integer("inside"),
+        let matched = row.integer("matched"), all > 0
+      else { return nil }
+      let sql = Self.sql(
+        "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))")
+      if matched == 0 {
+        return Finding(
+          code, .info, guest: guest,
+          sentence: Printable.text(
+            "\(device): none of its \(Quantity.count(all)) I/Os could be followed through a host; below "
+              + "the guest's scheduler all is one hop."),
+          confidence: .none, because: "No block trace of a host fits it.", evidenceSQL: sql,
+          nextStep: "Ask for the host's block trace of the disk below it, over the same time: "
+            + "blktrace -d DEVICE -o - | blkparse -i - (or 'hiddenq capture host').")
+      }
+      let share = 100 * Double(matched) / Double(max(1, inside))
+      guard inside > 0, share < evidence.value(of: whole) else { return nil }
+      return Finding(
+        code, .warning, guest: guest,
+        sentence: Printable.text(
+          "\(device): \(Quantity.count(matched)) of the \(Quantity.count(inside)) I/Os that lie wholly "
+            + "inside both traces were matched for certain."),
+        confidence: .high, because: "The reasons of the others are in the view 'io', match_reason.",
+        evidenceSQL: sql,
+        nextStep:
+          "Where the reason is no_mapping, ingest 'filefrag -v' and 'qemu-img map --output=json' of "
+          + "its image; where it is lost_events, trace with larger buffers.")
+    }
+  }
+
+  private static func sql(_ condition: String) -> String {
+    """
+    SELECT guest, device, count(*) AS ios,
+      sum(coalesce(match_reason, '') NOT IN ('before_start', 'after_end')) AS inside,
+      sum(match_grade IN ('exact', 'merged', 'split', 'absorbed')) AS matched
+    FROM io WHERE op <> 'flush' AND \(condition) GROUP BY guest, device ORDER BY guest, device
+    """
+  }
+}
