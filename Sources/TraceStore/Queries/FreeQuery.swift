@@ -24,6 +24,7 @@ extension IncidentFile {
         try queue.inDatabase { db in try db.makeThreadIntervals() }
       }
       try queue.read { db in
+        try QueryGuard.check(sql, db)
         let statement = try db.makeStatement(sql: sql)
         guard statement.isReadonly else {
           throw StoreError(.statement, "only statements that read are allowed")

@@ -1,0 +1,59 @@
+internal import GRDB
+internal import GRDBSQLite
+
+/// What SQL of users may do: read this one file.
+///
+/// The connection is read-only, but that alone lets a statement attach any other file that the user can read,
+/// change settings of the connection, or load a library.
+enum QueryGuard {
+  /// No text or blob longer than this is made, bytes: `randomblob(1e9)` fails instead of filling memory.
+  private static let longestValue: Int32 = 64 << 20
+  /// No more heap for all of SQLite, bytes; beyond it the statement fails.
+  private static let heap: Int64 = 1 << 30
+
+  /// Pragmas that describe the schema; a value names what they describe.
+  private static let describing: Set<String> = [
+    "table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo",
+    "database_list", "function_list", "compile_options",
+  ]
+  /// Pragmas that tell a number when they have no value, and set it when they have one.
+  private static let counting: Set<String> = [
+    "application_id", "user_version", "page_size", "page_count",
+  ]
+
+  /// Throws ``StoreError`` for a statement that does anything but read. It compiles the statement, and
+  /// SQLite asks for each thing that the statement would do.
+  static func check(_ sql: String, _ db: Database) throws {
+    guard let connection = unsafe db.sqliteConnection else {
+      throw StoreError(.unexpected, "the connection is closed")
+    }
+    unsafe _ = sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, longestValue)
+    _ = sqlite3_hard_heap_limit64(heap)
+    unsafe sqlite3_set_authorizer(
+      connection,
+      { _, action, first, second, _, _ in
+        let isAllowed = unsafe QueryGuard.allows(
+          action, first.map { unsafe String(cString: $0) },
+          second.map { unsafe String(cString: $0) })
+        return isAllowed ? SQLITE_OK : SQLITE_DENY
+      }, nil)
+    defer { unsafe _ = sqlite3_set_authorizer(connection, nil, nil) }
+    var statement: OpaquePointer?
+    let code = unsafe sqlite3_prepare_v2(connection, sql, -1, &statement, nil)
+    unsafe sqlite3_finalize(statement)
+    if code == SQLITE_AUTH {
+      throw StoreError(.statement, "only statements that read the incident file are allowed")
+    }
+  }
+
+  private static func allows(_ action: Int32, _ first: String?, _ second: String?) -> Bool {
+    switch action {
+    case SQLITE_SELECT, SQLITE_READ, SQLITE_RECURSIVE: true
+    case SQLITE_FUNCTION: second?.lowercased() != "load_extension"
+    case SQLITE_PRAGMA:
+      describing.contains(first?.lowercased() ?? "")
+        || second == nil && counting.contains(first?.lowercased() ?? "")
+    default: false
+    }
+  }
+}
