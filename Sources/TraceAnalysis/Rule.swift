@@ -58,5 +58,5 @@ struct Evidence {
 /// All rules, in the order in which equally severe findings are told.
 let allRules: [any Rule] = [
   StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(), NetDropBeforeWire(),
-  TailAmplified(), FalseOptimisation(), NotJoined(), TraceIncomplete(),
+  NoisyDiskNeighbour(), TailAmplified(), FalseOptimisation(), NotJoined(), TraceIncomplete(),
 ]

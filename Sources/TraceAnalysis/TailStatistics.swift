@@ -39,7 +39,7 @@ public enum TailStatistics {
   /// distribution half of what is left, at least two I/Os.
   static func band(of percentile: Double, among count: Int) -> Range<Int> {
     let share = min(0.5, (100 - percentile) / 2) / 100
-    let middle = Int((percentile / 100 * Double(count)).rounded(.up)) - 1
+    let middle = Int((percentile * Double(count) / 100).rounded(.up)) - 1
     let half = max(2, Int((share * Double(count)).rounded()))
     return max(0, middle - half)..<min(count, middle + half + 1)
   }

@@ -1,0 +1,64 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Rules about block I/O on generated scenarios whose truth is known: each speaks where it should, and is
+/// silent in its quiet twin.
+struct BlockRuleTests {
+  private static func findings(_ preset: String, _ shared: URL) throws -> [String: Substring] {
+    let folder = try Repository.temporaryFolder()
+    let scenario = folder.appending(path: "scenario").path
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = [
+      "python3", shared.appending(path: "tracegen/tracegen.py").path, preset, scenario,
+      "--duration", "3", "--seed", "21", "--no-verify",
+    ]
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    let incident = folder.appending(path: "i.db").path
+    for (path, option, name) in [
+      ("host", "--host", "host"), ("guest-vm1", "--guest", "vm1"),
+    ] {
+      let file = scenario + "/\(path)/blkparse.txt"
+      #expect(
+        try Program.run("ingest", "blktrace", incident, file, option, name).status == 0)
+    }
+    let outcome = try Program.run("correlate", incident)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let rows = try Program.run(
+      "query", incident, "SELECT code || ' ' || severity || ' ' || sentence FROM finding",
+      "--format", "jsonl")
+    var found: [String: Substring] = [:]
+    for line in rows.output.split(separator: "\n") {
+      let text = line.drop { $0 != ":" }.dropFirst(2)
+      found[String(text.prefix { $0 != " " })] = text
+    }
+    return found
+  }
+
+  @Test("a neighbour on the device is named, and the hop that holds the tail")
+  func noisy() throws {
+    guard let shared = Repository.shared else { return }
+    let found = try Self.findings("noisy-io", shared)
+    let neighbour = try #require(found["NOISY_DISK_NEIGHBOUR"])
+    #expect(neighbour.contains("critical"))
+    #expect(neighbour.contains("rsync"))
+    #expect(try #require(found["TAIL_AMPLIFIED"]).contains("(H4)"))
+    #expect(
+      try #require(found["FALSE_OPTIMISATION"]).contains("most in the host's I/O scheduler (H4)"))
+  }
+
+  @Test("where nothing is wrong there is no warning")
+  func quiet() throws {
+    guard let shared = Repository.shared else { return }
+    let found = try Self.findings("quiet", shared)
+    #expect(found["NOISY_DISK_NEIGHBOUR"] == nil)
+    #expect(found["TAIL_AMPLIFIED"] == nil)
+    for (code, sentence) in found {
+      #expect(!sentence.hasPrefix("\(code) warning") && !sentence.hasPrefix("\(code) critical"))
+    }
+  }
+}
