@@ -174,6 +174,30 @@ CREATE TABLE thread_slice_chunk (
   data BLOB NOT NULL
 ) STRICT;
 
+-- What KVM's tracepoints tell of a virtual CPU: from entries to exits in guest_ns,
+CREATE TABLE kvm_vcpu (
+  kvm_vcpu_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  tid INTEGER NOT NULL,
+  vcpu INTEGER,
+  first_ns INTEGER NOT NULL,
+  last_ns INTEGER NOT NULL,
+  guest_ns INTEGER NOT NULL,
+  entries INTEGER NOT NULL
+) STRICT;
+
+-- and from exits to entries, by reason.
+CREATE TABLE kvm_exit_sum (
+  kvm_vcpu_id INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  is_halt INTEGER NOT NULL CHECK (is_halt IN (0, 1)),
+  count INTEGER NOT NULL,
+  sum_ns INTEGER NOT NULL,
+  min_ns INTEGER NOT NULL,
+  max_ns INTEGER NOT NULL,
+  PRIMARY KEY (kvm_vcpu_id, reason)
+) STRICT;
+
 -- What `perf sched latency` printed.
 CREATE TABLE sched_latency_row (
   source_id INTEGER NOT NULL REFERENCES source_file,

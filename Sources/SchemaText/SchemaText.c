@@ -66,6 +66,12 @@ static const char viewSteal[] = {
 static const char viewStealReconciliation[] = {
 #embed "../../schema/views/steal_reconciliation.sql" suffix(, 0)
 };
+static const char viewVCPUState[] = {
+#embed "../../schema/views/vcpu_state.sql" suffix(, 0)
+};
+static const char viewKVMExit[] = {
+#embed "../../schema/views/kvm_exit.sql" suffix(, 0)
+};
 static const char viewVCPUCheck[] = {
 #embed "../../schema/views/vcpu_check.sql" suffix(, 0)
 };
@@ -189,6 +195,8 @@ static const struct SchemaFile files[] = {
     {"views/steal.sql", viewSteal},
     {"views/steal_reconciliation.sql", viewStealReconciliation},
     {"views/vcpu_check.sql", viewVCPUCheck},
+    {"views/vcpu_state.sql", viewVCPUState},
+    {"views/kvm_exit.sql", viewKVMExit},
     {"program/thread_interval.sql", viewThreadInterval},
     {"views/sched_latency_summary.sql", viewSchedLatency},
     {"views/given_device_map.sql", viewGivenDeviceMap},

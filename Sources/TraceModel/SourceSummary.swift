@@ -34,6 +34,8 @@ public struct SourceSummary: Sendable {
   public var losses: [LossInterval] = []
   /// Per device and stage, what btt would print.
   public var stages: [StageSummary] = []
+  /// What KVM's tracepoints tell of virtual CPUs.
+  public var kvmExits: [KVMExits] = []
   /// How devices lie on one another, as remap lines say.
   public var remaps: [RemapDelta] = []
 

@@ -184,6 +184,23 @@ final class SourceWriter: EventSink {
           histogram.quantile(0.5), histogram.quantile(0.99), histogram.greatest,
         ])
     }
+    for vcpu in summary.kvmExits {
+      try db.execute(
+        sql: "INSERT INTO kvm_vcpu VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+        arguments: [
+          sourceID, vcpu.tid, vcpu.vcpu < 0 ? nil : vcpu.vcpu, vcpu.first, vcpu.last, vcpu.guest,
+          vcpu.entries,
+        ])
+      let number = db.lastInsertedRowID
+      for (reason, sums) in vcpu.reasons.sorted(by: { $0.key < $1.key }) {
+        try db.execute(
+          sql: "INSERT INTO kvm_exit_sum VALUES (?, ?, ?, ?, ?, ?, ?)",
+          arguments: [
+            number, reason, KVMExits.isHalt(reason), sums.count, sums.sum, sums.least,
+            sums.greatest,
+          ])
+      }
+    }
     if !streams.isEmpty { try BlockDuplicates(db, sourceID: sourceID).mark() }
   }
 }

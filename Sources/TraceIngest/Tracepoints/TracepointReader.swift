@@ -162,5 +162,8 @@ enum PerfReferenceTime {
 /// The families that read tracepoints, whichever tool printed them. A new family is a file with its
 /// payloads and its place here.
 func tracepointFamilies(into sink: any EventSink) -> [any TracepointFamily] {
-  [SchedTracepoints(sink: sink), PageCacheTracepoints(sink: sink), BlockTracepoints(sink: sink)]
+  [
+    SchedTracepoints(sink: sink), PageCacheTracepoints(sink: sink), BlockTracepoints(sink: sink),
+    KVMTracepoints(),
+  ]
 }

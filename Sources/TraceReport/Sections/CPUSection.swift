@@ -26,6 +26,7 @@ struct CPUSection: ReportSection {
       blocks += [.paragraph(Self.overlay), .facts(overlays.map(Self.fact))]
     }
     blocks += try Self.steal(file, request.filter.guest)
+    blocks += try Self.exits(file, request.filter.guest)
     guard !blocks.isEmpty else { return [] }
     return [.heading("Waiting for a CPU of the host")]
       + (threads.isEmpty ? [] : [.paragraph(Self.legend)]) + blocks
@@ -125,6 +126,43 @@ struct CPUSection: ReportSection {
         + "\(Quantity.seconds(row.submit))\(part(row.submitWait, row.submit)); back, "
         + "\(Quantity.seconds(row.backWait)) of \(Quantity.seconds(row.back))"
         + "\(part(row.backWait, row.back)).")
+  }
+
+  // MARK: KVM
+
+  /// Reasons that are named for a virtual CPU.
+  private static let mostReasons = 4
+
+  private static func exits(_ file: IncidentFile, _ guest: String?) throws -> [Block] {
+    let facts = try file.rows("SELECT * FROM vcpu_state ORDER BY guest, source_id, vcpu, tid")
+      .filter { guest == nil || $0.text("guest") == guest }.compactMap { row -> Fact? in
+        guard let tid = row.integer("tid"), let source = row.integer("source_id"),
+          let inside = row.integer("guest_ns"), let hypervisor = row.integer("hypervisor_ns"),
+          let halted = row.integer("halted_ns"), let span = row.integer("span_ns"), span > 0
+        else { return nil }
+        func part(_ time: Int64) -> String { Quantity.percent(Double(time) / Double(span)) }
+        let reasons = try file.rows(
+          "SELECT reason, count, total_ns FROM kvm_exit WHERE tid = \(tid) AND source_id = \(source) "
+            + "AND is_halt = 0 ORDER BY total_ns DESC, reason LIMIT \(mostReasons)"
+        ).compactMap { reason -> String? in
+          guard let name = reason.text("reason"), let count = reason.integer("count"),
+            let time = reason.integer("total_ns")
+          else { return nil }
+          return Printable.text("\(name) ")
+            + "\(Quantity.count(count)) x, \(Quantity.seconds(time))"
+        }
+        let number = row.integer("vcpu").map { " vCPU \($0)" } ?? " tid \(tid)"
+        return Fact(
+          Printable.text((row.text("guest") ?? "?") + number),
+          "in the guest \(part(inside)), out of it \(part(hypervisor)), halted \(part(halted)) of "
+            + "\(Quantity.seconds(span)); exits: \(reasons.joined(separator: "; ")).")
+      }
+    guard !facts.isEmpty else { return [] }
+    return [
+      .paragraph(
+        "Where the vCPUs were, by KVM's entries and exits; their waits for a CPU are in the time out of the "
+          + "guest and halted:"), .facts(facts),
+    ]
   }
 
   // MARK: Steal
