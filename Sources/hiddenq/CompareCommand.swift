@@ -13,7 +13,7 @@ struct CompareCommand: ParsableCommand {
       difference shown, cannot tell (docs/comparison.md).
 
       --fail-on names a line and how much more is too much: 'p99>5%' (the total of all operations), \
-      'host_scheduler.p50>2ms', 'read.total.p99>10%', 'steal>20%'. An increase that may be chance does \
+      'host_scheduler.p50>2ms', 'read.total.p99>10%'. An increase that may be chance does \
       not count.
 
       Exit status: 0 good; 1 a change for the worse was shown, or a --fail-on threshold exceeded; 2 could \

@@ -1,6 +1,6 @@
 internal import TraceModel
 
-/// A limit for scripts: `p99>5%`, `host_scheduler.p50>2ms`, `read.total.p99>10%`, `steal>20%`.
+/// A limit for scripts: `p99>5%`, `host_scheduler.p50>2ms`, `read.total.p99>10%`.
 public struct ComparisonThreshold: Sendable {
   /// How much more is too much.
   public enum Limit: Sendable, Equatable {
