@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// A piece of HTML or SVG. Text gets into it only escaped: there is no way to make one from a string that
 /// came out of a trace but ``text(_:)`` and attribute values, and both escape.
 struct Markup: Sendable {
@@ -58,20 +60,23 @@ struct Markup: Sendable {
     "<\(name)" + attributes.map { " \($0.key)=\"\(escaped($0.value))\"" }.joined()
   }
 
+  /// What could act on a reader (controls, marks that turn the direction of writing) is spelled out, line by
+  /// line; what means something in HTML is escaped.
   private static func escaped(_ text: String) -> String {
     var result = ""
     result.reserveCapacity(text.utf8.count)
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "'": result += "&#39;"
-      // What no document may hold.
-      case _ where scalar.value < 0x20 && scalar != "\n" && scalar != "\t": result += "\u{FFFD}"
-      case _ where (0x7F..<0xA0).contains(scalar.value): result += "\u{FFFD}"
-      default: result.unicodeScalars.append(scalar)
+    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    {
+      if number > 0 { result += "\n" }
+      for scalar in Printable.text(String(line)).unicodeScalars {
+        switch scalar {
+        case "&": result += "&amp;"
+        case "<": result += "&lt;"
+        case ">": result += "&gt;"
+        case "\"": result += "&quot;"
+        case "'": result += "&#39;"
+        default: result.unicodeScalars.append(scalar)
+        }
       }
     }
     return result
