@@ -10,11 +10,10 @@ public struct Correlation {
     _ file: IncidentFile, always: Bool = false, thresholds: [String: Double] = [:]
   ) throws {
     guard try always || file.needsCorrelation() else { return }
-    try join(file)
-    try file.replaceFindings(Findings.find(in: file, thresholds: thresholds))
+    try join(file, thresholds)
   }
 
-  private static func join(_ file: IncidentFile) throws {
+  private static func join(_ file: IncidentFile, _ thresholds: [String: Double]) throws {
     let streams = try file.blockStreams()
     let maps = GivenMaps.compose(try file.givenExtents())
     // A device without requests at a driver (device-mapper, md) is a layer above the one that matters.
@@ -58,6 +57,8 @@ public struct Correlation {
       try network.write(to: writer)
       try cpu.write(to: writer)
       try queues.write(to: writer)
+    } findings: {
+      try Findings.find(in: file, thresholds: thresholds)
     }
   }
 

@@ -66,21 +66,19 @@ extension IncidentFile {
       }
     }
   }
+}
 
-  /// Replaces what the rules found, which ends the correlation.
-  public func replaceFindings(_ findings: [Finding]) throws {
-    try writing { db in
-      try db.execute(sql: "DELETE FROM finding_row")
-      for finding in findings {
-        try db.execute(
-          sql: "INSERT INTO finding_row VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-          arguments: [
-            finding.code.rawValue, finding.severity.rawValue, finding.guest, finding.sentence,
-            finding.confidence.rawValue, finding.because, finding.evidenceSQL, finding.nextStep,
-          ])
-      }
-      try db.execute(sql: "INSERT OR REPLACE INTO incident_state VALUES ('correlated', '1')")
-      return .commit
+extension Database {
+  /// Stores what the rules found, which ends the correlation.
+  func storeFindings(_ findings: [Finding]) throws {
+    for finding in findings {
+      try execute(
+        sql: "INSERT INTO finding_row VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+        arguments: [
+          finding.code.rawValue, finding.severity.rawValue, finding.guest, finding.sentence,
+          finding.confidence.rawValue, finding.because, finding.evidenceSQL, finding.nextStep,
+        ])
     }
+    try execute(sql: "INSERT OR REPLACE INTO incident_state VALUES ('correlated', '1')")
   }
 }

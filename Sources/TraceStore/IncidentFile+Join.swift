@@ -154,9 +154,11 @@ extension IncidentFile {
     }
   }
 
-  /// Replaces all that correlation found, in one transaction. What the rules found goes with it: it rests
-  /// on what is replaced, and only ``replaceFindings(_:)`` ends the correlation.
-  public func replaceCorrelation(_ write: (CorrelationWriter) throws -> Void) throws {
+  /// Replaces all that correlation found, in one transaction: what `write` writes, then what the rules find
+  /// in it.
+  public func replaceCorrelation(
+    _ write: (CorrelationWriter) throws -> Void, findings: () throws -> [Finding]
+  ) throws {
     try writing { db in
       for table in Schema.derivedTables {
         try db.execute(sql: "DELETE FROM \(table)")
@@ -167,7 +169,7 @@ extension IncidentFile {
       for file in Schema.files where file.path == "indexes.sql" {
         try db.execute(sql: file.text)
       }
-      try db.execute(sql: "DELETE FROM incident_state WHERE key = 'correlated'")
+      try db.storeFindings(findings())
       return .commit
     }
   }

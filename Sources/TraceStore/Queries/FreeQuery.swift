@@ -21,9 +21,10 @@ extension IncidentFile {
   ) throws {
     try translating {
       if sql.lowercased().contains("thread_interval") {
-        try queue.inDatabase { db in try db.makeThreadIntervals() }
+        try queue.unsafeReentrantWrite { db in try db.makeThreadIntervals() }
       }
-      try queue.read { db in
+      // Rules read what correlation wrote before it is committed: within its transaction.
+      try queue.unsafeReentrantRead { db in
         try QueryGuard.check(sql, db)
         let statement = try db.makeStatement(sql: sql)
         guard statement.isReadonly else {
