@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """How loading and the fleet's queries grow with the number of incidents, in a real ClickHouse (chdb).
 
-usage: fleet.py --hiddenq PATH [--steps 100,1000] [--copied 10000]
+usage: fleet.py --hiddenq PATH [--steps 100,1000]
 
 Synthesises incidents from the capture in Fixtures/, loads them one by one as `hiddenq fleet load` says, and times
-every query at each step. --copied goes on to that many by copying rows within ClickHouse under new keys: the
-queries' time is real there, the loading is not. Prints a Markdown table; the times are of this machine, what
+every query at each step. Prints a Markdown table; the times are of this machine, what
 counts is how they grow.
 """
 import argparse
@@ -41,7 +40,7 @@ def measure(server, hiddenq, count, load):
     size = fleet.rows(server, "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = 'hiddenq' AND active")
     queries = [timed(server, fleet.run(hiddenq, "fleet", "query", name)) for name in QUERIES]
     print("| %s | %s | %.0f | %.1f | %s |" % (
-        format(count, ","), "-" if load is None else "%.0f" % (1000 * load), rows / count,
+        format(count, ","), "%.0f" % (1000 * load), rows / count,
         int(size[0][0]) / count / 1000, " | ".join("%.0f" % (1000 * seconds) for seconds in queries)), flush=True)
 
 
@@ -50,7 +49,6 @@ def main():
     parser.add_argument("--hiddenq", required=True)
     parser.add_argument("--capture", default=os.path.join(ROOT, "Fixtures/kvm-noisy-cpu"))
     parser.add_argument("--steps", default="100,1000")
-    parser.add_argument("--copied", type=int, default=10000)
     options = parser.parse_args()
     options.hiddenq = os.path.abspath(options.hiddenq)
     print("| incidents | load, ms CPU each | rows each | kB each | " +
@@ -76,16 +74,6 @@ def main():
                 spent += time.process_time() - start
                 done += 1
             measure(server, options.hiddenq, done, spent / (step - first))
-        while done < options.copied:
-            copies = min(done, options.copied - done)
-            for table in TABLES:
-                server.query("INSERT INTO hiddenq.{0} SELECT lower(hex(SHA256(concat(incident, ' copied at {2}')))) AS incident, "
-                             "* EXCEPT (incident) FROM hiddenq.{0} WHERE incident IN (SELECT incident FROM "
-                             "hiddenq.incident ORDER BY incident LIMIT {1}) SETTINGS max_partitions_per_insert_block = 0"
-                             .format(table, copies, done))
-            done += copies
-        if options.copied > step:
-            measure(server, options.hiddenq, done, None)
 
 
 if __name__ == "__main__":
