@@ -304,11 +304,30 @@ def failing_calls(folder, tries, source):
 def full_output(folder, tries, source):
     fault = Fault("standard output cannot be written")
     base = made(folder, "guest", "host", "correlate")
-    for arguments in (["report", base], ["query", base, "SELECT * FROM io"], ["findings", base], ["schema"]):
+    printing = [["report", base], ["report", base, "--format", "json"], ["report", base, "--format", "html"],
+                ["findings", base], ["check", base], ["show", base, "slowest"], ["compare", base, base], ["formats"],
+                ["schema"], ["query", "--list"], ["capture", "guest"], ["--help"]]
+    # Short results, and some that are longer than any buffer.
+    printing += [["query", base, "SELECT * FROM request" + limit, "--format", form]
+                 for limit in (" LIMIT 1", "") for form in ("table", "csv", "json", "jsonl", "markdown")]
+    for arguments in printing:
         with open("/dev/full", "w") as full:
             process = subprocess.run([PROGRAM] + arguments, stdout=full, stderr=subprocess.PIPE)
-        fault.expect(process.returncode == 2, "%s: status %s" % (arguments[0], process.returncode))
+        errors = process.stderr.decode()
+        fault.sentence(process.returncode, errors)
+        fault.expect("No space left" in errors, "%s: says %s" % (arguments[0], errors))
         fault.end("status %d" % process.returncode)
+    yield fault
+    fault = Fault("who reads the results goes away (head)")
+    for arguments in printing:
+        for way in ("", "trap '' PIPE; "):
+            shell = subprocess.run(
+                ["bash", "-c", way + '"$0" "$@" | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}', PROGRAM] + arguments,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            # Short results may have been written before it went.
+            fault.expect(shell.returncode in (0, 141) and not shell.stderr,
+                         "%s: status %s %s" % (arguments[0], shell.returncode, shell.stderr.decode()[:200]))
+            fault.end("quiet")
     yield fault
 
 

@@ -47,9 +47,9 @@ struct AnalyzeCommand: ParsableCommand {
     let document = try Report.document(file, ReportRequest())
     try Output.write(HTMLRenderer.render(document), to: outdir + "/report.html")
     try Output.write(MarkdownRenderer.render(document), to: outdir + "/report.md")
-    print(TextRenderer.render(document), terminator: "")
-    print(outcome.leftOut, terminator: "")
-    print("\nwritten: \(incident), \(outdir)/report.html, \(outdir)/report.md")
+    Output.print(TextRenderer.render(document))
+    Output.print(outcome.leftOut)
+    Output.print("\nwritten: \(incident), \(outdir)/report.html, \(outdir)/report.md\n")
     if strict, outcome.skipped > 0 {
       throw CommandFailure(
         message: "\(outcome.skipped) lines could not be used (--strict)",

@@ -47,6 +47,6 @@ struct CaptureCommand: ParsableCommand {
     ]
     let script = unsafe String(cString: captureScript())
     let lines = script.split(separator: "\n", omittingEmptySubsequences: false)
-    print(lines.map { settings[String($0)] ?? String($0) }.joined(separator: "\n"), terminator: "")
+    Output.print(lines.map { settings[String($0)] ?? String($0) }.joined(separator: "\n"))
   }
 }

@@ -91,7 +91,7 @@ struct CompareCommand: ParsableCommand {
     if let output {
       try Output.write(text(comparison), to: output)
     } else {
-      print(text(comparison), terminator: "")
+      Output.print(text(comparison))
     }
     try decide(comparison, thresholds)
   }

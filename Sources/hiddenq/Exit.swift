@@ -18,6 +18,8 @@ enum Exit {
 
   /// Ends the program for an error that reached the top.
   static func end(with error: any Error) -> Never {
+    // What was found before stands before the reason.
+    if Interruption.signal == nil { Output.finish() }
     if let signal = Interruption.signal {
       complain((error as? CommandFailure)?.message ?? "interrupted")
       exit(128 + signal)
@@ -29,7 +31,8 @@ enum Exit {
     let status = HiddenQ.exitCode(for: error)
     let message = HiddenQ.fullMessage(for: error)
     if status == .success {
-      print(message)
+      Output.print(message + "\n")
+      Output.finish()
       exit(0)
     }
     if let error = error as? ReadError {

@@ -92,7 +92,7 @@ struct FindingsCommand: ParsableCommand {
     if let tabular = format.tabular {
       Tabular.print(tabular, columns: Self.columns, rows: findings.map(Self.row))
     } else {
-      print(TextRenderer.render(Report.blocks(of: findings)), terminator: "")
+      Output.print(TextRenderer.render(Report.blocks(of: findings)))
     }
     if let failOn, findings.contains(where: { $0.severity >= failOn.severity }) {
       throw CommandFailure(

@@ -22,7 +22,7 @@ struct FleetCommand: ParsableCommand {
     var singleNode = false
 
     func run() throws {
-      print(FleetSchema.tables(singleNode: singleNode), terminator: "")
+      Output.print(FleetSchema.tables(singleNode: singleNode))
     }
   }
 
@@ -67,7 +67,7 @@ struct FleetCommand: ParsableCommand {
         }
         let incident = FleetSchema.Incident(
           key: key, start: try start(of: file), file: path)
-        print(FleetSchema.load(incident, from: origin(of: path)), terminator: "")
+        Output.print(FleetSchema.load(incident, from: origin(of: path)))
       }
     }
 
@@ -146,7 +146,7 @@ struct FleetCommand: ParsableCommand {
           message:
             "\(name.map { "no query '\($0)'" } ?? "which query?"): 'hiddenq fleet query --list'")
       }
-      print(query.sql, terminator: "")
+      Output.print(query.sql)
     }
   }
 }

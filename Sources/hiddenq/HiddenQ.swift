@@ -32,7 +32,7 @@ struct HiddenQ: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
-      try Output.finish()
+      Output.finish()
     } catch {
       Exit.end(with: error)
     }

@@ -81,7 +81,7 @@ struct IngestCommand: ParsableCommand {
     if outcome.usable == 0, outcome.unused.count == 1, let only = outcome.unused.first {
       throw CommandFailure(message: "\(only.path): \(only.reason); \(incident) is as it was")
     }
-    print(outcome.text, terminator: "")
+    Output.print(outcome.text)
     if outcome.usable == 0 {
       throw CommandFailure(message: "nothing could be used; \(incident) is as it was")
     }

@@ -72,7 +72,7 @@ struct QueryCommand: ParsableCommand {
     default: throw CommandFailure(message: "give one SQL statement, or --name NAME")
     }
     let file = try Incident.open(incident)
-    var writer = TabularWriter(format) { Swift.print($0, terminator: "") }
+    var writer = TabularWriter(format) { Output.print($0) }
     do {
       try file.query(
         statement, columns: { writer.begin($0) }, row: { writer.add($0) })
@@ -109,7 +109,7 @@ struct ShowCommand: ParsableCommand {
       }
       let document = Document(
         title: "The slowest I/Os", blocks: [.waterfalls(ios.map(\.waterfall))])
-      print(TextRenderer.render(document), terminator: "")
+      Output.print(TextRenderer.render(document))
     case ("io", 2):
       guard let id = Int64(what[1]), let io = try file.io(id) else {
         throw CommandFailure(message: "there is no I/O '\(what[1])'")
@@ -121,7 +121,7 @@ struct ShowCommand: ParsableCommand {
       }
       let document = Document(
         title: "I/O \(id)", blocks: [.waterfalls([io.waterfall]), .facts(evidence)])
-      print(TextRenderer.render(document), terminator: "")
+      Output.print(TextRenderer.render(document))
     default:
       throw CommandFailure(message: "show what? 'slowest', or 'io' and its number")
     }
@@ -199,7 +199,7 @@ extension TabularFormat: ExpressibleByArgument {}
 /// Prints small tables.
 enum Tabular {
   static func print(_ format: TabularFormat, columns: [String], rows: [[StoredValue]]) {
-    var writer = TabularWriter(format) { Swift.print($0, terminator: "") }
+    var writer = TabularWriter(format) { Output.print($0) }
     writer.begin(columns)
     for row in rows { writer.add(row) }
     writer.end()

@@ -97,7 +97,7 @@ struct ReportCommand: ParsableCommand {
     if let output {
       try Output.write(text, to: output)
     } else {
-      print(text, terminator: "")
+      Output.print(text)
     }
     guard try file.grades(request.filter).contains(where: { $0.grade != "unmatched" }) else {
       throw CommandFailure(

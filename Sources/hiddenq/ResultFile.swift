@@ -2,7 +2,7 @@ internal import Foundation
 internal import Glibc
 
 /// A file that is written piece by piece and takes its name when it is whole: who looks earlier finds what
-/// was there before.
+/// was there before. What is no regular file (a pipe, `/dev/stdout`) is written to and stays what it is.
 final class ResultFile {
   private let path: String
   private let partial: String
@@ -14,11 +14,17 @@ final class ResultFile {
 
   init(_ path: String) throws {
     self.path = path
-    partial = path + ".part"
-    guard FileManager.default.createFile(atPath: partial, contents: nil),
-      let handle = FileHandle(forWritingAtPath: partial)
-    else { throw CommandFailure(message: "\(path): cannot be written") }
-    self.handle = handle
+    let isSpecial = Output.isSpecial(path)
+    partial = isSpecial ? path : path + ".part"
+    // What an interrupted run left, or a link that somebody else put there to be followed.
+    if !isSpecial { unsafe unlink(partial) }
+    let how = isSpecial ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+    let descriptor = unsafe open(partial, how | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      let reason = unsafe String(cString: strerror(errno))
+      throw CommandFailure(message: "\(path): cannot be written (\(reason))")
+    }
+    handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   }
 
   /// Adds text. A failure is kept for ``check()``, since not every caller can throw.
@@ -44,14 +50,14 @@ final class ResultFile {
     } catch {
       failed = true
     }
-    if !failed { failed = unsafe rename(partial, path) != 0 }
+    if !failed, partial != path { failed = unsafe rename(partial, path) != 0 }
     try check()
   }
 
   /// Takes away what was written so far.
   func discard() {
     try? handle.close()
-    try? FileManager.default.removeItem(atPath: partial)
+    if partial != path { try? FileManager.default.removeItem(atPath: partial) }
   }
 
   private func flush() {
