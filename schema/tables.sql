@@ -655,6 +655,18 @@ CREATE TABLE queue_interval (
   PRIMARY KEY (stream_id, hop, at_ns)
 ) STRICT;
 
+-- When a driver's queue held requests and none left it for 20 ms or more; the longest hundred of a queue.
+CREATE TABLE device_stall (
+  stream_id INTEGER NOT NULL,
+  hop TEXT NOT NULL,
+  at_ns INTEGER NOT NULL,
+  length_ns INTEGER NOT NULL,
+  held INTEGER NOT NULL,
+  joined INTEGER NOT NULL,
+  is_open INTEGER NOT NULL,
+  PRIMARY KEY (stream_id, hop, at_ns)
+) STRICT;
+
 -- What `correlate` has to say about a pair of guest disk and host device.
 CREATE TABLE join_summary (
   guest_stream_id INTEGER PRIMARY KEY,

@@ -2,9 +2,10 @@ internal import TraceCorrelation
 internal import TraceModel
 internal import TraceStore
 
-/// How full the queues of both sides were over time.
+/// How full the queues of both sides were over time, and when nothing left them.
 struct QueueCorrelation {
   private var rows: [QueueIntervalRow] = []
+  private var stalls: [QueueStallRow] = []
 
   init(
     _ streams: [BlockStream], _ guests: [GuestDisk], _ hosts: [HostDevice],
@@ -43,7 +44,16 @@ struct QueueCorrelation {
       ? stays
       : stays.map { QueueDepth.Stay(entered: reference($0.entered), left: reference($0.left)) }
     let end = last.map { clock?.reference($0) ?? $0 } ?? .min
-    for interval in QueueDepth(placed, last: end)?.intervals ?? [] {
+    guard let queue = QueueDepth(placed, last: end) else { return }
+    // What waits in a scheduler waits for the driver's queue; where that stalls is said of it alone.
+    if hop == .virtioQueue || hop == .hardwareQueue {
+      stalls += queue.stalls.map {
+        QueueStallRow(
+          stream: stream, hop: hop.rawValue, at: $0.at, length: $0.length, held: $0.held,
+          joined: $0.joined, isOpen: $0.isOpen)
+      }
+    }
+    for interval in queue.intervals {
       rows.append(
         QueueIntervalRow(
           stream: stream, hop: hop.rawValue, at: interval.at, length: interval.length,
@@ -54,5 +64,6 @@ struct QueueCorrelation {
 
   func write(to writer: CorrelationWriter) throws {
     for row in rows { try writer.add(row) }
+    for row in stalls { try writer.add(row) }
   }
 }

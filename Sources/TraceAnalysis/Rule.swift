@@ -49,6 +49,11 @@ struct Evidence {
   /// A limit as it is in force.
   func value(of threshold: Threshold) -> Double { given[threshold.name] ?? threshold.standard }
 
+  /// A limit as SQL and people write it: 100, not 100.0.
+  static func number(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)"
+  }
+
   /// A text as a literal of SQL.
   static func literal(_ text: String) -> String {
     "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
@@ -57,6 +62,8 @@ struct Evidence {
 
 /// All rules, in the order in which equally severe findings are told.
 let allRules: [any Rule] = [
-  StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(), NetDropBeforeWire(),
-  NoisyDiskNeighbour(), TailAmplified(), FalseOptimisation(), NotJoined(), TraceIncomplete(),
+  StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(), DeviceStall(),
+  NoisyDiskNeighbour(), RingSaturated(), NetDropBeforeWire(), BackpressureCollapse(),
+  DoubleQueueing(), LatencyStacking(), TailAmplified(), PageCacheHides(), HostCacheAbsorbs(),
+  NotExplained(), FalseOptimisation(), NotJoined(), TraceIncomplete(),
 ]

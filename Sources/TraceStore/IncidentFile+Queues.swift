@@ -95,7 +95,45 @@ public struct QueueIntervalRow: Sendable {
   }
 }
 
+/// A row of `device_stall`.
+public struct QueueStallRow: Sendable {
+  /// The device's stretch.
+  public var stream: Int32
+  /// The queue.
+  public var hop: String
+  /// Begin, ns on the reference timeline.
+  public var at: Int64
+  /// Length, ns.
+  public var length: Int64
+  /// Requests in it at its begin.
+  public var held: Int
+  /// Requests that entered meanwhile.
+  public var joined: Int
+  /// Whether the trace ended first.
+  public var isOpen: Bool
+
+  /// A row.
+  public init(
+    stream: Int32, hop: String, at: Int64, length: Int64, held: Int, joined: Int, isOpen: Bool
+  ) {
+    self.stream = stream
+    self.hop = hop
+    self.at = at
+    self.length = length
+    self.held = held
+    self.joined = joined
+    self.isOpen = isOpen
+  }
+}
+
 extension CorrelationWriter {
+  /// Adds a time in which nothing left a queue.
+  public func add(_ row: QueueStallRow) throws {
+    try execute(
+      "INSERT INTO device_stall VALUES (?, ?, ?, ?, ?, ?, ?)",
+      [row.stream, row.hop, row.at, row.length, row.held, row.joined, row.isOpen ? 1 : 0])
+  }
+
   /// Adds a hop's part of a percentile.
   public func add(_ row: TailRow) throws {
     try execute(

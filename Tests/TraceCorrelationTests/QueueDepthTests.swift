@@ -64,3 +64,41 @@ struct QueueDepthTests {
     #expect(depth.intervals.count > 90 && depth.intervals.count <= 241)
   }
 }
+
+/// Times in which nothing left a queue.
+struct QueueStallTests {
+  private func stay(_ from: Int64?, _ to: Int64?) -> QueueDepth.Stay {
+    QueueDepth.Stay(
+      entered: from.map { Stamp($0 * 1_000_000) } ?? .unseen,
+      left: to.map { Stamp($0 * 1_000_000) } ?? .unseen)
+  }
+
+  @Test("from the last that left to the next, with those that were in it and those that came")
+  func between() throws {
+    let stays = [stay(0, 10), stay(5, 80), stay(30, 81), stay(40, 82), stay(200, 205)]
+    let queue = try #require(QueueDepth(stays, last: 300_000_000))
+    #expect(
+      queue.stalls == [
+        QueueStall(at: 10_000_000, length: 70_000_000, held: 1, joined: 2, isOpen: false)
+      ])
+  }
+
+  @Test("an empty queue does not stall, and one whose end was lost does not make it stall")
+  func empty() throws {
+    let busy = (0..<400).map { stay(Int64($0), Int64($0) + 1) }
+    let late = (600..<700).map { stay(Int64($0), Int64($0) + 1) }
+    let queue = try #require(QueueDepth(busy + [stay(50, nil)] + late, last: 700_000_000))
+    #expect(queue.stalls.isEmpty)
+  }
+
+  @Test("a device that never answers again is in a stall that is open at the end of the trace")
+  func open() throws {
+    let busy = (0..<400).map { stay(Int64($0), Int64($0) + 1) }
+    let queue = try #require(
+      QueueDepth(busy + [stay(401, nil), stay(450, nil)], last: 900_000_000))
+    #expect(
+      queue.stalls == [
+        QueueStall(at: 401_000_000, length: 499_000_000, held: 1, joined: 1, isOpen: true)
+      ])
+  }
+}

@@ -39,6 +39,16 @@ public struct QueueDepth: Sendable {
   /// The stretches, one after the other.
   public let intervals: [Interval]
 
+  /// When it held requests and none left, in the order of time.
+  public let stalls: [QueueStall]
+
+  /// An entry or a leaving. Whole: the trace shows both ends of the stay.
+  struct Moment {
+    let at: Int64
+    let change: Int8
+    let isWhole: Bool
+  }
+
   /// At most so many intervals per queue.
   private static let most: Int64 = 240
 
@@ -46,17 +56,20 @@ public struct QueueDepth: Sendable {
   /// queue. `last`: the end of the trace.
   public init?(_ stays: [Stay], last: Int64) {
     guard stays.contains(where: { $0.entered.isSeen && $0.left.isSeen }) else { return nil }
-    var moments: [(at: Int64, change: Int64)] = []
+    var moments: [Moment] = []
     moments.reserveCapacity(2 * stays.count)
     var depth: Int64 = 0
     for stay in stays {
+      let isWhole = stay.entered.isSeen && stay.left.isSeen
       if let at = stay.entered.nanoseconds {
-        moments.append((at, 1))
+        moments.append(Moment(at: at, change: 1, isWhole: isWhole))
       } else if stay.left.isSeen {
         // It was in there when the trace began.
         depth += 1
       }
-      if let at = stay.left.nanoseconds { moments.append((at, -1)) }
+      if let at = stay.left.nanoseconds {
+        moments.append(Moment(at: at, change: -1, isWhole: isWhole))
+      }
     }
     // At one moment those that enter come first: what takes no time has been there.
     moments.sort { $0.at != $1.at ? $0.at < $1.at : $0.change > $1.change }
@@ -74,11 +87,12 @@ public struct QueueDepth: Sendable {
       intervals[place].residual = 1 - Double(paired[place]) / Double(held[place])
     }
     self.intervals = intervals
+    self.stalls = QueueStall.find(in: moments, end: end)
   }
 
   /// Fills in arrivals and largest depths; returns the depth's integral over each interval, in request-ns.
   private static func sweep(
-    _ moments: [(at: Int64, change: Int64)], from initial: Int64, start: Int64, end: Int64,
+    _ moments: [Moment], from initial: Int64, start: Int64, end: Int64,
     _ intervals: inout [Interval]
   ) -> [Int64] {
     let length = intervals[0].length
@@ -100,7 +114,7 @@ public struct QueueDepth: Sendable {
     }
     for moment in moments {
       advance(to: moment.at)
-      depth += moment.change
+      depth += Int64(moment.change)
       if moment.change > 0 { intervals[place].arrivals += 1 }
       intervals[place].greatest = max(intervals[place].greatest, depth)
     }

@@ -1,0 +1,92 @@
+internal import TraceModel
+internal import TraceStore
+
+/// A disk completed nothing for a while, though it held requests.
+struct DeviceStall: Rule {
+  let code = Finding.Code.deviceStall
+  private let told = Threshold(
+    "device-stall", 100, "ms", "time without a completion, from which on it is a warning")
+  private let severe = Threshold(
+    "device-stall-critical", 1000, "ms", "the same, from which on it is critical")
+  private let ratio = Threshold(
+    "device-stall-ratio", 10, "",
+    "such a time over the device's median of D to C, below which it is no stall")
+  var thresholds: [Threshold] { [told, severe, ratio] }
+
+  func findings(_ evidence: Evidence) throws -> [Finding] {
+    try evidence.rows(sql(evidence, "1")).compactMap { row in
+      guard let machine = row.text("machine"), let device = row.text("device"),
+        let hop = row.text("hop"), let count = row.integer("stalls"),
+        let whole = row.integer("stalled_ns"), let longest = row.integer("longest_ns"),
+        let at = row.integer("longest_at_ns"), let waiting = row.integer("waiting"),
+        let median = row.integer("median_ns"), let isOpen = row.integer("is_open")
+      else { return nil }
+      let guests = row.text("guests")
+      let isHost = hop == "hardware_queue"
+      var sentence = "\(device) of \(machine)"
+      if isHost, let guests { sentence += ", below \(guests)," }
+      sentence +=
+        " completed nothing for \(Quantity.time(longest)) from \(Quantity.seconds(at)) on"
+        + (isOpen == 1 ? ", to the end of the trace," : "")
+        + " with \(Quantity.count(waiting)) requests in it (median of D to C: \(Quantity.time(median)))"
+      if count > 1 {
+        sentence +=
+          "; \(Quantity.count(count)) such times, together \(Quantity.time(whole))"
+      }
+      return Finding(
+        code, Double(longest) >= evidence.value(of: severe) * 1e6 ? .critical : .warning,
+        guest: isHost ? guests.flatMap { $0.contains(",") ? nil : $0 } : machine,
+        sentence: Printable.text(sentence) + ".",
+        confidence: isHost ? .high : .medium,
+        because: isHost
+          ? "D and C of the host's block trace, on one clock; requests that lack an end do not count."
+          : "Seen by the guest from D to C: it is below the guest's driver, and only the host's block "
+            + "trace tells in which layer.",
+        evidenceSQL: sql(
+          evidence,
+          "stall.machine = \(Evidence.literal(machine)) AND stall.device = \(Evidence.literal(device))"
+        ),
+        nextStep: Self.advice(isHost: isHost, device: device))
+    }
+  }
+
+  private static func advice(isHost: Bool, device: String) -> String {
+    guard isHost else {
+      return "Trace the host's disk below it over the same time ('hiddenq capture host')."
+    }
+    // Major 7: the kernel's loop driver.
+    guard !device.hasPrefix("7,") else {
+      return
+        "It is a loop device: its requests waited in the file system of its file, or on the disk below that; "
+        + "trace that disk, too. 'queue_stall' has every such time."
+    }
+    return
+      "Look into the host's kernel log, the device's error counters and firmware, and the path to it "
+      + "(fabric, multipath, a RAID that rebuilds) at that time; 'queue_stall' has every such time."
+  }
+
+  /// The stalls of a disk: the host's below a guest, or the guest's own where no host's is known.
+  private func sql(_ evidence: Evidence, _ condition: String) -> String {
+    """
+    SELECT stall.machine AS machine, stall.device AS device, stall.hop AS hop, count(*) AS stalls,
+      sum(length_ns) AS stalled_ns, max(length_ns) AS longest_ns, at_ns AS longest_at_ns,
+      held + joined AS waiting, is_open, usual.p50_ns AS median_ns,
+      (SELECT group_concat(guest, ', ') FROM (SELECT DISTINCT guest FROM device_map
+        WHERE host = stall.machine AND host_device = stall.device ORDER BY guest)) AS guests
+    FROM queue_stall AS stall
+    JOIN (SELECT machine, device, max(p50_ns) AS p50_ns FROM stage WHERE stage = 'D2C'
+      GROUP BY machine, device) AS usual
+      ON usual.machine = stall.machine AND usual.device = stall.device
+    WHERE length_ns >= \(Evidence.number(evidence.value(of: told) * 1e6))
+      AND length_ns >= \(Evidence.number(evidence.value(of: ratio))) * usual.p50_ns
+      AND (held + joined >= 2 OR is_open) AND \(condition)
+      AND CASE stall.hop
+        WHEN 'hardware_queue' THEN EXISTS (SELECT 1 FROM device_map
+          WHERE host = stall.machine AND host_device = stall.device)
+          OR NOT EXISTS (SELECT 1 FROM device_map)
+        ELSE NOT EXISTS (SELECT 1 FROM device_map
+          WHERE guest = stall.machine AND guest_device = stall.device) END
+    GROUP BY stall.machine, stall.device, stall.hop ORDER BY longest_ns DESC, machine, device
+    """
+  }
+}

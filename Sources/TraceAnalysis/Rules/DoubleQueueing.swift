@@ -1,0 +1,56 @@
+internal import TraceModel
+internal import TraceStore
+
+/// The guest's I/O scheduler and the host's both hold requests of one disk.
+struct DoubleQueueing: Rule {
+  let code = Finding.Code.doubleQueueing
+  private let depth = Threshold(
+    "double-queueing", 1, "",
+    "requests held by each of the two schedulers on average, from which on it warns")
+  var thresholds: [Threshold] { [depth] }
+
+  func findings(_ evidence: Evidence) throws -> [Finding] {
+    try evidence.rows(Self.sql("1")).compactMap { row in
+      guard let guest = row.text("guest"), let device = row.text("device"),
+        let upper = row.number("guest_depth"), let lower = row.number("host_depth"),
+        let upperTime = row.integer("guest_mean_ns"), let lowerTime = row.integer("host_mean_ns"),
+        upper >= evidence.value(of: depth), lower >= evidence.value(of: depth)
+      else { return nil }
+      return Finding(
+        code, .warning, guest: guest,
+        sentence: Printable.text(
+          "\(device): its I/Os wait in two schedulers, one after the other: "
+            + "\(Quantity.decimal(upper, digits: 1)) of them in the guest's (H2, mean "
+            + "\(Quantity.time(upperTime))) and \(Quantity.decimal(lower, digits: 1)) in the host's (H4, mean "
+            + "\(Quantity.time(lowerTime))) at any time."),
+        confidence: .high,
+        because:
+          "Requests held on average are their rate times their mean stay (Little's law), of the I/Os that "
+          + "were matched; each stay is measured on one clock.",
+        evidenceSQL: Self.sql(
+          "upper.guest = \(Evidence.literal(guest)) AND upper.device = \(Evidence.literal(device))"),
+        nextStep:
+          "Let one of the two decide: 'none' in the guest where the host's scheduler knows all its guests. "
+          + "The wait itself only ends where the device below is fast enough for what is asked of it."
+      )
+    }
+  }
+
+  private static func sql(_ condition: String) -> String {
+    """
+    SELECT upper.guest AS guest, upper.device AS device,
+      1.0 * upper.count * upper.mean_ns / span.ns AS guest_depth,
+      1.0 * lower.count * lower.mean_ns / span.ns AS host_depth,
+      CAST(upper.mean_ns AS INTEGER) AS guest_mean_ns, CAST(lower.mean_ns AS INTEGER) AS host_mean_ns
+    FROM hop_summary AS upper
+    JOIN hop_summary AS lower ON lower.guest = upper.guest AND lower.device = upper.device
+      AND lower.op = 'all' AND lower.hop = 'host_scheduler'
+    JOIN (
+      SELECT machine, device, sum(interval_ns) AS ns FROM queue_depth
+      WHERE hop = 'virtio_queue' AND arrivals > 0 GROUP BY machine, device
+    ) AS span ON span.machine = upper.guest AND span.device = upper.device
+    WHERE upper.op = 'all' AND upper.hop = 'guest_scheduler' AND \(condition)
+    ORDER BY upper.guest, upper.device
+    """
+  }
+}

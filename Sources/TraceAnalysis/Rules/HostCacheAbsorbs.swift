@@ -1,0 +1,43 @@
+internal import TraceModel
+internal import TraceStore
+
+/// The host's page cache took a guest's writes: they were acknowledged before any disk saw them.
+struct HostCacheAbsorbs: Rule {
+  let code = Finding.Code.hostCacheAbsorbs
+  private let share = Threshold(
+    "absorbed", 5, "%",
+    "writes that no host request carried at their time, from which on it is told")
+  var thresholds: [Threshold] { [share] }
+
+  func findings(_ evidence: Evidence) throws -> [Finding] {
+    try evidence.rows(Self.sql("1")).compactMap { row in
+      guard let guest = row.text("guest"), let device = row.text("device"),
+        let writes = row.integer("writes"), let absorbed = row.integer("absorbed"),
+        let part = row.number("absorbed_pct"), part >= evidence.value(of: share), absorbed > 0
+      else { return nil }
+      return Finding(
+        code, .info, guest: guest,
+        sentence: Printable.text(
+          "\(device): \(Quantity.count(absorbed)) of \(Quantity.count(writes)) writes "
+            + "(\(Quantity.decimal(part, digits: 1)) %) were complete for the guest without a request of the "
+            + "host: its page cache took them."),
+        confidence: .medium,
+        because:
+          "The host traced the disk at that time and shows no request for these sectors between the guest's "
+          + "D and C.",
+        evidenceSQL: Self.sql(
+          "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))"),
+        nextStep:
+          "Their stack ends at H3. If the guest relies on its writes being on the disk, see that it flushes; "
+          + "cache=none takes the host's page cache out of the way.")
+    }
+  }
+
+  private static func sql(_ condition: String) -> String {
+    """
+    SELECT guest, device, count(*) AS writes, sum(match_grade = 'absorbed') AS absorbed,
+      100.0 * avg(match_grade = 'absorbed') AS absorbed_pct
+    FROM io WHERE op = 'write' AND \(condition) GROUP BY guest, device ORDER BY guest, device
+    """
+  }
+}

@@ -1,0 +1,131 @@
+internal import TraceModel
+internal import TraceStore
+
+/// A guest's requests waited above its virtio queue because there was no place in it.
+struct RingSaturated: Rule {
+  let code = Finding.Code.ringSaturated
+  private let requeued = Threshold(
+    "ring-requeued", 1, "%",
+    "I/Os that the driver gave back because the ring was full (D, R, D), from which on it is a warning"
+  )
+  private let ceiling = Threshold(
+    "ring-ceiling", 50, "%",
+    "time slices in which the queue reached its largest depth, from which on that is its limit")
+  private let waiting = Threshold(
+    "ring-waiting", 1, "",
+    "requests that waited above the ring on average meanwhile, from which on it is a warning")
+  var thresholds: [Threshold] { [requeued, ceiling, waiting] }
+
+  /// Fewer slices say nothing about a limit.
+  private static let fewestSlices: Int64 = 20
+
+  func findings(_ evidence: Evidence) throws -> [Finding] {
+    try evidence.rows(Self.sql("1")).compactMap { row in
+      guard let guest = row.text("guest"), let device = row.text("device"),
+        let depth = row.integer("ceiling"), let slices = row.integer("slices"),
+        let share = row.number("at_ceiling_pct"), let above = row.number("waiting_above")
+      else { return nil }
+      let back = row.number("requeued_pct") ?? 0
+      let wasGivenBack = back >= evidence.value(of: requeued)
+      let wasFull =
+        slices >= Self.fewestSlices && share >= evidence.value(of: ceiling)
+        && above >= evidence.value(of: waiting)
+      guard wasGivenBack || wasFull else { return nil }
+      var sentence = "\(device): the virtio queue was full"
+      if wasGivenBack {
+        sentence +=
+          "; the driver gave back \(Quantity.decimal(back, digits: 1)) % of the I/Os (D, R, D), which "
+          + "waited \(Quantity.time(row.integer("requeue_mean_ns") ?? 0)) each for a place"
+      }
+      sentence +=
+        "; it held \(Quantity.count(depth)) requests at most, in \(Quantity.decimal(share, digits: 1)) % of "
+        + "\(Quantity.count(slices)) time slices just as many, and "
+        + "\(Quantity.decimal(above, digits: 1)) waited above it on average"
+      let busy = row.number("thread_busy_pct")
+      if let busy, let thread = row.text("thread") {
+        sentence +=
+          "; \(thread), which empties it, ran for \(Quantity.decimal(busy, digits: 1)) % of the time"
+      }
+      let isThreadBusy = busy ?? 0 >= Self.busy
+      let isDeviceFull = row.number("device_full_pct") ?? 0 >= Self.busy
+      if isDeviceFull, let full = row.number("device_full_pct"),
+        let limit = row.integer("device_ceiling")
+      {
+        sentence +=
+          "; below it the device is full as well (\(Quantity.count(limit)) requests, in "
+          + "\(Quantity.decimal(full, digits: 1)) % of its time slices)"
+      }
+      return Finding(
+        code, isDeviceFull ? .info : .warning, guest: guest,
+        sentence: Printable.text(sentence) + ".",
+        confidence: wasGivenBack ? .high : .medium,
+        because: wasGivenBack
+          ? "The driver's requeues are in the guest's block trace."
+          : "Its depth ends at the same number again and again while others wait above it: a limit. "
+            + "Whether it is the ring's size or the disk's tags, the command line of QEMU would tell.",
+        evidenceSQL: Self.sql(
+          "ring.machine = \(Evidence.literal(guest)) AND ring.device = \(Evidence.literal(device))"),
+        nextStep: Self.advice(isThreadBusy: isThreadBusy, isDeviceFull: isDeviceFull))
+    }
+  }
+
+  /// A thread or a device that is so much in use is the limit itself.
+  private static let busy = 90.0
+
+  private static func advice(isThreadBusy: Bool, isDeviceFull: Bool) -> String {
+    if isDeviceFull {
+      return
+        "A larger ring only moves the wait down to the device, which is the limit: reduce what is asked of "
+        + "it, or give it more parallel service."
+    }
+    if isThreadBusy {
+      return
+        "The thread is the limit, not the ring: more iothreads (iothread-vq-mapping), num-queues, or less "
+        + "work per request (aio=native or io_uring, cache=none); a larger ring alone only moves the wait."
+    }
+    return
+      "Raise queue-size and num-queues of the virtio-blk device (and nr_requests of the disk in the guest), "
+      + "then compare ('hiddenq compare')."
+  }
+
+  private static func sql(_ condition: String) -> String {
+    """
+    WITH slice AS (
+      SELECT machine, device, hop, at_ns, interval_ns, mean_depth, max_depth,
+        max(max_depth) OVER (PARTITION BY machine, device, hop) AS ceiling
+      FROM queue_depth WHERE arrivals > 0
+    ), ring AS (
+      SELECT machine, device, ceiling, count(*) AS slices,
+        100.0 * avg(max_depth = ceiling) AS at_ceiling_pct
+      FROM slice WHERE hop = 'virtio_queue' GROUP BY machine, device
+    ), above AS (
+      SELECT machine, device, avg(mean_depth) AS waiting FROM slice
+      WHERE hop = 'guest_scheduler' GROUP BY machine, device
+    ), below AS (
+      SELECT machine, device, ceiling, 100.0 * avg(max_depth = ceiling AND mean_depth >= 0.9 * ceiling) AS full
+      FROM slice WHERE hop = 'hardware_queue' GROUP BY machine, device
+    ), back AS (
+      SELECT guest, device, 100.0 * avg(coalesce(requeue_ns, 0) > 0) AS pct,
+        CAST(avg(CASE WHEN requeue_ns > 0 THEN requeue_ns END) AS INTEGER) AS mean_ns
+      FROM io GROUP BY guest, device
+    )
+    SELECT ring.machine AS guest, ring.device AS device, ring.ceiling AS ceiling, ring.slices AS slices,
+      at_ceiling_pct, above.waiting AS waiting_above, back.pct AS requeued_pct,
+      back.mean_ns AS requeue_mean_ns, thread.comm AS thread, thread.busy_pct AS thread_busy_pct,
+      max(below.full) AS device_full_pct, below.ceiling AS device_ceiling
+    FROM ring
+    JOIN above ON above.machine = ring.machine AND above.device = ring.device
+    LEFT JOIN back ON back.guest = ring.machine AND back.device = ring.device
+    LEFT JOIN (
+      SELECT thread_wait.guest, comm, max(100.0 * run_ns / (last_ns - first_ns)) AS busy_pct
+      FROM thread_wait JOIN source USING (source_id)
+      WHERE role = 'iothread' AND last_ns > first_ns GROUP BY thread_wait.guest
+    ) AS thread ON thread.guest = ring.machine
+    LEFT JOIN (SELECT DISTINCT guest, guest_device, host, host_device FROM device_map) AS map
+      ON map.guest = ring.machine AND map.guest_device = ring.device
+    LEFT JOIN below ON below.machine = map.host AND below.device = map.host_device
+    WHERE \(condition)
+    GROUP BY ring.machine, ring.device ORDER BY ring.machine, ring.device
+    """
+  }
+}

@@ -1,0 +1,127 @@
+import Testing
+
+/// Rules about queues, on pairs of traces written by hand: each speaks where it should, and is silent in a
+/// twin that differs in that one thing.
+struct QueueRuleTests {
+  /// 400 I/Os a second for so long, alike but for some noise.
+  private func steady(seconds: Int, _ change: (inout HandMadePair.IO, Int) -> Void = { _, _ in })
+    -> [HandMadePair.IO]
+  {
+    var dice = Dice(17)
+    return (0..<(400 * seconds)).map { place in
+      var io = HandMadePair.IO(queued: 2_500 * place + dice.next(below: 900))
+      io.device += dice.next(below: 60)
+      io.toHost += dice.next(below: 12)
+      io.back += dice.next(below: 25)
+      change(&io, place)
+      return io
+    }
+  }
+
+  @Test("all is well: no warning")
+  func well() throws {
+    let found = try HandMadePair(ios: steady(seconds: 4)).findings()
+    for (_, words) in found { #expect(words.hasPrefix("info"), "\(words)") }
+  }
+
+  @Test("DEVICE_STALL: nothing completes for 400 ms; a single long request is none")
+  func stall() throws {
+    // What is issued from 1.0 s on completes at 1.4 s, one after the other.
+    let stalled = try HandMadePair(
+      ios: steady(seconds: 3) { io, place in
+        if (1_000_000..<1_400_000).contains(io.hostIssued) {
+          io.device = 1_400_000 + place - io.hostIssued
+        }
+      }
+    ).findings()
+    let words = try #require(stalled["DEVICE_STALL"])
+    #expect(
+      words.hasPrefix("warning: 259,0 of host, below vm1, completed nothing for 39"), "\(words)")
+    let slow = try HandMadePair(
+      ios: steady(seconds: 3) { io, place in if place == 500 { io.device = 400_000 } }
+    ).findings()
+    #expect(slow["DEVICE_STALL"] == nil)
+  }
+
+  @Test("RING_SATURATED: the driver gives requests back; a wait in the scheduler alone is not that")
+  func ring() throws {
+    func pair(requeued: Bool) throws -> [String: String] {
+      try HandMadePair(
+        ios: steady(seconds: 3) { io, place in
+          if place % 20 == 0 { (io.isRequeued, io.scheduled) = (requeued, 900) }
+        }
+      ).findings()
+    }
+    let words = try #require(try pair(requeued: true)["RING_SATURATED"])
+    #expect(words.contains("gave back 5.0 % of the I/Os"), "\(words)")
+    #expect(try pair(requeued: false)["RING_SATURATED"] == nil)
+  }
+
+  @Test("DOUBLE_QUEUEING: both schedulers hold requests; where one of them does it is none")
+  func double() throws {
+    func pair(guest: Int, host: Int) throws -> [String: String] {
+      try HandMadePair(
+        ios: steady(seconds: 3) { io, place in
+          io.scheduled = guest + place % 7 * 100
+          io.hostScheduled = host + place % 5 * 100
+        }
+      ).findings()
+    }
+    let words = try #require(try pair(guest: 8_000, host: 5_000)["DOUBLE_QUEUEING"])
+    #expect(words.contains("3.3 of them in the guest's"), "\(words)")
+    #expect(words.contains("2.1 in the host's"), "\(words)")
+    #expect(try pair(guest: 8_000, host: 5)["DOUBLE_QUEUEING"] == nil)
+    #expect(try pair(guest: 20, host: 5_000)["DOUBLE_QUEUEING"] == nil)
+  }
+
+  @Test("LATENCY_STACKING: slow in three places at once; slow in one of them is none")
+  func stacking() throws {
+    func pair(_ scheduled: Int, _ host: Int, _ device: Int) throws -> [String: String] {
+      try HandMadePair(
+        ios: steady(seconds: 4) { io, place in
+          if place % 40 == 0 {
+            (io.scheduled, io.hostScheduled) = (scheduled, host)
+            io.device += device
+          }
+        }
+      ).findings()
+    }
+    let words = try #require(try pair(5_000, 4_000, 4_500)["LATENCY_STACKING"])
+    #expect(words.contains("(H2) 3"), "\(words)")
+    #expect(words.contains("(H4) 2") && words.contains("(H5) 3"), "\(words)")
+    #expect(try pair(5, 13_000, 5)["LATENCY_STACKING"] == nil)
+  }
+
+  @Test("BACKPRESSURE_COLLAPSE: more wait and less is served; a burst that is served is none")
+  func collapse() throws {
+    // From 2.5 s on a fifth is served, and each of it waits 100 ms.
+    let collapsed = try HandMadePair(
+      ios: steady(seconds: 4) { io, place in
+        if io.queued > 2_500_000 { io.hostScheduled = 100_000 }
+      }.filter { $0.queued < 2_500_000 || $0.queued % 5 == 0 }
+    ).findings()
+    let words = try #require(collapsed["BACKPRESSURE_COLLAPSE"])
+    #expect(words.contains("more waited and less was done"), "\(words)")
+    let burst = try HandMadePair(
+      ios: steady(seconds: 4) { io, place in
+        if io.queued > 2_500_000 { io.hostScheduled = 100_000 }
+      }
+    ).findings()
+    #expect(burst["BACKPRESSURE_COLLAPSE"] == nil)
+  }
+
+  @Test(
+    "NOT_EXPLAINED: the disk is slower at the same load; with a neighbour's requests it is explained"
+  )
+  func unexplained() throws {
+    let ios = steady(seconds: 4) { io, _ in if io.queued > 2_000_000 { io.device += 300 } }
+    let words = try #require(try HandMadePair(ios: ios).findings()["NOT_EXPLAINED"])
+    #expect(words.contains("on the host's disk (H4 and H5)"), "\(words)")
+    #expect(words.contains("1.0"), "\(words)")
+    let foreign = (0..<1_600).map { HandMadePair.Foreign(queued: 2_000_000 + 1_250 * $0) }
+    let shared = try HandMadePair(ios: ios, foreign: foreign).findings()
+    #expect(shared["NOT_EXPLAINED"] == nil)
+    #expect(try #require(shared["NOISY_DISK_NEIGHBOUR"]).contains("rsync"))
+    #expect(try HandMadePair(ios: steady(seconds: 4)).findings()["NOT_EXPLAINED"] == nil)
+  }
+}
