@@ -50,6 +50,7 @@ let package = Package(
         "TraceModel", "SchemaText",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
+        .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: house),
     // Runs the correlation over a store; turns views into facts.

@@ -72,6 +72,9 @@ public final class IncidentFile {
     try check()
   }
 
+  /// Ends all use of it.
+  public func close() throws { try translating { try queue.close() } }
+
   /// Takes the file away again: for one that was made and then got nothing.
   public func discard() {
     try? queue.close()

@@ -23,7 +23,8 @@ struct HiddenQ: ParsableCommand {
     subcommands: [
       AnalyzeCommand.self, IngestCommand.self, CorrelateCommand.self, ReportCommand.self,
       FindingsCommand.self, CompareCommand.self, ShowCommand.self, QueryCommand.self,
-      ExportCommand.self, CheckCommand.self, FormatsCommand.self, SchemaCommand.self,
+      ExportCommand.self, RedactCommand.self, CheckCommand.self, FormatsCommand.self,
+      SchemaCommand.self,
       CaptureCommand.self, FleetCommand.self,
     ])
 

@@ -12,6 +12,7 @@ enum Interruption {
     var signal: Int32?
     var work: Activity?
     var path = ""
+    var passing: String?
   }
 
   private static let state = Mutex(State())
@@ -40,6 +41,11 @@ enum Interruption {
       $0.work = file.activity
       $0.path = file.path
     }
+  }
+
+  /// A file that must not stay when the program ends early; nil: there is none any more.
+  static func removing(_ path: String?) {
+    state.withLock { $0.passing = path }
   }
 
   private static func isIgnored(_ action: sigaction) -> Bool {
@@ -72,6 +78,9 @@ enum Interruption {
   }
 
   private static func end(_ number: Int32, _ text: String) -> Never {
+    if let path = state.withLock({ $0.passing }) {
+      for suffix in ["", "-journal"] { unsafe _ = unlink(path + suffix) }
+    }
     Exit.complain(text)
     _exit(128 + number)
   }
