@@ -2,7 +2,7 @@ public import TraceAnalysis
 internal import TraceModel
 internal import TraceStore
 
-/// A comparison for programs; `docs/comparison.schema.json` says what is where.
+/// A comparison for programs; `schema/comparison.schema.json` says what is where.
 public enum ComparisonJSON {
   /// One more whenever something is renamed or taken away.
   public static let version = 1

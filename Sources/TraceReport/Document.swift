@@ -150,13 +150,30 @@ public struct Waterfall: Sendable {
   public struct Segment: Sendable {
     /// The letter that stands for the hop, for readers without colour.
     public let letter: Character
-    /// Its length, ns; below zero where the clock's bound allows it.
+    /// Its length, ns; below zero where the clock's bound allows it: then it takes no room and is in the words.
     public let nanoseconds: Int64
+    /// Who had the CPU that the I/O waited for, where that was much of this time.
+    public let culprit: Culprit?
+
+    /// Somebody who had the CPU, and for how long of the stretch, ns.
+    public struct Culprit: Sendable {
+      /// The name.
+      public let name: String
+      /// How long.
+      public let wait: Int64
+
+      /// Somebody.
+      public init(name: String, wait: Int64) {
+        self.name = name
+        self.wait = wait
+      }
+    }
 
     /// A stretch.
-    public init(letter: Character, nanoseconds: Int64) {
+    public init(letter: Character, nanoseconds: Int64, culprit: Culprit? = nil) {
       self.letter = letter
       self.nanoseconds = nanoseconds
+      self.culprit = culprit
     }
   }
 
@@ -174,7 +191,8 @@ public struct Waterfall: Sendable {
     self.segments = segments
   }
 
-  /// The bar in so many characters: each hop gets its part, rounded so that the whole is full.
+  /// The bar in so many characters: each hop gets its part, rounded so that the whole is full, and the name
+  /// of its culprit where there is room.
   public func bar(width: Int) -> String {
     let lengths = segments.map { max(0, $0.nanoseconds) }
     let whole = lengths.reduce(0, +)
@@ -184,8 +202,19 @@ public struct Waterfall: Sendable {
     for (segment, length) in zip(segments, lengths) {
       passed += length
       let until = Int((Double(passed) / Double(whole) * Double(width)).rounded())
-      while text.count < until { text.append(segment.letter) }
+      text += Self.stretch(segment, width: until - text.count)
     }
     return text
+  }
+
+  /// `<<<< stress-ng <<<<`
+  private static func stretch(_ segment: Segment, width: Int) -> String {
+    let name = segment.culprit.map { " \($0.name) " } ?? ""
+    let rest = width - name.count
+    guard !name.isEmpty, rest >= 2 else {
+      return String(repeating: segment.letter, count: max(0, width))
+    }
+    return String(repeating: segment.letter, count: rest / 2) + name
+      + String(repeating: segment.letter, count: rest - rest / 2)
   }
 }

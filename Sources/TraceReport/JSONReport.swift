@@ -113,8 +113,10 @@ public enum JSONReport {
   }
 
   private static func slowest(_ file: IncidentFile, _ request: ReportRequest) throws -> String {
-    list(
-      try file.ios(request.filter, slowest: request.slowest).map { io in
+    let ios = try file.ios(request.filter, slowest: request.slowest)
+    let culprits = try IOCulprits.find(ios, in: file)
+    return list(
+      ios.map { io in
         object([
           ("io_id", "\(io.id)"), ("guest", string(io.guest)), ("device", string(io.device)),
           ("op", string(io.op)), ("sector", io.sector.map { "\($0)" }),
@@ -128,6 +130,17 @@ public enum JSONReport {
           ("virtio_return_ns", io.virtioReturn.map { "\($0)" }),
           ("block_ns", io.block.map { "\($0)" }),
           ("clock_error_ns", io.clockError.map { "\($0)" }), ("match_grade", string(io.grade)),
+          ("submit_culprits", parts(culprits[io.id]?.submit ?? [])),
+          ("return_culprits", parts(culprits[io.id]?.back ?? [])),
+        ])
+      })
+  }
+
+  private static func parts(_ parts: [IOCulprits.Part]) -> String {
+    list(
+      parts.map {
+        object([
+          ("comm", string($0.name)), ("guest", $0.guest.map(string)), ("wait_ns", "\($0.wait)"),
         ])
       })
   }

@@ -53,11 +53,14 @@ extension IncidentFile {
     }
   }
 
-  /// Hands out the slices of a scheduler trace, in the order in which their stays ended.
-  public func forEachSlice(of source: Int64, _ body: (ThreadSlice) throws -> Void) throws {
+  /// Hands out the slices of a scheduler trace, in the order in which their stays ended: all, or at least those
+  /// that have a part between two own times, ns.
+  public func forEachSlice(
+    of source: Int64, from: Int64 = .min, to: Int64 = .max, _ body: (ThreadSlice) throws -> Void
+  ) throws {
     try translating {
       try queue.read { db in
-        var chunks = try SliceChunkReader(db, source: source)
+        var chunks = try SliceChunkReader(db, source: source, from: from, to: to)
         while try chunks.next() { try chunks.forEach(body) }
       }
     }

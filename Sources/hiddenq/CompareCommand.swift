@@ -34,7 +34,7 @@ struct CompareCommand: ParsableCommand {
   @Option(name: .customLong("after"), help: ArgumentHelp("A run of after.", valueName: "incident"))
   var after: [String] = []
 
-  @Option(help: "text, markdown, json (docs/comparison.schema.json), table, csv or jsonl.")
+  @Option(help: "text, markdown, json (schema/comparison.schema.json), table, csv or jsonl.")
   var format = Format.text
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Write here instead.", valueName: "file"))

@@ -108,7 +108,7 @@ struct ShowCommand: ParsableCommand {
         throw CommandFailure(message: "no such I/O", status: Exit.notEnoughData)
       }
       let document = Document(
-        title: "The slowest I/Os", blocks: [.waterfalls(ios.map(\.waterfall))])
+        title: "The slowest I/Os", blocks: [.waterfalls(try Waterfall.of(ios, in: file))])
       Output.print(TextRenderer.render(document))
     case ("io", 2):
       guard let id = Int64(what[1]), let io = try file.io(id) else {
@@ -120,7 +120,8 @@ struct ShowCommand: ParsableCommand {
         return Fact(side, Printable.text("\(place.path), line \(place.line), request \(request)"))
       }
       let document = Document(
-        title: "I/O \(id)", blocks: [.waterfalls([io.waterfall]), .facts(evidence)])
+        title: "I/O \(id)",
+        blocks: [.waterfalls(try Waterfall.of([io], in: file)), .facts(evidence)])
       Output.print(TextRenderer.render(document))
     default:
       throw CommandFailure(message: "show what? 'slowest', or 'io' and its number")

@@ -141,4 +141,46 @@ struct CPUTests {
     #expect(Self.number(row, "waited") ?? 0 > 1e9)
     #expect(Self.number(row, "wrong") == 0)
   }
+
+  @Test("the slowest I/Os name who had the CPU; the parts fill their waits and do not exceed them")
+  func culpritsOfIOs() throws {
+    guard let incident = try Self.noisy.get() else { return }
+    let text = try Program.run("report", incident, "--format", "json", "--top", "300").output
+    let report = try #require(
+      try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let waits = try Self.rows(
+      incident, "SELECT io_id, submit_cpu_wait_ns, return_cpu_wait_ns FROM io")
+    let byNumber = Dictionary(
+      uniqueKeysWithValues: waits.map { (Self.number($0, "io_id") ?? 0, $0) })
+    var filled = 0.0
+    var waited = 0.0
+    var strangers = 0
+    for io in report["slowest"] as? [[String: Any]] ?? [] {
+      let own = byNumber[Self.number(io, "io_id") ?? 0]
+      for half in ["submit", "return"] {
+        let wait = Self.number(own, "\(half)_cpu_wait_ns")
+        let parts = io["\(half)_culprits"] as? [[String: Any]] ?? []
+        let lengths = parts.map { Self.number($0, "wait_ns") ?? 0 }
+        guard let wait else {
+          #expect(parts.isEmpty)
+          continue
+        }
+        // The clock's rounding may move either end by a nanosecond.
+        #expect(lengths.allSatisfy { $0 <= wait + 2 }, "\(own ?? [:]): \(parts)")
+        #expect(lengths == lengths.sorted(by: >))
+        waited += wait
+        filled += min(wait, lengths.reduce(0, +))
+        strangers += parts.count { ($0["comm"] as? String)?.hasPrefix("stress-ng") ?? false }
+      }
+    }
+    #expect(waited > 1e9)
+    #expect(filled > 0.97 * waited, "\(filled) of \(waited)")
+    #expect(strangers > 20)
+    let shown = try Program.run("show", incident, "slowest", "--top", "10").output
+    #expect(shown.contains("CPU had by"))
+    #expect(shown.contains(/<+ stress-ng <+/), "\(shown)")
+    #expect(shown.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    let page = try Program.run("report", incident, "--format", "html").output
+    #expect(page.contains(/>H3 back: [a-zA-Z0-9: \/-]+<\/text>/))
+  }
 }

@@ -22,6 +22,7 @@ struct QuantityTests {
     "what is not all does not read as all",
     arguments: [
       (1.0, "100.0 %"), (0.99999, "99.9 %"), (0.0004, "0.0 %"), (0.5, "50.0 %"),
+      (-0.0123, "-1.3 %"),
     ])
   func percent(_ share: Double, _ text: String) {
     #expect(Quantity.percent(share) == text)
@@ -72,6 +73,21 @@ struct TextRendererTests {
       })
     #expect(waterfall.bar(width: 8) == "225555<<")
     #expect(Waterfall(title: "", detail: "", segments: []).bar(width: 8) == "")
+  }
+
+  @Test("a culprit's name stands in its hop where there is room, and the bar is as long as ever")
+  func culprit() {
+    func bar(_ name: String) -> String {
+      Waterfall(
+        title: "", detail: "",
+        segments: [
+          .init(letter: "5", nanoseconds: 4),
+          .init(letter: "<", nanoseconds: 12, culprit: .init(name: name, wait: 9)),
+        ]
+      ).bar(width: 16)
+    }
+    #expect(bar("stress") == "5555<< stress <<")
+    #expect(bar("stress-ng") == "5555<<<<<<<<<<<<")
   }
 }
 

@@ -82,7 +82,7 @@ extension [Span] {
   }
 
   /// How long they are together; where several lie over each other that counts once.
-  var covered: Int64 {
+  public var covered: Int64 {
     var sum: Int64 = 0
     var until = Int64.min
     for span in sorted(by: { $0.from < $1.from }) where span.to > until {

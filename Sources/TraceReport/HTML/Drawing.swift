@@ -15,16 +15,20 @@ enum Drawing {
 
   /// A waterfall's bar.
   static func waterfall(_ waterfall: Waterfall) -> Markup {
+    // Less than nothing takes no room, but a line that says what it is.
     let lengths = waterfall.segments.map { Double(max(0, $0.nanoseconds)) }
     let whole = lengths.reduce(0, +)
     var x = 0.0
     var marks: [Markup] = []
-    for (segment, length) in zip(waterfall.segments, lengths) where whole > 0 && length > 0 {
+    for (segment, length) in zip(waterfall.segments, lengths)
+    where whole > 0 && segment.nanoseconds != 0 {
       let part = length / whole * width
       let mark = Mark(letter: segment.letter)
       marks += box(
         x: x, y: 0, width: part, height: 20, mark: mark,
-        note: "\(mark.letter): \(Quantity.time(segment.nanoseconds))")
+        note: "\(mark.letter): \(Quantity.time(segment.nanoseconds))"
+          + (segment.culprit.map { "; \($0.name) had the CPU for \(Quantity.time($0.wait))" } ?? ""),
+        name: segment.culprit?.name)
       x += part
     }
     return frame(height: 20, label: waterfall.detail, marks)
@@ -207,9 +211,10 @@ enum Drawing {
       ], marks)
   }
 
-  /// A coloured stretch with its letter where there is room for it.
+  /// A coloured stretch with its letter where there is room for it, and a name behind that.
   private static func box(
-    x: Double, y: Double, width: Double, height: Double, mark: Mark, note: String
+    x: Double, y: Double, width: Double, height: Double, mark: Mark, note: String,
+    name: String? = nil
   ) -> [Markup] {
     var marks: [Markup] = [
       .element(
@@ -219,14 +224,16 @@ enum Drawing {
           "height": number(height),
         ], [.element("title", note)])
     ]
-    if width > Double(mark.letter.count) * 7 + 6 {
+    func fits(_ text: String) -> Bool { width > Double(text.count) * 7 + 6 }
+    let label = name.map { "\(mark.letter): \($0)" }.flatMap { fits($0) ? $0 : nil } ?? mark.letter
+    if fits(label) {
       marks.append(
         .element(
           "text",
           at: [
             "class": "on \(mark.rawValue)", "x": number(x + width / 2),
             "y": number(y + height / 2 + 4), "text-anchor": "middle",
-          ], mark.letter))
+          ], label))
     }
     return marks
   }

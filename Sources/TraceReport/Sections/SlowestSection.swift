@@ -1,3 +1,4 @@
+internal import TraceAnalysis
 internal import TraceModel
 public import TraceStore
 
@@ -10,48 +11,84 @@ struct SlowestSection: ReportSection {
       .heading("The slowest I/Os"),
       .paragraph(
         "2 guest scheduler, f cache flush in it, > virtio in, 4 host scheduler, 5 hardware, "
-          + "< virtio back; ? not followed."),
-      .waterfalls(ios.map(\.waterfall)),
+          + "< virtio back; ? not followed. A name: who had the CPU that the I/O waited for."),
+      .waterfalls(try Waterfall.of(ios, in: file)),
     ]
   }
 }
 
+extension Waterfall {
+  /// I/Os as bars, with the names of who had the CPU while they waited for one.
+  public static func of(_ ios: [IORow], in file: IncidentFile) throws -> [Waterfall] {
+    let culprits = try IOCulprits.find(ios, in: file)
+    return ios.map { $0.waterfall(culprits[$0.id] ?? IOCulprits()) }
+  }
+}
+
 extension IORow {
+  /// Culprits that are named for one way, and the share of the whole I/O from which on they are.
+  private static let mostCulprits = 2
+  private static let leastCulprit = 0.01
+
   /// The I/O as a bar.
-  public var waterfall: Waterfall {
+  func waterfall(_ culprits: IOCulprits) -> Waterfall {
     let address = sector.map { "\($0) + \(sectors)" } ?? "no address"
     let when = reference.map { " at \(Quantity.seconds($0))" } ?? ""
     let title =
       "#\(id) \(guest) \(device) \(op) \(rwbs) \(address) [\(comm)]\(when): "
       + (block.map(Quantity.time) ?? "not observed") + ", \(grade)"
       + (reason.map { " (\($0))" } ?? "")
+    let bound = clockError.map { " +-\(Quantity.time($0))" } ?? ""
     var segments: [Waterfall.Segment] = []
     var words: [String] = []
-    func add(_ letter: Character, _ name: String, _ nanoseconds: Int64?, _ more: String = "") {
+    func add(_ letter: Character, _ name: String, _ nanoseconds: Int64?) {
       guard let nanoseconds else { return }
       segments.append(Waterfall.Segment(letter: letter, nanoseconds: nanoseconds))
-      words.append("\(name) \(Quantity.time(nanoseconds))\(more)")
+      words.append("\(name) \(Quantity.time(nanoseconds))")
     }
-    let bound = clockError.map { " +-\(Quantity.time($0))" } ?? ""
+    func add(
+      _ letter: Character, _ name: String, half nanoseconds: Int64?, _ culprits: [IOCulprits.Part]
+    ) {
+      guard let nanoseconds else { return }
+      let named = culprits.filter { Double($0.wait) >= Self.leastCulprit * Double(block ?? .max) }
+        .prefix(Self.mostCulprits)
+      let most = named.first.flatMap { part in
+        4 * part.wait >= nanoseconds
+          ? Waterfall.Segment.Culprit(name: part.printableName, wait: part.wait) : nil
+      }
+      segments.append(
+        Waterfall.Segment(letter: letter, nanoseconds: nanoseconds, culprit: most))
+      let who = named.map { "\($0.printableName) \(Quantity.time($0.wait))" }
+      words.append(
+        "\(name) \(Quantity.time(nanoseconds))\(bound)"
+          + (who.isEmpty ? "" : " (CPU had by \(who.joined(separator: ", ")))"))
+    }
     add("1", "H1", pageCache)
     if let guestScheduler, let flush {
       segments.append(
-        Waterfall.Segment(letter: "2", nanoseconds: max(0, guestScheduler - flush)))
+        Waterfall.Segment(letter: "2", nanoseconds: guestScheduler - flush))
       segments.append(Waterfall.Segment(letter: "f", nanoseconds: flush))
       words.append("H2 \(Quantity.time(guestScheduler)) (flush \(Quantity.time(flush)))")
     } else {
       add("2", "H2", guestScheduler)
     }
     if let requeue { words.append("(ring full \(Quantity.time(requeue)))") }
-    add(">", "in", virtioSubmit, bound)
+    add(">", "in", half: virtioSubmit, culprits.submit)
     add("4", "H4", hostScheduler)
     add("5", "H5", hardwareQueue)
-    add("<", "back", virtioReturn, bound)
+    add("<", "back", half: virtioReturn, culprits.back)
     if virtioSubmit == nil, let block, let guestScheduler {
       segments.append(Waterfall.Segment(letter: "?", nanoseconds: block - guestScheduler))
       words.append("below the guest \(Quantity.time(block - guestScheduler))")
     }
     return Waterfall(
       title: Printable.text(title), detail: words.joined(separator: ", "), segments: segments)
+  }
+}
+
+extension IOCulprits.Part {
+  /// Its name, and its guest's where it works for one.
+  var printableName: String {
+    Printable.text(guest.map { "\($0): \(name)" } ?? name)
   }
 }

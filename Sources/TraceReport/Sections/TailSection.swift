@@ -44,7 +44,7 @@ struct TailSection: ReportSection {
           return StackedBars.Part(
             mark: mark, value: part.mean,
             note: "\(mark.letter): \(Quantity.time(Int64(part.mean))), "
-              + Quantity.percent(max(0, part.share)))
+              + Quantity.percent(part.share))
         }, total: Quantity.time(Int64(whole.mean)), bound: bound)
     }
     let numbers = Table(

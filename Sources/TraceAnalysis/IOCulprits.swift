@@ -1,0 +1,220 @@
+internal import TraceCorrelation
+internal import TraceModel
+public import TraceStore
+
+/// Who was on the CPU while a single I/O's vCPU or host thread waited for it, on its way in and back.
+///
+/// The halves and the threads are those that `submit_cpu_wait_ns` and `return_cpu_wait_ns` are about.
+/// Computed for a few I/Os when they are shown, out of the slices of their time.
+public struct IOCulprits: Sendable, Equatable {
+  /// Threads of one name and guest.
+  public struct Part: Sendable, Equatable {
+    /// Their name; `(idle CPU)` where the CPU woke up or a quota held the thread back.
+    public let name: String
+    /// The guest they work for.
+    public let guest: String?
+    /// How long one of them was on the CPU while the I/O waited for it, ns.
+    public let wait: Int64
+  }
+
+  /// On the way in, most first.
+  public var submit: [Part] = []
+  /// On the way back, most first.
+  public var back: [Part] = []
+
+  /// Those of an I/O, most first.
+  public init(submit: [Part] = [], back: [Part] = []) {
+    self.submit = submit
+    self.back = back
+  }
+
+  /// Finds them, by the number of the I/O; an I/O that no scheduler trace of its host covers has none.
+  public static func find(_ ios: [IORow], in file: IncidentFile) throws -> [Int64: IOCulprits] {
+    let timed = ios.filter { $0.virtioSubmit != nil && $0.virtioReturn != nil }
+    guard !timed.isEmpty else { return [:] }
+    let sides = try Dictionary(
+      uniqueKeysWithValues: Set(timed.map(\.guest)).map {
+        ($0, try GuestSide.all(of: $0, in: file))
+      })
+    guard sides.values.contains(where: { !$0.isEmpty }) else { return [:] }
+    let threads = try threads(of: timed, in: file)
+    var found: [Int64: IOCulprits] = [:]
+    for io in timed {
+      guard let own = threads[io.id], let halves = Halves(io) else { continue }
+      for side in sides[io.guest] ?? [] {
+        let culprits = try side.culprits(halves, own, in: file)
+        if !culprits.submit.isEmpty || !culprits.back.isEmpty { found[io.id] = culprits }
+      }
+    }
+    return found
+  }
+
+  /// The guest's CPUs on which an I/O was issued and completed, and the host's thread that queued it.
+  fileprivate struct Threads {
+    let issued: Int64?
+    let completed: Int64?
+    let host: Int64?
+  }
+
+  private static func threads(
+    of ios: [IORow], in file: IncidentFile
+  ) throws -> [Int64: Threads] {
+    let rows = try file.rows(
+      """
+      SELECT io_id, own.issued_cpu, own.completed_cpu, task.pid AS host_tid
+      FROM guest_io
+      JOIN block_request AS own USING (request_id)
+      LEFT JOIN block_request AS below ON below.request_id = guest_io.host_request_id
+      LEFT JOIN task ON task.task_id = below.task_id
+      WHERE io_id IN (\(ios.map { "\($0.id)" }.joined(separator: ", ")))
+      """)
+    return Dictionary(
+      rows.compactMap { row in
+        row.integer("io_id").map {
+          (
+            $0,
+            Threads(
+              issued: row.integer("issued_cpu"), completed: row.integer("completed_cpu"),
+              host: row.integer("host_tid"))
+          )
+        }
+      }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The two halves of the virtio queue on the reference timeline.
+  fileprivate struct Halves {
+    let submit: Span
+    let back: Span
+
+    /// Nil for an I/O that was not followed, or whose bound makes a half end before it begins.
+    init?(_ io: IORow) {
+      guard let start = io.reference, let scheduler = io.guestScheduler,
+        let submit = io.virtioSubmit, let host = io.hostScheduler, let hardware = io.hardwareQueue,
+        let back = io.virtioReturn
+      else { return nil }
+      // A damaged file may hold any number.
+      let issued = start &+ scheduler
+      let queued = issued &+ submit
+      let completed = queued &+ host &+ hardware
+      self.submit = Span(from: issued, to: max(issued, queued))
+      self.back = Span(from: completed, to: max(completed, completed &+ back))
+    }
+  }
+}
+
+/// A guest's threads in one scheduler trace of its host.
+private struct GuestSide {
+  /// A piece of the relation of the trace's clock to the reference timeline.
+  struct Relation {
+    let from: Int64
+    let offset: Double
+    let drift: Double
+  }
+
+  let source: Int64
+  var vcpus: [Int64: Int64] = [:]
+  var byThreadID: [Int64: Int64] = [:]
+  /// The one that serves its disks where a kernel thread queued for it.
+  var fallback: Int64?
+  var relations: [Relation] = []
+  var names: [Int64: (name: String, guest: String?)] = [:]
+
+  static func all(of guest: String, in file: IncidentFile) throws -> [GuestSide] {
+    let rows = try file.rows(
+      """
+      SELECT thread_wait.*, source.layer FROM thread_wait JOIN source USING (source_id)
+      WHERE source.layer = 'host' AND segment = 0 ORDER BY source_id, thread_id
+      """)
+    return try Dictionary(grouping: rows, by: { $0.integer("source_id") ?? 0 })
+      .sorted { $0.key < $1.key }
+      .compactMap { source, own in try GuestSide(guest, source, own, in: file) }
+  }
+
+  /// Nil where it shows none of the guest's virtual CPUs, or no clock ties it to the reference.
+  private init?(_ guest: String, _ source: Int64, _ rows: [QueryRow], in file: IncidentFile) throws
+  {
+    self.source = source
+    var workers: [String: [Int64]] = [:]
+    for row in rows {
+      guard let thread = row.integer("thread_id"), let tid = row.integer("tid") else { continue }
+      names[thread] = (row.text("comm") ?? "", row.text("guest"))
+      guard row.text("guest") == guest, let role = row.text("role") else { continue }
+      if role == "vcpu", let number = row.integer("vcpu") { vcpus[number] = thread }
+      byThreadID[tid] = thread
+      workers[role, default: []].append(thread)
+    }
+    guard !vcpus.isEmpty else { return nil }
+    let served = workers["iothread"] ?? workers["emulator"] ?? []
+    fallback = served.count == 1 ? served[0] : nil
+    relations = try file.rows(
+      "SELECT from_ns, offset_ns, drift_ppm FROM clock WHERE source_id = \(source) ORDER BY from_ns"
+    ).compactMap { row -> Relation? in
+      guard let from = row.integer("from_ns"), let offset = row.number("offset_ns"),
+        let drift = row.number("drift_ppm")
+      else { return nil }
+      return Relation(from: from, offset: offset, drift: drift)
+    }
+    guard !relations.isEmpty else { return nil }
+  }
+
+  func culprits(
+    _ halves: IOCulprits.Halves, _ threads: IOCulprits.Threads, in file: IncidentFile
+  ) throws -> IOCulprits {
+    let worker = threads.host.flatMap { byThreadID[$0] } ?? fallback
+    let submit = victims(threads.issued, worker)
+    let back = victims(threads.completed, worker)
+    var waits: [(thread: Int64, cpu: Int32, span: Span)] = []
+    var stays: [(thread: Int64, cpu: Int32, span: Span)] = []
+    try file.forEachSlice(
+      of: source, from: own(halves.submit.from), to: own(halves.back.to)
+    ) { slice in
+      if slice.wait != .min, slice.wait > 0,
+        submit.contains(slice.thread) || back.contains(slice.thread)
+      {
+        let span = Span(from: reference(slice.began - slice.wait), to: reference(slice.began))
+        waits.append((slice.thread, slice.waitCPU < 0 ? slice.cpu : slice.waitCPU, span))
+      }
+      if slice.run != .min, slice.run > 0 {
+        let span = Span(from: reference(slice.began), to: reference(slice.began + slice.run))
+        stays.append((slice.thread, slice.cpu, span))
+      }
+    }
+    func parts(_ half: Span, _ victims: Set<Int64>) -> [IOCulprits.Part] {
+      var spans: [String: (guest: String?, name: String, spans: [Span])] = [:]
+      for wait in waits where victims.contains(wait.thread) && wait.span.overlap(half) > 0 {
+        let part = Span(from: max(wait.span.from, half.from), to: min(wait.span.to, half.to))
+        for stay in stays where stay.cpu == wait.cpu && stay.span.overlap(part) > 0 {
+          let (name, guest) = names[stay.thread] ?? ("(idle CPU)", nil)
+          spans["\(name)\0\(guest ?? "")", default: (guest, name, [])].spans.append(
+            Span(from: max(stay.span.from, part.from), to: min(stay.span.to, part.to)))
+        }
+      }
+      return spans.values.map {
+        IOCulprits.Part(name: $0.name, guest: $0.guest, wait: $0.spans.covered)
+      }.sorted { ($1.wait, $0.name, $0.guest ?? "") < ($0.wait, $1.name, $1.guest ?? "") }
+    }
+    return IOCulprits(submit: parts(halves.submit, submit), back: parts(halves.back, back))
+  }
+
+  private func victims(_ vcpu: Int64?, _ worker: Int64?) -> Set<Int64> {
+    Set([vcpu.flatMap { vcpus[$0] }, worker].compactMap(\.self))
+  }
+
+  private func reference(_ own: Int64) -> Int64 {
+    guard let relation = relations.last(where: { $0.from <= own }) ?? relations.first else {
+      return own
+    }
+    return own &+ distance(relation, at: own)
+  }
+
+  /// The inverse, to a microsecond or so: only chunks are chosen by it.
+  private func own(_ reference: Int64) -> Int64 {
+    guard let first = relations.first else { return reference }
+    let near = reference &- distance(first, at: reference)
+    return reference &- distance(relations.last { $0.from <= near } ?? first, at: near)
+  }
+
+  private func distance(_ relation: Relation, at own: Int64) -> Int64 {
+    Int64(exactly: (relation.offset + relation.drift * 1e-6 * Double(own)).rounded()) ?? 0
+  }
+}
