@@ -80,6 +80,7 @@ enum RedactionPlan {
     "tail_share": ["op": .keep, "hop": .keep],
     "hop_without": ["op": .keep, "hop": .keep],
     "queue_interval": ["hop": .keep],
+    "device_stall": ["hop": .keep],
     "join_summary": ["verdict": .keep],
     "thread_owner": ["role": .keep, "guest": .replace(.machines)],
     "culprit_sum": ["class": .keep],
