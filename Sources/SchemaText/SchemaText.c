@@ -107,6 +107,36 @@ static const char querySums[] = {
 static const char queryPerSecond[] = {
 #embed "../../schema/queries/per-second.sql" suffix(, 0)
 };
+static const char queryByProcess[] = {
+#embed "../../schema/queries/by-process.sql" suffix(, 0)
+};
+static const char queryBySize[] = {
+#embed "../../schema/queries/by-size.sql" suffix(, 0)
+};
+static const char queryTail[] = {
+#embed "../../schema/queries/tail.sql" suffix(, 0)
+};
+static const char queryCPUCulprits[] = {
+#embed "../../schema/queries/cpu-culprits.sql" suffix(, 0)
+};
+static const char queryCPUWaits[] = {
+#embed "../../schema/queries/cpu-waits.sql" suffix(, 0)
+};
+static const char querySteal[] = {
+#embed "../../schema/queries/steal.sql" suffix(, 0)
+};
+static const char queryFullQueues[] = {
+#embed "../../schema/queries/full-queues.sql" suffix(, 0)
+};
+static const char queryDeviceUsers[] = {
+#embed "../../schema/queries/device-users.sql" suffix(, 0)
+};
+static const char queryNetworkLoss[] = {
+#embed "../../schema/queries/network-loss.sql" suffix(, 0)
+};
+static const char queryFsyncs[] = {
+#embed "../../schema/queries/fsyncs.sql" suffix(, 0)
+};
 static const char viewVMCounter[] = {
 #embed "../../schema/views/vm_counter.sql" suffix(, 0)
 };
@@ -212,6 +242,16 @@ static const struct SchemaFile files[] = {
     {"queries/slowest.sql", querySlowest},
     {"queries/sums.sql", querySums},
     {"queries/per-second.sql", queryPerSecond},
+    {"queries/by-process.sql", queryByProcess},
+    {"queries/by-size.sql", queryBySize},
+    {"queries/tail.sql", queryTail},
+    {"queries/cpu-culprits.sql", queryCPUCulprits},
+    {"queries/cpu-waits.sql", queryCPUWaits},
+    {"queries/steal.sql", querySteal},
+    {"queries/full-queues.sql", queryFullQueues},
+    {"queries/device-users.sql", queryDeviceUsers},
+    {"queries/network-loss.sql", queryNetworkLoss},
+    {"queries/fsyncs.sql", queryFsyncs},
     {"views/vm_counter.sql", viewVMCounter},
     {"views/numa_counter.sql", viewNumaCounter},
     {"views/net_counter.sql", viewNetCounter},

@@ -1,4 +1,4 @@
--- Matched I/Os per second of the reference timeline, with the mean of each hop in microseconds.
+-- Matched I/Os per second, with the mean of each hop in us.
 SELECT guest, device, reference_ns / 1000000000 AS second, count(*) AS ios,
   round(avg(block_ns) / 1e3, 1) AS block_us,
   round(avg(guest_scheduler_ns) / 1e3, 1) AS guest_scheduler_us,

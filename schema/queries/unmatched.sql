@@ -1,4 +1,4 @@
--- Why guest I/Os have no host side: how many per guest, disk and reason.
+-- Why guest I/Os have no host side: how many, by disk and reason.
 SELECT guest, device, op, match_reason, count(*) AS ios
 FROM io
 WHERE match_grade = 'unmatched'
