@@ -667,6 +667,21 @@ CREATE TABLE device_stall (
   PRIMARY KEY (stream_id, hop, at_ns)
 ) STRICT;
 
+-- Who else used the device below a guest's disk. comm is NULL for all that are not told by name.
+CREATE TABLE device_neighbour (
+  guest_stream_id INTEGER NOT NULL,
+  host_stream_id INTEGER NOT NULL,
+  comm TEXT,
+  requests INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  device_ns INTEGER NOT NULL,
+  share REAL NOT NULL,
+  ios_beside INTEGER NOT NULL,
+  beside_mean_ns INTEGER,
+  ios_alone INTEGER NOT NULL,
+  alone_mean_ns INTEGER
+) STRICT;
+
 -- What `correlate` has to say about a pair of guest disk and host device.
 CREATE TABLE join_summary (
   guest_stream_id INTEGER PRIMARY KEY,

@@ -42,6 +42,9 @@ static const char viewWhatIf[] = {
 static const char viewQueueDepth[] = {
 #embed "../../schema/views/queue_depth.sql" suffix(, 0)
 };
+static const char viewDiskNeighbour[] = {
+#embed "../../schema/views/disk_neighbour.sql" suffix(, 0)
+};
 static const char viewQueueStall[] = {
 #embed "../../schema/views/queue_stall.sql" suffix(, 0)
 };
@@ -218,6 +221,7 @@ static const struct SchemaFile files[] = {
     {"views/tail.sql", viewTail},
     {"views/what_if.sql", viewWhatIf},
     {"views/queue_depth.sql", viewQueueDepth},
+    {"views/disk_neighbour.sql", viewDiskNeighbour},
     {"views/queue_stall.sql", viewQueueStall},
     {"views/finding.sql", viewFinding},
     {"views/thread_wait.sql", viewThreadWait},

@@ -43,12 +43,18 @@ public struct Correlation {
     let cached = try PageCacheCorrelation(
       file, streams.filter { $0.machine.layer == .guest }, guests, join.clocks, &disks)
     let network = try NetworkCorrelation(file)
-    let tids = Dictionary(uniqueKeysWithValues: try file.tasks().map { ($0.task, $0.tid) })
+    let tasks = try file.tasks()
+    let tids = Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.tid) })
     let scheduling = try SchedulingCorrelation(
       file, BlockMoments(devices, reference: join.clocks.first?.reference, tids: tids))
     let placement = try PlacementCorrelation(file, scheduling)
     let cpu = try GuestCPUCorrelation(file, scheduling, devices, join.clocks, tids, &disks)
     let queues = QueueCorrelation(streams, guests, hosts, join.clocks)
+    let names = Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.name) })
+    let ownThreads = scheduling.guestThreads
+    let beside = DiskNeighbours(
+      disks, hosts, names: names,
+      own: Set(tasks.lazy.filter { ownThreads.contains(Int64($0.tid)) }.map(\.task)))
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)
       try cached.write(to: writer)
@@ -57,6 +63,7 @@ public struct Correlation {
       try network.write(to: writer)
       try cpu.write(to: writer)
       try queues.write(to: writer)
+      for neighbour in beside.neighbours { try writer.add(neighbour.row) }
     } findings: {
       try Findings.find(in: file, thresholds: thresholds)
     }
@@ -130,6 +137,15 @@ struct TracedDevice {
   let stream: BlockStream
   let rows: [BlockRequest]
   let bios: [MergedBio]
+}
+
+extension DiskNeighbours.Neighbour {
+  fileprivate var row: DiskNeighbourRow {
+    DiskNeighbourRow(
+      guestStream: disk, hostStream: device, comm: comm, requests: requests, bytes: bytes,
+      deviceTime: deviceTime, share: share, besideCount: beside.count, besideMean: beside.mean,
+      aloneCount: alone.count, aloneMean: alone.mean)
+  }
 }
 
 extension GuestIO {

@@ -16,6 +16,8 @@ public enum Hop: String, CaseIterable, Sendable {
   case hostScheduler = "host_scheduler"
   /// H5.
   case hardwareQueue = "hardware_queue"
+  /// H3 to H5 as one, from D to C in the guest, where nothing of the host is known.
+  case belowGuest = "below_guest"
   /// From Q to C in the guest.
   case block
   /// All of it.
@@ -69,6 +71,12 @@ public struct HopValues: Sendable {
     case .virtioReturn: virtioReturn
     case .hostScheduler: hostScheduler
     case .hardwareQueue: hardwareQueue
+    case .belowGuest:
+      if virtioSubmit == nil, hostScheduler == nil, let block, let guestScheduler {
+        block - guestScheduler
+      } else {
+        nil
+      }
     case .block: block
     case .total: block.map { $0 + (pageCache ?? 0) }
     }

@@ -21,6 +21,15 @@ struct SchedulingCorrelation {
 
   private(set) var owners: [Int64: ThreadOwners.Owner] = [:]
   private(set) var traces: [Trace] = []
+
+  /// Thread ids of hosts that work for a guest.
+  var guestThreads: Set<Int64> {
+    Set(
+      traces.lazy.filter { $0.machine.layer == .host }.flatMap { trace in
+        trace.threads.lazy.filter { owners[$0.key]?.guest != nil }.map(\.value.tid)
+      })
+  }
+
   private var blame: [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] = []
 
   init(_ file: IncidentFile, _ blocks: BlockMoments) throws {

@@ -91,6 +91,7 @@ public enum Mark: String, CaseIterable, Sendable {
     case .virtioReturn: self = .virtioReturn
     case .hostScheduler: self = .hostScheduler
     case .hardwareQueue: self = .hardware
+    case .belowGuest: self = .unknown
     case .virtioQueue, .block, .total: return nil
     }
   }

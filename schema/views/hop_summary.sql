@@ -9,7 +9,8 @@ SELECT
   -- Flushes are apart; they have other costs.
   hop_quantile.op AS op,
   -- 'page_cache', 'guest_scheduler', 'virtio_queue', 'virtio_submit', 'virtio_return',
-  -- 'host_scheduler', 'hardware_queue', 'block' (from Q to C) or 'total'.
+  -- 'host_scheduler', 'hardware_queue', 'block' (from Q to C) or 'total'; 'below_guest' (from D to C in the
+  -- guest) where nothing of the host is known.
   hop_quantile.hop AS hop,
   -- I/Os in which the hop was observed.
   hop_quantile.count AS count,

@@ -243,6 +243,10 @@ extension DiskSamples {
     case .virtioQueue:
       let (submit, back) = (columns[2][index], columns[3][index])
       return submit == .min || back == .min ? .min : submit + back
+    case .belowGuest:
+      let (scheduler, block) = (columns[1][index], columns[6][index])
+      return scheduler == .min || block == .min || columns[2][index] != .min
+        ? .min : block - scheduler
     case .total:
       let (block, cache) = (columns[6][index], columns[0][index])
       return block == .min ? .min : block + (cache == .min ? 0 : cache)

@@ -34,14 +34,16 @@ struct DeviceStall: Rule {
           "; \(Quantity.count(count)) such times, together \(Quantity.time(whole))"
       }
       return Finding(
-        code, Double(longest) >= evidence.value(of: severe) * 1e6 ? .critical : .warning,
+        code,
+        !isHost
+          ? .info : Double(longest) >= evidence.value(of: severe) * 1e6 ? .critical : .warning,
         guest: isHost ? guests.flatMap { $0.contains(",") ? nil : $0 } : machine,
         sentence: Printable.text(sentence) + ".",
-        confidence: isHost ? .high : .medium,
+        confidence: isHost ? .high : .low,
         because: isHost
           ? "D and C of the host's block trace, on one clock; requests that lack an end do not count."
-          : "Seen by the guest from D to C: it is below the guest's driver, and only the host's block "
-            + "trace tells in which layer.",
+          : "This is what the guest saw from D to C: the device may have stalled, or the guest's own CPUs did "
+            + "not run to see it answer. Only the host's block trace tells.",
         evidenceSQL: sql(
           evidence,
           "stall.machine = \(Evidence.literal(machine)) AND stall.device = \(Evidence.literal(device))"

@@ -1,79 +1,110 @@
 internal import TraceModel
 internal import TraceStore
 
-/// Others used the device below a guest's disk: processes of the host whose requests lie outside every
-/// guest's part of it.
+/// Others used the device below a guest's disk: threads of the host that belong to no guest of the trace.
 struct NoisyDiskNeighbour: Rule {
   let code = Finding.Code.noisyDiskNeighbour
   private let told = Threshold(
     "disk-neighbour", 10, "%",
-    "share of the device's time (D to C, summed) that others took, from which on it is a warning")
+    "share of the device's time (D to C, summed) that others took, from which on it is told")
   private let severe = Threshold(
     "disk-neighbour-critical", 50, "%", "the same, from which on it is critical")
-  var thresholds: [Threshold] { [told, severe] }
+  private let slower = Threshold(
+    "disk-neighbour-slower", 50, "%",
+    "by how much the guest's I/Os took longer on the host (H4 and H5) beside them than alone, below which "
+      + "it is only told")
+  private let part = Threshold(
+    "disk-neighbour-part", 20, "%",
+    "part of the guest's time from Q to C that is spent in the host's H4 and H5, below which it is only told"
+  )
+  var thresholds: [Threshold] { [told, severe, slower, part] }
 
-  /// A map in more pieces (an image in a file) says little about what lies between them.
-  private static let mostExtents = 64
+  /// Neighbours that a sentence names.
+  private static let most = 3
+  /// Fewer I/Os on either side show no difference.
+  private static let fewest: Int64 = 30
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let disks = try evidence.rows(
       """
-      SELECT guest, host, host_device, count(*) AS extents FROM device_map
-      GROUP BY guest, host, host_device HAVING count(*) <= \(Self.mostExtents)
-      ORDER BY guest, host, host_device
+      SELECT guest, guest_device, host, host_device FROM disk_neighbour
+      GROUP BY guest, guest_device, host, host_device ORDER BY guest, guest_device, host_device
       """)
     return try disks.compactMap { disk in
-      guard let guest = disk.text("guest"), let host = disk.text("host"),
-        let device = disk.text("host_device")
+      guard let guest = disk.text("guest"), let device = disk.text("guest_device"),
+        let host = disk.text("host"), let hostDevice = disk.text("host_device")
       else { return nil }
-      let sql = Self.sql(host: host, device: device)
+      let sql = Self.sql(guest, device, host, hostDevice)
       let rows = try evidence.rows(sql)
       guard let first = rows.first, let whole = first.number("all_pct"),
         whole >= evidence.value(of: told)
       else { return nil }
-      let names = rows.prefix(3).compactMap { row -> String? in
-        guard let comm = row.text("comm"), let share = row.number("share_pct"),
-          let requests = row.integer("requests")
+      let names = rows.prefix(Self.most).compactMap { row -> String? in
+        guard let share = row.number("share_pct"), let requests = row.integer("requests")
         else { return nil }
-        return "\(comm) with \(Quantity.count(requests)) requests, "
+        return "\(row.text("comm") ?? "others") with \(Quantity.count(requests)) requests, "
           + "\(Quantity.decimal(share, digits: 1)) %"
       }
+      let effect = Effect(first)
+      let isFelt =
+        effect.map { $0.growth >= evidence.value(of: slower) / 100 } ?? true
+        && first.number("host_pct") ?? 100 >= evidence.value(of: part)
+      let severity: Finding.Severity =
+        !isFelt ? .info : whole >= evidence.value(of: severe) ? .critical : .warning
       return Finding(
-        code, whole >= evidence.value(of: severe) ? .critical : .warning, guest: guest,
+        code, severity, guest: guest,
         sentence: Printable.text(
-          "On \(device) of \(host), which holds its disk, others took "
+          "On \(hostDevice) of \(host), which holds its disk \(device), others took "
             + "\(Quantity.decimal(whole, digits: 1)) % of the device's time (D to C of all requests): "
-            + names.joined(separator: "; ") + "."),
-        confidence: .medium,
-        because:
-          "The addresses of these requests lie outside every guest's part of the device. Whether "
-          + "the guest's own I/Os waited for them shows in H4 and H5 over the same time.",
+            + names.joined(separator: "; ") + (effect?.words ?? "")
+            + (first.number("host_pct").map {
+              "; of its time from Q to C \(Quantity.decimal($0, digits: 1)) % is on that device (H4 and H5)"
+            } ?? "") + "."),
+        confidence: effect == nil ? .medium : .high,
+        because: effect == nil
+          ? "These threads asked for parts of the device that are no guest's. There are too few of the "
+            + "guest's I/Os without them to say how much they cost it."
+          : "These threads asked for parts of the device that are no guest's; the guest's I/Os beside them "
+            + "are compared with those of the same trace that met none.",
         evidenceSQL: sql,
-        nextStep:
-          "Limit it (io.max, io.weight of its cgroup), or move it to another device; compare the "
-          + "report with --to and --from around its begin.")
+        nextStep: !isFelt
+          ? "Nothing to do for this guest at this load; watch it where the device comes closer to its limit."
+          : "Limit it (io.max, io.weight of its cgroup), or move it to another device; compare the "
+            + "report with --to and --from around its begin.")
     }
   }
 
-  private static func sql(host: String, device: String) -> String {
+  /// How the guest's I/Os fared beside the neighbour that used the device most.
+  private struct Effect {
+    let growth: Double
+    let words: String
+
+    init?(_ row: QueryRow) {
+      guard let beside = row.integer("beside_mean_ns"), let alone = row.integer("alone_mean_ns"),
+        row.integer("ios_beside") ?? 0 >= NoisyDiskNeighbour.fewest,
+        row.integer("ios_alone") ?? 0 >= NoisyDiskNeighbour.fewest, alone > 0
+      else { return nil }
+      growth = Double(beside) / Double(alone) - 1
+      words =
+        "; beside the first the guest's I/Os took \(Quantity.time(beside)) on the host on average (H4 and "
+        + "H5), with no neighbour \(Quantity.time(alone))"
+    }
+  }
+
+  private static func sql(
+    _ guest: String, _ device: String, _ host: String, _ hostDevice: String
+  ) -> String {
     """
-    WITH own AS (
-      SELECT comm, sectors, completed_ns - issued_ns AS d2c,
-        EXISTS (
-          SELECT 1 FROM device_map
-          WHERE device_map.host = request.machine AND device_map.host_device = request.device
-            AND request.sector < device_map.host_sector + device_map.sectors
-            AND request.sector + request.sectors > device_map.host_sector) AS is_guests
-      FROM request
-      WHERE machine = \(Evidence.literal(host)) AND device = \(Evidence.literal(device))
-        AND sector IS NOT NULL AND sectors > 0 AND issued_ns IS NOT NULL AND completed_ns IS NOT NULL
-    )
-    SELECT comm, count(*) AS requests, 512 * sum(sectors) AS bytes,
-      100.0 * sum(d2c) / (SELECT sum(d2c) FROM own) AS share_pct,
-      100.0 * (SELECT sum(d2c) FROM own WHERE NOT is_guests) / (SELECT sum(d2c) FROM own) AS all_pct,
-      (SELECT count(DISTINCT comm) FROM own WHERE NOT is_guests) AS processes
-    FROM own WHERE NOT is_guests
-    GROUP BY comm ORDER BY sum(d2c) DESC, comm
+    SELECT comm, requests, bytes, 100.0 * share AS share_pct, 100.0 * sum(share) OVER () AS all_pct,
+      ios_beside, beside_mean_ns, ios_alone, alone_mean_ns,
+      (SELECT 100.0 * sum(CASE WHEN hop = 'block' THEN 0 ELSE mean_ns END)
+          / nullif(sum(CASE WHEN hop = 'block' THEN mean_ns END), 0)
+        FROM hop_summary WHERE hop_summary.guest = disk_neighbour.guest AND device = guest_device
+          AND op = 'all' AND hop IN ('host_scheduler', 'hardware_queue', 'block')) AS host_pct
+    FROM disk_neighbour
+    WHERE guest = \(Evidence.literal(guest)) AND guest_device = \(Evidence.literal(device))
+      AND host = \(Evidence.literal(host)) AND host_device = \(Evidence.literal(hostDevice))
+    ORDER BY share DESC, comm
     """
   }
 }

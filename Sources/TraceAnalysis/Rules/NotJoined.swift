@@ -10,7 +10,7 @@ struct NotJoined: Rule {
   var thresholds: [Threshold] { [whole] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    try evidence.rows(Self.sql("1")).compactMap { row in
+    try evidence.rows(Self.sql("1")).compactMap { row -> Finding? in
       guard let guest = row.text("guest"), let device = row.text("device"),
         let all = row.integer("ios"), let inside = row.integer("inside"),
         let matched = row.integer("matched"), all > 0
@@ -18,14 +18,8 @@ struct NotJoined: Rule {
       let sql = Self.sql(
         "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))")
       if matched == 0 {
-        return Finding(
-          code, .info, guest: guest,
-          sentence: Printable.text(
-            "\(device): none of its \(Quantity.count(all)) I/Os could be followed through a host; below "
-              + "the guest's scheduler all is one hop."),
-          confidence: .none, because: "No block trace of a host fits it.", evidenceSQL: sql,
-          nextStep: "Ask for the host's block trace of the disk below it, over the same time: "
-            + "blktrace -d DEVICE -o - | blkparse -i - (or 'hiddenq capture host').")
+        return try BelowGuest.finding(evidence, guest: guest, device: device)
+          ?? unfollowed(guest, device, all, sql)
       }
       let share = 100 * Double(matched) / Double(max(1, inside))
       guard inside > 0, share < evidence.value(of: whole) else { return nil }
@@ -41,6 +35,22 @@ struct NotJoined: Rule {
           + "its image; where it is lost_events, trace with larger buffers.")
     }
   }
+
+  private func unfollowed(
+    _ guest: String, _ device: String, _ all: Int64, _ sql: String
+  ) -> Finding {
+    Finding(
+      code, .info, guest: guest,
+      sentence: Printable.text(
+        "\(device): none of its \(Quantity.count(all)) I/Os could be followed through a host; below "
+          + "the guest's scheduler all is one hop."),
+      confidence: .none, because: "No block trace of a host fits it.", evidenceSQL: sql,
+      nextStep: Self.ask)
+  }
+
+  static let ask =
+    "Ask for the host's block trace of the disk below it, over the same time: "
+    + "blktrace -d DEVICE -o - | blkparse -i - (or 'hiddenq capture host')."
 
   private static func sql(_ condition: String) -> String {
     """

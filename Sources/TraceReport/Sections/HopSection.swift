@@ -37,6 +37,7 @@ struct HopSection: ReportSection {
   private static let legend =
     "H1 guest page cache, H2 guest scheduler (Q to D in the guest), H3 virtio queue, on the way "
     + "in and back, H4 host scheduler (Q to D on the host), H5 hardware queue (D to C on the host). "
+    + "Without the host's trace H3, H4 and H5 are one, from D to C in the guest. "
     + "The hops of an I/O add up to its total; quantiles of hops do not."
 
   private static func span(_ filter: IOFilter) -> String {
@@ -59,8 +60,11 @@ struct HopSection: ReportSection {
   ) -> Numbers? {
     guard let total = known[.total] ?? known[.guestScheduler] else { return nil }
     let unit = Quantity.TimeUnit.fitting(total.p50)
+    let isBelowOne = known[.belowGuest] != nil && known[.virtioQueue] == nil
     let rows = Self.lines.compactMap { hop, name -> [String]? in
+      if isBelowOne, [.virtioQueue, .hostScheduler, .hardwareQueue].contains(hop) { return nil }
       guard let numbers = known[hop] else {
+        if hop == .belowGuest { return nil }
         return hop == .total || hop == .virtioSubmit || hop == .virtioReturn
           ? nil : [name, "", "not", "observed", "", "", "", ""]
       }
@@ -84,6 +88,6 @@ struct HopSection: ReportSection {
     (.pageCache, "H1 page cache"), (.guestScheduler, "H2 guest sched"),
     (.virtioQueue, "H3 virtio"), (.virtioSubmit, "   in"),
     (.virtioReturn, "   back"), (.hostScheduler, "H4 host sched"),
-    (.hardwareQueue, "H5 hardware"), (.total, "total"),
+    (.hardwareQueue, "H5 hardware"), (.belowGuest, "H3+H4+H5"), (.total, "total"),
   ]
 }

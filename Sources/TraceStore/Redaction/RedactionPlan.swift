@@ -81,6 +81,7 @@ enum RedactionPlan {
     "hop_without": ["op": .keep, "hop": .keep],
     "queue_interval": ["hop": .keep],
     "device_stall": ["hop": .keep],
+    "device_neighbour": ["comm": .replace(.threads)],
     "join_summary": ["verdict": .keep],
     "thread_owner": ["role": .keep, "guest": .replace(.machines)],
     "culprit_sum": ["class": .keep],

@@ -1,0 +1,185 @@
+internal import TraceModel
+
+/// Who else used the device below a guest's disk, how much of it, and how the guest's own I/Os fared beside
+/// them.
+///
+/// A thread belongs to the guests when most of what it asked of the device lies in their parts of it: the
+/// address alone would make a neighbour of a guest whose image is known in pieces only.
+public struct DiskNeighbours: Sendable {
+  /// What one neighbour asked of a device, and how one guest's disk fared beside it.
+  public struct Neighbour: Sendable {
+    /// The guest disk's stretch.
+    public let disk: Int32
+    /// The device's stretch.
+    public let device: Int32
+    /// Its threads' name; nil for all that are not told by name.
+    public let comm: String?
+    /// Its requests that carry data.
+    public let requests: Int
+    /// Their bytes.
+    public let bytes: Int64
+    /// Their time from D to C, summed, ns.
+    public let deviceTime: Int64
+    /// Its part of that of all requests of the device, 0 to 1.
+    public let share: Double
+    /// The disk's I/Os that were on the host while one of its requests was.
+    public let beside: Stays
+    /// The disk's I/Os that met no neighbour's request.
+    public let alone: Stays
+  }
+
+  /// Some I/Os' time on the host.
+  public struct Stays: Sendable, Equatable {
+    /// How many.
+    public let count: Int
+    /// The mean of H4 and H5 together, ns; nil without any.
+    public let mean: Int64?
+  }
+
+  /// Of each disk, the one that used its device most first.
+  public private(set) var neighbours: [Neighbour] = []
+
+  /// Neighbours that are told by name; the rest are one row.
+  private static let most = 50
+
+  /// Of joined disks, the host's devices, and the names of the threads by their numbers. `own`: threads that
+  /// are known to work for a guest.
+  public init(
+    _ disks: [DiskJoin], _ hosts: [HostDevice], names: [Int32: String], own threads: Set<Int32>
+  ) {
+    for host in hosts {
+      let own = disks.filter { $0.verdict == .joined && $0.device == host.stream }
+      guard !own.isEmpty else { continue }
+      let regions = own.flatMap(\.map.extents)
+      let requests = host.rows.filter {
+        $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen
+      }
+      let foreign = Self.foreign(requests, regions).filter { !threads.contains($0.task) }
+      guard !foreign.isEmpty else { continue }
+      let whole = requests.reduce(0) { $0 + Self.deviceTime($1) }
+      let groups = Self.groups(foreign, names)
+      for disk in own { add(disk, host, groups, whole: whole) }
+    }
+  }
+
+  /// A neighbour's requests.
+  private struct Group {
+    var comm: String?
+    var requests: [BlockRequest]
+    var deviceTime: Int64 = 0
+  }
+
+  /// From the last D to C; nothing where one of them was not seen.
+  private static func deviceTime(_ request: BlockRequest) -> Int64 {
+    guard let from = request.issued.nanoseconds, let to = request.completed.nanoseconds, to > from
+    else { return 0 }
+    return to - from
+  }
+
+  /// The requests of threads that belong to no guest.
+  private static func foreign(
+    _ requests: [BlockRequest], _ regions: [ExtentMap.Extent]
+  ) -> [BlockRequest] {
+    let sorted = regions.sorted { $0.hostSector < $1.hostSector }
+    var inside: [Int32: Int] = [:]
+    var outside: [Int32: Int] = [:]
+    var isOutside = [Bool](repeating: false, count: requests.count)
+    for (place, request) in requests.enumerated() {
+      let last = sorted.partitioningIndex { $0.hostSector >= request.sector + request.sectors }
+      let touches =
+        last > 0 && sorted[last - 1].hostSector + sorted[last - 1].sectors > request.sector
+      isOutside[place] = !touches
+      if touches {
+        inside[request.task, default: 0] += 1
+      } else {
+        outside[request.task, default: 0] += 1
+      }
+    }
+    return zip(requests, isOutside).filter { request, isOutside in
+      isOutside && outside[request.task, default: 0] > inside[request.task, default: 0]
+    }.map(\.0)
+  }
+
+  private static func groups(
+    _ requests: [BlockRequest], _ names: [Int32: String]
+  ) -> [Group] {
+    var byName: [String: Group] = [:]
+    for request in requests {
+      let name = names[request.task] ?? ""
+      byName[name, default: Group(comm: name, requests: [])].requests.append(request)
+      byName[name]?.deviceTime += deviceTime(request)
+    }
+    var sorted = byName.values.sorted {
+      ($0.deviceTime, $1.comm ?? "") > ($1.deviceTime, $0.comm ?? "")
+    }
+    guard sorted.count > most else { return sorted }
+    let rest = sorted[most...]
+    sorted.removeSubrange(most...)
+    sorted.append(
+      Group(
+        comm: nil, requests: rest.flatMap(\.requests),
+        deviceTime: rest.reduce(0) { $0 + $1.deviceTime }))
+    return sorted
+  }
+
+  private mutating func add(
+    _ disk: DiskJoin, _ host: HostDevice, _ groups: [Group], whole: Int64
+  ) {
+    let stays = Self.hostStays(disk)
+    let all = Self.busy(groups.flatMap(\.requests))
+    let alone = Self.summary(stays.filter { !Self.overlaps($0, all) })
+    for group in groups {
+      let times = Self.busy(group.requests)
+      neighbours.append(
+        Neighbour(
+          disk: disk.disk, device: host.stream, comm: group.comm, requests: group.requests.count,
+          bytes: 512 * group.requests.reduce(0) { $0 + $1.sectors }, deviceTime: group.deviceTime,
+          share: whole > 0 ? Double(group.deviceTime) / Double(whole) : 0,
+          beside: Self.summary(stays.filter { Self.overlaps($0, times) }), alone: alone))
+    }
+  }
+
+  /// From t4 to t6 of the disk's I/Os, in the order of t4.
+  private static func hostStays(_ disk: DiskJoin) -> [Span] {
+    disk.ios.compactMap { io -> Span? in
+      guard io.isLeading, let reference = io.reference.nanoseconds,
+        let submit = io.virtioSubmit.nanoseconds, let wait = io.hostScheduler.nanoseconds,
+        let device = io.hardware.nanoseconds
+      else { return nil }
+      let from = reference + (io.guestScheduler.nanoseconds ?? 0) + submit
+      return Span(from: from, to: from + wait + device)
+    }.sorted { ($0.from, $0.to) < ($1.from, $1.to) }
+  }
+
+  /// The times in which at least one of these requests was open, in order, none touching the next.
+  private static func busy(_ requests: [BlockRequest]) -> [Span] {
+    var spans = requests.compactMap { request -> Span? in
+      guard let from = request.queued.nanoseconds ?? request.issued.nanoseconds,
+        let to = request.completed.nanoseconds, to > from
+      else { return nil }
+      return Span(from: from, to: to)
+    }
+    spans.sort { ($0.from, $0.to) < ($1.from, $1.to) }
+    var joined: [Span] = []
+    for span in spans {
+      if let last = joined.last, span.from <= last.to {
+        joined[joined.count - 1] = Span(from: last.from, to: max(last.to, span.to))
+      } else {
+        joined.append(span)
+      }
+    }
+    return joined
+  }
+
+  private static func overlaps(_ stay: Span, _ busy: [Span]) -> Bool {
+    let next = busy.partitioningIndex { $0.to > stay.from }
+    return next < busy.count && busy[next].from < stay.to
+  }
+
+  private static func summary(_ stays: [Span]) -> Stays {
+    Stays(
+      count: stays.count,
+      mean: stays.isEmpty
+        ? nil : stays.reduce(0) { $0 + ($1.to - $1.from) } / Int64(stays.count))
+  }
+}

@@ -1,0 +1,58 @@
+internal import GRDB
+
+/// A row of `device_neighbour`.
+public struct DiskNeighbourRow: Sendable {
+  /// The guest disk's stretch.
+  public var guestStream: Int32
+  /// The device's stretch.
+  public var hostStream: Int32
+  /// The neighbour's threads' name; nil for all that are not told by name.
+  public var comm: String?
+  /// Its requests that carry data.
+  public var requests: Int
+  /// Their bytes.
+  public var bytes: Int64
+  /// Their time from D to C, summed, ns.
+  public var deviceTime: Int64
+  /// Its part of that of all requests of the device, 0 to 1.
+  public var share: Double
+  /// The disk's I/Os that were on the host while one of these was.
+  public var besideCount: Int
+  /// Their mean of H4 and H5 together, ns; nil without any.
+  public var besideMean: Int64?
+  /// The disk's I/Os that no neighbour's request met.
+  public var aloneCount: Int
+  /// Their mean of H4 and H5 together, ns; nil without any.
+  public var aloneMean: Int64?
+
+  /// A row.
+  public init(
+    guestStream: Int32, hostStream: Int32, comm: String?, requests: Int, bytes: Int64,
+    deviceTime: Int64, share: Double, besideCount: Int, besideMean: Int64?, aloneCount: Int,
+    aloneMean: Int64?
+  ) {
+    self.guestStream = guestStream
+    self.hostStream = hostStream
+    self.comm = comm
+    self.requests = requests
+    self.bytes = bytes
+    self.deviceTime = deviceTime
+    self.share = share
+    self.besideCount = besideCount
+    self.besideMean = besideMean
+    self.aloneCount = aloneCount
+    self.aloneMean = aloneMean
+  }
+}
+
+extension CorrelationWriter {
+  /// Adds a neighbour on a device.
+  public func add(_ row: DiskNeighbourRow) throws {
+    try execute(
+      "INSERT INTO device_neighbour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      [
+        row.guestStream, row.hostStream, row.comm, row.requests, row.bytes, row.deviceTime,
+        row.share, row.besideCount, row.besideMean, row.aloneCount, row.aloneMean,
+      ])
+  }
+}
