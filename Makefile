@@ -5,7 +5,7 @@ PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test calibration fuzz faults limits sanitize accuracy test-fleet bench-fleet lint build release clean needs
+.PHONY: demo test calibration fuzz faults limits sanitize accuracy causes test-fleet bench-fleet lint build release clean needs
 
 demo: release
 	.build/release/hiddenq analyze Fixtures/kvm-noisy-cpu -o $(DEMO)
@@ -19,6 +19,10 @@ test: needs lint
 # Traces whose truth is known (tracegen beside the checkout): a table of what was joined, and how well.
 accuracy: release
 	python3 bench/accuracy.py --hiddenq .build/release/hiddenq
+
+# Whether the cause is named in each of them, and nothing else blamed.
+causes: release
+	python3 bench/causes.py --hiddenq .build/release/hiddenq
 
 # The fleet's tables and queries in a real ClickHouse: PyPI's chdb, in a virtual environment.
 FLEET_PYTHON = .build/fleet/bin/python

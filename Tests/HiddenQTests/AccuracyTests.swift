@@ -2,25 +2,40 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `bench/accuracy.py`: the fast part of what `make accuracy` runs whole.
+/// `bench/accuracy.py` and `bench/causes.py`: the fast parts of what `make accuracy` and `make causes` run whole.
 struct AccuracyTests {
   @Test("short generated scenarios with a known truth are within their limits")
   func fast() throws {
     guard let shared = Repository.shared else { return }
+    let (status, output) = try Self.script("accuracy.py", shared, "--only-blktrace")
+    #expect(status == 0, "\(output)")
+    #expect(output.contains("\ntotal "))
+  }
+
+  @Test("in short generated scenarios the cause is named, and nothing else is blamed")
+  func causes() throws {
+    guard let shared = Repository.shared else { return }
+    let (status, output) = try Self.script("causes.py", shared)
+    #expect(status == 0, "\(output)")
+    #expect(output.contains(" right\n"))
+  }
+
+  private static func script(
+    _ name: String, _ shared: URL, _ options: String...
+  ) throws -> (status: Int32, output: String) {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [
-      "python3", Repository.root.appending(path: "bench/accuracy.py").path, "--fast",
-      "--only-blktrace", "--hiddenq", Program.executable.path,
-      "--tracegen", shared.appending(path: "tracegen").path,
-    ]
+    process.arguments =
+      [
+        "python3", Repository.root.appending(path: "bench/\(name)").path, "--fast", "--hiddenq",
+        Program.executable.path, "--tracegen", shared.appending(path: "tracegen").path,
+      ] + options
     let pipe = Pipe()
     process.standardOutput = pipe
     process.standardError = pipe
     try process.run()
     let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    #expect(process.terminationStatus == 0, "\(output)")
-    #expect(output.contains("\ntotal "))
+    return (process.terminationStatus, output)
   }
 }
