@@ -198,6 +198,44 @@ CREATE TABLE kvm_exit_sum (
   PRIMARY KEY (kvm_vcpu_id, reason)
 ) STRICT;
 
+-- A request of a virtio-blk disk inside QEMU, by QEMU's own trace. device is QEMU's address of the disk,
+-- 0 where the text does not say.
+CREATE TABLE qemu_block_request (
+  qemu_request_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  device INTEGER NOT NULL,
+  -- 0 read, 1 write, 2 other
+  op INTEGER NOT NULL CHECK (op IN (0, 1, 2)),
+  sector INTEGER,
+  sectors INTEGER,
+  popped_ns INTEGER,
+  handled_ns INTEGER,
+  submitted_ns INTEGER,
+  done_ns INTEGER,
+  completed_ns INTEGER,
+  returned_ns INTEGER,
+  merged INTEGER NOT NULL,
+  result INTEGER,
+  status INTEGER,
+  tid INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- The times of all of them in a part of QEMU.
+CREATE TABLE qemu_stage_sum (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  device INTEGER NOT NULL,
+  op TEXT NOT NULL CHECK (op IN ('read', 'write', 'other')),
+  stage TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  min_ns INTEGER NOT NULL,
+  mean_ns REAL NOT NULL,
+  p50_ns INTEGER NOT NULL,
+  p99_ns INTEGER NOT NULL,
+  max_ns INTEGER NOT NULL,
+  PRIMARY KEY (source_id, device, op, stage)
+) STRICT;
+
 -- What `perf sched latency` printed.
 CREATE TABLE sched_latency_row (
   source_id INTEGER NOT NULL REFERENCES source_file,

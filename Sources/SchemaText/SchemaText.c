@@ -78,6 +78,14 @@ static const char viewVCPUState[] = {
 static const char viewKVMExit[] = {
 #embed "../../schema/views/kvm_exit.sql" suffix(, 0)
 };
+
+static const char viewQEMURequest[] = {
+#embed "../../schema/views/qemu_request.sql" suffix(, 0)
+};
+
+static const char viewQEMUStage[] = {
+#embed "../../schema/views/qemu_stage.sql" suffix(, 0)
+};
 static const char viewVCPUCheck[] = {
 #embed "../../schema/views/vcpu_check.sql" suffix(, 0)
 };
@@ -235,6 +243,8 @@ static const struct SchemaFile files[] = {
     {"views/vcpu_check.sql", viewVCPUCheck},
     {"views/vcpu_state.sql", viewVCPUState},
     {"views/kvm_exit.sql", viewKVMExit},
+    {"views/qemu_request.sql", viewQEMURequest},
+    {"views/qemu_stage.sql", viewQEMUStage},
     {"program/thread_interval.sql", viewThreadInterval},
     {"views/sched_latency_summary.sql", viewSchedLatency},
     {"views/given_device_map.sql", viewGivenDeviceMap},

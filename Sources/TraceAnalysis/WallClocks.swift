@@ -7,7 +7,9 @@ internal import TraceStore
 /// Anchored where a binary block trace tells its absolute start; tools that print whole seconds are then
 /// moved by what is left of the second, found by laying their series over what a trace measured. Without an
 /// anchor the series alone must tell: bytes read and written against the block trace of the same machine,
-/// or the guest's `st` against the waits of its vCPUs. What does not stand out is not joined.
+/// or the guest's `st` against the waits of its vCPUs. What does not stand out is not joined. A relation that
+/// an incident.yaml gives is used in the place of all that. Times whose zone is not known are hours off, so no
+/// anchor places them.
 struct WallClocks {
   /// A wall clock; its times plus `offset` are times of the reference.
   struct Relation {
@@ -42,36 +44,84 @@ struct WallClocks {
       let own = sources.filter { $0.machine == machine.name }
       guard !own.isEmpty else { continue }
       let reports = try file.vmstatReports(of: machine.name)
-      var fitted: Relation?
+      // What a tool was fitted by serves the others, where both tell UTC or neither does.
+      var fitted: [Bool: Relation] = [:]
       for source in own where source.format == "vmstat" {
         let samples = reports.filter { $0.source == source.source }
         guard let found = try Self.fit(file, machine, samples) else { continue }
         relations[source.source] = found
-        if found.samples > fitted?.samples ?? 0 { fitted = found }
+        if found.samples > fitted[source.isUTC]?.samples ?? 0 { fitted[source.isUTC] = found }
       }
       for source in own where relations[source.source] == nil {
         let moment = source.first + (source.last - source.first) / 2
-        if let anchor = try Self.anchor(file, machine, at: moment) {
+        if source.isUTC, let anchor = try Self.anchor(file, machine, at: moment) {
           relations[source.source] = Relation(
             offset: anchor.offset + (source.isWholeSeconds ? Self.second / 2 : 0),
             error: anchor.error + (source.isWholeSeconds ? Self.second / 2 : Self.late),
             method: "recorded start", samples: 0)
-        } else if let fitted {
+        } else if let fitted = fitted[source.isUTC] {
           // Whole seconds, or not: that much the two tools may differ.
           relations[source.source] = Relation(
             offset: fitted.offset, error: fitted.error + Self.second, method: fitted.method,
             samples: fitted.samples)
         }
       }
-      for source in own {
-        guard let relation = relations[source.source] else { continue }
-        rows.append(
-          ClockRow(
-            source: source.source, reference: reference, segment: 0, stretch: 0, start: nil,
-            from: source.first, to: source.last, offset: Double(relation.offset), driftPPM: 0,
-            error: relation.error, middleError: relation.error, method: relation.method,
-            pairs: relation.samples, removedPairs: 0, violations: 0))
+    }
+    try useGiven(file, machines, sources, reference: reference)
+    for source in sources {
+      guard let relation = relations[source.source] else { continue }
+      rows.append(
+        ClockRow(
+          source: source.source, reference: reference, segment: 0, stretch: 0, start: nil,
+          from: source.first, to: source.last, offset: Double(relation.offset), driftPPM: 0,
+          error: relation.error, middleError: relation.error, method: relation.method,
+          pairs: relation.samples, removedPairs: 0, violations: 0))
+    }
+  }
+
+  /// Puts what an incident.yaml says about wall clocks in the place of what was found.
+  private mutating func useGiven(
+    _ file: IncidentFile, _ machines: [Machine], _ sources: [WallSourceRow], reference: Int64
+  ) throws {
+    let given = try file.givenClocks().filter { $0.toolClock == "wall" }
+    let found = relations
+    for source in sources {
+      guard let clock = given.first(where: { $0.machine == source.machine }) else { continue }
+      let middle = source.first + (source.last - source.first) / 2
+      // The drift over the source is part of the bound: one offset stands for all of it.
+      let half = (source.last - source.first) / 2
+      let (moved, overflow) = middle.addingReportingOverflow(clock.offset)
+      guard !overflow, Stamp.range.contains(moved) else { continue }
+      let onward = moved + Int64(clock.driftPPM * 1e-6 * Double(middle))
+      var place = onward
+      var error = min(clock.error ?? 0, Stamp.range.upperBound)
+      error += Int64(abs(clock.driftPPM) * 1e-6 * Double(half))
+      let machine = machines.first { $0.name == clock.reference }
+      if let own = try file.clock(of: reference), own.machine == clock.reference,
+        own.toolClock == clock.referenceToolClock
+      {
+        // It is the reference timeline itself.
+      } else if clock.referenceToolClock == "blktrace", let own = machine?.block?.clock {
+        place = own.reference(onward)
+        error += own.error(at: onward)
+      } else if clock.referenceToolClock == "wall",
+        let other = sources.first(where: {
+          $0.machine == clock.reference && found[$0.source] != nil && $0.isUTC
+        }), let onto = found[other.source]
+      {
+        place = onward + onto.offset
+        error += onto.error
+      } else {
+        continue
       }
+      if source.isWholeSeconds {
+        // A printed second stands for what is left of it.
+        place += Self.second / 2
+        error += Self.second / 2
+      }
+      relations[source.source] = Relation(
+        offset: place - middle, error: error,
+        method: clock.error == nil ? "given, its error is not" : "given", samples: 0)
     }
   }
 

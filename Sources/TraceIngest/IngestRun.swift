@@ -215,7 +215,7 @@ public struct IngestRun: ~Copyable {
       return "this is a tar archive; unpack it: tar -xf FILE"
     }
     if PerfSchedMap.isMap(head) { return PerfSchedMap.hint }
-    return nil
+    return QEMUTraceLog.hint(head) ?? KnownOutputs.advice(head)
   }
 
   /// A byte order mark of UTF-16, or text in which every other byte is zero.

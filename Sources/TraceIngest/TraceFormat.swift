@@ -76,6 +76,7 @@ public let allFormats: [any TraceFormat] =
     FtraceText(),
     PerfSchedTimehist(),
     PerfSchedLatency(),
+    QEMUTraceLog(),
     LscpuParsable(),
     NumactlHardware(),
     ThreadList(),

@@ -31,6 +31,8 @@ public protocol EventSink: CounterSink, TopologySink, PageCacheSink {
   func nextThreadID() -> Int64
   /// Takes rows; they are complete and will not be touched again.
   func receive(_ batch: BlockBatch) throws
+  /// Takes requests inside QEMU; they are complete and will not be touched again.
+  func receive(_ requests: [QEMURequest]) throws
   /// Takes rows of the scheduler; they are complete and will not be touched again.
   func receive(_ batch: SchedBatch) throws
 }

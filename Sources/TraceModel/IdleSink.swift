@@ -67,6 +67,8 @@ open class IdleSink: EventSink {
   open func receive(_ batch: BlockBatch) throws {}
   /// Lets it go.
   open func receive(_ batch: SchedBatch) throws {}
+  /// Lets them go.
+  open func receive(_ requests: [QEMURequest]) throws {}
   /// Lets it go.
   open func receive(_ batch: CounterBatch) throws {}
   /// Lets it go.

@@ -55,6 +55,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case lateLine = "late_line"
   /// Time went back: another trace follows, or the clock was set.
   case timeWentBack = "time_went_back"
+  /// A later event has an earlier time.
+  case negativeTime = "negative_time"
   /// Completions without a request, or requests that never ended, in the middle of the trace.
   case unpairedEvent = "unpaired_event"
   /// Requests were given up because too many were open.
@@ -102,7 +104,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
       .malformedTail, .lateLine, .malformedPayload, .foreignTool, .malformedRecord, .trailingBytes:
       .skipped
-    case .toolNotice, .timeWentBack, .unpairedEvent, .unusedEvent, .missingSwitch, .counterReset,
+    case .toolNotice, .timeWentBack, .negativeTime, .unpairedEvent, .unusedEvent, .missingSwitch,
+      .counterReset,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .unnamedObject, .noCounters:
       .note
@@ -137,6 +140,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .lateLine:
       "sort a text by its time column; give the per-CPU files of blktrace instead of one stream"
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
+    case .negativeTime:
+      "an event is before the one that it follows: the clock was set back; left out of the sums"
     case .unpairedEvent: "often the start or end of the trace, or a filter (blktrace -a)"
     case .tooManyOpen: "completions are missing; were they filtered out (blktrace -a)?"
     case .tooManyDevices:
@@ -154,7 +159,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .sinceBootRow: "kept out of the samples: the first row of vmstat averages since boot"
     case .ambiguousDate: "read with the month first; write dates as 2026-10-07 (date -Is)"
     case .timeWithoutDay: "no absolute time can be had from it; write date -Is or date +%s.%N"
-    case .unknownZone: "its local time is kept as it stands; write date -Is or date +%s.%N"
+    case .unknownZone:
+      "its local time may be hours off UTC, so its clock ties it to no trace; write date -Is or date +%s.%N"
     case .unnamedObject: "named by its place in the output; print the interface's name before it"
     case .noCounters: "the driver offers no statistics; look at ip -s link and /proc/net/dev"
     case .tooManyBadLines:

@@ -36,6 +36,8 @@ public struct SourceSummary: Sendable {
   public var stages: [StageSummary] = []
   /// What KVM's tracepoints tell of virtual CPUs.
   public var kvmExits: [KVMExits] = []
+  /// What QEMU's trace tells of its disks.
+  public var qemuStages: [QEMUStageSummary] = []
   /// How devices lie on one another, as remap lines say.
   public var remaps: [RemapDelta] = []
 

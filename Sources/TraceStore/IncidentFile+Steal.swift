@@ -36,6 +36,8 @@ public struct WallSourceRow: Sendable {
   public let first: Int64
   /// Its last one.
   public let last: Int64
+  /// Whether the distance of its times from UTC is known; else they are local, as if they were UTC.
+  public let isUTC: Bool
   /// Whether its times are whole seconds: cut off, not rounded.
   public var isWholeSeconds: Bool { first % 1_000_000_000 == 0 && last % 1_000_000_000 == 0 }
 }
@@ -101,13 +103,20 @@ extension IncidentFile {
   public func wallSources() throws -> [WallSourceRow] {
     try fetch(
       """
-      SELECT source_id, name, format, first_ns, last_ns
+      SELECT source_id, name, format, first_ns, last_ns,
+        NOT EXISTS (SELECT 1 FROM counter_moment AS moment
+          WHERE moment.source_id = source_file.source_id AND wall_ns IS NOT NULL
+            AND utc_offset_s IS NULL)
+        AND NOT EXISTS (SELECT 1 FROM vmstat_sample AS sample
+          WHERE sample.source_id = source_file.source_id AND utc_offset_s IS NULL
+            AND coalesce(wall_ns, run_wall_ns) IS NOT NULL)
       FROM source_file JOIN machine USING (machine_id)
       WHERE tool_clock = 'wall' AND first_ns IS NOT NULL AND last_ns IS NOT NULL
       ORDER BY source_id
       """
     ) {
-      try WallSourceRow(source: $0[0], machine: $0[1], format: $0[2], first: $0[3], last: $0[4])
+      try WallSourceRow(
+        source: $0[0], machine: $0[1], format: $0[2], first: $0[3], last: $0[4], isUTC: $0[5])
     }
   }
 
@@ -144,6 +153,30 @@ extension IncidentFile {
       """, [machine]
     ) { try $0[0] as Int }.first
     return count == 0 ? nil : count
+  }
+
+  /// The relations of clocks that were given.
+  public func givenClocks() throws -> [GivenClock] {
+    try fetch(
+      """
+      SELECT machine, tool_clock, reference, reference_tool_clock, offset_ns, drift_ppm, error_ns, line
+      FROM given_clock ORDER BY machine, tool_clock
+      """
+    ) {
+      try GivenClock(
+        machine: $0[0], toolClock: $0[1], reference: $0[2], referenceToolClock: $0[3],
+        offset: $0[4], driftPPM: $0[5], error: $0[6], line: $0[7])
+    }
+  }
+
+  /// The machine of a source and the clock of its times.
+  public func clock(of source: Int64) throws -> (machine: String, toolClock: String)? {
+    try fetch(
+      """
+      SELECT machine.name, tool_clock FROM source_file JOIN machine USING (machine_id)
+      WHERE source_id = ?
+      """, [source]
+    ) { row -> (machine: String, toolClock: String) in try (row[0], row[1]) }.first
   }
 
   private func fetch<Value>(

@@ -11,6 +11,7 @@ final class SourceWriter: EventSink {
   private let sched: SchedRows
   private let counters: CounterRows
   private let pageCache: PageCacheRows
+  private let qemu: QEMURows
   private var lastRequestID: Int64
   private var lastStreamID: Int32
   private var streams: [StreamKey: Int32] = [:]
@@ -34,6 +35,7 @@ final class SourceWriter: EventSink {
     sched = try SchedRows(db, sourceID: sourceID)
     counters = try CounterRows(db, sourceID: sourceID)
     pageCache = try PageCacheRows(db, sourceID: sourceID)
+    qemu = try QEMURows(db, sourceID: sourceID)
     lastRequestID =
       try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
     lastStreamID = try Int32.fetchOne(db, sql: "SELECT max(stream_id) FROM block_stream") ?? 0
@@ -124,6 +126,10 @@ final class SourceWriter: EventSink {
   }
   func nextInodeID() -> Int64 { pageCache.nextInodeID() }
   func receive(_ batch: PageCacheBatch) throws { try pageCache.insert(batch) }
+  func receive(_ requests: [QEMURequest]) throws {
+    try activity.check()
+    try qemu.insert(requests)
+  }
   func receive(_ batch: TopologyBatch) throws { try db.insert(batch, sourceID: sourceID) }
 
   /// The source has been read: writes the rest and what it held.
@@ -137,6 +143,7 @@ final class SourceWriter: EventSink {
     try sched.finish()
     try counters.finish()
     try pageCache.finish()
+    try qemu.finish(summary.qemuStages)
     try db.execute(
       sql: """
         UPDATE source_file SET sha256 = ?, bytes = ?, format = ?, tool_clock = ?,

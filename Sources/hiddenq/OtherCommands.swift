@@ -164,17 +164,58 @@ struct CheckCommand: ParsableCommand {
 
 struct FormatsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "formats", abstract: "Lists the formats that can be read.")
+    commandName: "formats",
+    abstract: "Lists the formats that can be read.",
+    discussion: "For each: what it is good for, its clock, and a command that produces it.")
 
   @Option(help: "table, csv, json, jsonl or markdown.")
   var format = TabularFormat.table
 
   func run() throws {
+    guard format != .table else {
+      for one in allFormats { Swift.print(Self.text(one), terminator: "") }
+      return
+    }
     Tabular.print(
       format, columns: ["name", "produced by", "clock", "good for"],
       rows: allFormats.map {
         [.text($0.name), .text($0.producedBy), .text($0.clock), .text($0.goodFor)]
       })
+  }
+
+  /// A format in lines of 80 columns; its command is one to copy.
+  private static func text(_ format: any TraceFormat) -> String {
+    let longest = allFormats.map(\.name.count).max() ?? 0
+    // The text begins at one column for all of them.
+    func padded(_ name: String) -> String {
+      name + String(repeating: " ", count: longest - name.count)
+    }
+    return TextRenderer.render([
+      .facts([
+        Fact(padded(format.name), format.goodFor), Fact(padded("  clock"), format.clock),
+      ])
+    ])
+      + command(format.producedBy)
+  }
+
+  /// `  $ vmstat -t 1`; what is too long goes on behind a backslash, where it is not inside of quotes.
+  private static func command(_ text: String) -> String {
+    var words: [String] = []
+    var isInQuotes = false
+    for word in text.split(separator: " ") {
+      if isInQuotes { words[words.count - 1] += " " + word } else { words.append(String(word)) }
+      if !word.count(where: { $0 == "'" || $0 == "\"" }).isMultiple(of: 2) { isInQuotes.toggle() }
+    }
+    var lines: [String] = []
+    var line = "  $"
+    for word in words {
+      if line.count + 1 + word.count > TextRenderer.width - 2 {
+        lines.append(line + " \\")
+        line = "   "
+      }
+      line += " " + word
+    }
+    return (lines + [line]).joined(separator: "\n") + "\n"
   }
 }
 

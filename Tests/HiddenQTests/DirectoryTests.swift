@@ -383,4 +383,31 @@ struct DirectoryTests {
         + examples[1], "incident.yaml", in: folder)
     #expect(try Program.run("ingest", incident, folder.path).status == 0)
   }
+
+  @Test("the list of formats fits 80 columns, and names each with its clock and command")
+  func formatsFit() throws {
+    let text = try Program.run("formats").output
+    let lines = text.split(separator: "\n")
+    #expect(lines.allSatisfy { $0.count <= 80 }, "\(lines.filter { $0.count > 80 })")
+    let rows = try Program.run("formats", "--format", "csv").output.split(separator: "\r\n")
+    #expect(lines.count { $0.hasPrefix("  $ ") } == rows.count - 1)
+    #expect(lines.count { $0.hasPrefix("  clock ") } == rows.count - 1)
+  }
+
+  @Test("output that looks useful and is not is refused with the command to run instead")
+  func knownOutputs() throws {
+    let folder = try Repository.temporaryFolder()
+    for (text, advice) in [
+      ("Architecture:   x86_64\nCPU(s):   2\n", "lscpu -p"),
+      ("driver: virtio_net\nbus-info: 0000:00:03.0\n", "ethtool -S"),
+      ("/boot/grub2/grubenv: 1 extent found\n", "filefrag -v"),
+      ("Linux 6.1.0 (web1)  11/22/26  _x86_64_ (2 CPU)\n\navg-cpu:  %user\n", "/proc/diskstats"),
+    ] {
+      try Self.write(text, "output.txt", in: folder)
+      let file = folder.appending(path: "output.txt").path
+      let outcome = try Program.run("ingest", file + ".db", file, "--host", "h")
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.contains(advice), "\(outcome.errors)")
+    }
+  }
 }

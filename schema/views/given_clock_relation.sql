@@ -15,6 +15,13 @@ SELECT
   drift_ppm AS drift_ppm,
   -- How far off that may be, in ns; NULL when it was not said.
   error_ns AS error_ns,
+  -- 1: a clock of 'hiddenq correlate' rests on it; 0: nothing ties the other clock to the reference timeline,
+  -- or no file has times of this one.
+  EXISTS (
+    SELECT 1 FROM clock_relation
+    JOIN source_file USING (source_id) JOIN machine AS own USING (machine_id)
+    WHERE own.name = given_clock.machine AND source_file.tool_clock = given_clock.tool_clock
+      AND clock_relation.method LIKE 'given%') AS is_used,
   -- The incident.yaml.
   path AS path,
   -- Its line, from 1.

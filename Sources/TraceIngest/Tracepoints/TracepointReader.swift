@@ -164,6 +164,6 @@ enum PerfReferenceTime {
 func tracepointFamilies(into sink: any EventSink) -> [any TracepointFamily] {
   [
     SchedTracepoints(sink: sink), PageCacheTracepoints(sink: sink), BlockTracepoints(sink: sink),
-    KVMTracepoints(),
+    KVMTracepoints(), QEMUTracepoints(sink: sink),
   ]
 }
