@@ -33,6 +33,7 @@ enum RedactionPlan {
     "block_stage": ["stage": .keep],
     "sched_thread": ["comm": .replace(.threads)],
     "kvm_exit_sum": ["reason": .keep],
+    "qemu_stage_sum": ["op": .keep, "stage": .keep],
     "sched_latency_row": ["comm": .replace(.threads)],
     "counter_object": ["tool": .keep, "kind": .keep, "name": .replace(.devices)],
     // Names in tables of the kernel, of drivers and of tools.
