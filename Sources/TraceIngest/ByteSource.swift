@@ -44,6 +44,8 @@ public final class ByteSource {
 
   private let descriptor: Int32
   private var digest = SHA256()
+  /// It is read together with others, whose bytes are hashed one behind the other afterwards.
+  var isOneOfSeveral = false
   private var packing = Packing.unknown
 
   private enum Packing {
@@ -168,7 +170,7 @@ public final class ByteSource {
       let got = unsafe buffer.withUnsafeMutableBytes { bytes in
         let got = unsafe Glibc.read(
           descriptor, bytes.baseAddress.map { unsafe $0 + offset }, count)
-        if got > 0 {
+        if got > 0, !isOneOfSeveral {
           unsafe digest.update(
             bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + got]))
         }

@@ -81,6 +81,7 @@ public struct IngestRun: ~Copyable {
   private init(
     sources: [ByteSource], options: IngestOptions, progress: @escaping (Int64) -> Void
   ) throws {
+    if sources.count > 1 { for source in sources { source.isOneOfSeveral = true } }
     let pieceSize = sources.count == 1 ? InputReader.pieceSize : 1 << 17
     var input = InputReader(source: sources[0], pieceSize: pieceSize)
     var others: [InputPart] = []

@@ -28,7 +28,7 @@ struct EventOrder {
     let cpu: UInt32
   }
 
-  /// Events that are held back at most.
+  /// Events that are held back at most; a power of two.
   private static let depth = 4096
   /// A fall of the clock that no merging of buffers explains.
   private static let jump: Int64 = 1_000_000_000
@@ -36,9 +36,12 @@ struct EventOrder {
   /// Pairs of a device and a CPU whose numbering is followed; a damaged file may name any.
   private static let mostLanes = 1 << 20
 
+  /// The events that are held back, in a ring; made with the first.
   private var window: [BlockEvent] = []
-  /// Where the oldest event in ``window`` stands; those before it have been taken.
+  /// How many were taken out of ``window`` so far, and put into it: the oldest stands at the first number,
+  /// both modulo ``depth``.
   private var first = 0
+  private var end = 0
   private var lanes: [Lane] = []
   private var laneIndex: [LaneKey: Int] = [:]
   /// The lane last used for each CPU, by its low bits: events of several CPUs alternate.
@@ -103,31 +106,35 @@ struct EventOrder {
   /// Puts an event into its place; returns the oldest one when the window is full.
   @inline(__always)
   mutating func push(_ event: BlockEvent) -> BlockEvent? {
-    window.append(event)
-    var index = window.count - 1
-    while index > first, window[index - 1].time > event.time {
-      window[index] = window[index - 1]
+    let mask = Self.depth - 1
+    guard !window.isEmpty else {
+      window = [BlockEvent](repeating: event, count: Self.depth)
+      end += 1
+      return nil
+    }
+    var oldest: BlockEvent?
+    if end - first == Self.depth {
+      let earliest = window[first & mask]
+      // Behind all of them in the file, before all of them in time.
+      if event.time < earliest.time { return event }
+      oldest = earliest
+      first += 1
+    }
+    var index = end
+    while index > first, window[(index - 1) & mask].time > event.time {
+      window[index & mask] = window[(index - 1) & mask]
       index -= 1
     }
-    if index != window.count - 1 { window[index] = event }
-    guard window.count - first > Self.depth else { return nil }
-    return popFirst()
+    window[index & mask] = event
+    end += 1
+    return oldest
   }
 
   /// The oldest event that is held back.
-  @inline(__always)
   mutating func popFirst() -> BlockEvent? {
-    guard first < window.count else {
-      window.removeAll(keepingCapacity: true)
-      first = 0
-      return nil
-    }
-    let event = window[first]
+    guard first < end else { return nil }
+    let event = window[first & (Self.depth - 1)]
     first += 1
-    if first == Self.depth {
-      window.removeFirst(first)
-      first = 0
-    }
     return event
   }
 

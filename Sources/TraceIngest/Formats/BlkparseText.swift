@@ -48,6 +48,12 @@ final class BlkparseReader: LineFormatReader {
     try state.read(bytes, line, number: number)
   }
 
+  func readAhead(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64
+  ) throws -> (Int64, Int) {
+    try state.readAhead(bytes, range, number: number)
+  }
+
   func finish() throws -> SourceSummary { try state.finish() }
 }
 
@@ -84,6 +90,27 @@ private struct BlkparseState {
     guard event.isPossible else { throw ParseError(.malformedNumber, column: 1) }
     event.line = number
     try folding.add(event)
+  }
+
+  /// Takes the lines that stand in the usual columns, up to the first that does not.
+  mutating func readAhead(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64
+  ) throws -> (Int64, Int) {
+    var at = range.lowerBound
+    guard custom == nil else { return (0, at) }
+    var lines: Int64 = 0
+    while let newline = bytes.newline(from: at, to: range.upperBound) {
+      // A carriage return and padding are cut off elsewhere.
+      guard newline > at, bytes[newline - 1] != 13, bytes[newline - 1] != 0,
+        columns.parse(bytes, at..<newline, into: &event), event.isPossible
+      else { break }
+      insideSummary = false
+      event.line = number + lines
+      try folding.add(event)
+      lines += 1
+      at = newline + 1
+    }
+    return (lines, at)
   }
 
   mutating func finish() throws -> SourceSummary {

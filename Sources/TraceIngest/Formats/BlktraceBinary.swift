@@ -23,6 +23,20 @@ struct BlktraceBinary: TraceFormat {
 /// Merges the files of a trace by time and feeds their events to the folding. Memory is a piece of each
 /// file, and the names of the threads.
 final class BlktraceReader: ByteFormatReader {
+  // One value: each property of a class that is changed per record would cost a check of its own.
+  private var state: BlktraceMerge
+
+  init(sink: any EventSink) { state = BlktraceMerge(sink: sink) }
+
+  func read(_ parts: [InputPart], progress: () -> Void) throws {
+    try state.read(parts, progress: progress)
+  }
+
+  func finish() throws -> SourceSummary { try state.finish() }
+}
+
+/// What is known while the files of a trace are merged.
+private struct BlktraceMerge {
   private var folding: BlockFolding
   private var tally = ProblemTally()
   private var names = ThreadNames()
@@ -45,26 +59,28 @@ final class BlktraceReader: ByteFormatReader {
     folding = BlockFolding(sink: sink)
   }
 
-  func read(_ parts: [InputPart], progress: () -> Void) throws {
+  mutating func read(_ parts: [InputPart], progress: () -> Void) throws {
     var queue = CursorQueue()
+    var cursors: [BlktraceCursor] = []
     for (number, part) in parts.enumerated() {
-      let cursor = BlktraceCursor(part, number: number)
-      if try cursor.prime() { queue.insert(cursor) }
+      var cursor = BlktraceCursor(part)
+      if try cursor.prime() { queue.insert(CursorQueue.Place(time: cursor.time, cursor: number)) }
       if let first = cursor.firstEventTime { genesis = min(genesis ?? first, first) }
+      cursors.append(cursor)
     }
-    while let cursor = queue.first {
-      try take(cursor.item)
-      if try cursor.advance() {
-        queue.firstMovedOn()
+    while let number = queue.first {
+      try take(cursors[number].item)
+      if try cursors[number].advance() {
+        queue.firstMovedOn(to: cursors[number].time)
       } else {
         queue.removeFirst()
-        add(cursor)
+        tally.add(.toolNotice, count: cursors[number].others)
       }
       if records & 0xFFFF == 0 { progress() }
     }
   }
 
-  func finish() throws -> SourceSummary {
+  mutating func finish() throws -> SourceSummary {
     var summary = try folding.finish()
     summary.format = "blktrace"
     summary.toolClock = "blktrace"
@@ -75,7 +91,7 @@ final class BlktraceReader: ByteFormatReader {
     return summary
   }
 
-  private func take(_ item: BlktraceCursor.Item) throws {
+  private mutating func take(_ item: BlktraceCursor.Item) throws {
     records += 1
     switch item.kind {
     case .event:
@@ -105,10 +121,6 @@ final class BlktraceReader: ByteFormatReader {
       skipped += 1
       tally.add(kind, count: 1, line: events + 1)
     }
-  }
-
-  private func add(_ cursor: BlktraceCursor) {
-    tally.add(.toolNotice, count: cursor.others)
   }
 
   /// The start by the notes. A thread is named just before its first event, so each bound is from below
@@ -199,15 +211,27 @@ private struct ThreadNames {
   }
 }
 
-/// The cursors of the files that are not at their ends, the one with the earliest record first: a binary
-/// heap. Of equal times the earlier file's comes first.
+/// Which file has the earliest record: a binary heap of those that are not at their ends. Of equal times the
+/// earlier file's comes first.
 private struct CursorQueue {
-  private var heap: [BlktraceCursor] = []
+  /// A file by its number, and the time of its record.
+  struct Place {
+    var time: Int64
+    let cursor: Int
 
-  var first: BlktraceCursor? { heap.first }
+    @inline(__always)
+    func precedes(_ other: Place) -> Bool {
+      time != other.time ? time < other.time : cursor < other.cursor
+    }
+  }
 
-  mutating func insert(_ cursor: BlktraceCursor) {
-    heap.append(cursor)
+  private var heap: [Place] = []
+
+  /// The number of the file with the earliest record.
+  var first: Int? { heap.first?.cursor }
+
+  mutating func insert(_ place: Place) {
+    heap.append(place)
     var child = heap.count - 1
     while child > 0 {
       let parent = (child - 1) / 2
@@ -217,29 +241,35 @@ private struct CursorQueue {
     }
   }
 
-  /// The first cursor has another record now.
-  mutating func firstMovedOn() {
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count {
-        if heap[child].precedes(heap[least]) { least = child }
-      }
-      guard least != parent else { return }
-      heap.swapAt(parent, least)
-      parent = least
-    }
+  /// The first file has another record now.
+  mutating func firstMovedOn(to time: Int64) {
+    heap[0].time = time
+    sink()
   }
 
   mutating func removeFirst() {
     heap.swapAt(0, heap.count - 1)
     heap.removeLast()
-    firstMovedOn()
+    sink()
+  }
+
+  /// Moves the first down to its place.
+  private mutating func sink() {
+    var parent = 0
+    while true {
+      var least = parent
+      let child = 2 * parent + 1
+      if child < heap.count, heap[child].precedes(heap[least]) { least = child }
+      if child + 1 < heap.count, heap[child + 1].precedes(heap[least]) { least = child + 1 }
+      guard least != parent else { return }
+      heap.swapAt(parent, least)
+      parent = least
+    }
   }
 }
 
 /// Goes through the records of one file, some hundred decoded at a time.
-private final class BlktraceCursor {
+private struct BlktraceCursor {
   /// A record, decoded.
   struct Item {
     /// An event; for a note its time, pid, name, and in `other` the time of day.
@@ -258,21 +288,17 @@ private final class BlktraceCursor {
   /// Records that belong to the format and are neither events nor names.
   private(set) var others: Int64 = 0
   private let part: InputPart
-  private let number: Int
   private var items: [Item] = []
   private var next = 0
   /// The time by which the current item is merged: its own, but for a damaged one that of the one before.
-  private var time = Int64.min
+  private(set) var time = Int64.min
   private var isAtEnd = false
   /// The bytes at hand begin with none.
   private var isLost = false
 
   private static let batch = 256
 
-  init(_ part: InputPart, number: Int) {
-    self.part = part
-    self.number = number
-  }
+  init(_ part: InputPart) { self.part = part }
 
   /// The current record.
   var item: Item {
@@ -285,15 +311,8 @@ private final class BlktraceCursor {
     return nil
   }
 
-  /// Whether its record comes before the other's.
-  @inline(__always)
-  func precedes(_ other: BlktraceCursor) -> Bool {
-    if time != other.time { return time < other.time }
-    return number < other.number
-  }
-
   /// Goes to the first record, with the first event at hand; false when there is no record.
-  func prime() throws -> Bool {
+  mutating func prime() throws -> Bool {
     while firstEventTime == nil, !isAtEnd { try decode() }
     next = -1
     return try advance()
@@ -301,7 +320,7 @@ private final class BlktraceCursor {
 
   /// Goes to the next record; false at the end.
   @inline(__always)
-  func advance() throws -> Bool {
+  mutating func advance() throws -> Bool {
     next += 1
     if next >= items.count {
       items.removeAll(keepingCapacity: true)
@@ -315,7 +334,7 @@ private final class BlktraceCursor {
   }
 
   /// Decodes some records more.
-  private func decode() throws {
+  private mutating func decode() throws {
     var range = try part.input.available(atLeast: BlktraceRecord.Layout.smallestHeader)
     while !range.isEmpty {
       let (used, needed) = part.withBytes { decode($0, range, until: items.count + Self.batch) }
@@ -333,7 +352,7 @@ private final class BlktraceCursor {
 
   /// Decodes the records that are whole and returns how many bytes they were, and how many bytes the one
   /// behind them needs.
-  private func decode(
+  private mutating func decode(
     _ bytes: Span<UInt8>, _ range: Range<Int>, until limit: Int
   ) -> (used: Int, needed: Int) {
     var position = range.lowerBound
@@ -350,7 +369,7 @@ private final class BlktraceCursor {
   /// Decodes the record at the position and returns where it ends; nil when it needs bytes up to
   /// `needed`.
   @inline(__always)
-  private func decodeOne(
+  private mutating func decodeOne(
     _ bytes: Span<UInt8>, _ position: Int, _ limit: Int, _ needed: inout Int
   ) -> Int? {
     guard let layout = BlktraceRecord.Layout(bytes, at: position) else {
