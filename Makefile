@@ -5,7 +5,15 @@ PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test calibration fuzz faults limits sanitize accuracy causes test-fleet bench-fleet lint build release clean needs
+.PHONY: demo test calibration fuzz faults limits report-size sanitize accuracy causes test-fleet bench-fleet lint \
+  build release man install uninstall check-install clean needs
+
+# Where `make install` puts things; DESTDIR is for packages.
+PREFIX ?= /usr/local
+DESTDIR ?=
+BIN = $(DESTDIR)$(PREFIX)/bin
+SHARE = $(DESTDIR)$(PREFIX)/share
+MANUAL = .build/plugins/GenerateManual/outputs/hiddenq
 
 demo: release
 	.build/release/hiddenq analyze Fixtures/kvm-noisy-cpu -o $(DEMO)
@@ -50,6 +58,10 @@ faults: release
 limits: release
 	python3 bench/limits.py
 
+# The report of a million I/Os stays below 500 KB.
+report-size: release
+	python3 bench/report_size.py --hiddenq .build/release/hiddenq
+
 # The tests of the parsers and of the join under the address sanitizer, in a build of their own.
 sanitize: needs
 	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address \
@@ -62,8 +74,38 @@ calibration: release
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 
+# One binary with Swift's libraries in it: it runs where there is no Swift.
 release: needs
-	$(SWIFT) build -c release --product hiddenq
+	$(SWIFT) build -c release --product hiddenq --static-swift-stdlib
+
+# A manual page for each command, out of its help.
+man: build
+	$(SWIFT) package --disable-sandbox generate-manual --configuration debug --multi-page \
+	  --date $$(date -u -d @$${SOURCE_DATE_EPOCH:-$$(date +%s)} +%Y-%m-%d) --authors 'the makers of hiddenq'
+
+install: release man
+	install -d '$(BIN)' '$(SHARE)/man/man1' '$(SHARE)/bash-completion/completions' \
+	  '$(SHARE)/zsh/site-functions' '$(SHARE)/fish/vendor_completions.d' '$(SHARE)/doc/hiddenq/schema'
+	install -m 755 -s .build/release/hiddenq '$(BIN)/hiddenq'
+	install -m 644 $(MANUAL)/*.1 '$(SHARE)/man/man1'
+	.build/release/hiddenq completions bash > '$(SHARE)/bash-completion/completions/hiddenq'
+	.build/release/hiddenq completions zsh > '$(SHARE)/zsh/site-functions/_hiddenq'
+	.build/release/hiddenq completions fish > '$(SHARE)/fish/vendor_completions.d/hiddenq.fish'
+	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md '$(SHARE)/doc/hiddenq'
+	install -m 644 schema/*.schema.json '$(SHARE)/doc/hiddenq/schema'
+
+uninstall:
+	rm -f '$(BIN)/hiddenq' '$(SHARE)'/man/man1/hiddenq.1 '$(SHARE)'/man/man1/hiddenq.*.1 \
+	  '$(SHARE)/bash-completion/completions/hiddenq' '$(SHARE)/zsh/site-functions/_hiddenq' \
+	  '$(SHARE)/fish/vendor_completions.d/hiddenq.fish'
+	rm -rf '$(SHARE)/doc/hiddenq'
+
+# Installs into a folder of its own, and looks at what is there without Swift on the way.
+check-install:
+	$(MAKE) install DESTDIR=$(CURDIR)/.build/install PREFIX=/usr
+	sh bench/check-install.sh .build/install/usr
+	$(MAKE) uninstall DESTDIR=$(CURDIR)/.build/install PREFIX=/usr
+	@left=$$(find .build/install -type f); [ -z "$$left" ] || { echo "left behind: $$left"; exit 1; }
 
 build: needs
 	$(SWIFT) build

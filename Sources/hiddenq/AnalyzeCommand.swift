@@ -15,7 +15,9 @@ struct AnalyzeCommand: ParsableCommand {
       already there is extended; the same files again change nothing.
       """)
 
-  @Argument(help: ArgumentHelp("The directory with the files.", valueName: "dir"))
+  @Argument(
+    help: ArgumentHelp("The directory with the files.", valueName: "dir"),
+    completion: .directory)
   var directory: String
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Where to write.", valueName: "outdir"))

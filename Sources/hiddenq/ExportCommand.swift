@@ -16,7 +16,9 @@ struct ExportCommand: ParsableCommand {
     case csv, jsonl, perfetto
   }
 
-  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    completion: .file())
   var incident: String
 
   @Option(help: "csv, jsonl or perfetto.")

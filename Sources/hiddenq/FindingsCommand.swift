@@ -46,7 +46,9 @@ struct FindingsCommand: ParsableCommand {
     case critical
   }
 
-  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    completion: .file())
   var incident: String?
 
   @Option(help: "text, table, csv, json, jsonl or markdown.")

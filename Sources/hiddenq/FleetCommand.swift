@@ -36,7 +36,9 @@ struct FleetCommand: ParsableCommand {
         from the machines and contents of its files.
         """)
 
-    @Argument(help: ArgumentHelp("Incident files.", valueName: "incident"))
+    @Argument(
+      help: ArgumentHelp("Incident files.", valueName: "incident"),
+      completion: .file())
     var incidents: [String]
 
     @Option(

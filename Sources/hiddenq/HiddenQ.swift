@@ -25,7 +25,7 @@ struct HiddenQ: ParsableCommand {
       FindingsCommand.self, CompareCommand.self, ShowCommand.self, QueryCommand.self,
       ExportCommand.self, RedactCommand.self, CheckCommand.self, FormatsCommand.self,
       SchemaCommand.self,
-      CaptureCommand.self, FleetCommand.self,
+      CaptureCommand.self, FleetCommand.self, CompletionsCommand.self,
     ])
 
   static func main() {

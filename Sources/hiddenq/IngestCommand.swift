@@ -39,7 +39,9 @@ struct IngestCommand: ParsableCommand {
       Each file goes in as a whole or not at all; the same bytes again change nothing.
       """)
 
-  @Argument(help: ArgumentHelp("[FORMAT] INCIDENT PATH...", valueName: "arguments"))
+  @Argument(
+    help: ArgumentHelp("[FORMAT] INCIDENT PATH...", valueName: "arguments"),
+    completion: .file())
   var words: [String]
 
   @OptionGroup var machineOptions: MachineOptions

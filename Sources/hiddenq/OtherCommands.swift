@@ -11,7 +11,9 @@ struct CorrelateCommand: ParsableCommand {
     abstract:
       "Aligns clocks, maps disks, joins guest and host; other commands do it when it is due.")
 
-  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    completion: .file())
   var incident: String
 
   @OptionGroup var thresholds: ThresholdOptions
@@ -38,13 +40,17 @@ struct QueryCommand: ParsableCommand {
     commandName: "query", abstract: "Runs SQL that reads, or a stored query.",
     discussion: "The views and their columns: 'hiddenq schema'. Stored queries: --list.")
 
-  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    completion: .file())
   var incident: String?
 
   @Argument(help: ArgumentHelp("One SQL statement.", valueName: "sql"))
   var sql: String?
 
-  @Option(help: ArgumentHelp("A stored query.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("A stored query.", valueName: "name"),
+    completion: .list(Schema.queries.map(\.name)))
   var name: String?
 
   @Flag(help: "Name the stored queries.")
@@ -88,10 +94,14 @@ struct ShowCommand: ParsableCommand {
     commandName: "show", abstract: "Shows single I/Os as waterfalls.",
     usage: "hiddenq show INCIDENT slowest [--top N]\nhiddenq show INCIDENT io ID")
 
-  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    completion: .file())
   var incident: String
 
-  @Argument(help: ArgumentHelp("'slowest', or 'io' and a number.", valueName: "what"))
+  @Argument(
+    help: ArgumentHelp("'slowest', or 'io' and a number.", valueName: "what"),
+    completion: .list(["slowest", "io"]))
   var what: [String]
 
   @Option(help: ArgumentHelp("How many.", valueName: "n"))
@@ -135,7 +145,9 @@ struct CheckCommand: ParsableCommand {
     abstract: "Checks an incident file's integrity and names its data's faults.",
     discussion: "Exit status 2: the file is damaged, or the hops of an I/O do not add up.")
 
-  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    completion: .file())
   var incident: String
 
   @Option(help: "table, csv, json, jsonl or markdown.")

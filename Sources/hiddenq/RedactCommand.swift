@@ -20,7 +20,9 @@ struct RedactCommand: ParsableCommand {
       is drawn and forgotten.
       """)
 
-  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    completion: .file())
   var incident: String
 
   @Option(

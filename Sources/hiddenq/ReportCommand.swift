@@ -68,7 +68,9 @@ struct ReportCommand: ParsableCommand {
     case json
   }
 
-  @Argument(help: ArgumentHelp("The incident file.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    completion: .file())
   var incident: String
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Write here instead.", valueName: "file"))

@@ -7,7 +7,7 @@ struct CPUPictureSection: ReportSection {
   /// Bars and lines that are drawn at most.
   private static let mostBars = 12
   private static let mostGuests = 4
-  private static let mostSeconds = 300
+  private static let mostSeconds = 150
 
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     try Self.waits(file, request.filter) + Self.steal(file, request.filter)

@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// The guests' threads on the host: how long they ran, how long they waited for a CPU, and who was on it.
 struct CPUSection: ReportSection {
+  /// Guests that are shown: those whose threads waited longest.
+  private static let mostGuests = 8
   /// Threads of a guest that are shown.
   private static let mostThreads = 10
   /// Culprits that are named for the threads of a role, and the least part that one must have.
@@ -15,11 +17,18 @@ struct CPUSection: ReportSection {
     let threads = try file.guestThreads(request.filter)
     let culprits = try file.culprits(request.filter)
     var blocks: [Block] = []
-    var guests: [String?] = []
-    for thread in threads where !guests.contains(thread.guest) { guests.append(thread.guest) }
-    for guest in guests {
+    var waits: [String?: Int64] = [:]
+    for thread in threads { waits[thread.guest, default: 0] += thread.wait }
+    let guests = waits.sorted { ($1.value, $0.key ?? "") < ($0.value, $1.key ?? "") }.map(\.key)
+    for guest in guests.prefix(Self.mostGuests) {
       blocks.append(Self.table(threads.filter { $0.guest == guest }, guest))
       blocks += Self.culprits(culprits.filter { $0.guest == guest }, guest)
+    }
+    if guests.count > Self.mostGuests {
+      blocks.append(
+        .paragraph(
+          "\(guests.count - Self.mostGuests) more guests waited less: 'hiddenq query --name cpu-waits'."
+        ))
     }
     let overlays = try file.overlays(request.filter)
     if !overlays.isEmpty {

@@ -3,13 +3,19 @@ internal import TraceStore
 
 /// What was read and what was lost.
 struct DataSection: ReportSection {
+  /// Files that are listed; of more, those with troubles, then those with most events.
+  private static let mostFiles = 80
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
-    let sources = try file.sources()
+    let all = try file.sources()
+    let sources = Self.shown(all)
     guard !sources.isEmpty else {
       return [.heading("What was read"), .paragraph("Nothing yet: run 'hiddenq ingest'.")]
     }
     let table = Table(
-      caption: "",
+      caption: all.count > sources.count
+        ? "\(sources.count) of \(Quantity.count(Int64(all.count))) files; all of them: the view 'source'."
+        : "",
       columns: [
         .number("#"), .text("machine"), .text("file"), .text("format"), .number("events"),
         .number("skipped"),
@@ -52,5 +58,13 @@ struct DataSection: ReportSection {
           }))
     }
     return blocks
+  }
+
+  private static func shown(_ all: [SourceRow]) -> [SourceRow] {
+    guard all.count > mostFiles else { return all }
+    func weight(_ source: SourceRow) -> (Int64, Int64) {
+      (source.isRefused ? .max : max(source.skippedLines, source.lostEvents), source.events)
+    }
+    return all.sorted { weight($0) > weight($1) }.prefix(mostFiles).sorted { $0.id < $1.id }
   }
 }

@@ -6,7 +6,7 @@ struct HeatSection: ReportSection {
   private static let columns: Int64 = 40
   /// Rows of a map and maps of a report: however many disks and however long their tails, so much is drawn.
   private static let mostRows = 14
-  private static let mostMaps = 8
+  private static let mostMaps = 6
 
   private static let hops: [(column: String, name: String)] = [
     ("block_ns", "Q to C"), ("guest_scheduler_ns", "H2 guest scheduler"),
