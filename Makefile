@@ -5,7 +5,7 @@ PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test calibration fuzz faults limits report-size sanitize accuracy causes test-fleet bench-fleet lint \
+.PHONY: demo test calibration fuzz faults limits report-size sanitize accuracy causes test-fleet bench-fleet bench-culprits lint \
   build release man install uninstall check-install clean needs
 
 # Where `make install` puts things; DESTDIR is for packages.
@@ -31,6 +31,10 @@ accuracy: release
 # Whether the cause is named in each of them, and nothing else blamed.
 causes: release
 	python3 bench/causes.py --hiddenq .build/release/hiddenq
+
+# What finding the culprits costs beside reading a scheduler trace of ten million lines.
+bench-culprits: release
+	python3 bench/culprits.py --hiddenq .build/release/hiddenq
 
 # The fleet's tables and queries in a real ClickHouse: PyPI's chdb, in a virtual environment.
 FLEET_PYTHON = .build/fleet/bin/python

@@ -29,7 +29,8 @@ CAUSES = {
     "numa-remote": ({"NUMA_REMOTE": []}, ()),
     "numa-spill": ({"NUMA_REMOTE": []}, ()),
     "ring-saturation": ({"RING_SATURATED": ["gave back", "iothread0"]}, ()),
-    "device-stall": ({"DEVICE_STALL": ["completed nothing for 1.2"]}, ()),
+    # 1.2 s; seen from the last completion before it on, which may be within its first milliseconds.
+    "device-stall": ({"DEVICE_STALL": ["completed nothing for 1.", "2 such times"]}, ()),
     "page-cache-bound": ({"PAGE_CACHE_HIDES": ["page cache"]}, ()),
     "guest-scheduler-bound": ({"RING_SATURATED": ["held 4 requests at most"]}, ()),
     "false-optimisation-before": ({"FALSE_OPTIMISATION": ["is full: 4 requests"],

@@ -17,6 +17,9 @@ public struct SchedulerClock: Sendable {
   private let bound: Int64
   private let placed: [GuestClock]
 
+  /// Whether times need no change.
+  var isIdentity: Bool { method == .own && placed.isEmpty }
+
   /// Times that need no change.
   public static let own = SchedulerClock(method: .own, fitted: nil, offset: 0, bound: 0, placed: [])
 

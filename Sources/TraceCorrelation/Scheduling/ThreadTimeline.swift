@@ -42,6 +42,7 @@ public struct ThreadTimeline: Sendable {
 
   /// The same on another clock.
   public func mapped(_ clock: SchedulerClock) -> ThreadTimeline {
+    guard !clock.isIdentity else { return self }
     var result = self
     result.runs = runs.map { Span(from: clock.reference($0.from), to: clock.reference($0.to)) }
     result.waits = waits.map { Span(from: clock.reference($0.from), to: clock.reference($0.to)) }

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""What finding the culprits costs, beside reading the scheduler trace that it is about.
+
+usage: culprits.py [--events N] [--rounds N] [--hiddenq PATH] [--tracegen DIR] [--folder DIR]
+
+A generated host's `perf sched script` text, repeated in time until it has that many lines, and an eighth of it. Prints
+CPU time and the largest resident set of `ingest` and of `correlate` on both: what counts are the ratio of the two
+commands and that memory does not follow the length. It never fails on time.
+"""
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# `   CPU 1/KVM  4004 [000] 812345.677283: sched:...`
+STAMP = re.compile(rb"(\] )(\d+)\.(\d{6})(: )")
+
+
+def repeat(source, target, count):
+    """Writes the source's lines `count` times, each copy later in time. Returns how many lines that is."""
+    lines = open(source, "rb").read().splitlines(keepends=True)
+    times = [int(m.group(2)) for m in (STAMP.search(line) for line in lines) if m]
+    span = max(times) - min(times) + 2
+    with open(target, "wb") as out:
+        for copy in range(count):
+            out.write(b"".join(
+                STAMP.sub(lambda m: b"%s%d.%s%s" % (m.group(1), int(m.group(2)) + copy * span, m.group(3), m.group(4)),
+                          line, count=1) for line in lines))
+    return count * len(lines)
+
+
+def run(*command):
+    """CPU seconds and the largest resident set of a command, in MiB."""
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    errors = child.stderr.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    if os.waitstatus_to_exitcode(status) not in (0, 3):
+        sys.exit("culprits: %s: %s" % (" ".join(command[:3]), errors.decode()[-500:]))
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build/release/hiddenq"))
+    parser.add_argument("--tracegen", default=os.path.join(ROOT, "../shared/tracegen"))
+    parser.add_argument("--folder")
+    options = parser.parse_args()
+    generator = os.path.join(options.tracegen, "tracegen.py")
+    if not os.path.exists(generator):
+        print("culprits: no tracegen in %s: nothing was measured" % options.tracegen)
+        return 0
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        scenario = os.path.join(folder, "scenario")
+        subprocess.run([sys.executable, generator, "noisy-cpu", scenario, "--seed", "5", "--no-verify"], check=True,
+                       stdout=subprocess.DEVNULL)
+        source = os.path.join(scenario, "host/perf-sched.txt")
+        lines = sum(1 for _ in open(source, "rb"))
+        print("| lines | ingest, s CPU | MiB | correlate, s CPU | MiB | correlate / ingest |")
+        print("|---:|---:|---:|---:|---:|---:|")
+        for part in (8, 1):
+            capture = os.path.join(folder, "capture-%d" % part, "host")
+            os.makedirs(capture)
+            for name in ("threads.txt", "lscpu.txt", "qmp-cpus-vm1.json", "qmp-iothreads-vm1.json"):
+                shutil.copy(os.path.join(scenario, "host", name), capture)
+            count = repeat(source, os.path.join(capture, "perf-sched.txt"),
+                           max(1, round(options.events / part / lines)))
+            rounds = []
+            for _ in range(options.rounds):
+                incident = os.path.join(folder, "incident.db")
+                if os.path.exists(incident):
+                    os.remove(incident)
+                read = run(options.hiddenq, "ingest", incident, os.path.dirname(capture))
+                found = run(options.hiddenq, "correlate", incident)
+                rounds.append((read, found))
+            middle = lambda side, what: statistics.median(r[side][what] for r in rounds)
+            print("| %s | %.2f | %.0f | %.2f | %.0f | %.2f |" % (
+                format(count, ","), middle(0, 0), middle(0, 1), middle(1, 0), middle(1, 1),
+                statistics.median(r[1][0] / r[0][0] for r in rounds)), flush=True)
+            shutil.rmtree(os.path.dirname(capture))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
