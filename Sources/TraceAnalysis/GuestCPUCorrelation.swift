@@ -273,7 +273,8 @@ struct GuestCPUCorrelation {
     _ rows: [BlockRequest], _ clock: GuestClock, _ vcpus: [Int64: ThreadTimeline], _ error: Int64,
     _ check: inout RunCheck
   ) {
-    for (number, timeline) in vcpus {
+    // In an order, because what is added up is no integer.
+    for (number, timeline) in vcpus.sorted(by: { $0.key < $1.key }) {
       var moments: [(at: Int64, error: Int64)] = []
       func add(_ stamp: Stamp, _ cpu: Int32) {
         guard Int64(cpu) == number, let at = stamp.nanoseconds else { return }

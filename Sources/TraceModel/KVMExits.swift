@@ -17,7 +17,7 @@ public struct KVMExits: Sendable {
     /// Takes one.
     public mutating func add(_ length: Int64) {
       count += 1
-      sum &+= length
+      sum.add(saturating: length)
       least = min(least, length)
       greatest = max(greatest, length)
     }

@@ -65,6 +65,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case tooManyDevices = "too_many_devices"
   /// Threads that were forgotten because too many were alive.
   case tooManyThreads = "too_many_threads"
+  /// Threads beyond those that are told apart, added up in one row.
+  case threadsAddedUp = "threads_added_up"
   /// Events that no analysis uses.
   case unusedEvent = "unused_event"
   /// The payload of a known tracepoint is not what the kernel prints.
@@ -107,7 +109,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .toolNotice, .timeWentBack, .negativeTime, .unpairedEvent, .unusedEvent, .missingSwitch,
       .counterReset,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
-      .unknownZone, .unnamedObject, .noCounters:
+      .unknownZone, .unnamedObject, .noCounters, .threadsAddedUp:
       .note
     case .droppedEvents, .sequenceGap, .tooManyOpen, .tooManyDevices, .tooManyThreads,
       .truncatedInput:
@@ -148,6 +150,9 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       "so many devices are no usual trace; check the file for damage, or trace the disks in question"
     case .tooManyThreads:
       "those that slept were forgotten and begin anew when they come again; ends of threads are missing"
+    case .threadsAddedUp:
+      "so many threads are not told apart: the later ones are together in the thread '(others)'; a shorter "
+        + "trace, or one of fewer CPUs, tells them apart"
     case .unusedEvent: "read and counted, but no analysis uses these tracepoints"
     case .malformedPayload: "a task name or a new kernel may explain it; check the excerpt"
     case .missingSwitch:

@@ -30,6 +30,14 @@ public struct TaskName: Hashable, Sendable {
     }
   }
 
+  /// A name of ours, of at most 16 bytes.
+  public init(_ text: StaticString) {
+    for (index, byte) in text.description.utf8.prefix(16).enumerated() {
+      let shifted = UInt64(byte) << UInt64(8 * (index % 8))
+      if index < 8 { low |= shifted } else { high |= shifted }
+    }
+  }
+
   /// Whether there is no name at all.
   public var isEmpty: Bool { low == 0 && high == 0 }
 

@@ -125,6 +125,20 @@ public struct TracedThread: Sendable {
       longestWait = Swift.max(longestWait, slice.wait)
     }
   }
+
+  /// Adds the sums of another thread.
+  public mutating func add(_ other: TracedThread) {
+    run.add(saturating: other.run)
+    runs += other.runs
+    wait.add(saturating: other.wait)
+    waits += other.waits
+    longestWait = Swift.max(longestWait, other.longestWait)
+    migrations += other.migrations
+    if other.kernelWait != .min {
+      kernelWait = kernelWait == .min ? 0 : kernelWait
+      kernelWait.add(saturating: other.kernelWait)
+    }
+  }
 }
 
 /// A row of `perf sched latency`: what perf itself made of a trace.

@@ -36,19 +36,26 @@ extension IncidentFile {
   public func tracedThreads() throws -> [TracedThreadRow] {
     try translating {
       try queue.read { db in
-        try Row.fetchAll(
+        // There may be half a million of them, of few names.
+        let rows = try Row.fetchCursor(
           db,
           sql: """
             SELECT thread_id, source_id, segment, machine.name, machine.layer, tid, pid, comm, run_ns
             FROM sched_thread JOIN source_file USING (source_id) JOIN machine USING (machine_id)
             WHERE duplicate_of IS NULL ORDER BY thread_id
-            """
-        ).map { row in
-          try TracedThreadRow(
-            id: row[0], source: row[1], segment: row[2],
-            machine: Machine(name: row[3], layer: Layer(rawValue: row[4]) ?? .guest),
-            tid: row[5], process: row[6], name: row[7], run: row[8])
+            """)
+        var threads: [TracedThreadRow] = []
+        var names: Set<String> = []
+        func shared(_ name: String) -> String { names.insert(name).memberAfterInsert }
+        while let row = try rows.next() {
+          threads.append(
+            try TracedThreadRow(
+              id: row[0], source: row[1], segment: row[2],
+              machine: Machine(
+                name: shared(row[3]), layer: Layer(rawValue: row[4]) ?? .guest),
+              tid: row[5], process: row[6], name: shared(row[7]), run: row[8]))
         }
+        return threads
       }
     }
   }

@@ -19,11 +19,15 @@ public final class IncidentFile {
   public let isNew: Bool
   /// Whether opening took back what a killed program had left half done.
   public let wasRolledBack: Bool
+  /// The schema version that it had, where opening brought it to ours.
+  public let formerVersion: Int32?
   /// What it is doing.
   public let activity: Activity
   let queue: DatabaseQueue
 
   /// Opens an incident file. Throws ``StoreError``.
+  ///
+  /// One of an older schema version is brought to ours when it is opened to be written, as a whole or not at all.
   ///
   /// A killed program may have left a journal; SQLite then needs to write once to roll the file back, so
   /// such a file is opened writable for a moment even when it is only to be read.
@@ -52,6 +56,9 @@ public final class IncidentFile {
     configuration.prepareDatabase { db in
       if makesFile { try db.execute(sql: "PRAGMA page_size = 16384") }
       try db.execute(sql: "PRAGMA cache_size = -16384")
+      // The file may be from anywhere: its views get no functions but harmless ones, its pages no trust.
+      try db.execute(sql: "PRAGMA trusted_schema = OFF")
+      try db.execute(sql: "PRAGMA cell_size_check = ON")
     }
     let made = isNew
     let queue = try translating {
@@ -69,7 +76,7 @@ public final class IncidentFile {
     }
     self.queue = queue
     activity = Activity(queue, path: path, isNew: isNew)
-    try check()
+    formerVersion = try Self.bringUpToDate(queue, mode)
   }
 
   /// Ends all use of it.
@@ -114,7 +121,8 @@ public final class IncidentFile {
     try db.execute(sql: "PRAGMA user_version = \(Schema.version)")
   }
 
-  private func check() throws {
+  /// Returns the version that the file had, if that was not ours.
+  private static func bringUpToDate(_ queue: DatabaseQueue, _ mode: Mode) throws -> Int32? {
     let (application, version) = try translating {
       try queue.read { db in
         (
@@ -132,6 +140,26 @@ public final class IncidentFile {
         "has schema version \(version), this hiddenq knows up to \(Schema.version); "
           + "use a newer hiddenq")
     }
+    guard version < Schema.version else { return nil }
+    guard version >= Migration.all.map(\.from).min() ?? Schema.version else {
+      throw StoreError(
+        .foreign, "has schema version \(version), and no release of hiddenq has written that")
+    }
+    guard mode != .read else {
+      throw StoreError(
+        .tooOld,
+        "has schema version \(version), this hiddenq has \(Schema.version); 'hiddenq correlate' brings it up to "
+          + "date, and an older hiddenq cannot read it from then on")
+    }
+    try translating {
+      try queue.inDatabase { db in
+        try db.inTransaction(.immediate) {
+          try Migration.run(db, from: version)
+          return .commit
+        }
+      }
+    }
+    return version
   }
 }
 

@@ -7,8 +7,7 @@ final class SchedRows {
   private let sourceID: Int64
   private var slices: SliceChunkWriter
   private var lastThreadID: Int64
-  private var quantiles: WaitQuantiles
-  private var hasWaits = false
+  private var quantiles = WaitQuantiles()
   /// Whether the source had any thread.
   private(set) var hasThreads = false
 
@@ -17,7 +16,6 @@ final class SchedRows {
     self.sourceID = sourceID
     slices = try SliceChunkWriter(db, sourceID: sourceID)
     lastThreadID = try Int64.fetchOne(db, sql: "SELECT max(thread_id) FROM sched_thread") ?? 0
-    quantiles = WaitQuantiles(firstThreadID: lastThreadID + 1)
   }
 
   func nextThreadID() -> Int64 {
@@ -26,26 +24,23 @@ final class SchedRows {
   }
 
   func insert(_ batch: SchedBatch) throws {
-    for slice in batch.slices where slice.wait != .min { quantiles.add(slice.thread, slice.wait) }
     try slices.add(batch.slices)
     for thread in batch.threads { try insert(thread) }
     for row in batch.latencies { try insert(row) }
   }
 
   private func insert(_ thread: TracedThread) throws {
-    if thread.waits > 0 { hasWaits = true }
-    quantiles.close(thread)
     hasThreads = true
     let statement = try db.cachedStatement(
       sql: """
         INSERT INTO sched_thread (thread_id, source_id, segment, tid, pid, comm, run_ns, runs,
-          wait_ns, waits, max_wait_ns, kernel_wait_ns, migrations)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          wait_ns, waits, max_wait_ns, p99_wait_ns, kernel_wait_ns, migrations)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     try statement.execute(arguments: [
       thread.id, sourceID, thread.segment, thread.tid, thread.pid == 0 ? nil : thread.pid,
       thread.name.text, thread.run, thread.runs, thread.wait, thread.waits,
-      thread.waits == 0 ? nil : thread.longestWait,
+      thread.waits == 0 ? nil : thread.longestWait, quantiles.percentile(of: thread),
       thread.kernelWait == .min ? nil : thread.kernelWait, thread.migrations,
     ])
   }
@@ -66,6 +61,6 @@ final class SchedRows {
   /// Writes what is left and the quantiles of the waits.
   func finish() throws {
     try slices.finish()
-    if hasWaits { try quantiles.write(db, sourceID: sourceID) }
+    try quantiles.write(db, sourceID: sourceID)
   }
 }

@@ -27,13 +27,17 @@ public enum Schema {
     }
   }
 
+  /// The part of `tables.sql` that makes the tables of what correlation finds.
+  static var derivedStructure: String {
+    let tables = files.first { $0.path == "tables.sql" }?.text ?? ""
+    return tables.firstRange(of: "-- From here on: what `correlate` finds.").map {
+      String(tables[$0.lowerBound...])
+    } ?? ""
+  }
+
   /// The tables that correlation empties and fills as a whole: those below that line of `tables.sql`.
   static var derivedTables: [String] {
-    let tables = files.first { $0.path == "tables.sql" }?.text ?? ""
-    guard let line = tables.firstRange(of: "-- From here on: what `correlate` finds.") else {
-      return []
-    }
-    return tables[line.upperBound...].split(separator: "\n").compactMap { line in
+    derivedStructure.split(separator: "\n").compactMap { line in
       line.hasPrefix("CREATE TABLE ")
         ? line.dropFirst("CREATE TABLE ".count).split(separator: " ").first.map(String.init) : nil
     }

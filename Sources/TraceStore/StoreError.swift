@@ -10,6 +10,8 @@ public struct StoreError: Error, Sendable {
     case foreign
     /// A newer hiddenq made it.
     case tooNew
+    /// An older hiddenq made it, and it was opened only to be read.
+    case tooOld
     /// It cannot be written, or not even opened.
     case access
     /// The disk is full.

@@ -1,84 +1,93 @@
 internal import GRDB
 internal import TraceModel
 
-/// The exact 99th percentile of each thread's waits, in memory that follows the live threads.
+/// The exact 99th percentile of each thread's waits, out of the slices of a source that has been read.
 ///
-/// While the slices go by, waits are counted in buckets that are a sixteenth of their value wide. That
-/// tells in which bucket the rank lies; what lies in that one bucket is then read back.
+/// Of fewer than 100 waits it is the longest, which is most threads. For the others the slices are gone
+/// through twice: the first time waits are counted in buckets that are a sixteenth of their value wide,
+/// which tells in which bucket the rank lies; what lies in that one bucket is gathered the second time. Some
+/// thousand threads are dealt with at once, so that memory does not grow with their number.
 struct WaitQuantiles {
-  /// Where the rank of a thread is to be found; nowhere for one that never waited.
   private struct Target {
+    let thread: Int64
+    /// The place of the percentile among the waits, from 1; from the second pass on among those of its bucket.
+    var rank: Int64
+    var counts: [UInt32] = []
     var low = Int64.max
     var high = Int64.min
-    /// The place among the waits of that bucket, from 1.
-    var rank: Int64 = 0
-    var found: [Int64: Int64] = [:]
+    var found: [Int64] = []
+
+    init(thread: Int64, rank: Int64) {
+      self.thread = thread
+      self.rank = rank
+    }
   }
 
-  private let firstThreadID: Int64
-  /// By thread number; emptied when the thread has ended.
-  private var counts: [[UInt32]] = []
-  /// By thread number.
-  private var targets: [Target] = []
+  /// Threads of a pass: some 2 KB each.
+  private static let mostAtOnce = 1 << 14
 
-  init(firstThreadID: Int64) { self.firstThreadID = firstThreadID }
+  private var pending: [(thread: Int64, waits: Int64)] = []
 
-  /// Counts a wait of a thread, ns.
-  @inline(__always)
-  mutating func add(_ thread: Int64, _ wait: Int64) {
-    let place = Int(thread - firstThreadID)
-    if place >= counts.count {
-      counts.append(contentsOf: repeatElement([], count: place + 1 - counts.count))
+  /// The percentile of a thread that has ended, where that is known at once; else it is kept for ``write``. nil
+  /// for one that never waited.
+  mutating func percentile(of thread: TracedThread) -> Int64? {
+    guard thread.waits > 0 else { return nil }
+    guard thread.waits < 100 else {
+      pending.append((thread.id, thread.waits))
+      return nil
     }
-    let bucket = Self.bucket(wait)
-    if bucket >= counts[place].count {
-      counts[place].append(contentsOf: repeatElement(0, count: bucket + 1 - counts[place].count))
-    }
-    counts[place][bucket] += 1
+    return thread.longestWait
   }
 
-  /// The thread has ended: all its waits were counted.
-  mutating func close(_ thread: TracedThread) {
-    guard thread.waits > 0 else { return }
-    let place = Int(thread.id - firstThreadID)
-    var rank = (99 * thread.waits + 99) / 100
-    for (bucket, members) in counts[place].enumerated() {
-      if rank <= Int64(members) {
-        let (low, high) = Self.bounds(of: bucket)
-        if place >= targets.count {
-          targets.append(contentsOf: repeatElement(Target(), count: place + 1 - targets.count))
-        }
-        targets[place] = Target(low: low, high: high, rank: rank)
-        break
-      }
-      rank -= Int64(members)
-    }
-    counts[place] = []
-  }
-
-  /// Writes the percentiles; all slices and threads are in.
+  /// Writes those that were kept; all slices and threads are in.
   mutating func write(_ db: Database, sourceID: Int64) throws {
+    let update = try RawStatement(
+      db, "UPDATE sched_thread SET p99_wait_ns = ? WHERE thread_id = ?")
+    for start in stride(from: 0, to: pending.count, by: Self.mostAtOnce) {
+      var targets = pending[start..<min(start + Self.mostAtOnce, pending.count)].map {
+        Target(thread: $0.thread, rank: (99 * $0.waits + 99) / 100)
+      }
+      try Self.find(&targets, db, sourceID)
+      for target in targets where target.found.indices.contains(Int(target.rank) - 1) {
+        update.bind(target.found.sorted()[Int(target.rank) - 1], at: 1)
+        update.bind(target.thread, at: 2)
+        _ = try update.step()
+      }
+    }
+    pending = []
+  }
+
+  private static func find(_ targets: inout [Target], _ db: Database, _ sourceID: Int64) throws {
+    let places = Dictionary(
+      uniqueKeysWithValues: targets.enumerated().map { ($1.thread, $0) })
     var chunks = try SliceChunkReader(db, source: sourceID)
     while try chunks.next() {
       try chunks.forEachWait { thread, wait in
-        let place = Int(thread - firstThreadID)
-        guard targets.indices.contains(place), targets[place].low <= wait,
-          wait <= targets[place].high
-        else { return }
-        targets[place].found[wait, default: 0] += 1
+        guard let place = places[thread] else { return }
+        let bucket = bucket(wait)
+        if bucket >= targets[place].counts.count {
+          targets[place].counts.append(
+            contentsOf: repeatElement(0, count: bucket + 1 - targets[place].counts.count))
+        }
+        targets[place].counts[bucket] += 1
       }
     }
-    let update = try RawStatement(
-      db, "UPDATE sched_thread SET p99_wait_ns = ? WHERE thread_id = ?")
-    for (place, target) in targets.enumerated() {
-      var rank = target.rank
-      for (wait, members) in target.found.sorted(by: { $0.key < $1.key }) {
-        rank -= members
-        guard rank <= 0 else { continue }
-        update.bind(wait, at: 1)
-        update.bind(firstThreadID + Int64(place), at: 2)
-        _ = try update.step()
-        break
+    for place in targets.indices {
+      for (bucket, members) in targets[place].counts.enumerated() {
+        if targets[place].rank <= Int64(members) {
+          (targets[place].low, targets[place].high) = bounds(of: bucket)
+          break
+        }
+        targets[place].rank -= Int64(members)
+      }
+      targets[place].counts = []
+    }
+    chunks = try SliceChunkReader(db, source: sourceID)
+    while try chunks.next() {
+      try chunks.forEachWait { thread, wait in
+        guard let place = places[thread], targets[place].low <= wait, wait <= targets[place].high
+        else { return }
+        targets[place].found.append(wait)
       }
     }
   }

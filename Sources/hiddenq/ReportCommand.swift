@@ -118,6 +118,9 @@ enum Incident {
       if file.wasRolledBack {
         Exit.complain("\(path): an interrupted run had left it half written; that was taken back")
       }
+      if let version = file.formerVersion {
+        Exit.complain("\(path): its schema was version \(version) and has been brought up to date")
+      }
       return file
     } catch let error as StoreError {
       throw CommandFailure(message: Exit.sentence(for: error, file: path))

@@ -75,3 +75,53 @@ struct PerfSchedTests {
     #expect(peak < 20_000)
   }
 }
+
+extension PerfSchedTests {
+  @Test("threads beyond those that are told apart are one row, and nothing of them is lost")
+  func threadsAddedUp() throws {
+    let (all, _) = try Self.fold(mostOwn: 1 << 19)
+    let (some, problems) = try Self.fold(mostOwn: 6)
+    #expect(all.threads.count == 21)
+    // Five threads and the idle task have a row of their own.
+    #expect(some.threads.count == 7)
+    let others = try #require(some.threads.first { $0.name.text == "(others)" })
+    #expect(others.runs == 15 && others.run == 150_000)
+    #expect(others.waits == 15 && others.wait == 60_000 && others.longestWait == 4_000)
+    #expect(
+      some.threads.reduce(0) { $0 + $1.run } == all.threads.reduce(0) { $0 + $1.run })
+    #expect(some.slices.count == all.slices.count)
+    #expect(problems == ["threads_added_up 15"])
+  }
+
+  /// 20 threads, one after the other woken, switched in 4 us later and out after another 10.
+  private static func fold(mostOwn: Int) throws -> (sink: SchedSink, problems: [String]) {
+    let sink = SchedSink()
+    var folding = ThreadIntervals(sink: sink, rows: ThreadRows(mostOwn: mostOwn))
+    for tid in UInt32(101)...120 {
+      var event = SchedEvent()
+      event.cpu = 0
+      event.time = Int64(tid) * 100_000
+      event.kind = .wakeup
+      event.tid = tid
+      event.name = TaskName("woken")
+      event.target = 0
+      try folding.add(event)
+      event.kind = .switched
+      event.time += 4_000
+      event.tid = 0
+      event.left = .yielded
+      event.nextTid = tid
+      event.nextName = TaskName("woken")
+      try folding.add(event)
+      event.time += 10_000
+      event.tid = tid
+      event.left = .sleeping
+      event.nextTid = 0
+      event.nextName = TaskName("swapper/0")
+      try folding.add(event)
+    }
+    var summary = SourceSummary()
+    try folding.finish(&summary)
+    return (sink, summary.problems.map { "\($0.kind.rawValue) \($0.count)" })
+  }
+}

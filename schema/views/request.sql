@@ -75,7 +75,9 @@ SELECT
   -- The file it was read from.
   block_stream.source_id AS source_id,
   -- The line of its first event (record, for a binary format), from 1.
-  block_request.line AS line
+  block_request.line AS line,
+  -- 1: the clock was set back while it was open, so that its times before and after do not compare.
+  block_request.traits >> 8 & 1 AS clock_stepped
 FROM block_request
 JOIN block_stream USING (stream_id)
 JOIN source_file USING (source_id)

@@ -72,6 +72,7 @@ struct DeviceFolding {
     stream = try output.sink.stream(StreamKey(device: number, segment: segment))
     lastQueued = .unseen
     for index in open.all() { open[index].row.traits.insert(.acrossStep) }
+    for index in flushes.indices { flushes[index].traits.insert(.acrossStep) }
   }
 
   /// The end of the trace: what is open stays incomplete.
@@ -504,6 +505,8 @@ struct DeviceFolding {
   /// Adds a request's stages, bio by bio, as btt does.
   private mutating func count(_ request: OpenRequest) {
     let row = request.row
+    // Times before and after a step do not compare.
+    guard !row.traits.contains(.acrossStep) else { return }
     // A bio that was cut has no single way through the layer; btt leaves its later stages out too.
     let isCut = row.traits.contains(.splitHead) || row.traits.contains(.splitPiece)
     guard row.queued.isSeen, row.sector >= 0 else {

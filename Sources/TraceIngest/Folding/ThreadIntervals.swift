@@ -31,6 +31,7 @@ struct ThreadIntervals: ~Copyable {
   /// Whether the trace has the kernel's own sums of waits.
   private var hasKernelWaits = false
   private var forgotten: Int64 = 0
+  private var rows: ThreadRows
 
   private static let batchSize = 4096
   /// Slices that are held back when a batch goes.
@@ -92,8 +93,9 @@ struct ThreadIntervals: ~Copyable {
 
   private static let recentSize: UInt32 = 1024
 
-  init(sink: any EventSink) {
+  init(sink: any EventSink, rows: ThreadRows = ThreadRows()) {
     self.sink = sink
+    self.rows = rows
     recent = [Recent](repeating: Recent(), count: Int(Self.recentSize))
   }
 
@@ -156,6 +158,7 @@ struct ThreadIntervals: ~Copyable {
     try closeAll()
     var tally = ProblemTally()
     tally.add(.tooManyThreads, count: forgotten)
+    tally.add(.threadsAddedUp, count: rows.addedUp)
     tally.add(.missingSwitch, count: missing, line: firstMissingLine)
     tally.add(.lateLine, count: order.late, line: order.firstLateLine)
     tally.add(.timeWentBack, count: Int64(segment), line: firstSegmentLine)
@@ -349,7 +352,7 @@ struct ThreadIntervals: ~Copyable {
 
   private mutating func newThread(_ tid: UInt32) -> Int32 {
     var thread = Thread()
-    thread.row.id = sink.nextThreadID()
+    thread.row.id = rows.number(for: tid, segment: segment, sink)
     thread.row.tid = tid
     thread.row.segment = segment
     if let place = free.popLast() {
@@ -401,6 +404,11 @@ struct ThreadIntervals: ~Copyable {
     ended.append(contentsOf: cpus.map(\.idle).filter { $0 != Self.nobody })
     ended.append(contentsOf: index.values.sorted())
     try letGo(slices.count)
+    if let others = rows.takeOthers() {
+      var batch = SchedBatch()
+      batch.threads.append(others)
+      try sink.receive(batch)
+    }
     threads.removeAll()
     free.removeAll()
     index.removeAll()
@@ -422,7 +430,7 @@ struct ThreadIntervals: ~Copyable {
     if !ended.isEmpty {
       let open = Set(places)
       for place in ended where !open.contains(place) {
-        batch.threads.append(row(of: place))
+        if let row = rows.ended(row(of: place)) { batch.threads.append(row) }
         threads[Int(place)] = Thread()
         free.append(place)
       }

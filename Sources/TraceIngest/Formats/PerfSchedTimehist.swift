@@ -34,6 +34,7 @@ final class PerfSchedTimehistReader: LineFormatReader {
   private let sink: any EventSink
   private var batch = SchedBatch()
   private var threads: [UInt32: Thread] = [:]
+  private var rows = ThreadRows()
   private var summary = SourceSummary()
   private var notices = ProblemTally()
   private var first = Int64.max
@@ -261,7 +262,7 @@ final class PerfSchedTimehistReader: LineFormatReader {
 
   private func new(_ tid: UInt32) -> Thread {
     var thread = Thread()
-    thread.row.id = sink.nextThreadID()
+    thread.row.id = rows.number(for: tid, segment: 0, sink)
     thread.row.tid = tid
     thread.row.kernelWait = .min
     return thread
@@ -287,7 +288,7 @@ final class PerfSchedTimehistReader: LineFormatReader {
       guard let thread = threads[tid] else { continue }
       var row = thread.row
       row.migrations = hasMigrations ? thread.moves : thread.changes
-      batch.threads.append(row)
+      if let row = rows.ended(row) { batch.threads.append(row) }
     }
     threads.removeAll()
     try flush()
@@ -295,6 +296,11 @@ final class PerfSchedTimehistReader: LineFormatReader {
 
   func finish() throws -> SourceSummary {
     try endThreads()
+    if let others = rows.takeOthers() {
+      batch.threads.append(others)
+      try flush()
+    }
+    notices.add(.threadsAddedUp, count: rows.addedUp)
     summary.format = "perf-sched-timehist"
     summary.toolClock = "perf"
     if summary.events > 0 {

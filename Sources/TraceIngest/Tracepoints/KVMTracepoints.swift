@@ -52,7 +52,7 @@ final class KVMTracepoints: TracepointFamily {
         throw ParseError(.malformedPayload, column: line.payload.lowerBound - line.start + 1)
       }
       if state.phase == .inGuest, length >= 0 {
-        state.sums.guest &+= length
+        state.sums.guest.add(saturating: length)
         state.sums.entries += 1
       }
       state.phase = .exited

@@ -1,0 +1,69 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What SECURITY.md promises and no other test shows.
+struct SecurityTests {
+  @Test("no process is started, no library loaded, no network spoken to: there is no code for it")
+  func noCodeForIt() throws {
+    let sources = Repository.root.appending(path: "Sources")
+    let files = try #require(
+      FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
+    var count = 0
+    for case let file as URL in files where ["swift", "c", "h"].contains(file.pathExtension) {
+      let text = try String(contentsOf: file, encoding: .utf8)
+      count += 1
+      for match in text.matches(
+        of:
+          /\b(?:Process|popen|system|fork|exec[lv]p?e?|posix_spawnp?|dlopen|socket|connect|getaddrinfo|URLSession)\(|FoundationNetworking/
+      ) {
+        Issue.record("\(file.lastPathComponent): \(match.0)")
+      }
+    }
+    #expect(count > 100)
+  }
+
+  /// Runs SQL of somebody who sends an incident file.
+  private static func forge(_ incident: String, _ sql: String) throws {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = [
+      "python3", "-c",
+      "import sqlite3, sys; sqlite3.connect(sys.argv[1], isolation_level=None).executescript(sys.argv[2])",
+      incident, sql,
+    ]
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+  }
+
+  @Test(
+    "a forged view or trigger in an incident file is a sentence or harmless, and writes no other file",
+    arguments: [
+      "DROP VIEW io; CREATE VIEW io AS SELECT load_extension('libm.so.6') AS io_id, 'g' AS guest",
+      "DROP VIEW source; CREATE VIEW source AS SELECT * FROM pragma_user_version(9)",
+      "DROP VIEW finding; CREATE VIEW finding AS SELECT writefile('%/other', 'x') AS code",
+      "CREATE TRIGGER t AFTER INSERT ON incident_state BEGIN SELECT load_extension('libm.so.6'); END",
+      "DROP VIEW problem; CREATE VIEW problem AS SELECT zeroblob(2000000000) AS excerpt",
+    ])
+  func forged(_ sql: String) throws {
+    let folder = try Repository.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let incident = folder.appending(path: "incident.db").path
+    let trace = Repository.fixtures.appending(path: "blkparse/plain-request/input.txt").path
+    #expect(try Program.run("ingest", incident, trace, "--guest", "g").status == 0)
+    try Self.forge(incident, sql.replacingOccurrences(of: "%", with: folder.path))
+    for command in [
+      ["correlate", incident], ["report", incident], ["findings", incident], ["check", incident],
+      ["query", incident, "SELECT * FROM io"], ["query", incident, "SELECT * FROM source"],
+      ["query", incident, "SELECT length(excerpt) FROM problem"],
+    ] {
+      let outcome = try Program.run(command)
+      #expect([0, 2, 3].contains(outcome.status), "\(command): \(outcome.errors)")
+      if outcome.status == 2 {
+        #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+      }
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["incident.db"])
+  }
+}
