@@ -5,7 +5,7 @@ PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test calibration fuzz faults limits report-size sanitize accuracy causes test-fleet bench-fleet bench-culprits lint \
+.PHONY: demo test calibration fuzz mutate faults limits report-size sanitize accuracy causes test-fleet bench-fleet bench-culprits lint \
   build release man install uninstall check-install clean needs
 
 # Where `make install` puts things; DESTDIR is for packages.
@@ -55,6 +55,12 @@ $(FLEET_PYTHON):
 SECONDS ?= 60
 fuzz: needs
 	python3 Fuzz/fuzz.py --seconds $(SECONDS)
+
+# Whole captures, damaged in TRIES ways that a seed fixes.
+TRIES ?= 300
+SEED ?= 1
+mutate: release
+	python3 Fuzz/mutate.py --tries $(TRIES) --seed $(SEED)
 
 faults: release
 	python3 bench/faults.py

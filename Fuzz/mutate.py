@@ -12,7 +12,7 @@ After `analyze` (status 0, 2 or 3 in time, within 512 MiB, and for 2 one sentenc
  - every line is an event, or skipped with a reason, or of a kind that holds none, and none is two of these;
  - the hops of an I/O add up to its total to the nanosecond, and none but the two halves of the virtio queue,
    which depend on a clock, is below zero; these not by more than the clock may be off;
- - a host request has one guest request, unless it carried several;
+ - a host request has one request of a guest, unless it carried several;
  - sums, shares and quantiles fit to each other and to what they are made of;
  - the same files give the same incident and the same report, and reading them again adds nothing;
  - no command fails on the incident, and nothing that is printed holds a control character.
@@ -67,9 +67,10 @@ PROMISES = [
     ("a grade does not fit what was found",
      """SELECT * FROM io WHERE (match_grade = 'unmatched') <> (match_reason IS NOT NULL AND match_reason <> 'absorbed')
         OR (match_grade IN ('exact', 'split') AND host_request_id IS NULL)"""),
-    ("a host request is the only one of several guest requests",
-     """SELECT host_request_id FROM io WHERE match_grade IN ('exact', 'split') AND leading
-        GROUP BY host_request_id HAVING count(DISTINCT request_id) > 1"""),
+    ("a host request is the only one of several requests of a guest",
+     """SELECT host_request_id FROM io JOIN request USING (request_id)
+        WHERE match_grade IN ('exact', 'split') AND leading
+        GROUP BY host_request_id, guest, segment HAVING count(DISTINCT request_id) > 1"""),
     ("a host request is on a guest, or a guest's on a host",
      """SELECT * FROM io JOIN request AS g ON g.request_id = io.request_id
         LEFT JOIN request AS h ON h.request_id = io.host_request_id

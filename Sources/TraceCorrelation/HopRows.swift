@@ -25,6 +25,8 @@ struct HopRows {
       } else if let flush = flushes[Int32(index)], let device {
         side = HostTimes(device.rows.rows[Int(flush)])
       }
+      // Its times before and after the step do not compare, neither with each other nor with the host's.
+      if request.traits.contains(.acrossStep) { side = nil }
       for place in 0...merged.count {
         let bio = place == 0 ? nil : merged[place - 1]
         var row = base(request, bio)
@@ -91,6 +93,7 @@ struct HopRows {
           clock.error(at: own),
           request.completed.nanoseconds.map { clock.error(at: $0) } ?? 0))
     }
+    guard !request.traits.contains(.acrossStep) else { return }
     if let t1, let t3 { row.guestScheduler = Stamp(t3 - t1) }
     if let t1, let t7 { row.block = Stamp(t7 - t1) }
     if let from = request.flushIssued.nanoseconds, let to = request.flushCompleted.nanoseconds {

@@ -91,7 +91,7 @@ final class CollectingSink: IdleSink {
     let all: [(RequestTraits, String)] = [
       (.aliased, "aliased"), (.splitPiece, "split-piece"), (.splitHead, "split-head"),
       (.requeued, "requeued"), (.flush, "flush"), (.passthrough, "passthrough"),
-      (.lossy, "lossy"), (.partial, "partial"),
+      (.lossy, "lossy"), (.partial, "partial"), (.acrossStep, "across-step"),
     ]
     return all.filter { traits.contains($0.0) }.map(\.1).joined(separator: ",")
   }
