@@ -8,11 +8,19 @@ import TraceModel
 
 /// Incident files of older schema versions.
 ///
-/// `Fixtures/incident-files/N.sqlite.gz` is one that the first release with version N wrote. Before that release the file of its
-/// version is written anew with `RECORD=1 swift test --filter MigrationTests`; from then on a change of `schema/`
-/// needs a new version and its step.
+/// `Fixtures/incident-files/N.sqlite.gz` is one that the first release with version N wrote. The last thing before that
+/// release is to write it anew: `RECORD=1 swift test --filter MigrationTests`. Once CHANGELOG.md names a release,
+/// any change of `schema/` needs a new version and its step.
 struct MigrationTests {
   private static let released = Repository.fixtures.appending(path: "incident-files")
+
+  /// Whether the current version is out: the change log has a heading like `## 0.1.0`.
+  private static var isReleased: Bool {
+    get throws {
+      try String(contentsOf: Repository.root.appending(path: "CHANGELOG.md"), encoding: .utf8)
+        .contains(/(?m)^## \[?[0-9]/)
+    }
+  }
 
   /// The structure of a file, one statement a row.
   private static func structure(_ path: String) throws -> [String] {
@@ -102,6 +110,7 @@ struct MigrationTests {
       let request = "SELECT machine, op, sector, completed_ns - issued_ns, comm FROM request"
       let asNew = try Self.value(IncidentFile(new.path, mode: .read), request)
       #expect(try Self.value(file, request) == asNew)
+      guard try version < Schema.version || Self.isReleased else { continue }
       #expect(
         try Self.structure(old.path) == Self.structure(new.path),
         "schema/ differs from version \(version); see the comment above")

@@ -25,7 +25,8 @@ struct FlushMatching {
 
   /// Adds a disk's flushes and those of the device it lies on.
   mutating func add(_ disk: GuestDisk, _ device: HostSide, _ clock: GuestClock) {
-    for (index, row) in disk.rows.enumerated() where row.operation == .flush {
+    for (index, row) in disk.rows.enumerated()
+    where row.operation == .flush && !row.traits.contains(.acrossStep) {
       guard let issued = row.issued.nanoseconds, let completed = row.completed.nanoseconds else {
         continue
       }
@@ -38,7 +39,8 @@ struct FlushMatching {
     }
     guard hosts[device.rows.stream] == nil else { return }
     var flushes: [HostFlush] = []
-    for (index, row) in device.rows.rows.enumerated() where row.operation == .flush {
+    for (index, row) in device.rows.rows.enumerated()
+    where row.operation == .flush && !row.traits.contains(.acrossStep) {
       guard let queued = row.queued.nanoseconds, row.issued.isSeen,
         let completed = row.completed.nanoseconds
       else { continue }
