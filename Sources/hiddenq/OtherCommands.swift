@@ -185,7 +185,7 @@ struct FormatsCommand: ParsableCommand {
 
   func run() throws {
     guard format != .table else {
-      for one in allFormats { Swift.print(Self.text(one), terminator: "") }
+      for one in allFormats { Output.print(Self.text(one)) }
       return
     }
     Tabular.print(

@@ -131,4 +131,29 @@ struct HostileNumberTests {
       }
     }
   }
+
+  @Test("fields of all ones are like any others: nothing remembers them before they came")
+  func allOnes() throws {
+    // Found by the fuzzer: the device, CPU and pid that stood in caches for "none yet".
+    let file = Repository.fixtures.appending(path: "blktrace/fields-of-all-ones/input.blktrace")
+    var options = IngestOptions()
+    options.allowedBadPercent = 100
+    let run = try IngestRun(source: try ByteSource(path: file.path), options: options)
+    #expect(try run.read(into: CollectingSink()).events > 0)
+
+    let sink = CollectingSink()
+    var folding = BlockFolding(sink: sink)
+    var event = BlockEvent()
+    event.sequence = 7
+    event.device = DeviceNumber(rawValue: .max)
+    event.cpu = .max
+    event.pid = .max
+    event.action = .queue
+    event.rwbs = .write
+    event.sector = 8
+    event.sectors = 8
+    try folding.add(event)
+    _ = try folding.finish()
+    #expect(sink.rows.count == 1)
+  }
 }

@@ -213,7 +213,7 @@ final class RowOutput {
   private var tasks: [TaskIdentity: Int32] = [:]
   /// The task last seen with each pid, by its low bits: a trace switches between few tasks all the time.
   private var recent = [(identity: TaskIdentity, number: Int32)](
-    repeating: (TaskIdentity(pid: .max, name: TaskName()), 0), count: 256)
+    repeating: (TaskIdentity(pid: .max, name: TaskName()), -1), count: 256)
   /// Stages of devices that are done.
   var stages: [StageSummary] = []
   /// Requests given up because too many were open.
@@ -230,7 +230,9 @@ final class RowOutput {
   func task(pid: UInt32, name: TaskName) throws -> Int32 {
     let identity = TaskIdentity(pid: pid, name: name)
     let place = Int(truncatingIfNeeded: pid & 255)
-    if recent[place].identity == identity { return recent[place].number }
+    if recent[place].identity == identity, recent[place].number >= 0 {
+      return recent[place].number
+    }
     let number: Int32
     if let known = tasks[identity] {
       number = known

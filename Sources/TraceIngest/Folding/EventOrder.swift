@@ -44,9 +44,10 @@ struct EventOrder {
   private var end = 0
   private var lanes: [Lane] = []
   private var laneIndex: [LaneKey: Int] = [:]
-  /// The lane last used for each CPU, by its low bits: events of several CPUs alternate.
+  /// The lane last used for each CPU, by its low bits: events of several CPUs alternate. -1: none yet, since a
+  /// hostile record may have any key.
   private var recent = [(key: LaneKey, lane: Int)](
-    repeating: (LaneKey(device: DeviceNumber(rawValue: .max), cpu: .max), 0), count: 64)
+    repeating: (LaneKey(device: DeviceNumber(rawValue: .max), cpu: .max), -1), count: 64)
   private var latest = Int64.min
 
   /// Holes found so far, until ``takeGaps()``.
@@ -157,7 +158,7 @@ struct EventOrder {
   private mutating func laneNumber(_ event: BlockEvent) -> Int? {
     let key = LaneKey(device: event.device, cpu: event.cpu)
     let place = Int(truncatingIfNeeded: event.cpu & 63)
-    if recent[place].key == key { return recent[place].lane }
+    if recent[place].key == key, recent[place].lane >= 0 { return recent[place].lane }
     let lane: Int
     if let known = laneIndex[key] {
       lane = known
