@@ -21,6 +21,6 @@ struct CompletionsCommand: ParsableCommand {
     guard let known = CompletionShell(rawValue: shell.rawValue) else {
       throw CommandFailure(message: "no completions for \(shell.rawValue)")
     }
-    print(HiddenQ.completionScript(for: known))
+    Output.print(HiddenQ.completionScript(for: known) + "\n")
   }
 }
