@@ -86,8 +86,8 @@ struct NoisyDiskNeighbour: Rule {
       else { return nil }
       growth = Double(beside) / Double(alone) - 1
       words =
-        "; beside the first the guest's I/Os took \(Quantity.time(beside)) on the host on average (H4 and "
-        + "H5), with no neighbour \(Quantity.time(alone))"
+        "; beside \(row.text("comm") ?? "them") the guest's I/Os took \(Quantity.time(beside)) on the host on "
+        + "average (H4 and H5), with no neighbour \(Quantity.time(alone))"
     }
   }
 
