@@ -15,7 +15,7 @@ struct ComparisonSections {
   let comparison: Comparison
 
   var blocks: [Block] {
-    sides + outcome + load + hops + others + method
+    sides + outcome + pictures + load + hops + others + method
   }
 
   private var sides: [Block] {
@@ -48,13 +48,28 @@ struct ComparisonSections {
           "On one side only, and not compared: "
             + comparison.onOneSide.map(Printable.text).joined(separator: "; ") + "."))
     }
-    return blocks + (comparison.findings.isEmpty ? [] : Report.blocks(of: comparison.findings))
+    return blocks
+      + (comparison.findings.isEmpty
+        ? [] : [.heading("What it shows"), .findings(comparison.findings)])
+      + oneSided
   }
 
-  /// The total of each disk, at the median and the 99th percentile.
+  /// What the incidents themselves show, on one side only.
+  private var oneSided: [Block] {
+    [
+      (OneSidedFinding.Side.after, "Found after and not before"),
+      (.before, "Found before and not after"),
+    ]
+    .flatMap { side, title -> [Block] in
+      let own = comparison.findingsOnOneSide.filter { $0.side == side }.map(\.finding)
+      return own.isEmpty ? [] : [.heading(title), .findings(own)]
+    }
+  }
+
+  /// The total of each disk: its mean, its median and its 99th percentile.
   private static func headlines(_ comparison: Comparison) -> [Fact] {
     comparison.loads.flatMap { load -> [Fact] in
-      [Statistic.p50, .p99].compactMap { statistic in
+      [Statistic.mean, .p50, .p99].compactMap { statistic in
         let line = comparison.lines.first {
           $0.guest == load.guest && $0.device == load.device && $0.op == "all"
             && $0.subject == Hop.total.rawValue && $0.statistic == statistic
@@ -67,6 +82,15 @@ struct ComparisonSections {
             + ": \(line.verdict.rawValue)" + (line.reason.map { " (\($0))" } ?? ""))
       }
     }
+  }
+
+  // MARK: Pictures
+
+  private var pictures: [Block] {
+    [.heading("In pictures")]
+      + comparison.loads.flatMap {
+        ComparisonFigures(comparison: comparison, guest: $0.guest, device: $0.device).blocks
+      }
   }
 
   // MARK: Load
@@ -176,6 +200,9 @@ struct ComparisonSections {
 
   private static func name(_ line: ComparisonLine) -> String { names[line.subject] ?? line.subject }
 
+  /// A hop or other measurement as a table calls it.
+  static func name(of subject: String) -> String { (names[subject] ?? subject).dropPrefix }
+
   private func table(
     _ lines: [ComparisonLine], _ op: String, _ statistic: Statistic, _ load: LoadComparison
   ) -> [Block] {
@@ -200,52 +227,26 @@ struct ComparisonSections {
   }
 
   /// The reasons of single lines, each once.
-  private func notes(_ lines: [ComparisonLine]) -> [Block] {
+  func notes(
+    _ lines: [ComparisonLine], name: (ComparisonLine) -> String = { Self.name($0).dropPrefix }
+  ) -> [Block] {
     var reasons: [String: [String]] = [:]
     for line in lines {
       guard let reason = line.reason else { continue }
-      reasons[reason, default: []].append(Self.name(line).dropPrefix)
+      reasons[reason, default: []].append(name(line))
     }
     return reasons.sorted { $0.key < $1.key }.map { reason, names in
       .paragraph(Printable.text("\(names.joined(separator: ", ")): \(reason)."))
     }
   }
 
-  private static let names = [
+  static let names = [
     "page_cache": "H1 page cache", "guest_scheduler": "H2 guest sched",
     "virtio_queue": "H3 virtio", "virtio_submit": "   in", "virtio_return": "   back",
     "host_scheduler": "H4 host sched", "hardware_queue": "H5 hardware", "block": "Q to C",
     "total": "total", "steal": "steal", "cpu_wait": "wait for a CPU",
     "remote_share": "memory far away", "drops": "packets lost", "queue_depth": "queue depth",
   ]
-
-  // MARK: Other layers
-
-  private var others: [Block] {
-    let lines = comparison.lines.filter { $0.op == nil }
-    guard !lines.isEmpty else { return [] }
-    return [
-      .heading("Other layers"),
-      .table(
-        Table(
-          caption: "",
-          columns: [
-            .text("what"), .number("before"), .number("after"), .number("change"),
-            .text("verdict"),
-          ],
-          rows: lines.map { line in
-            [
-              Printable.text(
-                [line.guest, Self.names[line.subject] ?? line.subject, line.device]
-                  .compactMap { $0 }.joined(separator: " "))
-                + (line.unit == .number ? "" : ", \(line.unit.rawValue)"),
-              line.before.map { Quantity.decimal($0, digits: 2) } ?? "-",
-              line.after.map { Quantity.decimal($0, digits: 2) } ?? "-",
-              ChangeText.change(line, unit: nil) ?? "", line.verdict.rawValue,
-            ]
-          })),
-    ] + notes(lines)
-  }
 
   // MARK: Method
 
@@ -356,5 +357,5 @@ enum ChangeText {
 
 extension String {
   /// Without the blanks that indent it.
-  fileprivate var dropPrefix: String { String(drop { $0 == " " }) }
+  var dropPrefix: String { String(drop { $0 == " " }) }
 }

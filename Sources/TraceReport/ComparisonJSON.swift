@@ -23,7 +23,12 @@ public enum ComparisonJSON {
             ("seed", .text(String(settings.seed))),
             ("least_relative_change", .real(settings.leastRelativeChange)),
             ("least_change_ns", .real(settings.leastChange)),
-            ("correction", .text("Holm, over the hops of an operation and statistic of a disk")),
+            (
+              "correction",
+              .text(
+                "Holm, over the hops of an operation and statistic of a disk; parts of a hop only "
+                  + "where the whole differs")
+            ),
             ("blocks", .raw(array(comparison.statements.map(statement)))),
           ]))
       ),
@@ -41,6 +46,14 @@ public enum ComparisonJSON {
       ),
       ("findings", .raw(array(comparison.findings.map(finding)))),
       ("on_one_side", .raw(array(comparison.onOneSide.map(JSONText.string)))),
+      (
+        "findings_on_one_side",
+        .raw(
+          array(
+            comparison.findingsOnOneSide.map { one in
+              object([("side", .text(one.side.rawValue)), ("finding", .raw(finding(one.finding)))])
+            }))
+      ),
     ]) + "\n"
   }
 

@@ -5,7 +5,8 @@ internal import TraceStore
 public enum ComparisonRows {
   /// The names of the columns.
   static let columns = [
-    "guest", "device", "op", "subject", "statistic", "unit", "count_before", "count_after",
+    "guest", "device", "object", "op", "subject", "statistic", "unit", "count_before",
+    "count_after",
     "before", "after", "change", "change_low", "change_high", "ratio", "ratio_low", "ratio_high",
     "p_adjusted", "verdict", "reason",
   ]
@@ -22,7 +23,8 @@ public enum ComparisonRows {
 
   /// A line in words: `web1 253,0 all total p99`.
   public static func name(of line: ComparisonLine) -> String {
-    [line.guest, line.device, line.op, line.subject, line.statistic.rawValue].compactMap { $0 }
+    [line.guest, line.device, line.object, line.op, line.subject, line.statistic.rawValue]
+      .compactMap { $0 }
       .joined(separator: " ")
   }
 
@@ -32,7 +34,7 @@ public enum ComparisonRows {
     func number(_ number: Double?) -> StoredValue { number.map { .real($0) } ?? .null }
     let ratio = line.relativeChange.map { $0 + 1 }
     return [
-      text(line.guest), text(line.device), text(line.op), .text(line.subject),
+      text(line.guest), text(line.device), text(line.object), text(line.op), .text(line.subject),
       .text(line.statistic.rawValue), .text(line.unit.rawValue),
       .integer(Int64(line.countBefore)), .integer(Int64(line.countAfter)), number(line.before),
       number(line.after), number(line.change), number(line.difference?.low),

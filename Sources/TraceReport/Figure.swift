@@ -21,6 +21,10 @@ public struct Figure: Sendable {
     case heat([HeatMap])
     /// Values over time.
     case lines(LineChart)
+    /// Changes with their intervals.
+    case changes(ChangeStrips)
+    /// Distributions of two sides over each other.
+    case distributions([DistributionPair])
   }
 
   /// A figure.

@@ -21,7 +21,7 @@ struct CompareCommand: ParsableCommand {
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {
-    case text, markdown, json, table, csv, jsonl
+    case text, markdown, html, json, table, csv, jsonl
   }
 
   @Argument(help: ArgumentHelp("The incident files of before and after.", valueName: "incident"))
@@ -34,7 +34,7 @@ struct CompareCommand: ParsableCommand {
   @Option(name: .customLong("after"), help: ArgumentHelp("A run of after.", valueName: "incident"))
   var after: [String] = []
 
-  @Option(help: "text, markdown, json (schema/comparison.schema.json), table, csv or jsonl.")
+  @Option(help: "text, markdown, html, json (schema/comparison.schema.json), table, csv or jsonl.")
   var format = Format.text
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Write here instead.", valueName: "file"))
@@ -100,6 +100,7 @@ struct CompareCommand: ParsableCommand {
     switch format {
     case .text: TextRenderer.render(Report.document(comparison))
     case .markdown: MarkdownRenderer.render(Report.document(comparison))
+    case .html: HTMLRenderer.render(Report.document(comparison))
     case .json: ComparisonJSON.render(comparison)
     case .table: ComparisonRows.render(comparison, as: .table)
     case .csv: ComparisonRows.render(comparison, as: .csv)

@@ -19,19 +19,40 @@ public struct Comparison: Sendable {
   public private(set) var loads: [LoadComparison] = []
   /// How the blocks were made.
   public private(set) var statements: [BlockStatement] = []
+  /// How the latencies of each disk are distributed, hop by hop.
+  public private(set) var distributions: [HopDistributions] = []
   /// All lines: hops first, disk by disk, then other measurements.
   public private(set) var lines: [ComparisonLine] = []
   /// What the comparison as a whole shows.
   public private(set) var findings: [Finding] = []
   /// What was there on one side only.
   public private(set) var onOneSide: [String] = []
+  /// What was found within the incidents of one side, and in none of the other.
+  public private(set) var findingsOnOneSide: [OneSidedFinding] = []
 
   /// Compares correlated incident files.
   public init(before: [IncidentFile], after: [IncidentFile], settings: ComparisonSettings) throws {
     self.before = Side(paths: before.map(\.path))
     self.after = Side(paths: after.map(\.path))
     self.settings = settings
-    try compareDisks(before, after)
+    let disks = try compareDisks(before, after)
+    try compareSeries(before, after)
+    for (load, old) in disks {
+      let own = lines.filter {
+        $0.guest == load.guest && ($0.device == load.device || $0.device == nil)
+      }
+      let parts = try (
+        WaitParts(before, guest: old.guest, device: old.device),
+        WaitParts(after, guest: load.guest, device: load.device)
+      )
+      var waits: (before: WaitParts, after: WaitParts)?
+      if let first = parts.0, let second = parts.1 { waits = (first, second) }
+      findings +=
+        ComparisonFindings(
+          load: load, lines: own, runsPerSide: min(before.count, after.count), waits: waits
+        ).findings
+    }
+    findingsOnOneSide = try OneSidedFinding.all(before: before, after: after)
   }
 
   /// Whether any line can be judged.
@@ -45,7 +66,10 @@ public struct Comparison: Sendable {
     let device: String
   }
 
-  private mutating func compareDisks(_ before: [IncidentFile], _ after: [IncidentFile]) throws {
+  /// Compares the disks; returns them with their names of before.
+  private mutating func compareDisks(
+    _ before: [IncidentFile], _ after: [IncidentFile]
+  ) throws -> [(load: LoadComparison, old: Disk)] {
     let first = try Self.traces(before)
     let second = try Self.traces(after)
     var pairs = Set(first.keys).intersection(second.keys).map { ($0, $0) }
@@ -60,6 +84,7 @@ public struct Comparison: Sendable {
       onOneSide += other.map { "\($0.guest) \($0.device) after" }
       onOneSide.sort()
     }
+    var compared: [(load: LoadComparison, old: Disk)] = []
     for (old, new) in pairs.sorted(by: { ($0.0.guest, $0.0.device) < ($1.0.guest, $1.0.device) }) {
       guard let tracesBefore = first[old], let tracesAfter = second[new] else { continue }
       let disk = DiskComparison(
@@ -67,12 +92,20 @@ public struct Comparison: Sendable {
         settings: settings)
       loads.append(disk.load)
       statements += disk.statements
+      distributions += disk.distributions
       lines += disk.lines
-      findings +=
-        ComparisonFindings(
-          load: disk.load, lines: disk.lines, runsPerSide: min(before.count, after.count)
-        ).findings
+      compared.append((disk.load, old))
     }
+    return compared
+  }
+
+  private mutating func compareSeries(_ before: [IncidentFile], _ after: [IncidentFile]) throws {
+    let first = try before.enumerated().flatMap { try SeriesReading($1, run: $0).series }
+    let second = try after.enumerated().flatMap { try SeriesReading($1, run: $0).series }
+    let series = SeriesComparison(
+      MeasuredSeries.renamed(first, as: second), second, loads: loads, settings: settings)
+    lines += series.lines
+    statements += series.statements
   }
 
   private static func traces(_ files: [IncidentFile]) throws -> [Disk: [DiskComparison.Trace]] {

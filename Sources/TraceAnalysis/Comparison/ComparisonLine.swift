@@ -65,6 +65,8 @@ public struct ComparisonLine: Sendable {
   public var guest: String?
   /// The disk; nil where it is about none.
   public var device: String?
+  /// Which part of it: `vcpu 0`, the hop of a queue, a counter of the network path; nil for the whole.
+  public var object: String?
   /// The operation, or `all`; nil where it is about none.
   public var op: String?
   /// What was measured: a hop by the views' names, or `steal`, `cpu_wait`, ...
@@ -93,9 +95,7 @@ public struct ComparisonLine: Sendable {
   public var reason: String?
 
   /// What is compared beside hops.
-  public static let otherSubjects = [
-    "steal", "cpu_wait", "remote_share", "drops", "queue_depth",
-  ]
+  public static let otherSubjects = MeasuredSeries.Subject.allCases.map(\.rawValue)
 
   /// After minus before, as measured.
   public var change: Double? {
@@ -122,6 +122,18 @@ public struct ComparisonSettings: Sendable {
   public var leastRelativeChange = 0.05
   /// The least change of a latency that matters, ns.
   public var leastChange = 1_000.0
+
+  /// The least change that matters by what is counted: of latencies it can be set; one part of a hundred
+  /// of time, one packet a second, a tenth of a request.
+  public func leastChange(_ unit: ComparisonLine.Unit) -> Double {
+    switch unit {
+    case .nanoseconds: leastChange
+    case .percent: 1
+    case .millisecondsPerSecond: 10
+    case .perSecond: 1
+    case .number: 0.1
+    }
+  }
 
   /// The standard settings.
   public init() {}

@@ -26,6 +26,7 @@ struct DiskComparison {
   let load: LoadComparison
   private(set) var statements: [BlockStatement] = []
   private(set) var lines: [ComparisonLine] = []
+  private(set) var distributions: [HopDistributions] = []
 
   /// The traces of a disk in one of a side's files.
   struct Trace {
@@ -68,6 +69,12 @@ struct DiskComparison {
         let first = Self.samples(operation, of: sorted.0)
         let second = Self.samples(operation, of: sorted.1)
         guard first.count > 0 || second.count > 0 else { continue }
+        if operation == nil {
+          distributions.append(
+            HopDistributions(
+              guest: guest, device: device, hop: hop, before: HopDistributions.points(first),
+              after: HopDistributions.points(second)))
+        }
         families[family] += pending(hop, operation, first, second, sides, before, after)
       }
       statements.append(
@@ -93,14 +100,16 @@ struct DiskComparison {
     let obstacle = obstacle(operation, hop, before, after)
     return Statistic.allCases.map { statistic in
       var line = ComparisonLine(
-        guest: guest, device: device, op: operation?.name ?? "all", subject: hop.rawValue,
+        guest: guest, device: device, object: nil, op: operation?.name ?? "all",
+        subject: hop.rawValue,
         statistic: statistic, unit: .nanoseconds, countBefore: first.count,
         countAfter: second.count)
       line.before = statistic.value(of: first)
       line.after = statistic.value(of: second)
       return LineJudge.Pending(
         line: line, outcome: outcomes[statistic], obstacle: obstacle, blocks: sides.blocks,
-        crossesClock: hop == .virtioSubmit || hop == .virtioReturn)
+        crossesClock: hop == .virtioSubmit || hop == .virtioReturn,
+        leastSamples: statistic.leastSamples, whole: hop.whole?.rawValue)
     }
   }
 
@@ -225,6 +234,17 @@ struct DiskComparison {
     guard mean > 0 else { return nil }
     let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     return (squares / Double(values.count - 1)).squareRoot() / mean
+  }
+}
+
+extension Hop {
+  /// What this is a part of, and is compared only with.
+  fileprivate var whole: Hop? {
+    switch self {
+    case .virtioSubmit, .virtioReturn: .virtioQueue
+    case .block: .total
+    case .pageCache, .guestScheduler, .virtioQueue, .hostScheduler, .hardwareQueue, .total: nil
+    }
   }
 }
 

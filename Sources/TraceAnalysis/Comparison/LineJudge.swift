@@ -12,6 +12,10 @@ struct LineJudge {
     let obstacle: String?
     let blocks: Int
     let crossesClock: Bool
+    /// So many samples it takes on either side.
+    let leastSamples: Int
+    /// The subject of which this one is a part; nil for what stands for itself.
+    let whole: String?
   }
 
   let settings: ComparisonSettings
@@ -21,15 +25,33 @@ struct LineJudge {
   let load: LoadComparison?
 
   /// The lines of a family with their verdicts.
+  ///
+  /// A part is no hypothesis of its own beside its whole, so it does not make the correction of the others
+  /// stricter: it is asked about only where the whole is shown to differ, and then corrected for the whole's
+  /// other parts. Where the whole cannot be tested, its part takes its place in the family.
   func judged(_ family: [Pending]) -> [ComparisonLine] {
-    let tested = family.filter { $0.obstacle == nil }.compactMap(\.outcome?.p)
-    var adjusted = Holm.adjusted(tested).makeIterator()
-    return family.map { pending in
-      var line = pending.line
-      line.difference = pending.outcome?.difference
-      line.ratio = pending.outcome?.ratio
-      if pending.obstacle == nil, pending.outcome?.p != nil { line.p = adjusted.next() }
-      (line.verdict, line.reason) = verdict(pending, p: line.p)
+    let tested = family.indices.filter {
+      family[$0].obstacle == nil && family[$0].outcome?.p != nil
+    }
+    let subjects = Set(tested.map { family[$0].line.subject })
+    var adjusted: [Int: Double] = [:]
+    func correct(_ members: [Int], gate: Double) {
+      let values = Holm.adjusted(members.compactMap { family[$0].outcome?.p })
+      for (member, p) in zip(members, values) { adjusted[member] = max(p, gate) }
+    }
+    func isPart(_ index: Int) -> Bool { family[index].whole.map(subjects.contains) ?? false }
+    correct(tested.filter { !isPart($0) }, gate: 0)
+    for whole in tested where !isPart(whole) {
+      correct(
+        tested.filter { isPart($0) && family[$0].whole == family[whole].line.subject },
+        gate: adjusted[whole] ?? 1)
+    }
+    return family.indices.map { index in
+      var line = family[index].line
+      line.difference = family[index].outcome?.difference
+      line.ratio = family[index].outcome?.ratio
+      line.p = adjusted[index]
+      (line.verdict, line.reason) = verdict(family[index], p: line.p)
       return line
     }
   }
@@ -40,11 +62,12 @@ struct LineJudge {
     guard line.countBefore > 0, line.countAfter > 0 else {
       return (.cannotTell, "not observed \(line.countBefore > 0 ? "after" : "before")")
     }
-    let needed = line.statistic.leastSamples
+    let needed = pending.leastSamples
     guard min(line.countBefore, line.countAfter) >= needed else {
       return (
         .cannotTell,
-        "\(line.statistic.rawValue) needs \(Quantity.count(Int64(needed))) samples on either side; "
+        "\(line.op == nil ? "it" : line.statistic.rawValue) needs \(Quantity.count(Int64(needed))) "
+          + "\(line.op == nil ? "intervals" : "samples") on either side; "
           + "there are \(Quantity.count(Int64(line.countBefore))) and "
           + Quantity.count(Int64(line.countAfter))
       )
@@ -59,7 +82,12 @@ struct LineJudge {
     guard let difference = pending.outcome?.difference, let change = line.change, let p else {
       return (.cannotTell, "too few repeats have enough samples")
     }
-    guard p <= 1 - settings.confidence, difference.excludesZero else { return (.noDifference, nil) }
+    guard difference.excludesZero else { return (.noDifference, nil) }
+    guard p <= 1 - settings.confidence else {
+      return (
+        .noDifference, "beyond its own interval, but not once corrected for the lines beside it"
+      )
+    }
     if pending.crossesClock, abs(change) <= clockBound {
       return (
         .cannotTell,
@@ -67,7 +95,7 @@ struct LineJudge {
       )
     }
     let least = max(
-      line.unit == .nanoseconds ? settings.leastChange : 0,
+      settings.leastChange(line.unit),
       settings.leastRelativeChange * abs(line.before ?? 0))
     guard abs(change) >= least else { return (.noDifference, "shown, but too small to matter") }
     if let excuse = load?.excuse(for: change) { return (.cannotTell, excuse) }

@@ -57,17 +57,7 @@ struct BlockBootstrap: Sendable {
   }
 
   /// The mean of each replicate.
-  func means() -> [Double] {
-    (0..<draws.replicates).map { replicate in
-      var (count, sum) = (0.0, 0.0)
-      for place in replicate * draws.blocks..<(replicate + 1) * draws.blocks {
-        let start = Int(draws.starts[place])
-        count += Double(counts[start])
-        sum += sums[start]
-      }
-      return count > 0 ? sum / count : .nan
-    }
-  }
+  func means() -> [Double] { draws.ratios(sums, counts.map(Double.init)) }
 
   /// The quantile of each replicate.
   func quantiles(_ p: Double) -> [Double] {

@@ -104,4 +104,18 @@ struct BlockDraws: Sendable {
     blocks = grid.blocks
     self.starts = starts
   }
+
+  /// The ratio of two sums in each replicate, from what the block that begins at each cell holds; not a
+  /// number where there is nothing to divide by.
+  func ratios(_ numerators: [Double], _ denominators: [Double]) -> [Double] {
+    (0..<replicates).map { replicate in
+      var (numerator, denominator) = (0.0, 0.0)
+      for place in replicate * blocks..<(replicate + 1) * blocks {
+        let start = Int(starts[place])
+        numerator += numerators[start]
+        denominator += denominators[start]
+      }
+      return denominator > 0 ? numerator / denominator : .nan
+    }
+  }
 }

@@ -62,13 +62,49 @@ struct TwoSides: Sendable {
           percentilesOf: pairs.map { $1 / $0 }, blocks: blocks, confidence: settings.confidence)
       }
       if hasRepeats {
-        applyRepeats(first, second, statistic, pairs.map { $1 - $0 }, to: &outcome)
+        applyRepeats(
+          Self.values(first, before, statistic), Self.values(second, after, statistic),
+          pairs.map { $1 - $0 }, to: &outcome)
       } else {
         outcome.p = p(first, second, statistic)
       }
       outcomes[statistic] = outcome
     }
     return outcomes
+  }
+
+  /// A ratio of two sums, such as a mean over time; nil where a side has none, or blocks are too few.
+  func outcome(before first: CellSums, after second: CellSums) -> Outcome? {
+    guard blocks >= ComparisonSettings.leastBlocks,
+      let valueBefore = first.ratio(0..<before.cells),
+      let valueAfter = second.ratio(0..<after.cells)
+    else { return nil }
+    let (numeratorsBefore, basesBefore) = (
+      before.blockSums(first.numerators), before.blockSums(first.denominators)
+    )
+    let (numeratorsAfter, basesAfter) = (
+      after.blockSums(second.numerators), after.blockSums(second.denominators)
+    )
+    let replicatesBefore = drawsBefore.ratios(numeratorsBefore, basesBefore)
+    let replicatesAfter = drawsAfter.ratios(numeratorsAfter, basesAfter)
+    let pairs = zip(replicatesBefore, replicatesAfter)
+    var outcome = Outcome(before: valueBefore, after: valueAfter)
+    outcome.difference = Interval(
+      percentilesOf: pairs.map { $1 - $0 }, blocks: blocks, confidence: settings.confidence)
+    if valueBefore > 0, replicatesBefore.allSatisfy({ $0 > 0 }) {
+      outcome.ratio = Interval(
+        percentilesOf: pairs.map { $1 / $0 }, blocks: blocks, confidence: settings.confidence)
+    }
+    if hasRepeats {
+      applyRepeats(
+        Self.values(first, before), Self.values(second, after), pairs.map { $1 - $0 },
+        to: &outcome)
+    } else {
+      outcome.p = permutation.p(
+        before.blocks(first.numerators) + after.blocks(second.numerators),
+        before.blocks(first.denominators) + after.blocks(second.denominators))
+    }
+    return outcome
   }
 
   /// Whether blocks could as well have changed sides. A quantile is tested by how many values of each block
@@ -91,11 +127,9 @@ struct TwoSides: Sendable {
   /// With several runs the differences between runs of one side are what the difference of the sides is
   /// measured by (Welch's t), unless the blocks alone vary more.
   private func applyRepeats(
-    _ first: SortedSamples, _ second: SortedSamples, _ statistic: Statistic,
-    _ differences: [Double], to outcome: inout Outcome
+    _ runsBefore: [Double], _ runsAfter: [Double], _ differences: [Double],
+    to outcome: inout Outcome
   ) {
-    let runsBefore = Self.values(first, before, statistic)
-    let runsAfter = Self.values(second, after, statistic)
     guard let spread = RunSpread(runsBefore, runsAfter) else {
       outcome.difference = nil
       outcome.ratio = nil
@@ -117,6 +151,20 @@ struct TwoSides: Sendable {
       error > 0
       ? 2 * Distributions.student(below: -abs(change) / error, degrees: spread.degrees)
       : (change == 0 ? 1 : 0)
+  }
+
+  /// The ratio of each run.
+  private static func values(_ sums: CellSums, _ grid: CellGrid) -> [Double] {
+    Dictionary(grouping: grid.stretches.indices, by: { grid.stretches[$0].run })
+      .sorted { $0.key < $1.key }
+      .compactMap { _, stretches in
+        var (numerator, base) = (0.0, 0.0)
+        for cell in stretches.flatMap({ grid.cells(of: $0) }) {
+          numerator += sums.numerators[cell]
+          base += sums.denominators[cell]
+        }
+        return base > 0 ? numerator / base : nil
+      }
   }
 
   /// The statistic of each run that has enough samples.

@@ -3,13 +3,15 @@ internal import TraceModel
 /// Figures as SVG. Every mark has a title that shows when it is pointed at; letters stand in or beside the
 /// colours.
 enum Drawing {
-  private static let width = 900.0
+  static let width = 900.0
 
   static func svg(_ figure: Figure) -> Markup {
     switch figure.drawing {
     case .bars(let bars): stacked(bars, figure.title)
     case .heat(let maps): .lines(maps.map(heat))
     case .lines(let chart): lines(chart, figure.title)
+    case .changes(let strips): changes(strips, figure.title)
+    case .distributions(let pairs): distributions(pairs, figure.title)
     }
   }
 
@@ -203,7 +205,7 @@ enum Drawing {
 
   // MARK: - Parts
 
-  private static func frame(height: Double, label: String, _ marks: [Markup]) -> Markup {
+  static func frame(height: Double, label: String, _ marks: [Markup]) -> Markup {
     .element(
       "svg",
       at: [
@@ -238,7 +240,7 @@ enum Drawing {
     return marks
   }
 
-  private static func legend(_ entries: [(Mark, String)], x: Double, y: Double) -> [Markup] {
+  static func legend(_ entries: [(Mark, String)], x: Double, y: Double) -> [Markup] {
     var x = x
     return entries.flatMap { mark, name -> [Markup] in
       defer { x += 30 + Double(name.count) * 7 }
@@ -254,7 +256,7 @@ enum Drawing {
     }
   }
 
-  private static func text(
+  static func text(
     _ x: Double, _ y: Double, _ text: String, anchor: String, isSoft: Bool = false
   ) -> Markup {
     .element(
@@ -265,7 +267,7 @@ enum Drawing {
   }
 
   /// A coordinate, with a tenth of a pixel.
-  private static func number(_ value: Double) -> String {
+  static func number(_ value: Double) -> String {
     let text = Quantity.decimal(value, digits: 2).filter { $0 != "," }
     guard text.contains(".") else { return text }
     var end = text[...]

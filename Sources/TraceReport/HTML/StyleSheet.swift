@@ -54,6 +54,10 @@ enum StyleSheet {
     svg .bound { stroke: var(--ink); stroke-width: 1.5; fill: none; }
     svg .limit { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 5 4; fill: none; }
     svg .stroke { fill: none; stroke-width: 1.8; }
+    svg .grid { stroke: var(--line); stroke-width: .6; fill: none; }
+    svg .zero { stroke: var(--ink); stroke-width: 1; fill: none; }
+    .strip.better { fill: #009e73; } .strip.worse { fill: #d55e00; } .strip.same { fill: var(--soft); }
+    .strip.unsaid { fill: var(--line); }
     .pageCache { fill: #a7a7a7; } .guestScheduler { fill: #e69f00; } .flush { fill: #f0e442; }
     .virtioSubmit { fill: #56b4e9; } .hostScheduler { fill: #009e73; } .hardware { fill: #cc79a7; }
     .virtioReturn { fill: #0072b2; } .unknown { fill: #c9c9c9; } .sibling { fill: #e69f00; }

@@ -1,0 +1,111 @@
+internal import TraceModel
+
+/// A measurement interval by interval, out of one file: steal of each second, drops between two readings.
+struct MeasuredSeries: Sendable {
+  /// What is measured; the same on both sides.
+  struct Key: Hashable, Sendable {
+    var subject: Subject
+    var guest: String?
+    var device: String?
+    var object: String?
+  }
+
+  /// What is compared beside hops, by the names of the output.
+  enum Subject: String, CaseIterable, Sendable {
+    case steal
+    case cpuWait = "cpu_wait"
+    case remoteShare = "remote_share"
+    case drops
+    case queueDepth = "queue_depth"
+
+    var unit: ComparisonLine.Unit {
+      switch self {
+      case .steal, .remoteShare: .percent
+      case .cpuWait: .millisecondsPerSecond
+      case .drops: .perSecond
+      case .queueDepth: .number
+      }
+    }
+  }
+
+  /// An interval: what was counted in it, and what that is to be divided by (its seconds, the time that was
+  /// run), so that long intervals weigh more.
+  struct Point: Sendable {
+    /// Its begin, ns on the series' own clock.
+    var at: Int64
+    /// Its length, ns.
+    var length: Int64
+    var amount: Double
+    var base: Double
+  }
+
+  var key: Key
+  /// Which of the side's files it is from.
+  var run: Int
+  /// In the order of time.
+  var points: [Point]
+
+  /// A usual interval, ns.
+  var interval: Int64 {
+    let lengths = points.map(\.length).sorted()
+    return lengths.isEmpty ? 0 : lengths[lengths.count / 2]
+  }
+
+  /// From its first to its last moment; nil where there is no time in it.
+  var stretch: CellGrid.Stretch? {
+    guard let first = points.first, let last = points.last, last.at + last.length > first.at else {
+      return nil
+    }
+    return CellGrid.Stretch(run: run, start: first.at, end: last.at + last.length)
+  }
+
+  /// For how many ns neighbouring intervals depend on each other.
+  var correlationTime: Double {
+    let values = points.compactMap { $0.base > 0 ? $0.amount / $0.base : nil }
+    guard values.count >= 16 else { return 0 }
+    return BlockLength.automatic(values) * Double(interval)
+  }
+
+  /// The sums of each cell of a grid.
+  func add(to sums: inout CellSums, _ grid: CellGrid, _ stretch: Int) {
+    for point in points {
+      let cell = grid.cell(stretch, at: point.at + point.length / 2)
+      sums.numerators[cell] += point.amount
+      sums.denominators[cell] += point.base
+    }
+  }
+}
+
+/// Two sums by cell; what is compared is the ratio of their totals.
+struct CellSums: Sendable {
+  var numerators: [Double]
+  var denominators: [Double]
+
+  init(_ cells: Int) {
+    numerators = [Double](repeating: 0, count: cells)
+    denominators = numerators
+  }
+
+  /// The ratio over some cells; nil where there is nothing to divide by.
+  func ratio(_ cells: Range<Int>) -> Double? {
+    let base = denominators[cells].reduce(0, +)
+    return base > 0 ? numerators[cells].reduce(0, +) / base : nil
+  }
+}
+
+extension MeasuredSeries {
+  /// Series of before with the names of after: where either side has but one guest, or one host, it is the
+  /// same under another name.
+  static func renamed(_ before: [MeasuredSeries], as after: [MeasuredSeries]) -> [MeasuredSeries] {
+    let (old, new) = (Set(before.compactMap(\.key.guest)), Set(after.compactMap(\.key.guest)))
+    guard old.count == 1, new.count == 1, let from = old.first, let to = new.first, from != to
+    else {
+      return before
+    }
+    return before.map { series in
+      var series = series
+      if series.key.guest == from { series.key.guest = to }
+      return series
+    }
+  }
+}
