@@ -21,32 +21,51 @@ struct ByteSearch {
     }
   }
 
-  /// Those that were found.
-  func found(inFileAt path: String) throws -> Set<String> {
+  /// A place where a text stands.
+  struct Hit: Hashable {
+    let text: String
+    /// Of its first byte, from 0.
+    let offset: Int
+  }
+
+  /// Places that are told of one text; more say nothing new.
+  private static let mostHits = 100
+
+  /// Where they stand.
+  func hits(inFileAt path: String) throws -> [Hit] {
     guard longest > 0 else { return [] }
     guard let handle = FileHandle(forReadingAtPath: path) else {
       throw StoreError(.access, "cannot be read")
     }
     defer { try? handle.close() }
-    var found: Set<String> = []
+    var hits: Set<Hit> = []
+    var counts: [String: Int] = [:]
     // The end of the last piece, in which a text may begin that goes on in the next.
     var bytes: [UInt8] = []
+    var start = 0
     while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {
       bytes.append(contentsOf: piece)
-      search(bytes.span, &found)
-      bytes.removeFirst(max(0, bytes.count - longest + 1))
+      search(bytes.span) { text, offset in
+        let hit = Hit(text: text, offset: start + offset)
+        if counts[text, default: 0] < Self.mostHits, hits.insert(hit).inserted {
+          counts[text, default: 0] += 1
+        }
+      }
+      let passed = max(0, bytes.count - longest + 1)
+      bytes.removeFirst(passed)
+      start += passed
     }
-    return found
+    return hits.sorted { ($0.offset, $0.text) < ($1.offset, $1.text) }
   }
 
   /// Those that stand in a text.
   func found(in text: String) -> Set<String> {
     var found: Set<String> = []
-    search(Array(text.utf8).span, &found)
+    search(Array(text.utf8).span) { text, _ in found.insert(text) }
     return found
   }
 
-  private func search(_ bytes: Span<UInt8>, _ found: inout Set<String>) {
+  private func search(_ bytes: Span<UInt8>, _ found: (String, Int) -> Void) {
     var head: UInt64 = 0
     for index in bytes.indices {
       head = (head << 8 | UInt64(bytes[index])) & 0xFF_FFFF_FFFF
@@ -55,7 +74,7 @@ struct ByteSearch {
       let start = index - Self.shortest + 1
       for text in candidates where start + text.count <= bytes.count {
         if text.indices.allSatisfy({ bytes[start + $0] == text[$0] }) {
-          found.insert(String(decoding: text, as: UTF8.self))
+          found(String(decoding: text, as: UTF8.self), start)
         }
       }
     }

@@ -19,8 +19,9 @@ public final class Redactor {
   }
 
   private var rewriter: NameRewriter
-  /// Values of columns that stay.
+  /// Values of columns that stay, and the new ones of the others.
   private var keptValues: Set<String> = []
+  private var newValues: Set<String> = []
 
   /// One that makes pseudonyms under a key.
   public init(key: [UInt8]) { rewriter = NameRewriter(Pseudonyms(key: key)) }
@@ -38,7 +39,7 @@ public final class Redactor {
   /// Replaces all names in a file, which is a copy. The findings go; ``IncidentFile/replaceFindings(_:)``
   /// puts those of the rules in their place.
   public func apply(to file: IncidentFile) throws -> [Count] {
-    // What is overwritten is overwritten on the disk, too.
+    // New pages begin as zeros, not as what the memory held.
     try translating {
       try file.queue.inDatabase { db in _ = try Row.fetchAll(db, sql: "PRAGMA secure_delete = ON") }
     }
@@ -63,6 +64,8 @@ public final class Redactor {
       try db.execute(sql: "DELETE FROM finding_row")
       return .commit
     }
+    // SQLite leaves old bytes in the gaps of pages that it rearranges; new pages have none.
+    try translating { try file.queue.vacuum() }
     return counts
   }
 
@@ -100,6 +103,7 @@ public final class Redactor {
         var changed: [(String, String?)] = []
         for (text, rows) in try Self.values(db, table, column) {
           let new = try rewriter.rewrite(text, kind)
+          newValues.insert(new)
           count.values += 1
           if new == text {
             count.kept += 1
@@ -170,7 +174,10 @@ extension Redactor {
     let long = words.filter { $0.utf8.count >= ByteSearch.shortest }
     let own = (schema + keptValues + rewriter.kept).joined(separator: "\n")
     let sought = long.subtracting(ByteSearch(long).found(in: own))
-    var left = try ByteSearch(sought).found(inFileAt: file.path)
+    let borders = ValueBorders(keptValues.union(newValues))
+    let hits = try ByteSearch(sought).hits(inFileAt: file.path)
+    var left = try Set(
+      hits.filter { try !borders.cross($0, inFileAt: file.path) }.map(\.text))
     try translating {
       try file.queue.read { db in
         for (table, column) in try Self.textColumns(db) {

@@ -1,7 +1,7 @@
 /// Names of threads that say what a thread does and that no person chose.
 enum ThreadName {
   /// Whether the whole name is such a one: idle tasks, QEMU's virtual CPUs, vhost's and io_uring's workers, the
-  /// hypervisor, threads of the kernel.
+  /// hypervisor, threads of the kernel, and the tools that trace.
   static func isRole(_ name: String) -> Bool {
     if name.isEmpty || whole.contains(name) { return true }
     for kind in numbered where name.hasPrefix(kind) {
@@ -52,6 +52,8 @@ enum ThreadName {
     "rcu_tasks_trace", "rcu_tasks_rude_", "rcu_tasks_kthread", "rcu_tasks_rude_kthread",
     "rcu_tasks_trace_kthread", "rcu_exp_gp_kthread_worker", "mm_percpu_wq", "slub_flushwq", "netns",
     "pool_workqueue_release", "kdamond.0", "txg_sync", "worker", "call_rcu",
+    // What traces is told from what works: the rules do.
+    "perf", "blktrace", "trace-cmd",
   ])
 
   /// Names longer than the kernel keeps.
