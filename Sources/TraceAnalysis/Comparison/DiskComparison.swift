@@ -243,7 +243,9 @@ extension Hop {
     switch self {
     case .virtioSubmit, .virtioReturn: .virtioQueue
     case .block: .total
-    case .pageCache, .guestScheduler, .virtioQueue, .hostScheduler, .hardwareQueue, .total: nil
+    case .pageCache, .guestScheduler, .virtioQueue, .hostScheduler, .hardwareQueue, .belowGuest,
+      .total:
+      nil
     }
   }
 }
