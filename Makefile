@@ -72,8 +72,15 @@ limits: release
 report-size: release
 	python3 bench/report_size.py --hiddenq .build/release/hiddenq
 
-# The tests of the parsers and of the join under the address sanitizer, in a build of their own.
+# The program under the address and the thread sanitizer, each in a build of its own: damaged captures, and the
+# signals that it handles, which is what runs on several threads. Then the tests of parsers and join. Nightly: it
+# takes some half an hour, too long for each change.
 sanitize: needs
+	$(SWIFT) build --sanitize=address --product hiddenq --scratch-path .build-address
+	ASAN_OPTIONS=detect_leaks=0 python3 Fuzz/mutate.py --hiddenq .build-address/debug/hiddenq --small --memory 4096
+	$(SWIFT) build --sanitize=thread --product hiddenq --scratch-path .build-thread
+	python3 bench/faults.py --hiddenq .build-thread/debug/hiddenq --only interrupted
+	python3 Fuzz/mutate.py --hiddenq .build-thread/debug/hiddenq --small --tries 40 --memory 4096
 	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address \
 	  --scratch-path .build-sanitize --filter 'TraceIngestTests|TraceCorrelationTests'
 

@@ -2,13 +2,14 @@
 """Damages whole captures, analyzes them, and checks what has to hold whatever the files say.
 
 usage: mutate.py [--hiddenq PATH] [--tries N] [--seed N] [--only N] [--keep DIR] [--small] [--seconds N]
+                 [--memory MIB]
 
 Captures are Fixtures/kvm-noisy-cpu, collections of the other fixtures and of Fuzz/corpus, and what lies in
 ../shared/traces where that is; --small leaves the last out and shortens the first. Try N of a seed is
 always the same; --only N repeats it alone, --keep DIR leaves the captures of those that broke a promise.
 It ends after --seconds, if that comes first.
 
-After `analyze` (status 0, 2 or 3 in time, within 512 MiB, and for 2 one sentence) it holds that:
+After `analyze` (status 0, 2 or 3 in time, within 512 MiB or what --memory says, and for 2 one sentence) it holds that:
  - every line is an event, or skipped with a reason, or of a kind that holds none, and none is two of these;
  - the hops of an I/O add up to its total to the nanosecond, and none but the two halves of the virtio queue,
    which depend on a clock, is below zero; these not by more than the clock may be off;
@@ -292,6 +293,7 @@ class Try:
 
 
 def main():
+    global MOST_MIB
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build", "release", "hiddenq"))
@@ -300,6 +302,7 @@ def main():
     parser.add_argument("--only", type=int)
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--keep")
+    parser.add_argument("--memory", type=int, default=512)
     parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
     if options.help:
@@ -309,6 +312,7 @@ def main():
     if not os.access(program, os.X_OK):
         print("mutate: there is no %s; build it first" % program)
         return 2
+    MOST_MIB = options.memory
     begin = time.time()
     ends, kinds, broken, peak, count = collections.Counter(), collections.Counter(), 0, 0, 0
     for number in range(options.tries) if options.only is None else [options.only]:

@@ -225,6 +225,42 @@ def killed(folder, tries, source):
         yield fault
 
 
+def interrupted(folder, tries, source):
+    """Ended by a signal that it handles; what runs on several threads is this."""
+    for name, steps, arguments in (("ingest", ["guest"], lambda i: ["ingest", i, HOST, "--host", "h"]),
+                                   ("correlate", ["guest", "host"], lambda i: ["correlate", i])):
+        fault = Fault("SIGINT or SIGTERM in " + name)
+        base = made(folder, *steps)
+        raw = bytes_of(base)
+        done = os.path.join(folder, "done.db")
+        shutil.copy(base, done)
+        begin = time.time()
+        run(arguments(done))
+        length = time.time() - begin
+        for _ in range(max(10, tries // 10)):
+            incident = os.path.join(folder, "interrupted.db")
+            shutil.copy(base, incident)
+            process = subprocess.Popen([PROGRAM] + arguments(incident), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                       env=dict(os.environ, SWIFT_BACKTRACE="enable=no"))
+            time.sleep(source.uniform(0, 1.05 * length))
+            number = source.choice((signal.SIGINT, signal.SIGTERM))
+            process.send_signal(number)
+            errors = process.communicate(timeout=120)[1].decode(errors="replace")
+            # Before it listens, the signal ends it as it ends any program.
+            if process.returncode in (128 + number, -number):
+                fault.expect(bytes_of(incident) == raw, "the file is another")
+                fault.expect(process.returncode < 0 or errors.startswith("hiddenq: interrupted"), "says %s" % errors[:300])
+                fault.end("ended, unchanged")
+            else:
+                fault.expect(process.returncode == 0, "status %s %s" % (process.returncode, errors[:300]))
+                fault.end("was done")
+            for path in (incident, incident + "-journal"):
+                if os.path.exists(path):
+                    os.remove(path)
+        os.remove(base)
+        yield fault
+
+
 # MARK: Disks
 
 
@@ -503,7 +539,7 @@ def damaged(folder, tries, source):
 
 
 KEEP = None
-FAULTS = [killed, full_disk, failing_calls, full_output, changing_traces, locked, read_only, newer, foreign, damaged]
+FAULTS = [killed, interrupted, full_disk, failing_calls, full_output, changing_traces, locked, read_only, newer, foreign, damaged]
 
 
 def main():
