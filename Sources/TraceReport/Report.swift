@@ -22,7 +22,7 @@ protocol ReportSection: Sendable {
 public enum Report {
   /// The sections, in order. A new one is a file in `Sections/` and its place here.
   static let sections: [any ReportSection] = [
-    FindingSection(), HopSection(), TailSection(), HeatSection(), CPUSection(),
+    FindingSection(), HopSection(), HostSideSection(), TailSection(), HeatSection(), CPUSection(),
     CPUPictureSection(), SlowestSection(), QueueSection(), MemorySection(), NetworkSection(),
     MatchSection(), ClockSection(), StageSection(), DataSection(),
   ]

@@ -74,6 +74,15 @@ struct HalfCaptureTests {
     #expect(below.sentence.contains("rank correlation"))
   }
 
+  @Test("a host alone: its hops by the guest whose threads asked")
+  func hostAlone() throws {
+    let folder = try #require(try Self.copy(Self.captures[0], .hostAlone))
+    let (_, report) = try Self.findings(folder, status: [3])
+    let table = try #require(report.range(of: "The host's part, by who asked"))
+    // As many as 'grep -c " C W"' finds with data, in both hops.
+    #expect(report[table.upperBound...].contains("1,920"), "\(report)")
+  }
+
   /// Those of a capture's files, in a folder of their own; nil where it has none of them.
   private static func copy(_ capture: String, _ part: Part) throws -> String? {
     var count = 0
