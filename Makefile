@@ -5,7 +5,7 @@ PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test calibration fuzz mutate faults limits report-size sanitize accuracy causes test-fleet bench-fleet bench-culprits lint \
+.PHONY: demo test calibration fuzz mutate faults limits report-size sanitize accuracy causes test-fleet bench-fleet bench-culprits bench-compare lint \
   build release man install uninstall check-install clean needs
 
 # Where `make install` puts things; DESTDIR is for packages.
@@ -87,6 +87,10 @@ sanitize: needs
 # The verdicts of `compare` on simulated pairs whose truth is known.
 calibration: release
 	python3 bench/calibration.py --hiddenq .build/release/hiddenq
+
+# What `compare` takes for two files of a million I/Os each.
+bench-compare: release
+	python3 bench/compare.py --hiddenq .build/release/hiddenq
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

@@ -243,7 +243,8 @@ struct ComparisonSections {
   static let names = [
     "page_cache": "H1 page cache", "guest_scheduler": "H2 guest sched",
     "virtio_queue": "H3 virtio", "virtio_submit": "   in", "virtio_return": "   back",
-    "host_scheduler": "H4 host sched", "hardware_queue": "H5 hardware", "block": "Q to C",
+    "host_scheduler": "H4 host sched", "hardware_queue": "H5 hardware",
+    "below_guest": "H3+H4+H5", "block": "Q to C",
     "total": "total", "steal": "steal", "cpu_wait": "wait for a CPU",
     "remote_share": "memory far away", "drops": "packets lost", "queue_depth": "queue depth",
   ]

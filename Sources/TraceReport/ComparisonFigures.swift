@@ -25,7 +25,7 @@ struct ComparisonFigures {
     func bar(
       _ label: String, _ value: (ComparisonLine) -> Double?, _ count: (ComparisonLine) -> Int
     ) -> StackedBars.Bar? {
-      let parts = Hop.five.flatMap { hop -> [StackedBars.Part] in
+      let parts = (Hop.five + [.belowGuest]).flatMap { hop -> [StackedBars.Part] in
         let pieces: [Hop] = hop == .virtioQueue ? [.virtioSubmit, .virtioReturn] : [hop]
         return pieces.compactMap { piece in
           guard let mark = Mark(piece),
@@ -120,7 +120,7 @@ struct ComparisonFigures {
 
   private var distributions: Figure? {
     let own = comparison.distributions.filter { $0.guest == guest && $0.device == device }
-    let hops: [Hop] = [.total] + Hop.five
+    let hops: [Hop] = [.total] + Hop.five + [.belowGuest]
     let shown = hops.compactMap { hop in
       own.first { $0.hop == hop && !$0.before.isEmpty && !$0.after.isEmpty }
     }

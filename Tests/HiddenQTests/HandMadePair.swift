@@ -36,8 +36,8 @@ struct HandMadePair {
   private static let offset = 2048
   private static let clock = 1_234_567
 
-  /// Ingests and correlates the pair; what the rules find, by code.
-  func findings() throws -> [String: String] {
+  /// Ingests the pair; the incident file.
+  func ingested() throws -> String {
     let folder = try Repository.temporaryFolder()
     let incident = folder.appending(path: "i.db").path
     for (name, option, text) in [("host", "--host", host), ("vm1", "--guest", guest)] {
@@ -46,6 +46,12 @@ struct HandMadePair {
       let outcome = try Program.run("ingest", "blktrace", incident, file.path, option, name)
       guard outcome.status == 0 else { throw Failure(words: outcome.errors) }
     }
+    return incident
+  }
+
+  /// Ingests and correlates the pair; what the rules find, by code.
+  func findings() throws -> [String: String] {
+    let incident = try ingested()
     let outcome = try Program.run("correlate", incident)
     guard outcome.status == 0 else { throw Failure(words: outcome.errors) }
     let rows = try Program.run(

@@ -41,12 +41,14 @@ public struct Comparison: Sendable {
       let own = lines.filter {
         $0.guest == load.guest && ($0.device == load.device || $0.device == nil)
       }
-      let parts = try (
-        WaitParts(before, guest: old.guest, device: old.device),
-        WaitParts(after, guest: load.guest, device: load.device)
-      )
+      // Read only where it is told: it takes a look at every I/O.
       var waits: (before: WaitParts, after: WaitParts)?
-      if let first = parts.0, let second = parts.1 { waits = (first, second) }
+      if own.contains(where: { $0.isRelief }),
+        let first = try WaitParts(before, guest: old.guest, device: old.device),
+        let second = try WaitParts(after, guest: load.guest, device: load.device)
+      {
+        waits = (first, second)
+      }
       findings +=
         ComparisonFindings(
           load: load, lines: own, runsPerSide: min(before.count, after.count), waits: waits

@@ -13,6 +13,9 @@ struct ComparisonFindings {
     notComparable + falseOptimisation + (notExplained.map { [$0] } ?? [])
   }
 
+  /// What an I/O passes: the five hops, or one below the guest where nothing of the host is known.
+  static let hops = Hop.five + [.belowGuest]
+
   var disk: String { Printable.text("\(load.guest) \(load.device)") }
 
   /// One run on a side does not say what varies between runs.

@@ -190,7 +190,8 @@ struct SeriesReading {
 
   private static let depths = """
     SELECT machine, device, hop, at_ns, interval_ns, mean_depth,
-      EXISTS (SELECT 1 FROM io WHERE io.guest = queue_depth.machine) AS is_guest
+      EXISTS (
+        SELECT 1 FROM device_map WHERE guest = machine AND guest_device = device) AS is_guest
     FROM queue_depth
     WHERE EXISTS (
       SELECT 1 FROM device_map

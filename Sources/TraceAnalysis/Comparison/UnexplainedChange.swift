@@ -46,7 +46,7 @@ extension ComparisonFindings {
     for statistic in [Statistic.mean, .p50, .p99] {
       guard let whole = line(.block, statistic), whole.verdict == .worse,
         let before = whole.before, let after = whole.after,
-        !Hop.five.contains(where: { hop in
+        !Self.hops.contains(where: { hop in
           Statistic.allCases.contains { line(hop, $0)?.verdict == .worse }
         })
       else { continue }
@@ -65,14 +65,12 @@ extension ComparisonFindings {
   /// Steal fell and latency did not. The waits that are gone were part of the I/Os, so something else must
   /// have grown; none of the layers says what.
   private var fewerWaitsInVain: Finding? {
-    let relieved = lines.filter {
-      ["steal", "cpu_wait"].contains($0.subject) && $0.verdict == .better
-    }
+    let relieved = lines.filter(\.isRelief)
     guard !relieved.isEmpty, load.obstacles.isEmpty,
       let whole = line(.block, .mean), let before = whole.before, let after = whole.after,
       after >= before,
       ![Statistic.mean, .p50, .p99].contains(where: { line(.block, $0)?.verdict == .better }),
-      !Hop.five.contains(where: { line($0, .mean)?.verdict == .worse })
+      !Self.hops.contains(where: { line($0, .mean)?.verdict == .worse })
     else { return nil }
     let causes = relieved.compactMap { line -> String? in
       guard let first = line.before, let second = line.after else { return nil }
@@ -89,7 +87,7 @@ extension ComparisonFindings {
         + "\(time(waits.after.waiting)), and the rest grew from \(time(waits.before.rest)) to "
         + "\(time(waits.after.rest))."
     }
-    let longer = Hop.five.filter { change($0) > 0.1 * (after - before) }
+    let longer = Self.hops.filter { change($0) > 0.1 * (after - before) }
       .sorted { change($0) > change($1) }
     if !longer.isEmpty {
       sentence +=
@@ -103,5 +101,13 @@ extension ComparisonFindings {
       evidenceSQL: WaitParts.sql(guest: load.guest, device: load.device),
       nextStep: "Look a layer below the host: CPUs, caches and memory that its CPUs share, its own "
         + "hypervisor, its storage, its clock frequency. Do not blame the nearest layer.")
+  }
+}
+
+extension ComparisonLine {
+  /// Whether it shows that a guest waited less for the host's CPUs.
+  var isRelief: Bool {
+    verdict == .better
+      && [MeasuredSeries.Subject.steal, .cpuWait].contains { $0.rawValue == subject }
   }
 }

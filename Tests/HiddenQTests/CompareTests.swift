@@ -1,0 +1,158 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `hiddenq compare` as scripts and people use it: statuses, thresholds, runs, findings, the page.
+struct CompareTests {
+  /// 1,500 I/Os over 15 s whose device takes 90 to 150 us, or a multiple.
+  private static func pair(
+    _ seed: UInt64, device: Int = 1, scheduled: Int = 20, hostScheduled: Int = 3, ios: Int = 1_500
+  ) -> HandMadePair {
+    var dice = Dice(seed)
+    return HandMadePair(
+      ios: (0..<ios).map { place in
+        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place)
+        io.scheduled = scheduled + dice.next(below: scheduled)
+        io.hostScheduled = hostScheduled + dice.next(below: hostScheduled)
+        io.device = device * (90 + dice.next(below: 60))
+        io.back = 20 + dice.next(below: 10)
+        return io
+      })
+  }
+
+  @Test("statuses: 0 for the same and for better, 1 for worse, 3 where nothing can be judged")
+  func statuses() throws {
+    let first = try Self.pair(1).ingested()
+    let second = try Self.pair(2).ingested()
+    let slow = try Self.pair(3, device: 2).ingested()
+    let short = try Self.pair(4, ios: 20).ingested()
+    let same = try Program.run("compare", first, second)
+    #expect(same.status == 0)
+    #expect(
+      same.words.contains("No line is shown to differ. That does not show that they are equal"))
+    #expect(try Program.run("compare", slow, first).status == 0)
+    let worse = try Program.run("compare", first, slow)
+    #expect(worse.status == 1)
+    #expect(worse.errors.contains("a change for the worse was shown"))
+    let little = try Program.run("compare", first, short)
+    #expect(little.status == 3)
+    #expect(little.words.contains("needs 50 samples on either side"))
+  }
+
+  @Test("what cannot run is status 2, with one clear sentence")
+  func refusals() throws {
+    let incident = try Self.pair(5, ios: 20).ingested()
+    let typo = try Program.run("compare", incident, incident, "--fail-on", "p98>5%")
+    #expect(typo.status == 2)
+    #expect(typo.errors.contains("'p98>5%' is no threshold: write 'p99>5%'"))
+    #expect(try Program.run("compare", incident, incident + ".no").status == 2)
+    #expect(try Program.run("compare", incident).status == 2)
+    #expect(try Program.run("compare", "--before", incident).status == 2)
+    #expect(
+      try Program.run("compare", incident, incident, "--min-change", "-1").status == 2)
+  }
+
+  @Test(
+    "--fail-on: a shown increase beyond the limit, also where it is too small to be called worse")
+  func failOn() throws {
+    let first = try Self.pair(6).ingested()
+    let slow = try Self.pair(7, device: 2).ingested()
+    // A third longer in total: with such a least change nothing is called worse.
+    func run(_ threshold: String, _ incidents: String...) throws -> Program.Outcome {
+      try Program.run(
+        ["compare"] + incidents + ["--min-change", "900", "--fail-on", threshold])
+    }
+    let total = try run("mean>20%", first, slow)
+    #expect(total.status == 1)
+    #expect(total.errors.contains("'mean>20%' is exceeded: vm1 253,0 all total mean"))
+    #expect(try run("mean>500%", first, slow).status == 0)
+    #expect(try run("hardware_queue.p50>50us", first, slow).status == 1)
+    #expect(try run("hardware_queue.p50>5ms", first, slow).status == 0)
+    #expect(try run("guest_scheduler.mean>1%", first, slow).status == 0)
+    #expect(try run("mean>1%", slow, first).status == 0)
+    let unsaid = try run("steal>1%", first, slow)
+    #expect(unsaid.status == 0)
+    #expect(unsaid.errors.contains("--fail-on 'steal>1%': cannot tell"))
+  }
+
+  @Test("several runs on a side are measured against each other, and the output says so")
+  func runs() throws {
+    let before = try [11, 12, 13].map { try Self.pair($0).ingested() }
+    let after = try [14, 15, 16].map { try Self.pair($0, device: 2).ingested() }
+    let arguments = before.flatMap { ["--before", $0] } + after.flatMap { ["--after", $0] }
+    let text = try Program.run(["compare"] + arguments)
+    #expect(text.status == 1)
+    #expect(
+      text.words.contains(
+        "3 before, 3 after: differences are measured by what varies between runs"))
+    let json = try Program.run(["compare"] + arguments + ["--format", "json"])
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+    #expect((document["before"] as? [String])?.count == 3)
+    let lines = try #require(document["lines"] as? [[String: Any]])
+    func line(_ subject: String) throws -> [String: Any] {
+      try #require(
+        lines.first {
+          $0["subject"] as? String == subject && $0["op"] as? String == "all"
+            && $0["statistic"] as? String == "mean"
+        })
+    }
+    let device = try line("hardware_queue")
+    #expect(device["verdict"] as? String == "worse")
+    #expect(device["count_before"] as? Int == 4_500)
+    // 119.5 us before, twice that after.
+    let (low, high) = (device["change_low"] as? Double, device["change_high"] as? Double)
+    #expect(try #require(low) < 119_500 && 119_500 < #require(high))
+    #expect(try line("guest_scheduler")["verdict"] as? String == "no difference shown")
+    // One against three.
+    let single = try Program.run(
+      ["compare"] + before.flatMap { ["--before", $0] } + ["--after", after[0]])
+    #expect(single.words.contains("the single one is taken to vary as the others do"))
+  }
+
+  @Test("time that only moved from one queue to the next is called a false optimisation")
+  func falseOptimisation() throws {
+    let before = try Self.pair(21, scheduled: 900, hostScheduled: 3).ingested()
+    let after = try Self.pair(22, scheduled: 20, hostScheduled: 880).ingested()
+    let outcome = try Program.run("compare", before, after)
+    #expect(outcome.words.contains("FALSE_OPTIMISATION"))
+    #expect(outcome.words.contains("host_scheduler took the time over"))
+    let real = try Self.pair(23, scheduled: 20).ingested()
+    #expect(
+      try !Program.run("compare", before, real).words.contains("FALSE_OPTIMISATION"))
+  }
+
+  @Test("a neighbour that was not there before is named, and one that is gone")
+  func neighbour() throws {
+    let quiet = try Self.pair(31).ingested()
+    var busy = Self.pair(32)
+    busy.foreign = (0..<3_000).map { HandMadePair.Foreign(queued: 3_000 + 4_900 * $0, device: 400) }
+    let noisy = try busy.ingested()
+    let came = try Program.run("compare", quiet, noisy)
+    #expect(came.words.contains("Found after and not before"))
+    #expect(came.words.contains("rsync with 3,000 requests"))
+    let went = try Program.run("compare", noisy, quiet)
+    #expect(went.words.contains("Found before and not after"))
+    #expect(!went.words.contains("Found after and not before"))
+  }
+
+  @Test("the page has its three pictures with titles and captions, loads nothing and runs nothing")
+  func page() throws {
+    let first = try Self.pair(41).ingested()
+    let slow = try Self.pair(42, device: 2).ingested()
+    let page = try Program.run("compare", first, slow, "--format", "html").output
+    #expect(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"))
+    #expect(page.components(separatedBy: "<svg ").count == 4)
+    for words in [
+      "vm1 253,0: where the time of an I/O went, on average",
+      "vm1 253,0: after divided by before, hop by hop and quantile by quantile",
+      "vm1 253,0: how long the I/Os took, before over after",
+    ] {
+      #expect(page.contains("<figcaption>\(words)</figcaption>"))
+      #expect(page.contains("aria-label=\"\(words)\""))
+    }
+    #expect(page.contains("<g class=\"strip worse\"><title>H5 hardware mean: "))
+    // The pictures have no words of their own: text goes without their title.
+    #expect(try !Program.run("compare", first, slow).output.contains("In pictures"))
+  }
+}
