@@ -83,9 +83,14 @@ struct LineJudge {
       return (.cannotTell, "too few repeats have enough samples")
     }
     guard difference.excludesZero else { return (.noDifference, nil) }
+    let least = max(
+      settings.leastChange(line.unit),
+      settings.leastRelativeChange * abs(line.before ?? 0))
     guard p <= 1 - settings.confidence else {
       return (
-        .noDifference, "beyond its own interval, but not once corrected for the lines beside it"
+        .noDifference,
+        abs(change) >= least
+          ? "beyond its own interval, but not once corrected for the lines beside it" : nil
       )
     }
     if pending.crossesClock, abs(change) <= clockBound {
@@ -94,9 +99,6 @@ struct LineJudge {
         "the change is within the clocks' bound of \(Quantity.time(Int64(clockBound.rounded())))"
       )
     }
-    let least = max(
-      settings.leastChange(line.unit),
-      settings.leastRelativeChange * abs(line.before ?? 0))
     guard abs(change) >= least else { return (.noDifference, "shown, but too small to matter") }
     if let excuse = load?.excuse(for: change) { return (.cannotTell, excuse) }
     return (change < 0 ? .better : .worse, nil)
