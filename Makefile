@@ -91,6 +91,16 @@ calibration: release
 # What `compare` takes for two files of a million I/Os each.
 bench-compare: release
 	python3 bench/compare.py --hiddenq .build/release/hiddenq
+# CPU time against that of sqlite3, btt, blkparse and perf on the same events (docs/speed.md). It takes ten
+# minutes and 2 GB in the folder for temporary files.
+.PHONY: bench captures
+EVENTS ?= 5000000
+bench: release
+	python3 bench/bench.py --hiddenq .build/release/hiddenq --events $(EVENTS)
+
+# Real files beside the checkout (../shared): what is read of them, against counts that are made without it.
+captures: release
+	python3 bench/captures.py --hiddenq .build/release/hiddenq
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

@@ -3,7 +3,7 @@
 
 usage: bench.py [--events N] [--rounds N] [--hiddenq PATH] [--folder DIR] [--keep] [--only PART...]
 
-Parts: text, binary, sched, memory. The block trace is made here, in the binary format of blktrace; its text is
+Parts: text, binary, sched, memory, allocations. The block trace is made here, in the binary format of blktrace; its text is
 what blkparse prints of it. Each comparison alternates between both sides; the figures are medians of CPU time
 (user and system, of the process and its children) and of their ratios per round, and the largest resident set.
 Wall time is not compared: other work on the machine would decide.
@@ -31,6 +31,34 @@ ACTIONS = {
     "Q": (1, QUEUE), "M": (2, 1 << 19), "G": (4, 1 << 24), "R": (6, REQUEUE), "D": (7, ISSUE),
     "C": (8, COMPLETE), "P": (9, 1 << 18), "U": (10, 1 << 18), "I": (14, QUEUE),
 }
+# Counts allocations; the program's own and those of the libraries it uses.
+COUNTER = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static unsigned long calls;
+
+void *malloc(size_t size) {
+  static void *(*next)(size_t);
+  if (!next) next = dlsym(RTLD_NEXT, "malloc");
+  __atomic_fetch_add(&calls, 1, __ATOMIC_RELAXED);
+  return next(size);
+}
+
+void *realloc(void *block, size_t size) {
+  static void *(*next)(void *, size_t);
+  if (!next) next = dlsym(RTLD_NEXT, "realloc");
+  __atomic_fetch_add(&calls, 1, __ATOMIC_RELAXED);
+  return next(block, size);
+}
+
+__attribute__((destructor)) static void tell(void) {
+  FILE *file = fopen(getenv("ALLOCATIONS"), "w");
+  if (file) { fprintf(file, "%lu", calls); fclose(file); }
+}
+"""
 # struct blk_io_trace: magic, sequence, time, sector, bytes, action, pid, device, cpu, error, pdu_len.
 RECORD = struct.Struct("<IIQQIIIIIHH")
 MAGIC = 0x65617407
@@ -294,7 +322,7 @@ class Bench:
         if not need("perf"):
             return
         data, text = self.path("perf.data"), self.path("sched.txt")
-        load = ["perf", "bench", "sched", "messaging", "-g", "4", "-l", str(max(20, self.options.events // 8000))]
+        load = ["perf", "bench", "sched", "messaging", "-g", "4", "-l", str(max(20, self.options.events // 240))]
         recorded = subprocess.run(
             ["perf", "sched", "record", "-m", "8192", "-o", data, "--"] + load,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -329,6 +357,27 @@ class Bench:
         self.figure("resident set, 1 x", "%.0f MB" % once, "", True)
         self.figure("resident set, 8 x", "%.0f MB" % eight, "<= 1.2 x", eight <= 1.2 * once)
 
+    def allocations(self):
+        """Those of a trace less those of its eighth, per line in between."""
+        if not shutil.which("cc"):
+            print("bench: there is no 'cc'; allocations are not counted")
+            return
+        source, shim, count = self.path("counter.c"), self.path("counter.so"), self.path("allocations")
+        with open(source, "w") as file:
+            file.write(COUNTER)
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
+        totals = []
+        for text in (self.path("small.txt"), self.path("big.txt")):
+            incident = self.path("incident.db")
+            if os.path.exists(incident):
+                os.remove(incident)
+            subprocess.run([self.options.hiddenq, "ingest", "blktrace", incident, text, "--guest", "g"], check=True,
+                           stdout=subprocess.DEVNULL, env=dict(os.environ, LD_PRELOAD=shim, ALLOCATIONS=count))
+            with open(count) as file:
+                totals.append(int(file.read()))
+        each = (totals[1] - totals[0]) / (self.events * 7 / 8)
+        self.figure("allocations a line", "%.5f" % each, "< 0.01", each < 0.01)
+
     def figure(self, name, value, goal, met):
         show((name, value, "", "", "", goal, ("yes" if met else "no") if goal else ""))
 
@@ -341,13 +390,15 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
     parser.add_argument("--folder", help="where the data go (default: a temporary folder)")
     parser.add_argument("--keep", action="store_true", help="leave the data there")
-    parser.add_argument("--only", nargs="+", choices=["text", "binary", "sched", "memory"],
-                        default=["text", "binary", "sched", "memory"])
+    parser.add_argument("--only", nargs="+", choices=["text", "binary", "sched", "memory", "allocations"],
+                        default=["text", "binary", "sched", "memory", "allocations"])
     options = parser.parse_args()
     options.hiddenq = os.path.abspath(options.hiddenq)
     if not os.access(options.hiddenq, os.X_OK):
         print("bench: %s is not there; 'make release' builds it" % options.hiddenq, file=sys.stderr)
         return 2
+    if "allocations" in options.only and "memory" not in options.only:
+        options.only.append("memory")
     blocks = set(options.only) & {"text", "binary", "memory"}
     if blocks and not (need("blkparse") and need("btt")):
         return 2
@@ -360,7 +411,7 @@ def main():
         if blocks:
             bench.make_blocks()
             bench.head()
-        for part in ("text", "binary", "memory", "sched"):
+        for part in ("text", "binary", "memory", "allocations", "sched"):
             if part in options.only:
                 getattr(bench, part)()
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:

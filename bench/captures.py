@@ -48,7 +48,7 @@ LINES = {
     "proc-schedstat": r"^(cpu|domain)\d+ ",
     "task-schedstat": r"^(\d{9,}\.\d+ )?\d+ (\(.*\) \d+ \d+ \d+|\d+ \d+ \d+ \S.*)$",
     "vmstat": None,
-    "ethtool": r"^ +\S.*: -?\d+$",
+    "ethtool": r"^ +\S.*: -?\d+$|^no stats available$",
 }
 MAGIC = 0x65617407
 

@@ -24,7 +24,7 @@ public enum Report {
   static let sections: [any ReportSection] = [
     FindingSection(), HopSection(), HostSideSection(), TailSection(), HeatSection(), CPUSection(),
     CPUPictureSection(), SlowestSection(), QueueSection(), MemorySection(), NetworkSection(),
-    MatchSection(), ClockSection(), StageSection(), DataSection(),
+    MatchSection(), ClockSection(), StageSection(), QEMUSection(), DataSection(),
   ]
 
   /// A machine with its side, unless the name says it: `guest web1`, `host`.

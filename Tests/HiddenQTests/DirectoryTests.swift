@@ -410,4 +410,29 @@ struct DirectoryTests {
       #expect(outcome.errors.contains(advice), "\(outcome.errors)")
     }
   }
+
+  @Test(
+    "two forms of a trace of a single request count once; another trace of these blocks does not")
+  func singleRequestInTwoForms() throws {
+    let folder = try Repository.temporaryFolder()
+    func trace(_ completed: Int, newline: String) -> String {
+      ["Q", "G", "I", "D"].enumerated().map { number, action in
+        "254,16   0        \(number + 1)     0.00000\(1000 + number)    10  \(action)   W 5256 + 8 [fio]"
+          + newline
+      }.joined() + "254,16   0        5     0.00\(completed)     0  C   W 5256 + 8 [0]" + newline
+    }
+    try Self.write(trace(3_033_307, newline: "\n"), "a.txt", in: folder)
+    try Self.write(trace(3_033_307, newline: "\r\n"), "b.txt", in: folder)
+    try Self.write(trace(3_033_308, newline: "\n"), "c.txt", in: folder)
+    let incident = folder.path + ".db"
+    for (name, count) in [("a.txt", "1"), ("b.txt", "1"), ("c.txt", "2")] {
+      let outcome = try Program.run(
+        "ingest", incident, folder.appending(path: name).path, "--guest", "g")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(try Program.value(incident, "SELECT count(*) FROM request") == count, "\(name)")
+    }
+    #expect(
+      try Program.value(incident, "SELECT count(duplicate_of) FROM source WHERE path LIKE '%b.txt'")
+        == "1")
+  }
 }
