@@ -151,6 +151,7 @@ public struct HostDevice: Sendable {
     for bio in bios {
       guard let index = indexOf[bio.request] else { continue }
       let row = rows[Int(index)]
+      guard !row.traits.contains(.acrossStep) else { continue }
       // What is left of the request's range is its first bio.
       let range = ownSectors[row.id] ?? (row.sector, row.sectors)
       if bio.sector == range.sector {
@@ -169,7 +170,9 @@ public struct HostDevice: Sendable {
           task: bio.task))
     }
     for (index, row) in rows.enumerated() where row.sector >= 0 && row.sectors > 0 {
-      guard row.queued.isSeen, row.issued.isSeen, row.completed.isSeen else { continue }
+      guard row.queued.isSeen, row.issued.isSeen, row.completed.isSeen,
+        !row.traits.contains(.acrossStep)
+      else { continue }
       let range = ownSectors[row.id] ?? (row.sector, row.sectors)
       // Its D said fewer sectors than its bios have: what its first bio was is not known.
       guard range.sectors > 0 else { continue }
