@@ -64,7 +64,8 @@ SCENARIOS = [
     Scenario("messy", "messy", limits=LOSSY + WITHHELD),
     Scenario("drift", "quiet", ["--drift-ppm", "150"], fast=3),
     Scenario("clock step", "quiet", ["--clock-step", "4+0.25"]),
-    Scenario("clock step back", "quiet", ["--clock-step", "4+-0.25"]),
+    # A quarter of a second comes twice by the guest's clock: pages written in it have no H1.
+    Scenario("clock step back", "quiet", ["--clock-step", "4+-0.25"], WITHHELD),
     Scenario("loss", "quiet", ["--loss", "2"], LOSSY + WITHHELD),
     Scenario("out of order", "quiet", ["--ooo", "2"]),
     Scenario("same sectors", "quiet", ["--vms", "3", "--same-sectors"]),

@@ -402,10 +402,10 @@ CREATE TABLE given_extent (
 ) STRICT;
 
 -- A name and its value: 'queue' settings of a disk, 'qemu' options of a guest's command line, 'link' facts
--- of an interface (its hardware address, the bridge it is a port of).
+-- of an interface (its hardware address, the bridge it is a port of), 'clock' readings (object: which).
 CREATE TABLE setting (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link')),
+  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock')),
   object TEXT NOT NULL,
   name TEXT NOT NULL,
   value TEXT NOT NULL,
@@ -602,7 +602,9 @@ CREATE TABLE guest_io (
   -- 0 before_start, 1 after_end, 2 lost_events, 3 no_mapping, 4 no_candidate, 5 absorbed
   match_reason INTEGER,
   host_requests INTEGER NOT NULL,
-  host_request_id INTEGER
+  host_request_id INTEGER,
+  deferred_request_id INTEGER,
+  deferred_ns INTEGER
 ) STRICT;
 
 -- Two clocks of one machine: other = own + offset_ns + drift_ppm * 1e-6 * own, from from_ns to to_ns of
@@ -832,6 +834,20 @@ CREATE TABLE vcpu_check_sum (
   events INTEGER NOT NULL,
   violations INTEGER NOT NULL,
   expected REAL NOT NULL
+) STRICT;
+
+-- What was recorded of a guest's clock and its host's beside what the requests show, at one moment each.
+CREATE TABLE recorded_clock (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  reference_source_id INTEGER NOT NULL REFERENCES source_file,
+  origin TEXT NOT NULL CHECK (origin IN ('given', 'readings')),
+  path TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL,
+  recorded_ns INTEGER NOT NULL,
+  recorded_error_ns INTEGER NOT NULL,
+  found_ns INTEGER NOT NULL,
+  found_error_ns INTEGER NOT NULL
 ) STRICT;
 
 -- What the rules found, in the order in which it is told.

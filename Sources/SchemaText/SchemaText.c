@@ -86,6 +86,9 @@ static const char viewQEMURequest[] = {
 static const char viewQEMUStage[] = {
 #embed "../../schema/views/qemu_stage.sql" suffix(, 0)
 };
+static const char viewClockCheck[] = {
+#embed "../../schema/views/clock_check.sql" suffix(, 0)
+};
 static const char viewVCPUCheck[] = {
 #embed "../../schema/views/vcpu_check.sql" suffix(, 0)
 };
@@ -241,6 +244,7 @@ static const struct SchemaFile files[] = {
     {"views/steal.sql", viewSteal},
     {"views/steal_reconciliation.sql", viewStealReconciliation},
     {"views/vcpu_check.sql", viewVCPUCheck},
+    {"views/clock_check.sql", viewClockCheck},
     {"views/vcpu_state.sql", viewVCPUState},
     {"views/kvm_exit.sql", viewKVMExit},
     {"views/qemu_request.sql", viewQEMURequest},

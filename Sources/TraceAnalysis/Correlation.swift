@@ -18,10 +18,13 @@ public struct Correlation {
     let maps = GivenMaps.compose(try file.givenExtents())
     // A device without requests at a driver (device-mapper, md) is a layer above the one that matters.
     let guests = try streams.filter { $0.machine.layer == .guest }.map { stream in
-      GuestDisk(
+      let rows = try file.requests(of: stream.stream)
+      let written = GivenMaps.written(
+        try file.givenMapping(guest: stream.machine.name, device: stream.device), rows)
+      return GuestDisk(
         machine: stream.machine.name, stream: stream.stream, source: stream.source,
-        segment: stream.segment, rows: try file.requests(of: stream.stream),
-        bios: try file.mergedBios(of: stream.stream), maps: maps)
+        segment: stream.segment, rows: rows, bios: try file.mergedBios(of: stream.stream),
+        maps: (written.map { [$0] } ?? []) + maps)
     }
     let hosts = try streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }.map {
       stream in
@@ -55,6 +58,10 @@ public struct Correlation {
     let beside = DiskNeighbours(
       disks, hosts, names: names,
       own: Set(tasks.lazy.filter { ownThreads.contains(Int64($0.tid)) }.map(\.task)))
+    let recorded = try RecordedClocks(
+      file, join.clocks,
+      machines: Dictionary(
+        streams.map { ($0.source, $0.machine.name) }, uniquingKeysWith: { first, _ in first }))
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)
       try cached.write(to: writer)
@@ -64,6 +71,7 @@ public struct Correlation {
       try cpu.write(to: writer)
       try queues.write(to: writer)
       for neighbour in beside.neighbours { try writer.add(neighbour.row) }
+      try recorded.write(to: writer)
     } findings: {
       try Findings.find(in: file, thresholds: thresholds)
     }
@@ -159,7 +167,7 @@ extension GuestIO {
       virtioReturn.rawValue, submitCPUWait.rawValue, returnCPUWait.rawValue, hostScheduler.rawValue,
       hardware.rawValue, block.rawValue,
       clockError.rawValue, Int64(grade.rawValue), reason.map { Int64($0.rawValue) } ?? .min,
-      Int64(hostRequests), hostRequest ?? .min,
+      Int64(hostRequests), hostRequest ?? .min, deferredRequest ?? .min, deferred.rawValue,
     ]
   }
 

@@ -1,4 +1,5 @@
 internal import TraceCorrelation
+internal import TraceModel
 internal import TraceStore
 
 /// Maps of disks out of what `filefrag -v` and `qemu-img map` printed.
@@ -20,6 +21,20 @@ enum GivenMaps {
       if rows.first?.tool == "filefrag" { files.append(map) } else { images.append(map) }
     }
     return files + images.flatMap { image in files.map { image.followed(by: $0) } }
+  }
+
+  /// The map of a disk that an incident.yaml gives; nil where it gives none. An extent without an end reaches
+  /// to the disk's last requested sector.
+  static func written(_ extents: [GivenDeviceExtent], _ rows: [BlockRequest]) -> ExtentMap? {
+    guard !extents.isEmpty else { return nil }
+    let end = rows.lazy.map { $0.sector + $0.sectors }.max() ?? 0
+    return ExtentMap(
+      extents.compactMap { extent in
+        let sectors = extent.sectors ?? end - extent.guestSector
+        guard sectors > 0 else { return nil }
+        return ExtentMap.Extent(
+          guestSector: extent.guestSector, hostSector: extent.hostSector, sectors: sectors)
+      })
   }
 
   private static func map(of rows: [GivenExtentRow]) -> ExtentMap {

@@ -55,6 +55,10 @@ public struct GuestIO: Sendable {
   public var hostRequests = 0
   /// The host request that completed last.
   public var hostRequest: Int64?
+  /// The host request that wrote last of what the host's page cache had taken.
+  public var deferredRequest: Int64?
+  /// From t7 to the completion of that: how long acknowledged data was not on the disk, ns.
+  public var deferred = Stamp.unseen
 
   /// An I/O of which nothing is known yet.
   public init() {}

@@ -37,6 +37,9 @@ struct HopRows {
         if side == nil {
           row.reason = reason(request, device, isUnmapped: isUnmapped)
         }
+        if let device, let deferred = pending.cached[matchOf[index]] {
+          absorb(&row, request, deferred, device)
+        }
         rows.append(row)
       }
     }
@@ -110,6 +113,18 @@ struct HopRows {
     row.grade = side.grade
     row.hostRequests = side.requests
     row.hostRequest = side.request
+  }
+
+  /// The host's page cache had it: its way ends at H3.
+  private func absorb(
+    _ row: inout GuestIO, _ request: BlockRequest, _ deferred: HostCache.Deferred?,
+    _ device: HostSide
+  ) {
+    row.grade = .absorbed
+    row.reason = .absorbed
+    guard let deferred, let clock, let completed = request.completed.nanoseconds else { return }
+    row.deferredRequest = device.rows.rows[Int(deferred.row)].id
+    row.deferred = Stamp(deferred.completed - clock.reference(completed))
   }
 
   private func reason(

@@ -158,6 +158,18 @@ public struct Join: Sendable {
           $0.disk == disk && $0.device == number && $0.region.share >= wholeShare
         }
         if !isPlaced {
+          // Writes that the host's page cache takes do not come to its device in the order of the guest.
+          let readsAlone = OffsetCandidates.find(
+            guest: sides[disk].filter { $0.operation == .read },
+            host: device.pieces.filter { $0.operation == .read }, remapDeltas: [])
+          let known = Set(candidates.map(\.distance))
+          for candidate in readsAlone.prefix(mostCandidates)
+          where candidate.votes > 0 && !known.contains(candidate.distance) {
+            let place = Placement.distance(candidate.distance)
+            if let region = search.region(place, votes: candidate.votes) {
+              judged.append((disk, number, region))
+            }
+          }
           let scattered = ScatteredDisk(guest: sides[disk], host: device.pieces, search: search)
           if let map = scattered.map(),
             let region = search.region(.map(map, number: inferredMap), votes: 0)
@@ -173,7 +185,14 @@ public struct Join: Sendable {
     }
     var found = [Found?](repeating: nil, count: guests.count)
     var holders: [RegionKey: String] = [:]
-    for entry in judged where found[entry.disk] == nil && entry.region.share >= leastShare {
+    // First those that most requests fit; then those that only their reads show, for the host's cache has
+    // the writes.
+    let cached = judged.filter(\.region.isSeenByReads).sorted {
+      ($0.region.answered, $0.region.placed, -$0.region.placement.key.distance)
+        > ($1.region.answered, $1.region.placed, -$1.region.placement.key.distance)
+    }
+    for entry in judged.filter({ $0.region.share >= leastShare }) + cached
+    where found[entry.disk] == nil {
       let key = RegionKey(device: entry.device, placement: entry.region.placement.key)
       if let holder = holders[key], holder != guests[entry.disk].machine { continue }
       holders[key] = guests[entry.disk].machine
@@ -263,8 +282,9 @@ public struct Join: Sendable {
       disks[place].device = device.rows.stream
       disks[place].verdict = .joined
       disks[place].expectedAccidental = Self.expectedAccidental(sides[place], device, clock)
+      let cache = HostCache(sides[place], outcome, device, disks[place].map, clock)
       pending[place] = PendingDisk(
-        device: found.device, requests: sides[place], outcome: outcome)
+        device: found.device, requests: sides[place], outcome: outcome, cached: cache.requests)
       flushes.add(guests[place], device, clock)
     }
     clocks.append(
@@ -345,6 +365,8 @@ struct PendingDisk {
   var device: Int?
   var requests: [GuestRequest] = []
   var outcome = RequestMatching.Outcome(matches: [], unmapped: [])
+  /// What the host's page cache took or served, by the place of the request.
+  var cached: [Int: HostCache.Deferred?] = [:]
 }
 
 extension GuestClock {
@@ -364,12 +386,22 @@ extension GuestClock {
 }
 
 extension RegionSearch.Region {
-  /// A given map is believed before an inferred place that fits as well; that fits clearly better
-  /// contradicts it.
+  /// Whether the host's reads there are the guest's, though most of the guest's requests have no part on the
+  /// device: clearly more than twins and chance reach.
+  var isSeenByReads: Bool {
+    guard answers >= 16, answered >= 0.8 else { return false }
+    if case .map(_, number: .max) = placement { return false }
+    return true
+  }
+
+  /// A given map is believed before an inferred place that fits as well; one that fits clearly better
+  /// contradicts it. And a disk in one piece is believed before one in pieces that were inferred: below a
+  /// loop device, where its file lies, the same requests are seen once more.
   var rank: Double {
     switch placement {
     case .distance: share
-    case .map, .scattered: share + 0.05
+    case .map(_, number: .max), .scattered: share - 0.05
+    case .map: share + 0.05
     }
   }
 }

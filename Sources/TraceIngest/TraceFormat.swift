@@ -87,4 +87,5 @@ public let allFormats: [any TraceFormat] =
     QemuImgMap(),
     FilefragMap(),
     QueueSettings(),
+    ClockReadings(),
   ] + counterFormats

@@ -190,7 +190,7 @@ public final class CorrelationWriter {
         "requeue_ns", "virtio_submit_ns", "virtio_return_ns", "submit_cpu_wait_ns",
         "return_cpu_wait_ns", "host_scheduler_ns", "hardware_queue_ns", "block_ns",
         "clock_error_ns", "match_grade", "match_reason",
-        "host_requests", "host_request_id",
+        "host_requests", "host_request_id", "deferred_request_id", "deferred_ns",
       ])
   }
 

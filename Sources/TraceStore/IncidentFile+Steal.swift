@@ -178,14 +178,6 @@ extension IncidentFile {
       """, [source]
     ) { row -> (machine: String, toolClock: String) in try (row[0], row[1]) }.first
   }
-
-  private func fetch<Value>(
-    _ sql: String, _ arguments: StatementArguments = [], _ value: (Row) throws -> Value
-  ) throws -> [Value] {
-    try translating {
-      try queue.read { db in try Row.fetchAll(db, sql: sql, arguments: arguments).map(value) }
-    }
-  }
 }
 
 extension CorrelationWriter {

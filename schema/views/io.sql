@@ -50,8 +50,9 @@ SELECT
   guest_io.flush_ns AS flush_ns,
   -- The part of H2 between its first and last D: the ring was full, in ns.
   guest_io.requeue_ns AS requeue_ns,
-  -- H3, both ways, in ns: needs no clock offset.
-  guest_io.virtio_submit_ns + guest_io.virtio_return_ns AS virtio_queue_ns,
+  -- H3, both ways, in ns: needs no clock offset. Of an absorbed I/O all from D to C in the guest.
+  CASE WHEN guest_io.match_grade = 4 THEN guest_io.block_ns - guest_io.guest_scheduler_ns
+    ELSE guest_io.virtio_submit_ns + guest_io.virtio_return_ns END AS virtio_queue_ns,
   -- H3 on the way in, from D in the guest to Q on the host, in ns, within clock_error_ns.
   guest_io.virtio_submit_ns AS virtio_submit_ns,
   -- H3 on the way back, from C on the host to C in the guest, in ns, within clock_error_ns.
@@ -72,13 +73,14 @@ SELECT
   -- The part of virtio_return_ns in which that host thread or the vCPU that took the interrupt (the CPU of C
   -- in the guest) waited for a CPU, in ns; NULL as above.
   guest_io.return_cpu_wait_ns AS return_cpu_wait_ns,
-  -- 'exact', 'merged', 'split', 'ambiguous', 'absorbed' or 'unmatched'.
+  -- 'exact', 'merged', 'split', 'ambiguous', 'absorbed' (the host's page cache took the write or served the
+  -- read: nothing happened on the host's device) or 'unmatched'.
   CASE guest_io.match_grade
     WHEN 0 THEN 'exact' WHEN 1 THEN 'merged' WHEN 2 THEN 'split' WHEN 3 THEN 'ambiguous'
     WHEN 4 THEN 'absorbed' ELSE 'unmatched'
   END AS match_grade,
-  -- Why it has no host side: 'before_start', 'after_end', 'lost_events', 'no_mapping' or
-  -- 'no_candidate'; NULL when matched.
+  -- Why it has no host side: 'before_start', 'after_end', 'lost_events', 'no_mapping', 'no_candidate' or
+  -- 'absorbed'; NULL when matched.
   CASE guest_io.match_reason
     WHEN 0 THEN 'before_start' WHEN 1 THEN 'after_end' WHEN 2 THEN 'lost_events'
     WHEN 3 THEN 'no_mapping' WHEN 4 THEN 'no_candidate' WHEN 5 THEN 'absorbed'
@@ -86,7 +88,13 @@ SELECT
   -- How many host requests carried it.
   guest_io.host_requests AS host_requests,
   -- The host request that completed last: its times are t4 to t6.
-  guest_io.host_request_id AS host_request_id
+  guest_io.host_request_id AS host_request_id,
+  -- The host request that later wrote what the host's page cache had taken; of several the one that ended
+  -- last. NULL where nothing was absorbed, and where the host's trace ended first.
+  guest_io.deferred_request_id AS deferred_request_id,
+  -- From C in the guest to C of that host request, in ns, within clock_error_ns: for so long acknowledged
+  -- data was not on the disk.
+  guest_io.deferred_ns AS deferred_ns
 FROM guest_io
 JOIN block_request USING (request_id)
 JOIN block_stream USING (stream_id)

@@ -48,6 +48,11 @@ struct RegionSearch {
     let share: Double
     /// Requests that were placed.
     let placed: Int
+    /// Share of the host's reads that begin where a read of the guest would lie which lie in such a read's
+    /// time; 0 where most requests were placed anyway.
+    let answered: Double
+    /// How many those are.
+    let answers: Int
     /// Matched requests that constrain the clock: unique on both sides.
     let pairs: [CausalPair]
   }
@@ -126,9 +131,41 @@ struct RegionSearch {
         cause: request.issued, effect: host.queued, answer: host.completed,
         end: request.completed)
     }
+    let share = inside == 0 ? 0 : Double(placed) / Double(inside)
+    let (answers, asked) =
+      share < Join.leastShare ? answers(placement, windows) : (answers: 0, asked: 0)
     return Region(
-      placement: placement, votes: votes,
-      share: inside == 0 ? 0 : Double(placed) / Double(inside), placed: placed, pairs: pairs)
+      placement: placement, votes: votes, share: share, placed: placed,
+      answered: asked == 0 ? 0 : Double(answers) / Double(asked), answers: answers, pairs: pairs)
+  }
+
+  /// Seen from the host: its reads where a read of the guest begins, and those of them that lie in the time
+  /// of one. A host's page cache serves many of a guest's reads and takes its writes, but what it reads
+  /// itself, it mostly reads because the guest asked.
+  private func answers(
+    _ placement: Placement, _ windows: [Window]
+  ) -> (answers: Int, asked: Int) {
+    var asked = Set<Int32>()
+    var answers = Set<Int32>()
+    for window in windows {
+      let (low, high) = (window.peak.low, window.peak.high)
+      let reads = window.requests.filter { guest[$0].operation == .read }
+      guard let first = reads.first, let last = reads.last else { continue }
+      let from = guest[first].issued + low
+      let span = from...max(from, guest[last].completed + high)
+      for index in reads {
+        let request = guest[index]
+        let slack = Self.slack(request.issued, window.centre)
+        forEachCandidate(request, placement) { piece in
+          if span.contains(host[Int(piece)].queued) { asked.insert(piece) }
+        }
+        forEachCandidate(
+          request, placement, queuedFrom: request.issued + low - slack,
+          completedTo: request.completed + high + slack
+        ) { answers.insert($0) }
+      }
+    }
+    return (answers.count, asked.union(answers).count)
   }
 
   /// The windows of the trace, each with its offset. The one with most agreement says roughly where the

@@ -28,6 +28,8 @@ public enum UnmatchedReason: Int, Sendable {
   case noMapping
   /// Nothing on the host fits.
   case noCandidate
+  /// The host's page cache had it.
+  case absorbed
 }
 
 /// Assigns host pieces to guest requests, one to one in time and address.

@@ -78,8 +78,19 @@ struct PageMatching {
       }
     }
     var isGone = [Bool](repeating: false, count: trace.pages.count)
+    let slack = clock.largestError
+    var unseen = Self.unseen(trace, disks, bios, clock)[...]
     for (place, bio) in bios.enumerated() {
-      let slack = clock.largestError
+      while let write = unseen.first, write.queued <= bio.queued {
+        unseen.removeFirst()
+        for sector in stride(
+          from: write.sector, to: write.sector + write.sectors, by: Int(Self.pageSectors))
+        {
+          let key = BlockKey(disk: write.disk, sector: sector)
+          guard let entries = blocks[key] else { continue }
+          blocks[key] = entries.filter { $0.dirtied > write.queued + slack }
+        }
+      }
       for sector in stride(
         from: bio.sector, to: bio.sector + bio.sectors, by: Int(Self.pageSectors))
       {
@@ -97,6 +108,48 @@ struct PageMatching {
       }
     }
     count(bios, order, next, isPlaced, homes, &isGone)
+  }
+
+  /// A write that only the page-cache trace saw.
+  private struct UnseenWrite {
+    let disk: Int
+    let sector: Int64
+    let sectors: Int64
+    /// ns on the block trace's clock.
+    let queued: Int64
+  }
+
+  /// Writes that the page-cache trace saw queued and the block trace did not, which began later or lost them:
+  /// the pages they carried do not wait for another.
+  private static func unseen(
+    _ trace: PageCacheTrace, _ disks: [PageCacheDisk], _ bios: [WrittenBio], _ clock: MachineClock
+  ) -> [UnseenWrite] {
+    // Where no event is in both, none of them can be told to be in one alone.
+    guard clock.method == .sameEvents else { return [] }
+    var seen: [BlockKey: [Int64]] = [:]
+    for bio in bios {
+      seen[BlockKey(disk: bio.disk, sector: bio.sector), default: []].append(bio.queued)
+    }
+    let places = Dictionary(
+      disks.enumerated().map { ($1.device, $0) }, uniquingKeysWith: { first, _ in first })
+    var names: [DeviceNumber: Int?] = [:]
+    var unseen: [UnseenWrite] = []
+    for moment in trace.moments
+    where moment.kind == .queued && moment.direction.contains(.write) && moment.sectors > 0 {
+      let disk = names[moment.device] ?? places[moment.device.description]
+      names[moment.device] = .some(disk)
+      guard let disk else { continue }
+      let queued = clock.map(moment.at)
+      // Texts have microseconds.
+      let reach = clock.error(at: moment.at) + 2_000
+      let times = seen[BlockKey(disk: disk, sector: moment.sector)] ?? []
+      let nearest = times.partitioningIndex { $0 >= queued - reach }
+      if nearest < times.count, times[nearest] <= queued + reach { continue }
+      unseen.append(
+        UnseenWrite(
+          disk: disk, sector: moment.sector, sectors: moment.sectors, queued: queued))
+    }
+    return unseen.sorted { ($0.queued, $0.disk, $0.sector) < ($1.queued, $1.disk, $1.sector) }
   }
 
   private mutating func add(_ page: Int, to bio: Int) {

@@ -13,6 +13,7 @@ struct ClockSection: ReportSection {
     if !guests.isEmpty {
       blocks += [.paragraph(Self.causality), .facts(guests.map(Self.causal))]
     }
+    blocks += Self.recorded(try file.clockChecks(guest: request.filter.guest))
     let schedulers = all.filter { $0.toolClock != "wall" && $0.method != "matched requests" }
     let walls = try Self.walls(file, request.filter.guest)
     if !schedulers.isEmpty || !walls.isEmpty {
@@ -43,6 +44,35 @@ struct ClockSection: ReportSection {
     if clock.removedPairs > 0 { text += ", \(clock.removedPairs) taken out as wrong pairs" }
     if clock.violations > 0 { text += ", \(clock.violations) contradict it" }
     return Fact(Printable.text(clock.machine), text + ".")
+  }
+
+  /// What was recorded of both clocks, beside what the requests show.
+  private static func recorded(_ checks: [ClockCheckRow]) -> [Block] {
+    Dictionary(grouping: checks, by: \.guest).sorted { $0.key < $1.key }.flatMap {
+      guest, rows -> [Block] in
+      let wrong = rows.filter(\.contradicts)
+      let name = Printable.text(guest)
+      guard let first = wrong.first else {
+        let narrowest = rows.map { $0.recordedError + $0.foundError }.min() ?? 0
+        return [
+          .paragraph(
+            "\(name): \(Quantity.count(Int64(rows.count))) recorded relations of both clocks agree "
+              + "with it, the closest within \(Quantity.time(narrowest)).")
+        ]
+      }
+      let apart = first.recorded - first.found
+      return [
+        .paragraph(
+          "WARNING, \(name): \(Quantity.count(Int64(wrong.count))) of "
+            + "\(Quantity.count(Int64(rows.count))) recorded relations of both clocks contradict it. "
+            + "\(Printable.text(first.path)), line \(first.line), is "
+            + "\(Quantity.time(Int64(clamping: apart.magnitude))) \(apart < 0 ? "before" : "after") what "
+            + "the requests show, and both together may be off by "
+            + "\(Quantity.time(first.recordedError + first.foundError)). One of them is wrong: is the "
+            + "record of this incident, and did a wall clock step in between? The hops are by the "
+            + "requests (view clock_check).")
+      ]
+    }
   }
 
   private static func offset(_ clock: ClockSummary) -> String {

@@ -12,6 +12,7 @@ struct MatchSection: ReportSection {
         filter.guest = disk.guest
         filter.device = disk.device
         return Self.shares(disk, try file.grades(filter))
+          + (try file.absorbed(filter)).compactMap(Self.cached)
       }
   }
 
@@ -40,12 +41,16 @@ struct MatchSection: ReportSection {
     if decidable > 0 {
       let matched = count(inside.filter { ["exact", "merged", "split"].contains($0.grade) })
       let ambiguous = count(inside.filter { $0.grade == "ambiguous" })
+      let absorbed = count(inside.filter { $0.grade == "absorbed" })
       blocks.append(
         .paragraph(
           "Of the \(Quantity.count(Int64(decidable))) that lie wholly inside both traces "
             + "\(Quantity.count(Int64(matched))) are matched for certain "
             + "(\(Quantity.percent(Double(matched) / Double(decidable)))), "
-            + "\(Quantity.count(Int64(ambiguous))) are ambiguous."))
+            + "\(Quantity.count(Int64(ambiguous))) are ambiguous"
+            + (absorbed == 0
+              ? "."
+              : ", \(Quantity.count(Int64(absorbed))) went no further than the host's memory.")))
     }
     let flushes = grades.filter(\.isFlush)
     if !flushes.isEmpty {
@@ -57,6 +62,29 @@ struct MatchSection: ReportSection {
             + "\(Quantity.count(Int64(count(flushes))))."))
     }
     return blocks
+  }
+
+  /// What the host's page cache had, and when what it took was on the disk.
+  private static func cached(_ ios: AbsorbedIOs) -> Block? {
+    guard let duration = LatencyStatistics(ios.durations) else { return nil }
+    let count = Quantity.count(Int64(ios.durations.count))
+    let took = "(D to C in the guest: p50 \(Quantity.time(duration.p50)))"
+    guard ios.op == "write" else {
+      return .paragraph("The host's page cache served \(count) \(ios.op)s \(took).")
+    }
+    var text =
+      "The host's page cache took \(count) writes \(took): the guest was told that they were done "
+      + "while the disk did not have them."
+    if let deferred = LatencyStatistics(ios.deferred) {
+      text +=
+        " \(Quantity.count(Int64(deferred.count))) were on the disk later: p50 "
+        + "\(Quantity.time(deferred.p50)), at most \(Quantity.time(deferred.max)) after."
+    }
+    let open = ios.durations.count - ios.deferred.count
+    if open > 0 {
+      text += " Of \(Quantity.count(Int64(open))) the host's trace does not show it."
+    }
+    return .paragraph(text)
   }
 
   private static func place(_ disk: DiskRow) -> Fact {
@@ -102,6 +130,7 @@ struct MatchSection: ReportSection {
     case "lost_events": "events were lost"
     case "no_mapping": "place on the host unknown"
     case "no_candidate": "nothing on the host fits"
+    case "absorbed": "the host's page cache"
     case .some(let other): other
     }
   }

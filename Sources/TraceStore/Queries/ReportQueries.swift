@@ -395,7 +395,8 @@ extension IncidentFile {
       hostRequest: row["host_request_id"])
   }
 
-  private func fetch<Value>(
+  /// The values of the rows of a statement.
+  func fetch<Value>(
     _ sql: String, _ arguments: StatementArguments = [], _ value: (Row) throws -> Value
   ) throws -> [Value] {
     try translating {

@@ -94,6 +94,7 @@ enum RedactionPlan {
     ],
     "steal_second": ["guest": .replace(.machines)],
     "steal_sum": ["guest": .replace(.machines)],
+    "recorded_clock": ["origin": .keep, "path": .replace(.files)],
     "vcpu_check_sum": ["guest": .replace(.machines)],
     "finding_row": [
       "code": .writeAnew, "severity": .writeAnew, "guest": .writeAnew, "sentence": .writeAnew,
