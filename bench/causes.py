@@ -30,7 +30,7 @@ CAUSES = {
     "numa-spill": ({"NUMA_REMOTE": []}, ()),
     "ring-saturation": ({"RING_SATURATED": ["gave back", "iothread0"]}, ()),
     # 1.2 s; seen from the last completion before it on, which may be within its first milliseconds.
-    "device-stall": ({"DEVICE_STALL": ["completed nothing for 1.", "2 such times"]}, ()),
+    "device-stall": ({"DEVICE_STALL": ["completed nothing for 1."]}, ()),
     "page-cache-bound": ({"PAGE_CACHE_HIDES": ["page cache"]}, ()),
     "guest-scheduler-bound": ({"RING_SATURATED": ["held 4 requests at most"]}, ()),
     "false-optimisation-before": ({"FALSE_OPTIMISATION": ["is full: 4 requests"],

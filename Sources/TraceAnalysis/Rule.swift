@@ -65,5 +65,5 @@ let allRules: [any Rule] = [
   StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(), DeviceStall(),
   NoisyDiskNeighbour(), RingSaturated(), NetDropBeforeWire(), BackpressureCollapse(),
   DoubleQueueing(), LatencyStacking(), TailAmplified(), PageCacheHides(), HostCacheAbsorbs(),
-  NotExplained(), FalseOptimisation(), NotJoined(), TraceIncomplete(),
+  NotExplained(), FalseOptimisation(), ClockContradiction(), NotJoined(), TraceIncomplete(),
 ]

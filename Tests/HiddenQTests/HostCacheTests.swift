@@ -110,4 +110,22 @@ struct HostCacheTests {
       try Program.value(
         incident, "SELECT min(match_grade) FROM io WHERE sector = 300256 - 2048") == "unmatched")
   }
+
+  @Test("HOST_CACHE_ABSORBS says how many and how much later; a pair without such a cache has none")
+  func finding() throws {
+    let incident = try Self.incident()
+    let rows = try Program.run(
+      "query", incident, "SELECT sentence FROM finding WHERE code = 'HOST_CACHE_ABSORBS'",
+      "--format", "csv")
+    let counts = try Program.run(
+      "query", incident,
+      "SELECT sum(match_grade = 'absorbed'), count(*) FROM io WHERE op = 'write'", "--format", "csv"
+    )
+    let numbers = counts.output.split(whereSeparator: \.isNewline).last?.split(separator: ",") ?? []
+    #expect(numbers.count == 2 && numbers[0] != "0")
+    #expect(rows.output.contains("\(numbers[0]) of \(numbers[1]) writes"), "\(rows.output)")
+    #expect(rows.output.contains("later on average"))
+    let ios = (0..<200).map { HandMadePair.IO(queued: 2_500 * $0 + $0 * $0 % 700) }
+    #expect(try HandMadePair(ios: ios).findings()["HOST_CACHE_ABSORBS"] == nil)
+  }
 }

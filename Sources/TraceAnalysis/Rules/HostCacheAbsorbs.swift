@@ -20,7 +20,7 @@ struct HostCacheAbsorbs: Rule {
         sentence: Printable.text(
           "\(device): \(Quantity.count(absorbed)) of \(Quantity.count(writes)) writes "
             + "(\(Quantity.decimal(part, digits: 1)) %) were complete for the guest without a request of the "
-            + "host: its page cache took them."),
+            + "host: its page cache took them" + Self.later(row) + "."),
         confidence: .medium,
         because:
           "The host traced the disk at that time and shows no request for these sectors between the guest's "
@@ -33,10 +33,22 @@ struct HostCacheAbsorbs: Rule {
     }
   }
 
+  /// When they came to the disk, where the trace shows it.
+  private static func later(_ row: QueryRow) -> String {
+    guard let written = row.integer("written"), written > 0,
+      let mean = row.integer("deferred_mean_ns"),
+      let longest = row.integer("deferred_max_ns")
+    else { return "; the trace does not show when they came to the disk" }
+    return
+      "; \(Quantity.count(written)) of them are seen to come to the disk, \(Quantity.time(mean)) later on "
+      + "average, \(Quantity.time(longest)) at most"
+  }
+
   private static func sql(_ condition: String) -> String {
     """
     SELECT guest, device, count(*) AS writes, sum(match_grade = 'absorbed') AS absorbed,
-      100.0 * avg(match_grade = 'absorbed') AS absorbed_pct
+      100.0 * avg(match_grade = 'absorbed') AS absorbed_pct, count(deferred_ns) AS written,
+      CAST(avg(deferred_ns) AS INTEGER) AS deferred_mean_ns, max(deferred_ns) AS deferred_max_ns
     FROM io WHERE op = 'write' AND \(condition) GROUP BY guest, device ORDER BY guest, device
     """
   }

@@ -99,9 +99,9 @@ struct NotExplained: Rule {
         CAST(24.0 * (reference_ns - first_ns) / (last_ns - first_ns + 1) AS INTEGER) AS place
       FROM io JOIN (
         SELECT guest, device, min(reference_ns) AS first_ns, max(reference_ns) AS last_ns
-        FROM io WHERE virtio_queue_ns IS NOT NULL GROUP BY guest, device
+        FROM io WHERE host_scheduler_ns IS NOT NULL GROUP BY guest, device
       ) AS span ON span.guest = io.guest AND span.device = io.device
-      WHERE virtio_queue_ns IS NOT NULL AND op IN ('read', 'write')
+      WHERE host_scheduler_ns IS NOT NULL AND op IN ('read', 'write')
     )
     GROUP BY guest, device, place HAVING count(*) >= 10 ORDER BY guest, device, place
     """
@@ -113,7 +113,7 @@ struct NotExplained: Rule {
         host_scheduler_ns + hardware_queue_ns AS below_ns,
         submit_cpu_wait_ns + return_cpu_wait_ns AS wait_ns, reference_ns
       FROM io WHERE guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))
-        AND virtio_queue_ns IS NOT NULL AND op IN ('read', 'write')
+        AND host_scheduler_ns IS NOT NULL AND op IN ('read', 'write')
     ), disk AS (
       SELECT sum(CASE WHEN queue_depth.at_ns >= \(at) THEN arrivals END)
           / nullif(sum(CASE WHEN queue_depth.at_ns >= \(at) THEN 1.0 END), 0) AS after_rate,
