@@ -199,7 +199,7 @@ def main():
         os.makedirs(options.keep, exist_ok=True)
 
     print("%-26s %4s %10s %5s %9s %11s %8s" % (
-        "scenario", "seed", "matched", "wrong", "ambiguous", "clock bound", "problems"), flush=True)
+        "scenario", "seed", "matched", "wrong", "no host", "clock bound", "problems"), flush=True)
     results = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for result in pool.map(lambda case: score(case[0], case[1], options), cases):
