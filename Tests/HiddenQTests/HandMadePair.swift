@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// A guest's and a host's blkparse text, written I/O by I/O with known times, for what no generator has.
 struct HandMadePair {
@@ -54,16 +55,35 @@ struct HandMadePair {
     let incident = try ingested()
     let outcome = try Program.run("correlate", incident)
     guard outcome.status == 0 else { throw Failure(words: outcome.errors) }
-    let rows = try Program.run(
-      "query", incident, "SELECT code, severity || ': ' || sentence AS words FROM finding",
-      "--format", "json")
+    let rows = try Program.run("findings", incident, "--format", "json")
     let found = try JSONDecoder().decode([Row].self, from: Data(rows.output.utf8))
+    for row in found where row.confidence != "none" { try Self.check(row, incident) }
     return Dictionary(found.map { ($0.code, $0.words) }, uniquingKeysWith: { first, _ in first })
   }
 
+  /// A finding as `findings --format json` prints it.
   private struct Row: Decodable {
     let code: String
-    let words: String
+    let severity: String
+    let sentence: String
+    let confidence: String
+    let evidence_sql: String
+
+    var words: String { "\(severity): \(sentence)" }
+  }
+
+  /// The evidence runs, and returns the numbers of the sentence.
+  private static func check(_ row: Row, _ incident: String) throws {
+    let outcome = try Program.run("query", incident, row.evidence_sql, "--format", "json")
+    #expect(outcome.status == 0, "\(row.code): \(outcome.errors)")
+    let rows =
+      try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [[String: Any]] ?? []
+    let values = rows.flatMap(\.values)
+    let missing = SentenceNumbers.unexplained(
+      row.sentence, values: values.compactMap { ($0 as? NSNumber)?.doubleValue },
+      texts: values.compactMap { $0 as? String })
+    #expect(
+      missing.isEmpty, "\(row.code): '\(row.sentence)' says \(missing), its evidence does not")
   }
 
   struct Failure: Error {

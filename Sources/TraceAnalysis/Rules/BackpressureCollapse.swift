@@ -71,7 +71,7 @@ struct BackpressureCollapse: Rule {
       SELECT guest, device, avg(depth) AS depth, avg(done) AS done, avg(bytes) AS bytes
       FROM flowing WHERE rank BETWEEN 0.1 AND 0.5 GROUP BY guest, device
     )
-    SELECT flowing.guest AS guest, flowing.device AS device,
+    SELECT flowing.guest AS guest, flowing.device AS device, \(Self.slice / 1_000_000) AS slice_ms,
       sum(is_crowded) AS crowded, 100.0 * avg(is_crowded) AS crowded_pct,
       avg(CASE WHEN is_crowded THEN flowing.depth END) AS crowded_depth, usual_depth,
       10.0 * avg(CASE WHEN is_crowded THEN flowing.done END) AS crowded_per_s, 10.0 * usual_done AS usual_per_s,
