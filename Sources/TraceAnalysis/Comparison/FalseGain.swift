@@ -45,7 +45,7 @@ extension ComparisonFindings {
     }
     sentence +=
       " Taking \(hop.rawValue) away whole could have given \(time(held)) at most "
-      + "(\(Quantity.percent(min(1, held / before))) of the whole); "
+      + "(\(Quantity.percent(held / before)) of the whole); "
       + (after < before ? "it gave \(time(before - after))." : "it gave nothing.")
     return [
       Finding(

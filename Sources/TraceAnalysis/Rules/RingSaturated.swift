@@ -32,10 +32,10 @@ struct RingSaturated: Rule {
         && above >= evidence.value(of: waiting)
       guard wasGivenBack || wasFull else { return nil }
       var sentence = "\(device): the virtio queue was full"
-      if wasGivenBack {
+      if wasGivenBack, let wait = row.integer("requeue_mean_ns") {
         sentence +=
           "; the driver gave back \(Quantity.decimal(back, digits: 1)) % of the I/Os (D, R, D), which "
-          + "waited \(Quantity.time(row.integer("requeue_mean_ns") ?? 0)) each for a place"
+          + "waited \(Quantity.time(wait)) each for a place"
       }
       sentence +=
         "; it held \(Quantity.count(depth)) requests at most, in \(Quantity.decimal(share, digits: 1)) % of "
