@@ -22,7 +22,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-FAMILIES = ["block", "tracepoints", "perf-reports", "topology", "counters"]
+FAMILIES = ["block", "tracepoints", "qemu-log", "perf-reports", "topology", "counters"]
 PROGRAM = os.path.join(HERE, ".build", "release", "fuzz")
 CRASHES = os.path.join(HERE, "crashes")
 LONGEST = 4096
@@ -32,14 +32,17 @@ SEEDS = {
     "block": ["Fixtures/blkparse/*/input*", "Fixtures/kvm-noisy-cpu/*/blkparse.txt",
               "../shared/samples/blkparse/*", "../shared/samples/blktrace-bin/*"],
     "tracepoints": ["Fixtures/perf-sched/*/input*", "Fixtures/perf-script/*/input*",
-                    "Fixtures/ftrace/*/input*", "Fixtures/trace-cmd/*/input*", "Fixtures/qemu-log/*/input*",
-                    "../shared/samples/qemu-log/*",
+                    "Fixtures/ftrace/*/input*", "Fixtures/trace-cmd/*/input*",
                     "../shared/samples/perf-script*/*", "../shared/samples/perf-sched/*",
-                    "../shared/samples/ftrace*/*"],
-    "perf-reports": ["Fixtures/perf-sched-latency/*/input*", "Fixtures/perf-sched-timehist/*/input*"],
+                    "../shared/samples/ftrace*/*", "../shared/traces/*/*/perf-*-script*",
+                    "../shared/traces/*/*/ftrace-blk*"],
+    "qemu-log": ["Fixtures/qemu-log/*/input*", "../shared/samples/qemu-log/*", "../shared/traces/*/*/qemu*trace*"],
+    "perf-reports": ["Fixtures/perf-sched-latency/*/input*", "Fixtures/perf-sched-timehist/*/input*",
+                     "../shared/traces/*/*/perf-sched-latency*", "../shared/traces/*/*/perf-sched-timehist*"],
     "topology": ["../shared/samples/%s/*" % name for name in (
         "lscpu", "numactl", "qmp", "qemu-log", "lsblk", "dmsetup", "qemu-img-map", "filefrag")]
-    + ["../shared/traces/*/*/lscpu*", "../shared/traces/*/*/queue*"],
+    + ["../shared/traces/*/*/%s*" % name for name in (
+        "lscpu", "numactl", "queue", "clocks-guest", "qmp", "ps-", "qemu-cmdline", "qemu-img-map", "filefrag")],
     "counters": ["../shared/samples/%s/*" % name for name in (
         "vmstat", "numastat", "ethtool", "ip-s-link", "proc-net-dev", "softnet_stat", "tc-qdisc")]
     + ["../shared/traces/*/*/%s*" % name for name in ("diskstats", "proc-", "vmstat", "tc-")],
@@ -57,15 +60,27 @@ def build():
 
 def content(path):
     with open(path, "rb") as file:
-        data = file.read(1 << 16)
+        data = file.read(1 << 20)
     if data[:2] == b"\x1f\x8b":
         with gzip.open(path) as file:
-            data = file.read(1 << 16)
+            data = file.read(1 << 20)
     return data
 
 
+def shapes(data):
+    """The first lines that differ in more than numbers: a long trace has few kinds, and the rare ones come late."""
+    known, kept, length = set(), [], 0
+    for line in data.splitlines(keepends=True):
+        shape = re.sub(rb"[0-9a-f]*\d[0-9a-f]*", b"0", line)
+        if shape not in known and length + len(line) < LONGEST:
+            known.add(shape)
+            kept.append(line)
+            length += len(line)
+    return b"".join(kept)
+
+
 def seed(family, folder):
-    """Puts the seeds of a family into a folder: whole where they are short, else their heads and a piece."""
+    """Puts the seeds of a family into a folder: whole where they are short, else heads and a line of each kind."""
     number = 0
     for pattern in SEEDS[family]:
         for path in sorted(glob.glob(os.path.join(ROOT, pattern))):
@@ -75,7 +90,7 @@ def seed(family, folder):
                 data = content(path)
             except OSError:
                 continue
-            for piece in {data[:LONGEST - 1], data[:1000]}:
+            for piece in {data[:LONGEST - 1], data[:1000], shapes(data)}:
                 with open(os.path.join(folder, "seed-%05d" % number), "wb") as file:
                     file.write(b"\0" + piece)
                 number += 1
@@ -119,8 +134,10 @@ def run(family, seconds, keep):
         subprocess.run([PROGRAM, "-merge=1", "-max_len=2048", merged, kept, grown, seeds],
                        env=environment(family), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         smallest = sorted(glob.glob(merged + "/*"), key=os.path.getsize)
-        shutil.rmtree(kept)
-        os.makedirs(kept)
+        # What libFuzzer named; what has a name of its own is there for a reason.
+        for path in glob.glob(kept + "/*"):
+            if re.fullmatch(r"[0-9a-f]{40}", os.path.basename(path)):
+                os.remove(path)
         total = 0
         for path in smallest:
             total += os.path.getsize(path)

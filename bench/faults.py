@@ -5,7 +5,7 @@ usage: faults.py [--hiddenq PATH] [--only WORD...] [--tries N] [--seed N] [--kee
 
 A table: the fault, how often it was tried, how the runs ended, and whether each was as promised: a file goes in
 whole or not at all, what was there before is there after, and what cannot be done is one sentence and status 2.
---tries is that of kill -9 and of flipped pages (default 210); the others follow from it.
+--tries is that of runs that kill -9 ended, and of flipped pages (default 210); the others follow from it.
 
 Exit status: 0 all as promised; 1 some are not; 2 it could not be run.
 """
@@ -198,7 +198,9 @@ def killed(folder, tries, source):
         run(arguments(done))
         length = time.time() - begin
         after = content(done)
-        for _ in range(tries // len(works)):
+        kills = 0
+        # A run that was done before its end came shows nothing: it does not count as a kill.
+        while kills < tries // len(works) and fault.tries < 4 * tries:
             incident = os.path.join(folder, "killed.db")
             if raw is not None:
                 shutil.copy(base, incident)
@@ -206,6 +208,7 @@ def killed(folder, tries, source):
             time.sleep(source.uniform(0, 1.05 * length))
             process.send_signal(signal.SIGKILL)
             was_killed = process.wait() == -signal.SIGKILL
+            kills += was_killed
             had_journal = os.path.exists(incident + "-journal")
             found = content(incident)
             is_empty = found is None or (raw is None and found != after and "\r\n0," in found)
@@ -538,8 +541,75 @@ def damaged(folder, tries, source):
         yield fault
 
 
+def packed(folder, tries, source):
+    """What stands in one blob, a few thousand thread times each."""
+    fault = Fault("damaged: packed thread times")
+    base = os.path.join(folder, "threads.db")
+    trace = os.path.join(ROOT, "Fixtures", "perf-sched", "clock-set-back-by-less-than-a-second", "input.txt")
+    status, _, errors = run(["ingest", base, trace, "--host", "h"])
+    if status != 0:
+        sys.exit("faults: %s" % errors)
+    path = os.path.join(folder, "packed.db")
+    for _ in range(tries // 5):
+        shutil.copy(base, path)
+        connection = sqlite3.connect(path)
+        chunk, data = connection.execute("SELECT chunk_id, data FROM thread_slice_chunk").fetchone()
+        data = bytearray(data)
+        for _ in range(source.choice((1, 1, 20))):
+            data[source.randrange(len(data))] = source.choice((0, 0x7F, 0x80, 0xFF, source.randrange(256)))
+        if source.random() < 0.2:
+            del data[source.randrange(len(data)):]
+        connection.execute("UPDATE thread_slice_chunk SET data = ? WHERE chunk_id = ?", (bytes(data), chunk))
+        connection.commit()
+        connection.close()
+        for arguments in (["query", path, "SELECT * FROM thread_interval"], ["correlate", path], ["report", path]):
+            status, _, errors = run(arguments, seconds=60)
+            fault.sentence(status, errors, allowed=(0, 2, 3))
+            fault.end("status 2" if status == 2 else "crashed" if status is None or status < 0 else "read")
+    yield fault
+
+
+def circular(folder, tries, source):
+    """An interior page whose children are one and the same page, for six levels: a scan would never end."""
+    fault = Fault("forged: pages that lead to each other; check")
+    base = made(folder, "guest", "host", "correlate")
+    size = 16384
+    connection = sqlite3.connect(base)
+    roots = connection.execute("SELECT rootpage FROM sqlite_master WHERE type = 'table'").fetchall()
+    connection.close()
+    raw = bytes_of(base)
+    for root, in roots:
+        # The root of a table that has rows.
+        leaf = raw[(root - 1) * size:root * size]
+        if leaf[0] != 13 or leaf[3:5] == b"\0\0":
+            continue
+        data = bytearray(raw) + leaf
+        for level in range(6):
+            child = (len(data) // size).to_bytes(4, "big")
+            cells = [child + bytes([0x80 | number >> 7, number & 127]) for number in range(400)]
+            starts = [size - 6 * (number + 1) for number in range(400)]
+            page = bytearray(size)
+            page[0], page[3:5], page[5:7], page[8:12] = 5, (400).to_bytes(2, "big"), starts[-1].to_bytes(2, "big"), child
+            for number, (start, cell) in enumerate(zip(starts, cells)):
+                page[12 + 2 * number:14 + 2 * number] = start.to_bytes(2, "big")
+                page[start:start + 6] = cell
+            if level < 5:
+                data += page
+            else:
+                data[(root - 1) * size:root * size] = page
+        data[28:32] = (len(data) // size).to_bytes(4, "big")
+        path = os.path.join(folder, "circular.db")
+        with open(path, "wb") as file:
+            file.write(data)
+        status, _, errors = run(["check", path], seconds=60)
+        fault.sentence(status, errors)
+        fault.end("hung" if status is None else "status %s" % status)
+    yield fault
+
+
 KEEP = None
-FAULTS = [killed, interrupted, full_disk, failing_calls, full_output, changing_traces, locked, read_only, newer, foreign, damaged]
+FAULTS = [killed, interrupted, full_disk, failing_calls, full_output, changing_traces, locked, read_only, newer, foreign, damaged,
+          packed, circular]
 
 
 def main():

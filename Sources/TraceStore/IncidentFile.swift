@@ -59,6 +59,7 @@ public final class IncidentFile {
       // The file may be from anywhere: its views get no functions but harmless ones, its pages no trust.
       try db.execute(sql: "PRAGMA trusted_schema = OFF")
       try db.execute(sql: "PRAGMA cell_size_check = ON")
+      QueryGuard.limitValues(db)
     }
     let made = isNew
     let queue = try translating {
@@ -77,6 +78,7 @@ public final class IncidentFile {
     self.queue = queue
     activity = Activity(queue, path: path, isNew: isNew)
     formerVersion = try Self.bringUpToDate(queue, mode)
+    if !isNew { try translating { try queue.read(SchemaCheck.isOurs) } }
   }
 
   /// Ends all use of it.
@@ -140,6 +142,7 @@ public final class IncidentFile {
         "has schema version \(version), this hiddenq knows up to \(Schema.version); "
           + "use a newer hiddenq")
     }
+    try translating { try queue.read(SchemaCheck.nothingRuns) }
     guard version < Schema.version else { return nil }
     guard version >= Migration.all.map(\.from).min() ?? Schema.version else {
       throw StoreError(

@@ -28,6 +28,8 @@ struct SliceChunkWriter: ~Copyable {
 
   /// Slices of a chunk, about: some 50 KB, which are unpacked in a fraction of a millisecond.
   private static let size = 4096
+  /// No chunk has more: the longest batch is the last of a trace, with a stay of each live thread and CPU.
+  fileprivate static let most = 1 << 20
 
   init(_ db: Database, sourceID: Int64) throws {
     self.sourceID = sourceID
@@ -117,7 +119,9 @@ struct SliceChunkReader: ~Copyable {
     source = chunks.integer(0)
     packed = PackedColumns(chunks.bytes(2))
     let slices = chunks.integer(1)
-    guard packed != nil, slices >= 0, slices <= Int64(Int32.max) else { throw Self.damaged }
+    guard packed != nil, (0...Int64(SliceChunkWriter.most)).contains(slices) else {
+      throw Self.damaged
+    }
     count = Int(slices)
     return true
   }

@@ -66,4 +66,75 @@ struct SecurityTests {
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["incident.db"])
   }
+
+  /// A query without an end.
+  private static let endless =
+    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x AS a FROM c WHERE x < 0"
+
+  @Test(
+    "an incident file with another table or view under a name of ours, or with a trigger, is refused by every command",
+    .timeLimit(.minutes(2)),
+    arguments: [
+      ("DROP VIEW io; CREATE VIEW io AS \(endless)", "another 'io'"),
+      ("DROP VIEW source; CREATE VIEW source AS \(endless)", "another 'source'"),
+      ("DROP TABLE finding_row; CREATE VIEW finding_row AS \(endless)", "another 'finding_row'"),
+      ("DROP TABLE source_problem", "lacks 'source_problem'"),
+      ("DROP TABLE machine; CREATE VIRTUAL TABLE machine USING fts5(name)", "another 'machine'"),
+      (
+        "CREATE TRIGGER t AFTER DELETE ON incident_state BEGIN INSERT INTO incident_state SELECT 'a', a FROM "
+          + "(\(endless)); END", "has a trigger"
+      ),
+    ])
+  func anotherSchema(_ sql: String, _ reason: String) throws {
+    let folder = try Repository.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let incident = folder.appending(path: "incident.db").path
+    let trace = Repository.fixtures.appending(path: "blkparse/plain-request/input.txt").path
+    #expect(try Program.run("ingest", incident, trace, "--guest", "g").status == 0)
+    try Self.forge(incident, sql)
+    for command in [
+      ["correlate", incident], ["ingest", incident, trace, "--guest", "other"],
+      ["report", incident], ["findings", incident], ["check", incident],
+      ["show", incident, "slowest"], ["query", incident, "SELECT 1"],
+      ["compare", incident, incident],
+      ["redact", incident, "-o", folder.appending(path: "redacted.db").path],
+      ["export", incident, "--format", "jsonl", "-o", folder.appending(path: "views").path],
+    ] {
+      let outcome = try Program.run(command)
+      #expect(outcome.status == 2, "\(command): \(outcome.errors)")
+      #expect(outcome.errors.contains(reason), "\(command): \(outcome.errors)")
+      #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["incident.db"])
+  }
+
+  @Test(
+    "packed thread times and texts that are forged are a sentence, in little memory",
+    .timeLimit(.minutes(2)),
+    arguments: [
+      "UPDATE thread_slice_chunk SET data = zeroblob(100)",
+      "UPDATE thread_slice_chunk SET data = x''",
+      "UPDATE thread_slice_chunk SET data = CAST(x'01' || randomblob(5000) AS BLOB)",
+      "UPDATE thread_slice_chunk SET data = x'01FFFFFFFF0000'",
+      "UPDATE thread_slice_chunk SET data = zeroblob(100000000)",
+      "UPDATE thread_slice_chunk SET slices = 1000000",
+      "UPDATE thread_slice_chunk SET slices = 9223372036854775807",
+    ])
+  func forgedChunks(_ sql: String) throws {
+    let folder = try Repository.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let incident = folder.appending(path: "incident.db").path
+    let trace = Repository.fixtures.appending(
+      path: "perf-sched/clock-set-back-by-less-than-a-second/input.txt"
+    ).path
+    #expect(try Program.run("ingest", incident, trace, "--host", "h").status == 0)
+    try Self.forge(incident, sql)
+    for command in [
+      ["query", incident, "SELECT count(*) FROM thread_interval"], ["correlate", incident],
+    ] {
+      let outcome = try Program.run(command)
+      #expect(outcome.status == 2, "\(command): \(outcome.errors)")
+      #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+    }
+  }
 }

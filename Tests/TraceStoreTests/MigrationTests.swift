@@ -99,6 +99,9 @@ struct MigrationTests {
       let old = folder.appending(path: "\(version).db")
       try Self.gzip(
         ["-d"], from: Self.released.appending(path: "\(version).sqlite.gz"), to: old)
+      // Before its release the schema changes, and the file is of the day on which it was written.
+      let isNow = try Self.structure(old.path) == Self.structure(new.path)
+      guard try version < Schema.version || Self.isReleased || isNow else { continue }
       if version < Schema.version {
         #expect {
           try IncidentFile(old.path, mode: .read)
@@ -110,7 +113,6 @@ struct MigrationTests {
       let request = "SELECT machine, op, sector, completed_ns - issued_ns, comm FROM request"
       let asNew = try Self.value(IncidentFile(new.path, mode: .read), request)
       #expect(try Self.value(file, request) == asNew)
-      guard try version < Schema.version || Self.isReleased else { continue }
       #expect(
         try Self.structure(old.path) == Self.structure(new.path),
         "schema/ differs from version \(version); see the comment above")

@@ -15,15 +15,14 @@ struct Family {
       custom: [
         "%D %2c %8s %5T.%9t %5p %2a %3d %S + %n [%C]\n", "%z %M,%m %a %d %S %N %e %U %P\n",
       ].compactMap { try? blkparseText(printedWith: $0) }),
-    Family(
-      name: "tracepoints",
-      formats: ["perf-sched", "perf-script", "ftrace", "trace-cmd", "qemu-log"]),
+    Family(name: "tracepoints", formats: ["perf-sched", "perf-script", "ftrace", "trace-cmd"]),
+    Family(name: "qemu-log", formats: ["qemu-log"]),
     Family(name: "perf-reports", formats: ["perf-sched-timehist", "perf-sched-latency"]),
     Family(
       name: "topology",
       formats: [
         "lscpu", "numactl", "ps", "qmp", "qemu-cmdline", "lsblk", "dmsetup", "qemu-img-map",
-        "filefrag", "queue-settings",
+        "filefrag", "queue-settings", "clock-readings",
       ]),
     Family(
       name: "counters",

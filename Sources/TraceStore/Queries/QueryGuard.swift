@@ -6,7 +6,8 @@ internal import GRDBSQLite
 /// The connection is read-only, but that alone lets a statement attach any other file that the user can read,
 /// change settings of the connection, or load a library.
 enum QueryGuard {
-  /// No text or blob longer than this is made, bytes: `randomblob(1e9)` fails instead of filling memory.
+  /// No text or blob longer than this is made or read, bytes: `randomblob(1e9)` fails instead of filling memory,
+  /// and so does a value that a forged file holds. What hiddenq writes is a hundredth of it.
   private static let longestValue: Int32 = 64 << 20
   /// No more heap for all of SQLite, bytes; beyond it the statement fails.
   private static let heap: Int64 = 1 << 30
@@ -21,13 +22,18 @@ enum QueryGuard {
     "application_id", "user_version", "page_size", "page_count",
   ]
 
+  /// Bounds the values of a connection.
+  static func limitValues(_ db: Database) {
+    guard let connection = unsafe db.sqliteConnection else { return }
+    unsafe _ = sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, longestValue)
+  }
+
   /// Throws ``StoreError`` for a statement that does anything but read. It compiles the statement, and
   /// SQLite asks for each thing that the statement would do.
   static func check(_ sql: String, _ db: Database) throws {
     guard let connection = unsafe db.sqliteConnection else {
       throw StoreError(.unexpected, "the connection is closed")
     }
-    unsafe _ = sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, longestValue)
     _ = sqlite3_hard_heap_limit64(heap)
     unsafe sqlite3_set_authorizer(
       connection,
