@@ -82,7 +82,7 @@ sanitize: needs
 	python3 bench/faults.py --hiddenq .build-thread/debug/hiddenq --only interrupted
 	python3 Fuzz/mutate.py --hiddenq .build-thread/debug/hiddenq --small --tries 40 --memory 4096
 	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address \
-	  --scratch-path .build-sanitize --filter 'TraceIngestTests|TraceCorrelationTests'
+	  --scratch-path .build-address --filter 'TraceIngestTests|TraceCorrelationTests'
 
 # The verdicts of `compare` on simulated pairs whose truth is known.
 calibration: release

@@ -26,7 +26,13 @@ struct IncidentPlan {
   init?(in directory: String) throws {
     let path = (directory.hasSuffix("/") ? directory : directory + "/") + Self.fileName
     guard FileManager.default.fileExists(atPath: path) else { return nil }
-    guard let data = try? Data(contentsOf: URL(filePath: path)), data.count <= Self.mostBytes else {
+    // Its size first: somebody else made it, and it may be larger than memory.
+    let place = URL(filePath: path).resolvingSymlinksInPath()
+    let attributes = try? FileManager.default.attributesOfItem(atPath: place.path)
+    guard attributes?[.type] as? FileAttributeType == .typeRegular,
+      let size = attributes?[.size] as? Int, size <= Self.mostBytes,
+      let data = try? Data(contentsOf: place)
+    else {
       throw CommandFailure(message: "\(path): cannot be read, or is larger than 1 MiB")
     }
     try self.init(text: String(decoding: data, as: UTF8.self), path: path)

@@ -435,4 +435,34 @@ struct DirectoryTests {
       try Program.value(incident, "SELECT count(duplicate_of) FROM source WHERE path LIKE '%b.txt'")
         == "1")
   }
+
+  @Test("an incident.yaml that is a device, a pipe or larger than memory is not read")
+  func oddPlan() throws {
+    let folder = try Repository.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Self.write((1...50).map(Self.line).joined(), "guest/blkparse.txt", in: folder)
+    let plan = folder.appending(path: "incident.yaml")
+    let incident = folder.appending(path: "incident.db").path
+    let makers: [() throws -> Void] = [
+      { try Self.link(plan, to: "/dev/zero") },
+      {
+        let made = unsafe mkfifo(plan.path, 0o600)
+        #expect(made == 0)
+      },
+      {
+        try Data().write(to: plan)
+        // Of one hole: it takes no room on the disk.
+        let made = unsafe truncate(plan.path, 1 << 40)
+        #expect(made == 0)
+      },
+    ]
+    for make in makers {
+      try? FileManager.default.removeItem(at: plan)
+      try make()
+      let outcome = try Program.run("ingest", incident, folder.path)
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.contains("cannot be read, or is larger than 1 MiB"))
+      #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+  }
 }

@@ -29,7 +29,7 @@ struct BlockFolding {
   }
 
   /// Devices that are followed at once; what a damaged or hostile file names beyond them is counted.
-  private static let mostDevices = 1 << 14
+  private static let mostDevices = 1 << 12
   /// So often a clock is not set back, and so many traces are not put into one file.
   private static let mostSegments = 1000
   /// Different distances that are kept; more come only from striped or thin mappings, which no single
