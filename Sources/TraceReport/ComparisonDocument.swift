@@ -42,6 +42,12 @@ struct ComparisonSections {
               + "below say how large a change could have gone unseen."
             : "No line can be judged; the reasons are below."))
     }
+    if !comparison.pairedByPlace.isEmpty {
+      blocks.append(
+        .paragraph(
+          "Taken for the same under two names: "
+            + comparison.pairedByPlace.map(Printable.text).joined(separator: "; ") + "."))
+    }
     if !comparison.onOneSide.isEmpty {
       blocks.append(
         .paragraph(

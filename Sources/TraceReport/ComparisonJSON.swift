@@ -45,6 +45,7 @@ public enum ComparisonJSON {
             }))
       ),
       ("findings", .raw(array(comparison.findings.map(finding)))),
+      ("paired_by_place", .raw(array(comparison.pairedByPlace.map(JSONText.string)))),
       ("on_one_side", .raw(array(comparison.onOneSide.map(JSONText.string)))),
       (
         "findings_on_one_side",

@@ -110,6 +110,28 @@ struct CompareTests {
     #expect(single.words.contains("the single one is taken to vary as the others do"))
   }
 
+  @Test(
+    "the only host and the only guest of either side are paired under other names, and it is said")
+  func otherNames() throws {
+    let first = try Self.pair(21).ingested(host: "alpha", guest: "web-old")
+    let second = try Self.pair(22, device: 2).ingested(host: "beta", guest: "web-new")
+    let outcome = try Program.run("compare", first, second)
+    #expect(
+      outcome.words.contains(
+        "Taken for the same under two names: guest web-old before and web-new after, the only guest of "
+          + "either side; host alpha before and beta after, the only host of either side."))
+    #expect(!outcome.words.contains("On one side only"))
+    let rows = try Program.run("compare", first, second, "--format", "csv").output
+    let depths = rows.split(separator: "\r\n").filter { $0.contains("queue_depth") }
+    #expect(!depths.isEmpty)
+    #expect(depths.contains { $0.contains("beta") })
+    #expect(depths.allSatisfy { !$0.contains("alpha") && !$0.contains("not observed") })
+    #expect(!rows.contains("web-old"))
+    // Under their own names nothing is assumed.
+    let same = try Program.run("compare", first, first)
+    #expect(!same.words.contains("under two names"))
+  }
+
   @Test("time that only moved from one queue to the next is called a false optimisation")
   func falseOptimisation() throws {
     let before = try Self.pair(21, scheduled: 900, hostScheduled: 3).ingested()

@@ -38,10 +38,12 @@ struct HandMadePair {
   private static let clock = 1_234_567
 
   /// Ingests the pair; the incident file.
-  func ingested() throws -> String {
+  func ingested(host hostName: String = "host", guest guestName: String = "vm1") throws -> String {
     let folder = try Repository.temporaryFolder()
     let incident = folder.appending(path: "i.db").path
-    for (name, option, text) in [("host", "--host", host), ("vm1", "--guest", guest)] {
+    for (name, option, text) in [
+      (hostName, "--host", host), (guestName, "--guest", guest),
+    ] {
       let file = folder.appending(path: "\(name).txt")
       try Data(text.utf8).write(to: file)
       let outcome = try Program.run("ingest", "blktrace", incident, file.path, option, name)

@@ -92,20 +92,3 @@ struct CellSums: Sendable {
     return base > 0 ? numerators[cells].reduce(0, +) / base : nil
   }
 }
-
-extension MeasuredSeries {
-  /// Series of before with the names of after: where either side has but one guest, or one host, it is the
-  /// same under another name.
-  static func renamed(_ before: [MeasuredSeries], as after: [MeasuredSeries]) -> [MeasuredSeries] {
-    let (old, new) = (Set(before.compactMap(\.key.guest)), Set(after.compactMap(\.key.guest)))
-    guard old.count == 1, new.count == 1, let from = old.first, let to = new.first, from != to
-    else {
-      return before
-    }
-    return before.map { series in
-      var series = series
-      if series.key.guest == from { series.key.guest = to }
-      return series
-    }
-  }
-}

@@ -1,17 +1,19 @@
 internal import TraceModel
 internal import TraceStore
 
-/// Reads out of one incident file what is measured interval by interval.
+/// Reads out of one incident file what is measured interval by interval, under the names that the pairing gives.
 struct SeriesReading {
   private let file: IncidentFile
   private let run: Int
+  private let pairing: MachinePairing
   private(set) var series: [MeasuredSeries] = []
 
   private static let second: Int64 = 1_000_000_000
 
-  init(_ file: IncidentFile, run: Int) throws {
+  init(_ file: IncidentFile, run: Int, pairing: MachinePairing) throws {
     self.file = file
     self.run = run
+    self.pairing = pairing
     try readSteal()
     try readThreads()
     try readDrops()
@@ -20,6 +22,8 @@ struct SeriesReading {
 
   private mutating func add(_ key: MeasuredSeries.Key, _ points: [MeasuredSeries.Point]) {
     guard !points.isEmpty else { return }
+    var key = key
+    key.guest = key.guest.map(pairing.machine)
     series.append(
       MeasuredSeries(key: key, run: run, points: points.sorted { $0.at < $1.at }))
   }
@@ -142,7 +146,7 @@ struct SeriesReading {
       add(
         MeasuredSeries.Key(
           subject: .drops, guest: owners["\(key.machine) \(interface)"],
-          object: "\(key.machine) \(key.name)"), Array(points.values))
+          object: "\(pairing.machine(key.machine)) \(key.name)"), Array(points.values))
     }
   }
 
@@ -178,9 +182,10 @@ struct SeriesReading {
         let length = row.integer("interval_ns"), length > 0, let depth = row.number("mean_depth")
       else { continue }
       let isGuest = row.integer("is_guest") == 1
+      let named = pairing.device(machine, device)
       let key = MeasuredSeries.Key(
-        subject: .queueDepth, guest: isGuest ? machine : nil, device: device,
-        object: isGuest ? hop : "\(machine) \(hop)")
+        subject: .queueDepth, guest: isGuest ? machine : nil, device: named.device,
+        object: isGuest ? hop : "\(named.machine) \(hop)")
       let seconds = Double(length) / 1e9
       points[key, default: []].append(
         MeasuredSeries.Point(at: at, length: length, amount: depth * seconds, base: seconds))

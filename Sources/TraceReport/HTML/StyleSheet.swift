@@ -67,14 +67,14 @@ enum StyleSheet {
     rect.second { fill: var(--second); }
     .heat { fill: rgb(var(--heat)); }
     footer { margin-top: 3rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .85rem; }
+    @media (max-width: 34rem) { dl { display: block; } dt { max-width: none; margin-top: .5rem; } }
     @media print { :root { --ink: #000; --soft: #333; --line: #999; --page: #fff; --panel: #fff;
       --critical: #b00020; --warning: #8a5300; --info: #0b57a4; --heat: 0, 80, 160; --first: #0b57a4;
       --second: #b5540c; }
       body { max-width: none; font-size: 11pt; } .scroll, .drawing, pre { overflow: visible; }
       th, td { white-space: normal; } thead { display: table-header-group; }
       .drawing svg { min-width: 0; } h2, h3 { break-after: avoid; }
-      details::details-content { content-visibility: visible; display: block; }
-      details > * { display: revert; } }
+      tr { break-inside: avoid; } details:not([open]) { display: none; } }
 
     """
 }

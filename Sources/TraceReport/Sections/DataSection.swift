@@ -12,25 +12,38 @@ struct DataSection: ReportSection {
     guard !sources.isEmpty else {
       return [.heading("What was read"), .paragraph("Nothing yet: run 'hiddenq ingest'.")]
     }
-    let table = Table(
-      caption: all.count > sources.count
+    // Columns of zeros would take the room that the names of files need.
+    let hasSkipped = sources.contains { $0.skippedLines > 0 }
+    let hasLost = sources.contains { $0.lostEvents > 0 }
+    let folder = Self.folder(sources.map(\.path))
+    let remarks = [
+      all.count > sources.count
         ? "\(sources.count) of \(Quantity.count(Int64(all.count))) files; all of them: the view 'source'."
-        : "",
+        : nil,
+      folder.isEmpty ? nil : "Files below \(Printable.text(folder)).",
+      hasSkipped ? nil : "No line was skipped.", hasLost ? nil : "No event is known to be lost.",
+    ]
+    let table = Table(
+      caption: remarks.compactMap { $0 }.joined(separator: " "),
       columns: [
-        .number("#"), .text("machine"), .text("file"), .text("format"), .number("events"),
-        .number("skipped"),
-        .number("lost"), .number("span"),
-      ],
+        .number("#"), .text("machine"),
+        .text("file", yielding: Table.Column.Yielding(least: 16, keepsBeginning: false)),
+        .text("format"), .number("events"),
+      ] + (hasSkipped ? [.number("skipped")] : []) + (hasLost ? [.number("lost")] : [])
+        + [.number("span")],
       rows: sources.map { source in
         [
           "\(source.id)",
           Printable.text(Report.name(Machine(name: source.machine, layer: source.layer))),
-          Printable.text(source.path), source.format, Quantity.count(source.events),
-          Quantity.count(source.skippedLines), Quantity.count(source.lostEvents),
-          source.isRefused
-            ? "refused"
-            : source.duplicateOf.map { "= file \($0)" } ?? source.span.map(Quantity.seconds) ?? "",
-        ]
+          Printable.text(String(source.path.dropFirst(folder.count))), source.format,
+          Quantity.count(source.events),
+        ] + (hasSkipped ? [Quantity.count(source.skippedLines)] : [])
+          + (hasLost ? [Quantity.count(source.lostEvents)] : []) + [
+            source.isRefused
+              ? "refused"
+              : source.duplicateOf.map { "= file \($0)" } ?? source.span.map(Quantity.seconds)
+                ?? ""
+          ]
       })
     var blocks: [Block] = [
       .heading("What was read"), .table(table),
@@ -41,7 +54,9 @@ struct DataSection: ReportSection {
             Table(
               caption: "To tell whether two reports are of the same files",
               columns: [.number("#"), .text("SHA-256"), .text("file")],
-              rows: sources.map { ["\($0.id)", $0.sha256, Printable.text($0.path)] }))
+              rows: sources.map {
+                ["\($0.id)", $0.sha256, Printable.text(String($0.path.dropFirst(folder.count)))]
+              }))
         ]),
     ]
     let problems = try file.problems().filter { $0.severity != "note" }
@@ -58,6 +73,15 @@ struct DataSection: ReportSection {
           }))
     }
     return blocks
+  }
+
+  /// The folder that all paths begin with, with its slash; empty where there is none.
+  static func folder(_ paths: [String]) -> String {
+    guard var common = paths.first?[...] else { return "" }
+    for path in paths.dropFirst() {
+      common = common.prefix(zip(common, path).prefix { $0 == $1 }.count)
+    }
+    return common.lastIndex(of: "/").map { String(common[...$0]) } ?? ""
   }
 
   private static func shown(_ all: [SourceRow]) -> [SourceRow] {

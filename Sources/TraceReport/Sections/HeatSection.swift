@@ -5,8 +5,10 @@ internal import TraceStore
 struct HeatSection: ReportSection {
   private static let columns: Int64 = 40
   /// Rows of a map and maps of a report: however many disks and however long their tails, so much is drawn.
-  private static let mostRows = 14
-  private static let mostMaps = 6
+  private static let mostRows = 12
+  private static let mostMaps = 7
+  /// Of fewer I/Os a picture shows nothing that the slowest I/Os do not.
+  private static let leastIOs = 10
 
   private static let hops: [(column: String, name: String)] = [
     ("block_ns", "Q to C"), ("guest_scheduler_ns", "H2 guest scheduler"),
@@ -15,14 +17,24 @@ struct HeatSection: ReportSection {
   ]
 
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
-    let disks = try file.disks(request.filter).prefix(Self.mostMaps)
-    let maps = max(1, Self.mostMaps / max(1, disks.count))
-    let figures = try disks.compactMap { disk -> Block? in
+    // The busiest disks first. Each gets its whole way, and the first of them their hops, too.
+    var disks: [(disk: DiskRow, filter: IOFilter, span: ClosedRange<Int64>, ios: Int64)] = []
+    for disk in try file.disks(request.filter) {
       var filter = request.filter
       filter.guest = disk.guest
       filter.device = disk.device
-      guard let span = try file.span(filter) else { return nil }
-      return try figure(file, disk, filter, span, maps: maps).map(Block.figure)
+      guard let span = try file.span(filter) else { continue }
+      let ios = try file.grades(filter).filter { !$0.isFlush }.reduce(0) { $0 + Int64($1.count) }
+      if ios >= Self.leastIOs { disks.append((disk, filter, span, ios)) }
+    }
+    disks.sort { ($1.ios, $0.disk.guest, $0.disk.device) < ($0.ios, $1.disk.guest, $1.disk.device) }
+    let shown = disks.prefix(Self.mostMaps)
+    var spare = Self.mostMaps - shown.count + 1
+    let figures = try shown.compactMap { disk, filter, span, _ -> Block? in
+      let figure = try figure(
+        file, disk, filter, span, maps: min(Self.hops.count, max(1, spare)))
+      if let figure, case .heat(let maps) = figure.drawing { spare -= maps.count - 1 }
+      return figure.map(Block.figure)
     }
     return figures.isEmpty ? [] : [.heading("Over time")] + figures
   }
@@ -63,8 +75,8 @@ struct HeatSection: ReportSection {
     return Figure(
       title: "\(name): how long each hop took, by when the I/O began",
       reading:
-        "Time runs to the right, a hop's length upward on a logarithmic scale; the darker a cell the "
-        + "more I/Os, in steps of 4. No I/O with data is left out.",
+        "Time runs to the right, a hop's length upward on a logarithmic scale; the stronger a cell's "
+        + "colour the more I/Os: 1, up to 4, up to 16, and so on. No I/O with data is left out.",
       drawing: .heat(maps),
       numbers: Table(
         caption: "\(name): I/Os by the length of their hops",

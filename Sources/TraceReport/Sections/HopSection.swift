@@ -20,8 +20,9 @@ struct HopSection: ReportSection {
           .table(
             Table(
               caption: Printable.text(
-                "\(disk.guest) \(disk.device), \(group.op)\(Self.span(request.filter)), \(table.unit):"
-              ),
+                "\(disk.guest) \(disk.device), \(group.op)\(Self.span(request.filter)), \(table.unit)"
+                  + (table.unseen.isEmpty
+                    ? ":" : "; not observed: \(table.unseen.joined(separator: ", ")):")),
               columns: table.columns, rows: table.rows)))
       }
     }
@@ -53,6 +54,8 @@ struct HopSection: ReportSection {
     let unit: String
     let columns: [Table.Column]
     let rows: [[String]]
+    /// Hops that no file shows.
+    let unseen: [String]
   }
 
   private func table(
@@ -61,13 +64,12 @@ struct HopSection: ReportSection {
     guard let total = known[.total] ?? known[.guestScheduler] else { return nil }
     let unit = Quantity.TimeUnit.fitting(total.p50)
     let isBelowOne = known[.belowGuest] != nil && known[.virtioQueue] == nil
+    let optional: [Hop] =
+      [.total, .virtioSubmit, .virtioReturn, .belowGuest]
+      + (isBelowOne ? [.virtioQueue, .hostScheduler, .hardwareQueue] : [])
+    let unseen = Self.lines.filter { known[$0.0] == nil && !optional.contains($0.0) }
     let rows = Self.lines.compactMap { hop, name -> [String]? in
-      if isBelowOne, [.virtioQueue, .hostScheduler, .hardwareQueue].contains(hop) { return nil }
-      guard let numbers = known[hop] else {
-        if hop == .belowGuest { return nil }
-        return hop == .total || hop == .virtioSubmit || hop == .virtioReturn
-          ? nil : [name, "", "not", "observed", "", "", "", ""]
-      }
+      guard let numbers = known[hop] else { return nil }
       return [
         name, Quantity.count(Int64(numbers.count)), unit.text(numbers.p50),
         unit.text(numbers.p90), unit.text(numbers.p99),
@@ -81,7 +83,7 @@ struct HopSection: ReportSection {
         .text("hop"), .number("count"), .number("p50"), .number("p90"), .number("p99"),
         .number("p99.9"), .number("max"), .number("share"),
       ],
-      rows: rows)
+      rows: rows, unseen: unseen.map(\.1))
   }
 
   private static let lines: [(Hop, String)] = [

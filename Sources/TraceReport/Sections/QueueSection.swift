@@ -7,6 +7,8 @@ struct QueueSection: ReportSection {
   private static let mostFigures = 6
   private static let mostPoints = 120
   private static let mostRows = 24
+  /// A queue that never held so many on average of an interval has a line in the table, and no picture.
+  private static let leastPictured = 0.5
 
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let filter = request.filter
@@ -30,7 +32,7 @@ struct QueueSection: ReportSection {
     }
     let rows = order.prefix(Self.mostRows).compactMap { queues[$0] }
     return [.heading("Queues"), .table(Self.table(rows))]
-      + rows.filter { $0.contains { $0.greatest > 1 } }.prefix(Self.mostFigures).map {
+      + rows.filter { $0.contains { $0.mean >= Self.leastPictured } }.prefix(Self.mostFigures).map {
         .figure(Self.figure(Self.merged($0)))
       }
   }
