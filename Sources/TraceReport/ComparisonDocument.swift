@@ -191,7 +191,8 @@ struct ComparisonSections {
   }
 
   private static let columns: [Table.Column] = [
-    .text("hop"), .number("before"), .number("after"), .number("change"), .text("verdict"),
+    .text("hop", yielding: .init(least: 8, keepsBeginning: true)), .number("before"),
+    .number("after"), .number("change"), .text("verdict"),
   ]
 
   private func row(

@@ -98,7 +98,7 @@ public struct Table: Sendable {
     /// Whether it holds numbers, which stand at the right.
     public let isNumber: Bool
 
-    /// How it gives way where a page is too narrow; nil: after those that say how, and keeping its beginning.
+    /// How it gives way where a page is too narrow; nil: after those that say how.
     public let yielding: Yielding?
 
     /// A column that is made narrower before others.

@@ -120,7 +120,7 @@ public enum TextRenderer {
     func row(_ cells: [String]) -> String {
       var line = ""
       for (column, cell) in cells.enumerated() {
-        let keepsBeginning = table.columns[column].yielding?.keepsBeginning ?? true
+        let keepsBeginning = table.columns[column].yielding?.keepsBeginning ?? false
         let text = cut(cell, to: widths[column], keepsBeginning)
         let padding = String(repeating: " ", count: max(0, widths[column] - text.count))
         if column > 0 { line += "  " }
@@ -132,7 +132,7 @@ public enum TextRenderer {
     return [row(table.columns.map(\.name))] + table.rows.map(row)
   }
 
-  /// The beginning of a long text, or its end, since of a path that says most.
+  /// The end of a long text, since of a path it says most, or its beginning.
   private static func cut(_ text: String, to width: Int, _ keepsBeginning: Bool) -> String {
     guard text.count > width else { return text }
     return keepsBeginning ? text.prefix(width - 2) + ".." : ".." + text.suffix(width - 2)

@@ -80,7 +80,8 @@ struct HopSection: ReportSection {
     return Numbers(
       unit: unit.symbol,
       columns: [
-        .text("hop"), .number("count"), .number("p50"), .number("p90"), .number("p99"),
+        .text("hop", yielding: .init(least: 8, keepsBeginning: true)), .number("count"),
+        .number("p50"), .number("p90"), .number("p99"),
         .number("p99.9"), .number("max"), .number("share"),
       ],
       rows: rows, unseen: unseen.map(\.1))
