@@ -84,13 +84,13 @@ final class BulkInsert {
   private let width: Int
   private var values: [Int64] = []
 
-  private static let rowsPerStatement = 16
+  private static let rowsPerStatement = 64
 
   /// Rows for these columns of a table of ours.
   init(_ db: Database, into table: String, columns: [String]) throws {
     width = columns.count
     let row = "(" + columns.map { _ in "?" }.joined(separator: ",") + ")"
-    let head = "INSERT INTO \(table) (\(columns.joined(separator: ","))) VALUES "
+    let head = "INSERT OR FAIL INTO \(table) (\(columns.joined(separator: ","))) VALUES "
     let rows = Array(repeating: row, count: Self.rowsPerStatement).joined(separator: ",")
     many = try RawStatement(db, head + rows)
     one = try RawStatement(db, head + row)
