@@ -16,7 +16,7 @@ let package = Package(
   name: "hiddenq",
   products: [
     .executable(name: "hiddenq", targets: ["hiddenq"]),
-    // For Fuzz/, a package of its own.
+    // For Fuzz/ and bench/parsing/, packages of their own.
     .library(name: "TraceIngest", targets: ["TraceModel", "TraceIngest"]),
   ],
   dependencies: [

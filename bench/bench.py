@@ -3,7 +3,7 @@
 
 usage: bench.py [--events N] [--rounds N] [--hiddenq PATH] [--folder DIR] [--keep] [--only PART...]
 
-Parts: text, binary, sched, memory, allocations. The block trace is made here, in the binary format of blktrace; its text is
+Parts: text, binary, memory, allocations, parsing, sched. The block trace is made here, in the binary format of blktrace; its text is
 what blkparse prints of it. Each comparison alternates between both sides; the figures are medians of CPU time
 (user and system, of the process and its children) and of their ratios per round, and the largest resident set.
 Wall time is not compared: other work on the machine would decide.
@@ -22,6 +22,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PARTS = ["text", "binary", "memory", "allocations", "parsing", "sched"]
 PACKAGES = {"blkparse": "blktrace", "btt": "blktrace", "sqlite3": "sqlite3", "perf": "linux-perf"}
 
 # Of blktrace_api.h: action numbers and the category bits above them.
@@ -301,6 +302,10 @@ class Bench:
         size = os.path.getsize(self.path("incident.db")) / self.events
         self.figure("resident set, text", "%.0f MB" % memory, "<= 128 MB", memory <= 128)
         self.figure("incident file", "%.1f B/event" % size, "<= 12", size <= 12)
+        kept = self.ingest("blktrace", text, "--guest", "g", "--keep-events")()
+        size = os.path.getsize(self.path("incident.db")) / self.events
+        self.figure("with --keep-events", "%.1f B/event" % size, "<= 26", size <= 26)
+        self.figure("its CPU", "%.2f s" % kept.seconds, "", True)
 
     def binary(self):
         folder = self.path("binary")
@@ -359,24 +364,48 @@ class Bench:
 
     def allocations(self):
         """Those of a trace less those of its eighth, per line in between."""
-        if not shutil.which("cc"):
-            print("bench: there is no 'cc'; allocations are not counted")
-            return
-        source, shim, count = self.path("counter.c"), self.path("counter.so"), self.path("allocations")
-        with open(source, "w") as file:
-            file.write(COUNTER)
-        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
         totals = []
         for text in (self.path("small.txt"), self.path("big.txt")):
             incident = self.path("incident.db")
             if os.path.exists(incident):
                 os.remove(incident)
-            subprocess.run([self.options.hiddenq, "ingest", "blktrace", incident, text, "--guest", "g"], check=True,
-                           stdout=subprocess.DEVNULL, env=dict(os.environ, LD_PRELOAD=shim, ALLOCATIONS=count))
-            with open(count) as file:
-                totals.append(int(file.read()))
+            totals.append(self.count_allocations(
+                [self.options.hiddenq, "ingest", "blktrace", incident, text, "--guest", "g"]))
+        if None in totals:
+            return
         each = (totals[1] - totals[0]) / (self.events * 7 / 8)
         self.figure("allocations a line", "%.5f" % each, "< 0.01", each < 0.01)
+
+    def parsing(self):
+        """The parser by itself, in a package of its own; the general parser is its oracle."""
+        package = os.path.join(ROOT, "bench", "parsing")
+        subprocess.run(["swift", "build", "-c", "release", "-Xswiftc", "-enable-testing", "--package-path", package],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        parser, text = os.path.join(package, ".build/release/parsing"), self.path("big.txt")
+        fast, general = (subprocess.run([parser, text] + mode, check=True, capture_output=True).stdout
+                         for mode in ([], ["general"]))
+        self.figure("parsers agree", "yes" if fast == general else "NO", "", True)
+        self.compared.run("parsing alone", lambda: measure([parser, text]),
+                          [("wc -l", lambda: measure(["wc", "-l", text]), 4)])
+        totals = [self.count_allocations([parser, file]) for file in (self.path("small.txt"), text)]
+        if None not in totals:
+            each = (totals[1] - totals[0]) / (self.events * 7 / 8)
+            self.figure("its allocations a line", "%.6f" % each, "< 0.0001", each < 0.0001)
+
+    def count_allocations(self, command):
+        """Calls of malloc and realloc in a run; None where there is no compiler."""
+        if not shutil.which("cc"):
+            print("bench: there is no 'cc'; allocations are not counted")
+            return None
+        source, shim, count = self.path("counter.c"), self.path("counter.so"), self.path("allocations")
+        if not os.path.exists(shim):
+            with open(source, "w") as file:
+                file.write(COUNTER)
+            subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL,
+                       env=dict(os.environ, LD_PRELOAD=shim, ALLOCATIONS=count))
+        with open(count) as file:
+            return int(file.read())
 
     def figure(self, name, value, goal, met):
         show((name, value, "", "", "", goal, ("yes" if met else "no") if goal else ""))
@@ -390,16 +419,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
     parser.add_argument("--folder", help="where the data go (default: a temporary folder)")
     parser.add_argument("--keep", action="store_true", help="leave the data there")
-    parser.add_argument("--only", nargs="+", choices=["text", "binary", "sched", "memory", "allocations"],
-                        default=["text", "binary", "sched", "memory", "allocations"])
+    parser.add_argument("--only", nargs="+", choices=PARTS,
+                        default=PARTS)
     options = parser.parse_args()
     options.hiddenq = os.path.abspath(options.hiddenq)
     if not os.access(options.hiddenq, os.X_OK):
         print("bench: %s is not there; 'make release' builds it" % options.hiddenq, file=sys.stderr)
         return 2
-    if "allocations" in options.only and "memory" not in options.only:
+    if {"allocations", "parsing"} & set(options.only) and "memory" not in options.only:
         options.only.append("memory")
-    blocks = set(options.only) & {"text", "binary", "memory"}
+    blocks = set(options.only) - {"sched"}
     if blocks and not (need("blkparse") and need("btt")):
         return 2
     folder = options.folder or tempfile.mkdtemp(prefix="hiddenq-bench-")
@@ -411,7 +440,7 @@ def main():
         if blocks:
             bench.make_blocks()
             bench.head()
-        for part in ("text", "binary", "memory", "allocations", "sched"):
+        for part in PARTS:
             if part in options.only:
                 getattr(bench, part)()
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:

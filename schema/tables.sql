@@ -174,6 +174,23 @@ CREATE TABLE thread_slice_chunk (
   data BLOB NOT NULL
 ) STRICT;
 
+-- The events themselves, where they are wanted (`ingest --keep-events`), some thousands in a row and packed as
+-- the slices are (EventChunks says which columns), in the order of the file.
+CREATE TABLE block_event_chunk (
+  chunk_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  segment INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  data BLOB NOT NULL
+) STRICT;
+CREATE TABLE sched_event_chunk (
+  chunk_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  segment INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  data BLOB NOT NULL
+) STRICT;
+
 -- What KVM's tracepoints tell of a virtual CPU: from entries to exits in guest_ns,
 CREATE TABLE kvm_vcpu (
   kvm_vcpu_id INTEGER PRIMARY KEY,

@@ -98,6 +98,12 @@ static const char viewThreadWait[] = {
 static const char viewThreadInterval[] = {
 #embed "../../schema/program/thread_interval.sql" suffix(, 0)
 };
+static const char viewBlockEvent[] = {
+#embed "../../schema/program/block_event.sql" suffix(, 0)
+};
+static const char viewSchedEvent[] = {
+#embed "../../schema/program/sched_event.sql" suffix(, 0)
+};
 static const char viewSchedLatency[] = {
 #embed "../../schema/views/sched_latency_summary.sql" suffix(, 0)
 };
@@ -250,6 +256,8 @@ static const struct SchemaFile files[] = {
     {"views/qemu_request.sql", viewQEMURequest},
     {"views/qemu_stage.sql", viewQEMUStage},
     {"program/thread_interval.sql", viewThreadInterval},
+    {"program/block_event.sql", viewBlockEvent},
+    {"program/sched_event.sql", viewSchedEvent},
     {"views/sched_latency_summary.sql", viewSchedLatency},
     {"views/given_device_map.sql", viewGivenDeviceMap},
     {"views/given_clock_relation.sql", viewGivenClockRelation},

@@ -35,6 +35,12 @@ public protocol EventSink: CounterSink, TopologySink, PageCacheSink {
   func receive(_ requests: [QEMURequest]) throws
   /// Takes rows of the scheduler; they are complete and will not be touched again.
   func receive(_ batch: SchedBatch) throws
+  /// Whether it wants the events, too, out of which the rows are folded.
+  var keepsEvents: Bool { get }
+  /// Takes events of a block trace as they were read, of one stretch of it.
+  func receive(_ events: [BlockEvent], segment: Int32) throws
+  /// Takes events of the scheduler as they were read, of one stretch of the trace.
+  func receive(_ events: [SchedEvent], segment: Int32) throws
 }
 
 /// A device in one stretch of one source. A new stretch begins where the trace's clock jumps back, as

@@ -63,6 +63,9 @@ open class IdleSink: EventSink {
     return moments
   }
 
+  /// It does not.
+  open var keepsEvents: Bool { false }
+
   /// Lets it go.
   open func receive(_ batch: BlockBatch) throws {}
   /// Lets it go.
@@ -75,4 +78,8 @@ open class IdleSink: EventSink {
   open func receive(_ batch: TopologyBatch) throws {}
   /// Lets it go.
   open func receive(_ batch: PageCacheBatch) throws {}
+  /// Lets them go.
+  open func receive(_ events: [BlockEvent], segment: Int32) throws {}
+  /// Lets them go.
+  open func receive(_ events: [SchedEvent], segment: Int32) throws {}
 }

@@ -43,11 +43,16 @@ extension IncidentFile {
   }
 
   /// Adds a source: all of it or, when `read` throws, nothing. The closure gets the sink for the rows and
-  /// returns what the source held.
+  /// returns what the source held. With `keepsEvents` the events themselves are kept besides the rows.
   public func addSource(
-    _ machine: Machine, path: String, read: (any EventSink) throws -> SourceSummary
+    _ machine: Machine, path: String, keepsEvents: Bool = false,
+    read: (any EventSink) throws -> SourceSummary
   ) throws -> SourceOutcome {
     var outcome = SourceOutcome.alreadyThere
+    // Rows are appended: pages that are written once need no room to be read again from, and what is held
+    // does not follow the length of the trace.
+    try setCache(kilobytes: Self.ingestCache)
+    defer { try? setCache(kilobytes: Self.cache) }
     try writing { db in
       let machineID = try Self.machineID(db, machine)
       try db.execute(
@@ -58,7 +63,8 @@ extension IncidentFile {
           """,
         arguments: [machineID, path])
       let sourceID = db.lastInsertedRowID
-      let writer = try SourceWriter(db, sourceID: sourceID, activity: activity)
+      let writer = try SourceWriter(
+        db, sourceID: sourceID, activity: activity, keepsEvents: keepsEvents)
       let summary = try read(writer)
       try activity.check()
       // What was refused before may be wanted now, with other options.
@@ -73,6 +79,14 @@ extension IncidentFile {
       return .commit
     }
     return outcome
+  }
+
+  private static let ingestCache = 4096
+
+  private func setCache(kilobytes: Int) throws {
+    try translating {
+      try queue.inDatabase { db in try db.execute(sql: "PRAGMA cache_size = -\(kilobytes)") }
+    }
   }
 
   /// What became of a file that was refused.

@@ -25,6 +25,9 @@ public final class IncidentFile {
   public let activity: Activity
   let queue: DatabaseQueue
 
+  /// Kilobytes of pages that SQLite holds.
+  static let cache = 16_384
+
   /// Opens an incident file. Throws ``StoreError``.
   ///
   /// One of an older schema version is brought to ours when it is opened to be written, as a whole or not at all.
@@ -55,7 +58,7 @@ public final class IncidentFile {
     let makesFile = isNew
     configuration.prepareDatabase { db in
       if makesFile { try db.execute(sql: "PRAGMA page_size = 16384") }
-      try db.execute(sql: "PRAGMA cache_size = -16384")
+      try db.execute(sql: "PRAGMA cache_size = -\(Self.cache)")
       // The file may be from anywhere: its views get no functions but harmless ones, its pages no trust.
       try db.execute(sql: "PRAGMA trusted_schema = OFF")
       try db.execute(sql: "PRAGMA cell_size_check = ON")

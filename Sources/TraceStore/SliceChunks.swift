@@ -173,11 +173,8 @@ struct SliceChunkReader: ~Copyable {
 }
 
 extension Database {
-  /// Makes the view `thread_interval` for this connection: unpacks all slices into a temporary table.
-  func makeThreadIntervals() throws {
-    let isThere = try Bool.fetchOne(
-      self, sql: "SELECT count(*) FROM sqlite_temp_master WHERE name = 'thread_interval'")
-    if isThere == true { return }
+  /// Unpacks all slices into the temporary table `thread_slice`.
+  func unpackSlices() throws {
     try execute(
       sql: """
         CREATE TEMP TABLE thread_slice (
@@ -214,6 +211,5 @@ extension Database {
       }
     }
     try rows.finish()
-    for file in Schema.files where file.isMadeOnDemand { try execute(sql: file.text) }
   }
 }

@@ -12,11 +12,12 @@ final class SourceWriter: EventSink {
   private let counters: CounterRows
   private let pageCache: PageCacheRows
   private let qemu: QEMURows
+  private var events: EventChunkWriter?
   private var lastRequestID: Int64
   private var lastStreamID: Int32
   private var streams: [StreamKey: Int32] = [:]
 
-  init(_ db: Database, sourceID: Int64, activity: Activity) throws {
+  init(_ db: Database, sourceID: Int64, activity: Activity, keepsEvents: Bool) throws {
     self.db = db
     self.sourceID = sourceID
     self.activity = activity
@@ -39,6 +40,9 @@ final class SourceWriter: EventSink {
     lastRequestID =
       try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
     lastStreamID = try Int32.fetchOne(db, sql: "SELECT max(stream_id) FROM block_stream") ?? 0
+    if keepsEvents {
+      events = try EventChunkWriter(db, sourceID: sourceID) { try Self.task($0, db) }
+    }
   }
 
   func nextRequestID() -> Int64 {
@@ -56,7 +60,9 @@ final class SourceWriter: EventSink {
     return lastStreamID
   }
 
-  func task(_ identity: TaskIdentity) throws -> Int32 {
+  func task(_ identity: TaskIdentity) throws -> Int32 { try Self.task(identity, db) }
+
+  private static func task(_ identity: TaskIdentity, _ db: Database) throws -> Int32 {
     // Two names that differ only in bytes that are not UTF-8 become one.
     let name = identity.name.text
     let known = try Int32.fetchOne(
@@ -129,6 +135,13 @@ final class SourceWriter: EventSink {
   func receive(_ requests: [QEMURequest]) throws {
     try activity.check()
     try qemu.insert(requests)
+  }
+  var keepsEvents: Bool { events != nil }
+  func receive(_ events: [BlockEvent], segment: Int32) throws {
+    try self.events?.insert(events, segment: segment)
+  }
+  func receive(_ events: [SchedEvent], segment: Int32) throws {
+    try self.events?.insert(events, segment: segment)
   }
   func receive(_ batch: TopologyBatch) throws { try db.insert(batch, sourceID: sourceID) }
 

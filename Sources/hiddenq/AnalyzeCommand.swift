@@ -26,6 +26,9 @@ struct AnalyzeCommand: ParsableCommand {
   @Flag(help: "Exit with 4 when any line could not be used.")
   var strict = false
 
+  @Flag(help: KeptEventsHelp.text)
+  var keepEvents = false
+
   func run() throws {
     guard InputFiles.isDirectory(directory) else {
       throw CommandFailure(message: "\(directory): is no directory; use 'hiddenq ingest' for files")
@@ -40,7 +43,8 @@ struct AnalyzeCommand: ParsableCommand {
       throw CommandFailure(message: "\(outdir): cannot be made")
     }
     let incident = outdir + "/incident.db"
-    let outcome = try Ingestion(options: IngestOptions()).run(files, into: incident)
+    let outcome = try Ingestion(options: IngestOptions(), keepsEvents: keepEvents)
+      .run(files, into: incident)
     if outcome.usable == 0 {
       throw CommandFailure(message: "\(directory): nothing in it could be used")
     }

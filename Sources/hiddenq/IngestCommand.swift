@@ -26,6 +26,12 @@ struct MachineOptions: ParsableArguments {
   }
 }
 
+/// What `--keep-events` does, for the commands that have it.
+enum KeptEventsHelp {
+  static let text: ArgumentHelp =
+    "Keep the events of block and scheduler traces, too: the views block_event and sched_event of 'hiddenq query'."
+}
+
 struct IngestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ingest", abstract: "Reads trace files into an incident file.",
@@ -48,6 +54,9 @@ struct IngestCommand: ParsableCommand {
 
   @Flag(help: "Exit with 4 when any line could not be used.")
   var strict = false
+
+  @Flag(help: KeptEventsHelp.text)
+  var keepEvents = false
 
   @Option(
     help: ArgumentHelp(
@@ -79,7 +88,7 @@ struct IngestCommand: ParsableCommand {
         message: "usage: hiddenq ingest [FORMAT] INCIDENT PATH... (--guest NAME | --host NAME)")
     }
     let files = try InputFiles(Array(words), machine: machineOptions.machine)
-    let outcome = try Ingestion(options: options).run(files, into: incident)
+    let outcome = try Ingestion(options: options, keepsEvents: keepEvents).run(files, into: incident)
     if outcome.usable == 0, outcome.unused.count == 1, let only = outcome.unused.first {
       throw CommandFailure(message: "\(only.path): \(only.reason); \(incident) is as it was")
     }
@@ -98,6 +107,8 @@ struct IngestCommand: ParsableCommand {
 /// Puts files into an incident file, one after the other, and says what became of each.
 struct Ingestion {
   let options: IngestOptions
+  /// Whether the events themselves go in besides what they are folded into.
+  let keepsEvents: Bool
 
   /// What became of a file that is in.
   struct Row {
@@ -230,7 +241,7 @@ struct Ingestion {
             + "host*/, or name it in incident.yaml")
       }
       format = run.formatName
-      switch try store.addSource(machine, path: file.path, run) {
+      switch try store.addSource(machine, path: file.path, keepsEvents, run) {
       case .added(let summary):
         outcome.usable += 1
         outcome.hasChanged = true
@@ -318,10 +329,10 @@ struct Ingestion {
 extension IncidentFile {
   /// Adds what a run reads.
   fileprivate func addSource(
-    _ machine: Machine, path: String, _ run: consuming IngestRun
+    _ machine: Machine, path: String, _ keepsEvents: Bool, _ run: consuming IngestRun
   ) throws -> SourceOutcome {
     var pending: IngestRun? = consume run
-    return try addSource(machine, path: path) { sink in
+    return try addSource(machine, path: path, keepsEvents: keepsEvents) { sink in
       guard let run = pending.take() else {
         throw CommandFailure(message: "\(path) was to be read twice")
       }

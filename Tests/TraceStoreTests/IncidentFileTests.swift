@@ -196,8 +196,10 @@ struct SchemaTests {
     let folder = try Repository.temporaryFolder()
     let file = try IncidentFile(folder.appending(path: "i.db").path, mode: .create)
     var views: [String] = []
-    // thread_interval is made for a connection when a statement asks for it.
-    try file.query("SELECT * FROM thread_interval", columns: { _ in }, row: { _ in })
+    // These are made for a connection when a statement asks for them.
+    for view in UnpackedView.allCases {
+      try file.query("SELECT * FROM \(view.rawValue)", columns: { _ in }, row: { _ in })
+    }
     try file.query(
       """
       SELECT name FROM sqlite_master WHERE type = 'view'

@@ -33,7 +33,10 @@ struct RedactionTests {
           WHERE sqlite_master.type = 'table' AND columns.type = 'BLOB'
           """)
     }
-    #expect(packed == ["thread_slice_chunk.data"])
+    #expect(
+      packed.sorted() == [
+        "block_event_chunk.data", "sched_event_chunk.data", "thread_slice_chunk.data",
+      ])
   }
 
   private func rewritten(_ text: String, _ kind: RedactedKind) throws -> String {

@@ -22,7 +22,7 @@ struct SchedRowsTests {
 
     func rows(_ sql: String) throws -> [Row] {
       if sql.contains("thread_interval") {
-        try file.queue.inDatabase { db in try db.makeThreadIntervals() }
+        try file.queue.inDatabase { db in try db.make(.threadInterval) }
       }
       return try file.queue.read { db in try Row.fetchAll(db, sql: sql) }
     }

@@ -21,6 +21,7 @@ struct BlockFolding {
   /// Holes whose end the folding has not reached, the next one last: they are noticed when a line
   /// arrives, which is some thousand events before it is folded.
   private var comingLosses: [(until: Int64, device: DeviceNumber)] = []
+  private var kept: KeptEvents<BlockEvent>
 
   private struct RemapKey: Hashable {
     let from: DeviceNumber
@@ -42,6 +43,7 @@ struct BlockFolding {
 
   init(sink: any EventSink) {
     self.sink = sink
+    kept = KeptEvents(isWanted: sink.keepsEvents)
     output = RowOutput(sink: sink)
   }
 
@@ -64,6 +66,7 @@ struct BlockFolding {
       try beginSegment()
     }
     if order.hasGaps { try noteGaps() }
+    if kept.isWanted { try kept.add(event, segment: segment, to: sink.receive) }
     if let oldest = order.push(event) { try fold(oldest) }
   }
 
@@ -83,6 +86,7 @@ struct BlockFolding {
     try drain()
     try finishDevices()
     settleRemap()
+    try kept.flush(to: sink.receive)
     try output.flush()
     // Some were filled by lines that came late.
     losses.removeAll { $0.events <= 0 }

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// Puts scheduler events into the order of their times.
 ///
 /// perf merges the buffers of the CPUs in rounds and ftrace by its head entries: a line may stand some

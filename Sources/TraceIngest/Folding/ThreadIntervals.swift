@@ -32,6 +32,7 @@ struct ThreadIntervals: ~Copyable {
   private var hasKernelWaits = false
   private var forgotten: Int64 = 0
   private var rows: ThreadRows
+  private var kept: KeptEvents<SchedEvent>
 
   private static let batchSize = 4096
   /// Slices that are held back when a batch goes.
@@ -96,6 +97,7 @@ struct ThreadIntervals: ~Copyable {
   init(sink: any EventSink, rows: ThreadRows = ThreadRows()) {
     self.sink = sink
     self.rows = rows
+    kept = KeptEvents(isWanted: sink.keepsEvents)
     recent = [Recent](repeating: Recent(), count: Int(Self.recentSize))
   }
 
@@ -104,6 +106,8 @@ struct ThreadIntervals: ~Copyable {
 
   /// Takes the next event of the file.
   mutating func add(_ event: SchedEvent) throws {
+    // What turns out to be the first event of the next stretch still counts to this one.
+    if kept.isWanted { try kept.add(event, segment: segment, to: sink.receive) }
     switch order.arrival(of: event) {
     case .inOrder: break
     case .held: return
@@ -153,6 +157,7 @@ struct ThreadIntervals: ~Copyable {
 
   /// The trace is at its end.
   mutating func finish(_ summary: inout SourceSummary) throws {
+    try kept.flush(to: sink.receive)
     while let oldest = order.pop() { try fold(oldest) }
     order.dropHeld()
     try closeAll()

@@ -1,54 +1,5 @@
 internal import TraceModel
 
-/// What happened in the scheduler.
-enum SchedEventKind: UInt8 {
-  /// A thread leaves a CPU and another gets it.
-  case switched
-  /// A thread is to be woken: the decision, on the waker's CPU.
-  case waking
-  /// It is on a run queue.
-  case wakeup
-  /// It is on a run queue for the first time.
-  case wakeupNew
-  /// It goes to the queue of another CPU.
-  case migrated
-  /// Its last trace is gone.
-  case freed
-  /// The kernel's own sum: so long it stood on the run queue, just now.
-  case waited
-  /// An event of the scheduler that runs and waits do not need.
-  case other
-}
-
-/// One event of the scheduler, from whatever text it was read.
-struct SchedEvent {
-  /// Nanoseconds on the trace's clock.
-  var time: Int64 = 0
-  /// The line, from 1.
-  var line: Int64 = 0
-  /// `switched`: who leaves. Else: whom it is about.
-  var name = TaskName()
-  /// `switched`: who comes.
-  var nextName = TaskName()
-  /// `switched`: who leaves. Else: whom it is about.
-  var tid: UInt32 = 0
-  /// `switched`: who comes.
-  var nextTid: UInt32 = 0
-  /// The process of the thread that was running; 0: not printed.
-  var pid: UInt32 = 0
-  /// The CPU that recorded it.
-  var cpu: Int32 = 0
-  /// `waited`: how long, ns.
-  var delay: Int64 = 0
-  /// The CPU it goes to; -1: not printed.
-  var target: Int32 = -1
-  var kind = SchedEventKind.other
-  /// `switched`: how the one leaves.
-  var left = LeaveReason.unknown
-
-  init() {}
-}
-
 /// Parses the payloads of the `sched_*` tracepoints in all their styles: the kernel's, those of
 /// libtraceevent's plugins, and raw.
 ///

@@ -20,8 +20,9 @@ extension IncidentFile {
     _ sql: String, columns: ([String]) throws -> Void, row: ([StoredValue]) throws -> Void
   ) throws {
     try translating {
-      if sql.lowercased().contains("thread_interval") {
-        try queue.unsafeReentrantWrite { db in try db.makeThreadIntervals() }
+      let words = sql.lowercased()
+      for view in UnpackedView.allCases where words.contains(view.rawValue) {
+        try queue.unsafeReentrantWrite { db in try db.make(view) }
       }
       // Rules read what correlation wrote before it is committed: within its transaction.
       try queue.unsafeReentrantRead { db in
