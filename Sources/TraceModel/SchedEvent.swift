@@ -40,6 +40,7 @@ public struct SchedEvent: Sendable {
   public var delay: Int64 = 0
   /// The CPU it goes to; -1: not printed.
   public var target: Int32 = -1
+  /// What happened.
   public var kind = SchedEventKind.other
   /// `switched`: how the one leaves.
   public var left = LeaveReason.unknown

@@ -88,7 +88,8 @@ struct IngestCommand: ParsableCommand {
         message: "usage: hiddenq ingest [FORMAT] INCIDENT PATH... (--guest NAME | --host NAME)")
     }
     let files = try InputFiles(Array(words), machine: machineOptions.machine)
-    let outcome = try Ingestion(options: options, keepsEvents: keepEvents).run(files, into: incident)
+    let outcome = try Ingestion(options: options, keepsEvents: keepEvents)
+      .run(files, into: incident)
     if outcome.usable == 0, outcome.unused.count == 1, let only = outcome.unused.first {
       throw CommandFailure(message: "\(only.path): \(only.reason); \(incident) is as it was")
     }
