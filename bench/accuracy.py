@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 
+import clocks
 import counters
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -66,6 +67,13 @@ SCENARIOS = [
     Scenario("clock step", "quiet", ["--clock-step", "4+0.25"]),
     # A quarter of a second comes twice by the guest's clock: pages written in it have no H1.
     Scenario("clock step back", "quiet", ["--clock-step", "4+-0.25"], WITHHELD),
+    # Small ones: down to some three times the bound.
+    Scenario("step 200 us", "quiet", ["--clock-step", "4+0.0002"]),
+    Scenario("step 50 us", "quiet", ["--clock-step", "4+0.00005"]),
+    Scenario("step 20 us", "quiet", ["--clock-step", "4+0.00002"]),
+    Scenario("step back 200 us", "quiet", ["--clock-step", "4+-0.0002"], WITHHELD),
+    Scenario("step back 50 us", "quiet", ["--clock-step", "4+-0.00005"], WITHHELD),
+    Scenario("step back 20 us", "quiet", ["--clock-step", "4+-0.00002"], WITHHELD),
     Scenario("loss", "quiet", ["--loss", "2"], LOSSY + WITHHELD),
     Scenario("out of order", "quiet", ["--ooo", "2"]),
     Scenario("same sectors", "quiet", ["--vms", "3", "--same-sectors"]),
@@ -134,9 +142,10 @@ def score(scenario, seed, options):
         errors = scored["clock_error_ns"].values()
         result.clock_error_ns = max(errors) if errors else None
         result.problems = scored["problems"]
+        incident = os.path.join(folder, "incident.db")
+        result.problems += clocks.problems(options.hiddenq, incident, folder, options.tracegen)
         if not options.only_blktrace:
-            result.problems += counters.problems(
-                options.hiddenq, os.path.join(folder, "incident.db"), folder)
+            result.problems += counters.problems(options.hiddenq, incident, folder)
         if status == 2:
             result.failure = "score_incident: " + last_line(result.said)
     finally:

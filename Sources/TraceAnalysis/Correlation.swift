@@ -33,7 +33,13 @@ public struct Correlation {
         bios: try file.mergedBios(of: stream.stream), remapDeltas: stream.remapDeltas,
         losses: stream.losses, first: stream.first, last: stream.last)
     }
-    let join = Join(guests: guests, hosts: hosts)
+    func sources(_ layer: Layer) -> [Int64: String] {
+      Dictionary(
+        streams.filter { $0.machine.layer == layer }.map { ($0.source, $0.machine.name) },
+        uniquingKeysWith: { first, _ in first })
+    }
+    var recorded = try RecordedClocks(file, guests: sources(.guest), hosts: sources(.host))
+    let join = Join(guests: guests, hosts: hosts, recorded: recorded.records)
     let devices = streams.compactMap { stream -> TracedDevice? in
       if let disk = guests.first(where: { $0.stream == stream.stream }) {
         return TracedDevice(stream: stream, rows: disk.rows, bios: disk.bios)
@@ -58,10 +64,7 @@ public struct Correlation {
     let beside = DiskNeighbours(
       disks, hosts, names: names,
       own: Set(tasks.lazy.filter { ownThreads.contains(Int64($0.tid)) }.map(\.task)))
-    let recorded = try RecordedClocks(
-      file, join.clocks,
-      machines: Dictionary(
-        streams.map { ($0.source, $0.machine.name) }, uniquingKeysWith: { first, _ in first }))
+    recorded.compare(join.clocks)
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)
       try cached.write(to: writer)
@@ -91,7 +94,7 @@ public struct Correlation {
             stretch: clock.segment, start: clock.clock.start(of: stretch), from: relation.from,
             to: relation.to, offset: relation.offset, driftPPM: relation.driftPPM,
             error: relation.largestError, middleError: relation.middleError,
-            method: "matched requests", pairs: relation.pairs,
+            method: method(relation), pairs: relation.pairs,
             removedPairs: relation.removedPairs, violations: clock.violations))
       }
     }
@@ -113,6 +116,11 @@ public struct Correlation {
       for io in disk.ios { try writer.addIO(io.columns) }
       try writeStatistics(disk, to: writer)
     }
+  }
+
+  private static func method(_ relation: ClockRelation) -> String {
+    if relation.recordedMoments == 0 { return "matched requests" }
+    return relation.pairs == 0 ? "recorded" : "matched requests, recorded"
   }
 
   /// The distributions of a disk's hops, what its tail consists of, and what it would be without each.

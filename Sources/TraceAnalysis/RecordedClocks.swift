@@ -1,64 +1,141 @@
 internal import TraceCorrelation
+internal import TraceModel
 internal import TraceStore
 
-/// Sets what was recorded of two clocks beside what the requests show.
+/// What was recorded of guests' clocks and their host's.
 ///
-/// The requests prove a bound: the two cannot both be right where they are further apart than both may be
-/// off. Nothing is corrected after the record; which of the two is wrong the files do not tell.
+/// It narrows the bound that the requests leave, and places a trace of which no request was matched. What
+/// contradicts the requests is left out, for their bound is proven, and is a finding; which of the two is
+/// wrong the files do not tell.
 struct RecordedClocks {
+  /// A moment of a guest's trace for which something was recorded.
+  private struct Moment {
+    let origin: String
+    let path: String
+    let line: Int64
+    let own: Int64
+    let reference: Int64
+    /// ns; nil: not said.
+    let error: Int64?
+    /// Whether it may narrow a bound that is proven.
+    let isBound: Bool
+
+    var bound: RecordedMoment? {
+      guard isBound, let error else { return nil }
+      return RecordedMoment(own: own, reference: (reference - error)...(reference + error))
+    }
+  }
+
+  /// A guest's trace and a host's.
+  private struct Pair: Hashable {
+    let source: Int64
+    let reference: Int64
+  }
+
+  private var moments: [Pair: [Moment]] = [:]
+  private var spans: [Int64: ClosedRange<Int64>] = [:]
   private(set) var rows: [RecordedClockRow] = []
 
-  /// Beside the clocks of guests' traces; `machines` are the names of the machines of block traces.
-  init(_ file: IncidentFile, _ clocks: [SourceClock], machines: [Int64: String]) throws {
-    // Which of several stretches after a step back a moment belongs to, a reading does not say.
-    let whole = Dictionary(grouping: clocks, by: \.source).values.filter { $0.count == 1 }
-      .compactMap(\.first).sorted { $0.source < $1.source }
+  /// Of the clocks of these guests' traces on those of these hosts', by the names of the machines.
+  init(_ file: IncidentFile, guests: [Int64: String], hosts: [Int64: String]) throws {
     let given = try file.givenClockRelations()
     let readings = try file.clockReadings()
-    let guests = Set(try file.guestNames())
-    for clock in whole {
-      guard let guest = machines[clock.source], let host = machines[clock.reference],
-        let trace = try file.traceStart(of: clock.source)
-      else { continue }
-      for entry in given where entry.clock.machine == guest && entry.clock.reference == host {
-        guard entry.clock.toolClock == "blktrace", entry.clock.referenceToolClock == "blktrace"
-        else { continue }
-        for at in [trace.first, trace.last] {
-          let drift = (entry.clock.driftPPM * 1e-6 * Double(at)).rounded()
-          guard Self.isNear(at), Self.isNear(entry.clock.offset), abs(drift) < 1e15 else {
-            continue
-          }
-          add(
-            clock, "given", entry.path, Int64(entry.clock.line), at,
-            at + Int64(drift) + entry.clock.offset, entry.clock.error ?? 0)
+    guard !given.isEmpty || !readings.isEmpty else { return }
+    // The file of readings does not name the guest: with several it is anybody's.
+    let isOnlyGuest = try file.guestNames().count == 1
+    for (source, guest) in guests {
+      guard let trace = try file.traceStart(of: source) else { continue }
+      spans[source] = trace.first...max(trace.first, trace.last)
+      for (reference, host) in hosts {
+        var own: [Moment] = []
+        for entry in given where entry.clock.machine == guest && entry.clock.reference == host {
+          own += Self.moments(entry, at: [trace.first, trace.last])
         }
-      }
-      // The file does not name the guest: with several it is anybody's.
-      guard guests.count == 1, let start = trace.wallStart,
-        let hostStart = try file.traceStart(of: clock.reference)?.wallStart
-      else { continue }
-      for reading in readings where reading.machine == host {
-        let half = (reading.after - reading.before) / 2
-        let (own, isFar) = reading.guest.subtractingReportingOverflow(start)
-        let (host, isFarther) = (reading.before + half).subtractingReportingOverflow(hostStart)
-        guard !isFar, !isFarther, Self.isNear(own), Self.isNear(host) else { continue }
-        add(clock, "readings", reading.path, reading.line, own, host, half + 1)
+        if isOnlyGuest, let other = try file.traceStart(of: reference) {
+          own += readings.lazy.filter { $0.machine == host }
+            .compactMap { Self.moment($0, trace, other) }
+        }
+        moments[Pair(source: source, reference: reference)] = own
       }
     }
+  }
+
+  /// What somebody wrote down about block traces.
+  private static func moments(_ entry: GivenClockRow, at times: [Int64]) -> [Moment] {
+    let clock = entry.clock
+    guard clock.toolClock == "blktrace", clock.referenceToolClock == "blktrace",
+      isNear(clock.offset), isNear(clock.error ?? 0)
+    else { return [] }
+    return times.compactMap { own in
+      let drift = (clock.driftPPM * 1e-6 * Double(own)).rounded()
+      guard isNear(own), abs(drift) < 1e15 else { return nil }
+      return Moment(
+        origin: "given", path: entry.path, line: Int64(clock.line), own: own,
+        reference: own + Int64(drift) + clock.offset, error: clock.error,
+        isBound: true)
+    }
+  }
+
+  /// A reading of both clocks, by the times at which both traces begin.
+  ///
+  /// CLOCK_MONOTONIC is what the traces count, and bounds their relation. The wall clock at which a trace began
+  /// was read a moment beside that count, hundreds of microseconds on a slow machine: it only checks.
+  private static func moment(
+    _ reading: ClockReadingRow, _ trace: TraceStartRow, _ other: TraceStartRow
+  ) -> Moment? {
+    let bracket: ClockBracket
+    let starts: (own: Int64, reference: Int64)
+    let isMonotonic: Bool
+    if let monotonic = reading.monotonic, let own = trace.monotonicStart,
+      let reference = other.monotonicStart
+    {
+      (bracket, starts, isMonotonic) = (monotonic, (own, reference), true)
+    } else if let own = trace.wallStart, let reference = other.wallStart {
+      (bracket, starts, isMonotonic) = (reading.wall, (own, reference), false)
+    } else {
+      return nil
+    }
+    let half = (bracket.after - bracket.before) / 2
+    let (own, isFar) = bracket.guest.subtractingReportingOverflow(starts.own)
+    let (host, isFarther) = (bracket.before + half)
+      .subtractingReportingOverflow(starts.reference)
+    guard !isFar, !isFarther, isNear(own), isNear(host) else { return nil }
+    return Moment(
+      origin: "readings", path: reading.path, line: reading.line, own: own, reference: host,
+      error: half + 1, isBound: isMonotonic)
   }
 
   /// Whether a time is of this incident: within a hundred days.
   private static func isNear(_ time: Int64) -> Bool { time.magnitude < 8_640_000_000_000_000 }
 
-  private mutating func add(
-    _ clock: SourceClock, _ origin: String, _ path: String, _ line: Int64, _ at: Int64,
-    _ recorded: Int64, _ error: Int64
-  ) {
-    rows.append(
-      RecordedClockRow(
-        source: clock.source, reference: clock.reference, origin: origin, path: path, line: line,
-        at: at, recorded: recorded, recordedError: error, found: clock.clock.reference(at),
-        foundError: clock.clock.error(at: at)))
+  /// What of it bounds a clock. A relation whose error nobody said only checks.
+  var records: [ClockRecord] {
+    moments.compactMap { pair, moments in
+      guard let trace = spans[pair.source] else { return nil }
+      let records = Dictionary(grouping: moments, by: \.path).sorted { $0.key < $1.key }
+        .map { $0.value.compactMap(\.bound) }.filter { !$0.isEmpty }
+      guard !records.isEmpty else { return nil }
+      return ClockRecord(
+        source: pair.source, reference: pair.reference, span: trace, records: records)
+    }.sorted { ($0.source, $0.reference) < ($1.source, $1.reference) }
+  }
+
+  /// Sets it beside what the requests show.
+  mutating func compare(_ clocks: [SourceClock]) {
+    // Which of several stretches after a step back a moment belongs to, a reading does not say.
+    let whole = Dictionary(grouping: clocks, by: \.source).values.filter { $0.count == 1 }
+      .compactMap(\.first).sorted { $0.source < $1.source }
+    for clock in whole {
+      guard let requests = clock.byRequests else { continue }
+      for moment in moments[Pair(source: clock.source, reference: clock.reference)] ?? [] {
+        rows.append(
+          RecordedClockRow(
+            source: clock.source, reference: clock.reference, origin: moment.origin,
+            path: moment.path, line: moment.line, at: moment.own, recorded: moment.reference,
+            recordedError: moment.error ?? 0, found: requests.reference(moment.own),
+            foundError: requests.error(at: moment.own)))
+      }
+    }
   }
 
   func write(to writer: CorrelationWriter) throws {

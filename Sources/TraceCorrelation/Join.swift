@@ -46,8 +46,10 @@ public struct SourceClock: Sendable {
   public let segment: Int
   /// The host's trace whose clock is the reference.
   public let reference: Int64
-  /// The relation.
+  /// The relation, as far as requests and records bound it.
   public let clock: GuestClock
+  /// The relation by the requests alone; nil where none was matched.
+  public let byRequests: GuestClock?
   /// Matched pairs that contradict it by more than its bound.
   public let violations: Int
 }
@@ -73,8 +75,9 @@ public struct Join: Sendable {
   /// Rounds of matching and fitting; two to four are usual.
   private static let mostRounds = 8
 
-  /// Joins these disks and devices.
-  public init(guests: [GuestDisk], hosts: [HostDevice]) {
+  /// Joins these disks and devices, with what was recorded of the clocks of guests' traces.
+  public init(guests: [GuestDisk], hosts: [HostDevice], recorded: [ClockRecord] = []) {
+    self.recorded = recorded
     pending = guests.map { _ in PendingDisk() }
     let sides = guests.map { $0.dataRequests }
     let devices = hosts.map { HostSide($0) }
@@ -102,6 +105,7 @@ public struct Join: Sendable {
       joinTrace(places, guests, sides, devices, regions, &flushes)
     }
     flushes.settle()
+    addRecordedClocks(guests)
     for (place, disk) in guests.enumerated() {
       let clock = clocks.first { $0.source == disk.source && $0.segment == disk.segment }
       let rows = HopRows(disk: disk, clock: clock?.clock)
@@ -113,6 +117,7 @@ public struct Join: Sendable {
 
   /// Matches on the way from the matching to the rows.
   private var pending: [PendingDisk] = []
+  private let recorded: [ClockRecord]
 
   // MARK: - Where the disks lie
 
@@ -267,6 +272,10 @@ public struct Join: Sendable {
       clock = better
       if isSettled { break }
     }
+    let byRequests = clock
+    for record in records(of: guests[first], guests) where record.reference == reference {
+      clock = record.narrowing(clock)
+    }
     let outcomes = matchers.map { $0.matching.match(clock) }
     let violations = matchers.reduce(0) { count, matcher in
       count
@@ -290,7 +299,26 @@ public struct Join: Sendable {
     clocks.append(
       SourceClock(
         source: guests[first].source, segment: guests[first].segment, reference: reference,
-        clock: clock, violations: violations))
+        clock: clock, byRequests: byRequests, violations: violations))
+  }
+
+  /// What was recorded of a trace's clock. Of a trace in several stretches nobody knows which it is of.
+  private func records(of guest: GuestDisk, _ guests: [GuestDisk]) -> [ClockRecord] {
+    let isWhole = !guests.contains { $0.source == guest.source && $0.segment != 0 }
+    return isWhole ? recorded.filter { $0.source == guest.source } : []
+  }
+
+  /// Traces without a matched request are placed on the reference by what was recorded, where something was.
+  private mutating func addRecordedClocks(_ guests: [GuestDisk]) {
+    for guest in guests where !clocks.contains(where: { $0.source == guest.source }) {
+      // With traces of several clocks on the host, which of them is the reference is open.
+      let own = records(of: guest, guests)
+      guard own.count == 1, let record = own.first, let clock = record.clock else { continue }
+      clocks.append(
+        SourceClock(
+          source: guest.source, segment: guest.segment, reference: record.reference, clock: clock,
+          byRequests: nil, violations: 0))
+    }
   }
 
   /// The matches that may constrain a clock: sound, and whole on both sides.

@@ -60,6 +60,9 @@ public struct IngestRun: ~Copyable {
   /// The name of the format it was recognised as.
   public var formatName: String { format.name }
 
+  /// The side that files of its format are always of; nil: either.
+  public var readBy: Layer? { format.readBy }
+
   /// Opens a file, or the files of a set, and tells the format. Throws ``ReadError`` or ``IngestError``.
   public init(
     input: SourceInput, options: IngestOptions = IngestOptions(),

@@ -22,10 +22,17 @@ public protocol TraceFormat: Sendable {
   var clock: String { get }
   /// What an analysis gains from it.
   var goodFor: String { get }
+  /// The side that such files are always of, wherever they lie; nil: either.
+  var readBy: Layer? { get }
   /// Whether a file that begins with these bytes is of this format.
   func recognizes(_ head: Span<UInt8>) -> Recognition
   /// A reader for one file.
   func reader(into sink: any EventSink) -> FormatReader
+}
+
+extension TraceFormat {
+  /// Either side's.
+  public var readBy: Layer? { nil }
 }
 
 /// How a format wants its file: cut into lines, or as bytes.

@@ -1,6 +1,6 @@
 internal import GRDB
 
-/// A reading of a guest's wall clock between two of its host's.
+/// A reading of a guest's clocks between two of its host's.
 public struct ClockReadingRow: Sendable {
   /// The path of the file.
   public let path: String
@@ -8,12 +8,40 @@ public struct ClockReadingRow: Sendable {
   public let machine: String
   /// The line of the guest's reading.
   public let line: Int64
-  /// The host's wall clock before, ns.
+  /// The wall clocks.
+  public let wall: ClockBracket
+  /// CLOCK_MONOTONIC, by which blktrace stamps; nil where it was not read.
+  public let monotonic: ClockBracket?
+}
+
+/// A guest's time between two of its host's, ns.
+public struct ClockBracket: Sendable {
+  /// The host's time before.
   public let before: Int64
-  /// The guest's wall clock, ns.
+  /// The guest's time.
   public let guest: Int64
-  /// The host's wall clock after, ns.
+  /// The host's time after.
   public let after: Int64
+
+  /// The times as the file has them; nil when one is no time, or they run backwards.
+  fileprivate init?(_ before: String?, _ guest: String?, _ after: String?) {
+    guard let before = before.flatMap(Self.nanoseconds),
+      let guest = guest.flatMap(Self.nanoseconds),
+      let after = after.flatMap(Self.nanoseconds), before <= after
+    else { return nil }
+    self.before = before
+    self.guest = guest
+    self.after = after
+  }
+
+  /// `1795336480.235040393` in ns.
+  private static func nanoseconds(_ text: String) -> Int64? {
+    let parts = text.split(separator: ".")
+    guard parts.count == 2, parts[1].utf8.count == 9, let seconds = Int64(parts[0]),
+      let rest = Int64(parts[1]), seconds >= 0, seconds < 1 << 33
+    else { return nil }
+    return seconds * 1_000_000_000 + rest
+  }
 }
 
 /// What somebody wrote down of two clocks, and where.
@@ -70,32 +98,34 @@ extension IncidentFile {
   public func clockReadings() throws -> [ClockReadingRow] {
     try fetch(
       """
-      SELECT path, machine.name AS machine, before.value, guest.value, guest.line, after.value
+      SELECT path, machine.name, guest.line, before.value, guest.value, after.value,
+        before_monotonic.value, guest_monotonic.value, after_monotonic.value
       FROM setting AS guest
       JOIN setting AS before USING (source_id, kind, object)
       JOIN setting AS after USING (source_id, kind, object)
-      JOIN source_file USING (source_id) JOIN machine USING (machine_id)
-      WHERE kind = 'clock' AND machine.layer = 'host' AND guest.name = 'guest'
+      LEFT JOIN setting AS before_monotonic
+        ON before_monotonic.source_id = guest.source_id AND before_monotonic.kind = 'clock'
+          AND before_monotonic.object = guest.object
+          AND before_monotonic.name = 'host_before_monotonic'
+      LEFT JOIN setting AS guest_monotonic
+        ON guest_monotonic.source_id = guest.source_id AND guest_monotonic.kind = 'clock'
+          AND guest_monotonic.object = guest.object AND guest_monotonic.name = 'guest_monotonic'
+      LEFT JOIN setting AS after_monotonic
+        ON after_monotonic.source_id = guest.source_id AND after_monotonic.kind = 'clock'
+          AND after_monotonic.object = guest.object
+          AND after_monotonic.name = 'host_after_monotonic'
+      JOIN source_file ON source_file.source_id = guest.source_id
+      JOIN machine USING (machine_id)
+      WHERE guest.kind = 'clock' AND machine.layer = 'host' AND guest.name = 'guest'
         AND before.name = 'host_before' AND after.name = 'host_after'
-      ORDER BY source_id, guest.line
+      ORDER BY guest.source_id, guest.line
       """
     ) { row -> ClockReadingRow? in
-      guard let before = Self.nanoseconds(try row[2]), let guest = Self.nanoseconds(try row[3]),
-        let after = Self.nanoseconds(try row[5]), before <= after
-      else { return nil }
+      guard let wall = ClockBracket(try row[3], try row[4], try row[5]) else { return nil }
       return ClockReadingRow(
-        path: try row[0], machine: try row[1], line: try row[4], before: before, guest: guest,
-        after: after)
+        path: try row[0], machine: try row[1], line: try row[2], wall: wall,
+        monotonic: ClockBracket(try row[6], try row[7], try row[8]))
     }.compactMap(\.self)
-  }
-
-  /// `1795336480.235040393` in ns.
-  private static func nanoseconds(_ text: String) -> Int64? {
-    let parts = text.split(separator: ".")
-    guard parts.count == 2, parts[1].utf8.count == 9, let seconds = Int64(parts[0]),
-      let rest = Int64(parts[1]), seconds >= 0, seconds < 1 << 33
-    else { return nil }
-    return seconds * 1_000_000_000 + rest
   }
 
   /// The relations of clocks that an incident.yaml gives.

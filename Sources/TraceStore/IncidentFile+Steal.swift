@@ -52,6 +52,8 @@ public struct TraceStartRow: Sendable {
   public let wallStart: Int64?
   /// The clock, as the view `source` names it.
   public let toolClock: String
+  /// The own clock's 0 on CLOCK_MONOTONIC, ns; nil where no file says it.
+  public let monotonicStart: Int64?
 }
 
 extension IncidentFile {
@@ -125,11 +127,13 @@ extension IncidentFile {
     try fetch(
       """
       SELECT first_ns, last_ns, 
-        CASE WHEN start_clock IN ('CLOCK_REALTIME', 'realtime') THEN start_ns END, tool_clock
+        CASE WHEN start_clock IN ('CLOCK_REALTIME', 'realtime') THEN start_ns END, tool_clock,
+        monotonic_start_ns
       FROM source_file WHERE source_id = ? AND first_ns IS NOT NULL AND last_ns IS NOT NULL
       """, [source]
     ) {
-      try TraceStartRow(first: $0[0], last: $0[1], wallStart: $0[2], toolClock: $0[3])
+      try TraceStartRow(
+        first: $0[0], last: $0[1], wallStart: $0[2], toolClock: $0[3], monotonicStart: $0[4])
     }.first
   }
 

@@ -201,7 +201,7 @@ struct Ingestion {
     do {
       var refused: [Refused] = []
       for file in input.files {
-        if let refusal = try add(file, to: store, &outcome) { refused.append(refusal) }
+        if let refusal = try add(file, of: input, to: store, &outcome) { refused.append(refusal) }
       }
       if outcome.usable > 0 {
         for refusal in refused { try keep(refusal, in: store, &outcome) }
@@ -229,14 +229,14 @@ struct Ingestion {
 
   /// Adds one file, or says why not. Throws only what would happen to the next file, too.
   private func add(
-    _ file: InputFile, to store: IncidentFile, _ outcome: inout Outcome
+    _ file: InputFile, of input: InputFiles, to store: IncidentFile, _ outcome: inout Outcome
   ) throws -> Refused? {
     let progress = ProgressLine(file.path, size: InputFiles.size(of: file.input.parts))
     defer { progress.end() }
     var format: String?
     do {
       let run = try IngestRun(input: file.input, options: options) { progress.update($0) }
-      guard let machine = file.machine else {
+      guard let machine = file.machine ?? run.readBy.flatMap(input.onlyMachine) else {
         throw CommandFailure(
           message: "whose file is it? Give --guest NAME or --host NAME, put it below guest*/ or "
             + "host*/, or name it in incident.yaml")

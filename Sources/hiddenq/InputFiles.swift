@@ -55,6 +55,12 @@ struct InputFiles {
     }
   }
 
+  /// The machine of this side, where there is but one.
+  func onlyMachine(of layer: Layer) -> Machine? {
+    let machines = Set(files.compactMap(\.machine)).filter { $0.layer == layer }
+    return machines.count == 1 ? machines.first : nil
+  }
+
   /// Bytes of these files together; 0 where they are not known beforehand.
   static func size(of paths: [String]) -> Int64 {
     paths.reduce(0) { sum, path in

@@ -85,7 +85,7 @@ struct WholeCaptureTests {
         SELECT CAST(clock.offset_ns + host.start_ns - guest.start_ns AS INTEGER) || ' ' || error_ns
         FROM clock JOIN source AS guest USING (source_id)
         JOIN source AS host ON host.layer = 'host' AND host.format = 'blktrace'
-        WHERE clock.method = 'matched requests' AND host.duplicate_of IS NULL
+        WHERE clock.method LIKE 'matched requests%' AND host.duplicate_of IS NULL
         """
       ).split(separator: " ").compactMap { Int64($0) }
       try #require(found.count == 2)
@@ -104,6 +104,33 @@ struct WholeCaptureTests {
     }
     try #require(numbers.count == 2)
     return (numbers.map { $0.0 - $0.1 }.min() ?? 0, numbers.map { $0.0 + $0.1 }.max() ?? 0)
+  }
+
+  @Test(
+    "readings beside both folders are the host's, agree with the requests and are taken",
+    arguments: captures.filter { $0.hasPrefix("tcg") } + (traces == nil ? [] : ["tcg-net"]))
+  func readings(_ capture: String) throws {
+    let blocks = ["blkparse", "guest.blktrace", "loop"]
+    let folder = try Self.part(of: capture, blocks)
+    try FileManager.default.createSymbolicLink(
+      at: folder.appending(path: "clocks.txt"),
+      withDestinationURL: try #require(Self.traces).appending(path: "\(capture)/clocks.txt"))
+    let incident = folder.appending(path: "incident.db").path
+    #expect(try Program.run("ingest", incident, folder.path).status == 0)
+    // Nothing of tcg-net's disks can be joined; its clock is by the record alone.
+    _ = try Program.run("correlate", incident)
+    let isJoined = capture != "tcg-net"
+    #expect(
+      try Program.value(incident, "SELECT machine FROM source WHERE format = 'clock-readings'")
+        == "host")
+    #expect(
+      try Program.value(
+        incident, "SELECT count(*) || ' ' || coalesce(sum(contradicts), 0) FROM clock_check")
+        == (isJoined ? "120 0" : "0 0"))
+    #expect(
+      try Program.value(
+        incident, "SELECT group_concat(DISTINCT method) FROM clock WHERE method <> 'reference'")
+        == (isJoined ? "matched requests, recorded" : "recorded"))
   }
 
   @Test("buffered writes show how long their pages had been dirty")

@@ -125,3 +125,67 @@ struct OffsetVotingTests {
     #expect(OffsetVoting.peak([OffsetVoting.Interval(low: 5, high: 4, voter: 0)]) == nil)
   }
 }
+
+struct RecordedClockTests {
+  /// Ten seconds of requests, and what the true relation is at both ends, within some ns.
+  private static func simulated(
+    off: Int64 = 0, within error: Int64, requests: Int = 100
+  ) -> (simulation: Simulation, record: ClockRecord) {
+    var simulation = Simulation(seed: 21)
+    simulation.drift = 12
+    if requests > 0 { simulation.load(seconds: 10, perSecond: requests) }
+    let moments = [Int64(0), 10_000_000_000].map { own in
+      let true_ = simulation.reference(own) + off
+      return RecordedMoment(own: own, reference: (true_ - error)...(true_ + error))
+    }
+    return (
+      simulation,
+      ClockRecord(source: 1, reference: 2, span: 0...10_000_000_000, records: [moments])
+    )
+  }
+
+  private static func clock(_ simulation: Simulation, _ record: ClockRecord) throws -> SourceClock {
+    let join = Join(guests: [simulation.disk], hosts: [simulation.device], recorded: [record])
+    #expect(join.disks.map(\.verdict) == [.joined])
+    return try #require(join.clocks.first)
+  }
+
+  @Test("a record narrows the bound, and the true relation is within it at every time")
+  func narrows() throws {
+    let (simulation, record) = Self.simulated(off: 300, within: 500)
+    let clock = try Self.clock(simulation, record)
+    let requests = try #require(clock.byRequests)
+    for own in stride(from: Int64(0), through: 10_000_000_000, by: 50_000_000) {
+      let away = abs(clock.clock.reference(own) - simulation.reference(own))
+      #expect(away <= clock.clock.error(at: own))
+      #expect(clock.clock.error(at: own) <= 1_002)
+      #expect(requests.error(at: own) > 2_000)
+    }
+    #expect(clock.clock.stretches.map(\.recordedMoments) == [2])
+    #expect(clock.violations == 0)
+  }
+
+  @Test("a record that contradicts the requests is left out")
+  func contradicts() throws {
+    let (simulation, record) = Self.simulated(off: 5_000_000, within: 500)
+    let clock = try Self.clock(simulation, record)
+    #expect(clock.clock.stretches.map(\.recordedMoments) == [0])
+    let middle: Int64 = 5_000_000_000
+    #expect(clock.clock.reference(middle) == clock.byRequests?.reference(middle))
+  }
+
+  @Test("a trace without a matched request is placed by the record alone")
+  func alone() throws {
+    var (simulation, record) = Self.simulated(within: 500, requests: 0)
+    for at in 1...3 { simulation.add(at: Int64(at) * 1_000_000_000, hasHost: false) }
+    let join = Join(guests: [simulation.disk], hosts: [simulation.device], recorded: [record])
+    #expect(join.disks.map(\.verdict) == [.noMapping])
+    let clock = try #require(join.clocks.first)
+    #expect(clock.byRequests == nil)
+    let own: Int64 = 3_000_000_000
+    #expect(abs(clock.clock.reference(own) - simulation.reference(own)) <= 502)
+    // Its I/Os lie on the reference timeline, with the record's bound.
+    let io = try #require(join.disks.first?.ios.last)
+    #expect(abs(io.reference.rawValue - simulation.reference(own - 1_500)) <= 502)
+  }
+}

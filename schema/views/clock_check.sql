@@ -5,7 +5,7 @@ SELECT
   -- The guest.
   machine.name AS guest,
   -- 'given': an incident.yaml says it. 'readings': somebody read the guest's clock between two readings of
-  -- the host's; the two wall clocks and the absolute starts of both traces make it a relation.
+  -- the host's; CLOCK_MONOTONIC (else the wall clocks) and the starts of both traces on it make it a relation.
   recorded_clock.origin AS origin,
   -- The file.
   recorded_clock.path AS path,
@@ -17,7 +17,7 @@ SELECT
   recorded_clock.recorded_ns AS recorded_ns,
   -- and how far off that may be, in ns; 0 when it was not said.
   recorded_clock.recorded_error_ns AS recorded_error_ns,
-  -- The same by the requests, in ns,
+  -- The same by the requests alone, in ns,
   recorded_clock.found_ns AS found_ns,
   -- and how far off that may be, in ns.
   recorded_clock.found_error_ns AS found_error_ns,

@@ -11,6 +11,8 @@ public struct ClockRelation: Sendable {
   public let pairs: Int
   /// Pairs taken out, since no line allowed them.
   public let removedPairs: Int
+  /// Recorded moments that narrow its bound.
+  public let recordedMoments: Int
   private let polygon: FeasiblePolygon
   private let line: FeasiblePolygon.Line
 
@@ -26,6 +28,36 @@ public struct ClockRelation: Sendable {
     self.to = to
     self.pairs = pairs.count
     removedPairs = removed
+    recordedMoments = 0
+  }
+
+  /// The relation that a record alone allows over a trace, where no request binds it.
+  init?(_ recorded: [RecordedMoment], over trace: ClosedRange<Int64>) {
+    guard !recorded.isEmpty else { return nil }
+    self.init(
+      FeasiblePolygon(recorded.map(\.pair)), over: trace, pairs: 0, removed: 0,
+      recorded: recorded.count)
+  }
+
+  /// The part of this relation that a record allows, too; nil where they contradict each other.
+  func narrowed(by recorded: [RecordedMoment]) -> ClockRelation? {
+    ClockRelation(
+      polygon.intersected(with: recorded.map(\.pair)), over: from...max(from, to), pairs: pairs,
+      removed: removedPairs, recorded: recordedMoments + recorded.count)
+  }
+
+  private init?(
+    _ polygon: FeasiblePolygon, over span: ClosedRange<Int64>, pairs: Int, removed: Int,
+    recorded: Int
+  ) {
+    guard polygon.isFeasible else { return nil }
+    self.polygon = polygon
+    line = polygon.best
+    from = span.lowerBound
+    to = span.upperBound
+    self.pairs = pairs
+    removedPairs = removed
+    recordedMoments = recorded
   }
 
   /// Reference minus own at own = 0, ns.

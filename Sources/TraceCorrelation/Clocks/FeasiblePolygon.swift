@@ -57,23 +57,43 @@ struct FeasiblePolygon {
     let reach =
       pairs.reduce(0) { max($0, abs(Double($1.effect - $1.cause - base))) } + span
       * Self.largestSlope + 1e9
-    var corners = [
+    let corners = [
       Line(slope: -Self.largestSlope, shift: -reach), Line(slope: Self.largestSlope, shift: -reach),
       Line(slope: Self.largestSlope, shift: reach), Line(slope: -Self.largestSlope, shift: reach),
     ]
+    self.corners = Self.cut(corners, by: pairs, origin: origin, base: base)
+  }
+
+  /// The lines of this polygon that contradict none of these pairs either.
+  func intersected(with pairs: [CausalPair]) -> FeasiblePolygon {
+    FeasiblePolygon(
+      origin: origin, base: base,
+      corners: Self.cut(corners, by: pairs, origin: origin, base: base))
+  }
+
+  private init(origin: Int64, base: Int64, corners: [Line]) {
+    self.origin = origin
+    self.base = base
+    self.corners = corners
+  }
+
+  private static func cut(
+    _ corners: [Line], by pairs: [CausalPair], origin: Int64, base: Int64
+  ) -> [Line] {
     let ceilings = pairs.map { Point(x: $0.cause - origin, y: $0.effect - $0.cause - base) }
     let floors = pairs.map { Point(x: $0.end - origin, y: $0.answer - $0.end - base) }
-    for point in Self.hull(ceilings, lower: true) {
-      corners = Self.cut(corners) {
-        $0.slope * Double(point.x) + $0.shift - Double(point.y) - Self.rounding
+    var corners = corners
+    for point in hull(ceilings, lower: true) {
+      corners = cut(corners) {
+        $0.slope * Double(point.x) + $0.shift - Double(point.y) - rounding
       }
     }
-    for point in Self.hull(floors, lower: false) {
-      corners = Self.cut(corners) {
-        Double(point.y) - $0.slope * Double(point.x) - $0.shift - Self.rounding
+    for point in hull(floors, lower: false) {
+      corners = cut(corners) {
+        Double(point.y) - $0.slope * Double(point.x) - $0.shift - rounding
       }
     }
-    self.corners = corners
+    return corners
   }
 
   /// Whether any line fits.

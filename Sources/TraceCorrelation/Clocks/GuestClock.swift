@@ -26,6 +26,12 @@ public struct GuestClock: Sendable {
     }
   }
 
+  /// A clock without a step.
+  init(_ relation: ClockRelation) {
+    stretches = [relation]
+    starts = []
+  }
+
   /// The first place in the sorted times that is not before a time.
   private static func place(of time: Int64, _ moments: [Int64]) -> Int {
     var low = 0

@@ -6,7 +6,7 @@ struct ClockSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let all = try file.clocks()
     let guests = all.filter {
-      $0.method == "matched requests"
+      Self.isGuests($0)
         && (request.filter.guest == nil || $0.machine == request.filter.guest)
     }
     var blocks: [Block] = []
@@ -14,7 +14,7 @@ struct ClockSection: ReportSection {
       blocks += [.paragraph(Self.causality), .facts(guests.map(Self.causal))]
     }
     blocks += Self.recorded(try file.clockChecks(guest: request.filter.guest))
-    let schedulers = all.filter { $0.toolClock != "wall" && $0.method != "matched requests" }
+    let schedulers = all.filter { $0.toolClock != "wall" && !Self.isGuests($0) }
     let walls = try Self.walls(file, request.filter.guest)
     if !schedulers.isEmpty || !walls.isEmpty {
       blocks.append(.facts(schedulers.map(Self.scheduler) + walls))
@@ -29,6 +29,11 @@ struct ClockSection: ReportSection {
     + "ends in the guest before the host completed it. The bound is proven as long as a clock "
     + "runs evenly; a step smaller than about twice the bound cannot be seen."
 
+  /// Whether it is the clock of a guest's block trace.
+  private static func isGuests(_ clock: ClockSummary) -> Bool {
+    clock.method.hasPrefix("matched requests") || clock.method == "recorded"
+  }
+
   private static let check =
     "The check of both: what a guest does on a virtual CPU happens while that CPU's thread is on a "
     + "CPU of the host."
@@ -40,7 +45,13 @@ struct ClockSection: ReportSection {
       + "within \(Quantity.time(clock.middleError)) in the middle and "
       + "\(Quantity.time(clock.error)) at the ends "
       + "(\(Quantity.seconds(Int64(clock.from))) to \(Quantity.seconds(Int64(clock.to)))); "
-      + "\(Quantity.count(Int64(clock.pairs))) requests bind it"
+    switch clock.method {
+    case "recorded": text += "no request binds it, what was recorded does"
+    case "matched requests": text += "\(Quantity.count(Int64(clock.pairs))) requests bind it"
+    default:
+      text +=
+        "\(Quantity.count(Int64(clock.pairs))) requests bind it, and what was recorded narrows it"
+    }
     if clock.removedPairs > 0 { text += ", \(clock.removedPairs) taken out as wrong pairs" }
     if clock.violations > 0 { text += ", \(clock.violations) contradict it" }
     return Fact(Printable.text(clock.machine), text + ".")

@@ -1,0 +1,55 @@
+/// What was recorded of a guest's clock: at a moment of it the reference was between two times.
+///
+/// That bounds the relation as a matched request does, with no time between cause and effect: it passes below
+/// the one and above the other. The bound that both leave together is as proven as the record is right.
+public struct RecordedMoment: Sendable {
+  /// The moment, ns on the own clock.
+  public let own: Int64
+  /// The earliest and the latest reference time that it can be, ns.
+  public let reference: ClosedRange<Int64>
+
+  /// A moment.
+  public init(own: Int64, reference: ClosedRange<Int64>) {
+    self.own = own
+    self.reference = reference
+  }
+
+  var pair: CausalPair {
+    CausalPair(cause: own, effect: reference.upperBound, answer: reference.lowerBound, end: own)
+  }
+}
+
+/// The recorded moments of one trace's clock, by what recorded them: each record is right or wrong as a whole.
+public struct ClockRecord: Sendable {
+  /// The trace whose clock it is.
+  public let source: Int64
+  /// The trace whose clock is the reference.
+  public let reference: Int64
+  /// The first to the last event of the trace, own ns.
+  public let span: ClosedRange<Int64>
+  /// Each record's moments.
+  public let records: [[RecordedMoment]]
+
+  /// Records of a trace's clock.
+  public init(
+    source: Int64, reference: Int64, span: ClosedRange<Int64>, records: [[RecordedMoment]]
+  ) {
+    self.source = source
+    self.reference = reference
+    self.span = span
+    self.records = records
+  }
+
+  /// The clock with the bound that requests and records leave together. A record that contradicts the requests
+  /// is left out, for theirs is proven. Which stretch after a step a record is of nobody knows: then none is used.
+  func narrowing(_ clock: GuestClock) -> GuestClock {
+    guard clock.stretches.count == 1, var relation = clock.stretches.first else { return clock }
+    for record in records { relation = relation.narrowed(by: record) ?? relation }
+    return GuestClock(relation)
+  }
+
+  /// The clock by the records alone; nil where they contradict each other.
+  var clock: GuestClock? {
+    ClockRelation(records.flatMap(\.self), over: span).map { GuestClock($0) }
+  }
+}
