@@ -17,8 +17,9 @@ SELECT
   thread_owner.role AS role,
   -- Sum of its stays on a CPU between two seen switches, in ns; edges of the trace are not guessed.
   sched_thread.run_ns AS run_ns,
-  -- Sum of its waits for a CPU that were seen from begin to end, in ns: from sched_waking (else
-  -- sched_wakeup, else its switch-out while runnable) to its switch-in.
+  -- Sum of its waits for a CPU that were seen from begin to end, in ns: from being put on a run queue to
+  -- its switch-in. A woken thread is in the queue since when sched_stat_wait tells, else since sched_waking
+  -- (else sched_wakeup); one that was switched out while runnable since then.
   sched_thread.wait_ns AS wait_ns,
   -- How many waits.
   sched_thread.waits AS waits,
@@ -30,8 +31,8 @@ SELECT
   -- another CPU than the one before.
   sched_thread.migrations AS migrations,
   -- What the kernel itself counted as time on the run queue in the same trace (sched_stat_wait), in
-  -- ns: the growth of run_delay in /proc/PID/schedstat. wait_ns also holds the way from the waker to
-  -- the queue. NULL where the trace has no such events.
+  -- ns: the growth of run_delay in /proc/PID/schedstat. NULL where the trace has no such events; wait_ns
+  -- then also holds the way from the waker to the queue.
   sched_thread.kernel_wait_ns AS kernel_wait_ns,
   -- How many stays on a CPU.
   sched_thread.runs AS runs,

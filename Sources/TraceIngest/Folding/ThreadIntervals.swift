@@ -3,9 +3,10 @@ internal import TraceModel
 /// Folds scheduler events into the stays of threads on CPUs and their waits for one, while they are read.
 /// Memory follows the live threads and the CPUs, not the length of the trace.
 ///
-/// A wait begins when the thread could have run: at `sched_waking` where the trace has it, else at
-/// `sched_wakeup`, else where it was switched out runnable. It ends where it is switched in. What the trace
-/// does not show (the first stay on each CPU, a hole, the end) is left open.
+/// A wait begins when the thread is put on a run queue and ends where it is switched in. `sched_stat_wait`
+/// tells how long a thread was in the queue; a trace without it shows the begin as `sched_waking`, else as
+/// `sched_wakeup`, and always as a switch-out while runnable. What the trace does not show (the first stay
+/// on each CPU, a hole, the end) is left open.
 struct ThreadIntervals: ~Copyable {
   private let sink: any EventSink
   private var order = SchedOrder()
@@ -59,6 +60,8 @@ struct ThreadIntervals: ~Copyable {
     var row = TracedThread()
     /// `sleeping`, `waiting`: since when.
     var since: Int64 = 0
+    /// Off the CPU: since when it has been in the queue, as `sched_stat_wait` tells; `Int64.min`: not told.
+    var queued = Int64.min
     /// Moves that the trace told of.
     var moves: Int64 = 0
     /// Stays on another CPU than the one before.
@@ -73,6 +76,10 @@ struct ThreadIntervals: ~Copyable {
     var hasRun = false
     /// `running`: `sched_waking` has come before the thread was off the CPU.
     var wokenEarly = false
+
+    /// Since when a thread that was woken has waited: between the waking and the queue lies the way to the
+    /// other CPU (an interrupt), and that is no wait for a CPU.
+    var wokenSince: Int64 { max(since, queued) }
   }
 
   private struct CPU {
@@ -186,10 +193,7 @@ struct ThreadIntervals: ~Copyable {
     case .wakeup: woken(event, byWaking: false, .woken)
     case .wakeupNew: woken(event, byWaking: false, .created)
     case .migrated: migrated(event)
-    case .waited:
-      guard event.tid != 0 else { return }
-      threads[Int(place(of: event.tid, on: 0))].row.kernelWait.add(saturating: event.delay)
-      hasKernelWaits = true
+    case .waited: waited(event)
     case .freed:
       if let place = index[event.tid], threads[Int(place)].phase != .running {
         end(place)
@@ -237,6 +241,7 @@ struct ThreadIntervals: ~Copyable {
     if event.pid != 0 { threads[at].row.pid = event.pid }
     threads[at].cpu = event.cpu
     threads[at].since = event.time
+    threads[at].queued = .min
     if event.left.isRunnable {
       threads[at].phase = .waiting
       threads[at].cause = event.left == .preempted ? .preempted : .yielded
@@ -262,14 +267,20 @@ struct ThreadIntervals: ~Copyable {
     if event.nextTid != 0 {
       switch threads[at].phase {
       case .waiting:
-        slice.wait = event.time - threads[at].since
+        let stayed = threads[at].cause == .preempted || threads[at].cause == .yielded
+        slice.wait = event.time - (stayed ? threads[at].since : threads[at].wokenSince)
         slice.cause = threads[at].cause
         slice.waitCPU = threads[at].cpu
       case .sleeping where threads[at].wokenEarly:
         // Woken between its decision to sleep and its switch, so runnable from the switch on.
-        slice.wait = event.time - threads[at].since
+        slice.wait = event.time - threads[at].wokenSince
         slice.cause = .woken
         slice.waitCPU = threads[at].cpu
+      case .sleeping where threads[at].queued > threads[at].since:
+        // Nobody was seen to wake it, and yet the kernel took it from a queue.
+        slice.wait = event.time - threads[at].queued
+        slice.cause = .woken
+        slice.waitCPU = event.cpu
       case .running:
         noteMissing(event)
         loseTrack(ofCPU: Int(threads[at].cpu))
@@ -282,6 +293,7 @@ struct ThreadIntervals: ~Copyable {
     slice.thread = threads[at].row.id
     if threads[at].row.name != event.nextName { threads[at].row.name = event.nextName }
     threads[at].phase = .running
+    threads[at].queued = .min
     threads[at].hasRun = true
     threads[at].cpu = event.cpu
     threads[at].wokenEarly = false
@@ -316,11 +328,24 @@ struct ThreadIntervals: ~Copyable {
     case .sleeping, .unknown: threads[at].since = event.time
     }
     threads[at].phase = .waiting
+    threads[at].queued = .min
     threads[at].cause = cause
     threads[at].isQueued = !byWaking
     threads[at].wokenEarly = false
     threads[at].row.name = event.name
     if event.target >= 0 { threads[at].cpu = event.target }
+  }
+
+  /// `sched_stat_wait`: the thread leaves the queue, mostly because it is switched in next. A change of
+  /// its priority takes it out and puts it back, so that one wait may come in parts: the first begins it.
+  private mutating func waited(_ event: SchedEvent) {
+    guard event.tid != 0 else { return }
+    hasKernelWaits = true
+    let at = Int(place(of: event.tid, on: 0))
+    threads[at].row.kernelWait.add(saturating: event.delay)
+    let (began, overflows) = event.time.subtractingReportingOverflow(event.delay)
+    guard threads[at].queued == .min, event.delay >= 0, !overflows else { return }
+    threads[at].queued = began
   }
 
   private mutating func migrated(_ event: SchedEvent) {
