@@ -43,6 +43,8 @@ final class EventChunkWriter {
   private var packer = ColumnPacker()
   private var tasks: [TaskIdentity: Int64] = [:]
 
+  /// Events that say to which CPU the thread goes.
+  private static let targeted: [SchedEventKind] = [.waking, .wakeup, .wakeupNew, .migrated]
   /// The database knows them all; this is only quicker.
   private static let mostTasks = 1 << 16
 
@@ -99,7 +101,10 @@ final class EventChunkWriter {
   }
 
   func insert(_ events: [SchedEvent], segment: Int32) throws {
-    let threads = try events.map { try number(of: $0.tid, $0.name) }
+    // A parser fills what its kind of event has; the rest is left from the events before.
+    let threads = try events.map { event in
+      event.kind == .other ? .min : try number(of: event.tid, event.name)
+    }
     let coming = try events.map { event in
       event.kind == .switched ? try number(of: event.nextTid, event.nextName) : .min
     }
@@ -119,9 +124,11 @@ final class EventChunkWriter {
       case .next: packer.add(form, count: count) { coming[$0] }
       case .target:
         packer.add(form, count: count) {
-          events[$0].target < 0 ? .min : Int64(events[$0].target)
+          events[$0].target < 0 || !Self.targeted.contains(events[$0].kind)
+            ? .min : Int64(events[$0].target)
         }
-      case .delay: packer.add(form, count: count) { events[$0].delay }
+      case .delay:
+        packer.add(form, count: count) { events[$0].kind == .waited ? events[$0].delay : 0 }
       }
     }
     try write(schedChunks, segment: segment, events: count)

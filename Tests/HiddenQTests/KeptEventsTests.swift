@@ -29,10 +29,16 @@ struct KeptEventsTests {
         let words = line.split(separator: " ")
         guard words.count > 6, words[0].contains(",") else { return nil }
         let time = words[3].split(separator: ".")
-        let sectors = words.count > 9 && words[8] == "+" ? [words[7], words[9]] : ["", "0"]
+        // Without a length as well: `C WSM 1054512 [0]`.
+        let hasSector = words.count > 7 && Int64(words[7]) != nil
+        let isSized = words.count > 9 && words[8] == "+"
+        let sectors = [hasSector ? words[7] : "", isSized ? words[9] : "0"]
         let isRemap = words[5] == "A"
-        // A task's name may hold blanks, so from its bracket on.
-        let name = line.hasSuffix("]") ? line.dropLast().split(separator: "[").last ?? "" : ""
+        // A task's name may hold blanks, and a number stands behind it: `U N [IO io1] 1`.
+        let name =
+          line.firstIndex(of: "[").flatMap { open in
+            line.lastIndex(of: "]").map { line[line.index(after: open)..<$0] }
+          } ?? ""
         let isEnd = ["C", "R"].contains(words[5])
         let ns = (Int64(time[0]) ?? 0) * 1_000_000_000 + (Int64(time[1]) ?? 0)
         return
