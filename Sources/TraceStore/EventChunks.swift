@@ -34,7 +34,7 @@ private enum SchedEventColumn: Int, CaseIterable {
 }
 
 /// Writes events as they were read, packed: what `ingest --keep-events` keeps besides the rows that it folds them
-/// into. As rows they took 28 bytes and five times the CPU each.
+/// into.
 final class EventChunkWriter {
   private let sourceID: Int64
   private let task: (TaskIdentity) throws -> Int32
@@ -45,6 +45,8 @@ final class EventChunkWriter {
 
   /// Events that say to which CPU the thread goes.
   private static let targeted: [SchedEventKind] = [.waking, .wakeup, .wakeupNew, .migrated]
+  /// No chunk has more: a batch of events has some thousands.
+  fileprivate static let most = 1 << 20
   /// The database knows them all; this is only quicker.
   private static let mostTasks = 1 << 16
 
@@ -64,11 +66,13 @@ final class EventChunkWriter {
 
   func insert(_ events: [BlockEvent], segment: Int32) throws {
     let threads = try events.map { try number(of: $0.pid, $0.task) }
-    var latest: [UInt32: Int64] = [:]
-    let steps = events.map { event in
-      let sequence = Int64(event.sequence)
-      let step = sequence - (latest[event.cpu] ?? 0) - 1
-      latest[event.cpu] = sequence
+    // Of each CPU as it is stored, for the reader knows no other.
+    let cpus = events.map { $0.hasCPU ? Int64($0.cpu) : .min }
+    var latest: [Int64: Int64] = [:]
+    let steps = events.indices.map { index in
+      let sequence = Int64(events[index].sequence)
+      let step = sequence - (latest[cpus[index]] ?? 0) - 1
+      latest[cpus[index]] = sequence
       return step
     }
     let count = events.count
@@ -79,8 +83,7 @@ final class EventChunkWriter {
       case .at: packer.add(form, count: count) { events[$0].time }
       case .line: packer.add(form, count: count) { events[$0].line }
       case .device: packer.add(form, count: count) { Int64(events[$0].device.rawValue) }
-      case .cpu:
-        packer.add(form, count: count) { events[$0].hasCPU ? Int64(events[$0].cpu) : .min }
+      case .cpu: packer.add(form, count: count) { cpus[$0] }
       case .sequence: packer.add(form, count: count) { steps[$0] }
       case .action:
         packer.add(form, count: count) {
@@ -158,7 +161,6 @@ final class EventChunkWriter {
 private struct EventChunkReader: ~Copyable {
   private let table: String
   private let chunks: RawStatement
-  private var packed: PackedColumns?
   private var values: [[Int64]]
   /// Of the chunk at hand.
   private(set) var source: Int64 = 0
@@ -178,7 +180,8 @@ private struct EventChunkReader: ~Copyable {
     source = chunks.integer(0)
     segment = chunks.integer(1)
     let events = chunks.integer(2)
-    guard let packed = PackedColumns(chunks.bytes(3)), (0...Int64(Int32.max)).contains(events)
+    guard let packed = PackedColumns(chunks.bytes(3)),
+      (0...Int64(EventChunkWriter.most)).contains(events)
     else { throw damaged }
     count = Int(events)
     for (column, form) in forms.enumerated() {

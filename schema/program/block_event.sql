@@ -15,13 +15,14 @@ SELECT
   kept.at_ns AS at_ns,
   -- The CPU that recorded it; NULL where the trace does not say.
   kept.cpu AS cpu,
-  -- Its number among the events of its CPU; 0 where the trace gives none.
-  kept.sequence AS sequence,
-  -- What happened, as blkparse writes it: 'Q', 'G', 'I', 'D', 'C', 'R', 'M', 'F', 'P', 'U', ...
+  -- Its number among the events of its CPU; NULL where the trace gives none.
+  nullif(kept.sequence, 0) AS sequence,
+  -- What happened, as blkparse writes it: 'Q', 'G', 'I', 'D', 'C', 'R', 'M', 'F', 'P', 'U', ... Messages
+  -- ('m') are not kept.
   CASE kept.action & 31
     WHEN 0 THEN 'Q' WHEN 1 THEN 'G' WHEN 2 THEN 'S' WHEN 3 THEN 'I' WHEN 4 THEN 'D' WHEN 5 THEN 'C'
     WHEN 6 THEN 'R' WHEN 7 THEN 'M' WHEN 8 THEN 'F' WHEN 9 THEN 'B' WHEN 10 THEN 'P' WHEN 11 THEN 'U'
-    WHEN 12 THEN 'UT' WHEN 13 THEN 'X' WHEN 14 THEN 'A' WHEN 15 THEN 'm'
+    WHEN 12 THEN 'UT' WHEN 13 THEN 'X' WHEN 14 THEN 'A'
   END AS action,
   -- The RWBS letters.
   CASE WHEN kept.rwbs & 1 THEN 'F' ELSE '' END
