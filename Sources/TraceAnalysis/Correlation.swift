@@ -16,21 +16,23 @@ public struct Correlation {
   private static func join(_ file: IncidentFile, _ thresholds: [String: Double]) throws {
     let streams = try file.blockStreams()
     let maps = GivenMaps.compose(try file.givenExtents())
+    let requests = try file.requests(of: streams)
+    let bios = try file.mergedBios()
     // A device without requests at a driver (device-mapper, md) is a layer above the one that matters.
     let guests = try streams.filter { $0.machine.layer == .guest }.map { stream in
-      let rows = try file.requests(of: stream.stream)
+      let rows = requests[stream.stream] ?? []
       let written = GivenMaps.written(
         try file.givenMapping(guest: stream.machine.name, device: stream.device), rows)
       return GuestDisk(
         machine: stream.machine.name, stream: stream.stream, source: stream.source,
-        segment: stream.segment, rows: rows, bios: try file.mergedBios(of: stream.stream),
+        segment: stream.segment, rows: rows, bios: bios[stream.stream] ?? [],
         maps: (written.map { [$0] } ?? []) + maps)
     }
-    let hosts = try streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }.map {
+    let hosts = streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }.map {
       stream in
       HostDevice(
-        stream: stream.stream, source: stream.source, rows: try file.requests(of: stream.stream),
-        bios: try file.mergedBios(of: stream.stream), remapDeltas: stream.remapDeltas,
+        stream: stream.stream, source: stream.source, rows: requests[stream.stream] ?? [],
+        bios: bios[stream.stream] ?? [], remapDeltas: stream.remapDeltas,
         losses: stream.losses, first: stream.first, last: stream.last)
     }
     func sources(_ layer: Layer) -> [Int64: String] {
@@ -125,9 +127,8 @@ public struct Correlation {
 
   /// The distributions of a disk's hops, what its tail consists of, and what it would be without each.
   private static func writeStatistics(_ disk: DiskJoin, to writer: CorrelationWriter) throws {
-    for (op, ios) in HopStatistics.groups(
-      disk.ios.map(\.hops), isJoined: disk.verdict == .joined)
-    {
+    let hops = disk.ios.map(\.hops)
+    try HopStatistics.eachGroup(hops, isJoined: disk.verdict == .joined) { op, ios in
       for (hop, statistics) in HopStatistics.hops(ios) {
         try writer.add(
           HopRow(stream: disk.disk, op: op, hop: hop.rawValue, statistics: statistics))
@@ -181,10 +182,8 @@ extension GuestIO {
 
   fileprivate var hops: HopValues {
     HopValues(
-      operation: operation.name, isSound: [.exact, .merged, .split].contains(grade),
-      guestScheduler: guestScheduler.nanoseconds, virtioSubmit: virtioSubmit.nanoseconds,
-      virtioReturn: virtioReturn.nanoseconds, hostScheduler: hostScheduler.nanoseconds,
-      hardwareQueue: hardware.nanoseconds, pageCache: pageCache.nanoseconds,
-      block: block.nanoseconds)
+      operation: operation, isSound: grade == .exact || grade == .merged || grade == .split,
+      guestScheduler: guestScheduler, virtioSubmit: virtioSubmit, virtioReturn: virtioReturn,
+      hostScheduler: hostScheduler, hardwareQueue: hardware, pageCache: pageCache, block: block)
   }
 }

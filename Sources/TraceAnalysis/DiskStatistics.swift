@@ -33,21 +33,24 @@ public struct DiskStatistics: Sendable {
       stored.op = nil
       stored.guest = nil
       stored.device = nil
-      let groups =
-        stored.isActive
-        ? HopStatistics.groups(
-          try file.ios(own).map(\.hops), isJoined: disk.verdict == "joined"
-        ).map(Self.computed) : try Self.stored(file, own)
-      return DiskStatistics(disk: disk, groups: groups)
+      return DiskStatistics(
+        disk: disk,
+        groups: stored.isActive
+          ? Self.computed(try file.ios(own).map(\.hops), isJoined: disk.verdict == "joined")
+          : try Self.stored(file, own))
     }
   }
 
-  private static func computed(_ op: String, _ ios: [HopValues]) -> Group {
-    var group = Group(op: op)
-    for (hop, statistics) in HopStatistics.hops(ios) { group.hops[hop] = statistics }
-    group.tail = TailStatistics.shares(ios)
-    group.whatIf = TailStatistics.whatIf(ios)
-    return group
+  private static func computed(_ ios: [HopValues], isJoined: Bool) -> [Group] {
+    var groups: [Group] = []
+    HopStatistics.eachGroup(ios, isJoined: isJoined) { op, ios in
+      var group = Group(op: op)
+      for (hop, statistics) in HopStatistics.hops(ios) { group.hops[hop] = statistics }
+      group.tail = TailStatistics.shares(ios)
+      group.whatIf = TailStatistics.whatIf(ios)
+      groups.append(group)
+    }
+    return groups
   }
 
   private static func stored(_ file: IncidentFile, _ filter: IOFilter) throws -> [Group] {
@@ -75,10 +78,12 @@ public struct DiskStatistics: Sendable {
 extension IORow {
   /// Its hops for the statistics.
   public var hops: HopValues {
-    HopValues(
-      operation: op, isSound: ["exact", "merged", "split"].contains(grade),
-      guestScheduler: guestScheduler, virtioSubmit: virtioSubmit, virtioReturn: virtioReturn,
-      hostScheduler: hostScheduler, hardwareQueue: hardwareQueue, pageCache: pageCache,
-      block: block)
+    func stamp(_ nanoseconds: Int64?) -> Stamp { nanoseconds.map { Stamp($0) } ?? .unseen }
+    return HopValues(
+      operation: BlockOperation.allCases.first { $0.name == op } ?? .other,
+      isSound: ["exact", "merged", "split"].contains(grade), guestScheduler: stamp(guestScheduler),
+      virtioSubmit: stamp(virtioSubmit), virtioReturn: stamp(virtioReturn),
+      hostScheduler: stamp(hostScheduler), hardwareQueue: stamp(hardwareQueue),
+      pageCache: stamp(pageCache), block: stamp(block))
   }
 }

@@ -29,25 +29,25 @@ public enum Hop: String, CaseIterable, Sendable {
   ]
 }
 
-/// The hops of one I/O in ns; nil is "not observed".
+/// The hops of one I/O in ns: eight bytes each, for millions of I/Os are summed up at once.
 public struct HopValues: Sendable {
-  /// `read`, `write`, ...
-  public let operation: String
+  let guestScheduler: Stamp
+  let virtioSubmit: Stamp
+  let virtioReturn: Stamp
+  let hostScheduler: Stamp
+  let hardwareQueue: Stamp
+  let pageCache: Stamp
+  let block: Stamp
+  /// What the I/O is for.
+  public let operation: BlockOperation
   /// Whether its host side is certain.
   public let isSound: Bool
-  let guestScheduler: Int64?
-  let virtioSubmit: Int64?
-  let virtioReturn: Int64?
-  let hostScheduler: Int64?
-  let hardwareQueue: Int64?
-  let pageCache: Int64?
-  let block: Int64?
 
   /// The hops of an I/O, ns.
   public init(
-    operation: String, isSound: Bool, guestScheduler: Int64?, virtioSubmit: Int64?,
-    virtioReturn: Int64?, hostScheduler: Int64?, hardwareQueue: Int64?, pageCache: Int64?,
-    block: Int64?
+    operation: BlockOperation, isSound: Bool, guestScheduler: Stamp, virtioSubmit: Stamp,
+    virtioReturn: Stamp, hostScheduler: Stamp, hardwareQueue: Stamp, pageCache: Stamp,
+    block: Stamp
   ) {
     self.operation = operation
     self.isSound = isSound
@@ -60,25 +60,31 @@ public struct HopValues: Sendable {
     self.block = block
   }
 
-  /// The value of a hop.
+  /// The value of a hop; nil is "not observed".
   public subscript(hop: Hop) -> Int64? {
     switch hop {
-    case .pageCache: pageCache
-    case .guestScheduler: guestScheduler
+    case .pageCache: pageCache.nanoseconds
+    case .guestScheduler: guestScheduler.nanoseconds
     case .virtioQueue:
-      if let virtioSubmit, let virtioReturn { virtioSubmit + virtioReturn } else { nil }
-    case .virtioSubmit: virtioSubmit
-    case .virtioReturn: virtioReturn
-    case .hostScheduler: hostScheduler
-    case .hardwareQueue: hardwareQueue
-    case .belowGuest:
-      if virtioSubmit == nil, hostScheduler == nil, let block, let guestScheduler {
-        block - guestScheduler
+      if let there = virtioSubmit.nanoseconds, let back = virtioReturn.nanoseconds {
+        there + back
       } else {
         nil
       }
-    case .block: block
-    case .total: block.map { $0 + (pageCache ?? 0) }
+    case .virtioSubmit: virtioSubmit.nanoseconds
+    case .virtioReturn: virtioReturn.nanoseconds
+    case .hostScheduler: hostScheduler.nanoseconds
+    case .hardwareQueue: hardwareQueue.nanoseconds
+    case .belowGuest:
+      if !virtioSubmit.isSeen, !hostScheduler.isSeen, let whole = block.nanoseconds,
+        let above = guestScheduler.nanoseconds
+      {
+        whole - above
+      } else {
+        nil
+      }
+    case .block: block.nanoseconds
+    case .total: block.nanoseconds.map { $0 + (pageCache.nanoseconds ?? 0) }
     }
   }
 }
@@ -90,32 +96,24 @@ extension BlockOperation {
 
 /// The distributions of hops over many I/Os.
 public enum HopStatistics {
-  /// What `all` leaves out: flushes carry no data and have other costs.
-  private static let apart = "flush"
-
-  /// The I/Os that count, per operation and as `all` of those that carry data.
+  /// Calls with the I/Os that count, as `all` of those that carry data and then per operation: one group at a
+  /// time, so that one copy is held.
   ///
   /// Where guest and host are joined only I/Os with a certain and whole way count, so that the hops of a
-  /// row of percentages belong to the same I/Os and add up.
-  public static func groups(
-    _ ios: [HopValues], isJoined: Bool
-  ) -> [(op: String, ios: [HopValues])] {
-    let counted = isJoined ? ios.filter { $0.isSound && $0.block != nil } : ios
-    var result: [(String, [HopValues])] = []
-    let data = counted.filter { $0.operation != apart }
-    if !data.isEmpty { result.append(("all", data)) }
-    for operation in BlockOperation.inReports.map(\.name) {
-      let own = counted.filter { $0.operation == operation }
-      if !own.isEmpty { result.append((operation, own)) }
+  /// row of percentages belong to the same I/Os and add up. Flushes are apart: they carry no data and have
+  /// other costs.
+  public static func eachGroup(
+    _ ios: [HopValues], isJoined: Bool, _ body: (_ op: String, _ ios: [HopValues]) throws -> Void
+  ) rethrows {
+    func counted(_ isIncluded: (BlockOperation) -> Bool) -> [HopValues] {
+      ios.filter { isIncluded($0.operation) && (!isJoined || $0.isSound && $0.block.isSeen) }
     }
-    return result
-  }
-
-  /// Per operation, and for `all` of those that carry data: the hops that were observed.
-  public static func byOperation(
-    _ ios: [HopValues], isJoined: Bool
-  ) -> [(op: String, hops: [(Hop, LatencyStatistics)])] {
-    groups(ios, isJoined: isJoined).map { ($0.op, hops($0.ios)) }
+    let data = counted { $0 != .flush }
+    if !data.isEmpty { try body("all", data) }
+    for operation in BlockOperation.inReports {
+      let own = counted { $0 == operation }
+      if !own.isEmpty { try body(operation.name, own) }
+    }
   }
 
   /// The distribution of each hop that was observed.

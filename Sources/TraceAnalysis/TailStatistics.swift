@@ -51,14 +51,14 @@ public enum TailStatistics {
 
   /// The hops around each percentile; a hop that was not observed in all of those I/Os is left out.
   public static func shares(_ ios: [HopValues]) -> [TailShare] {
-    let known = ios.filter { $0.block != nil }
-    let order = known.indices.sorted {
-      let (a, b) = (known[$0].block ?? 0, known[$1].block ?? 0)
+    var order = ios.indices.filter { ios[$0].block.isSeen }
+    order.sort {
+      let (a, b) = (ios[$0].block.rawValue, ios[$1].block.rawValue)
       return a != b ? a < b : $0 < $1
     }
-    return percentiles.filter { known.count >= $0.least }.flatMap { percentile, _ in
-      let around = order[band(of: percentile, among: order.count)].map { known[$0] }
-      let whole = around.reduce(0.0) { $0 + Double($1.block ?? 0) }
+    return percentiles.filter { order.count >= $0.least }.flatMap { percentile, _ in
+      let around = order[band(of: percentile, among: order.count)].map { ios[$0] }
+      let whole = around.reduce(0.0) { $0 + Double($1.block.rawValue) }
       return (hops + [.block]).compactMap { hop -> TailShare? in
         let values = around.compactMap { $0[hop] }
         guard values.count == around.count, whole > 0 else { return nil }
@@ -76,7 +76,7 @@ public enum TailStatistics {
       var now: [Int64] = []
       var without: [Int64] = []
       for io in ios {
-        guard let block = io.block, let part = io[hop] else { continue }
+        guard let block = io[.block], let part = io[hop] else { continue }
         now.append(block)
         without.append(block - part)
       }

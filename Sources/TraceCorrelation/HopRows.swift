@@ -6,7 +6,8 @@ struct HopRows {
   let clock: GuestClock?
 
   /// One row per bio, and one per flush that the guest's block layer sent by itself.
-  func make(_ pending: PendingDisk, host devices: [HostSide], flushes: [Int32: Int32]) -> [GuestIO]
+  func make(_ pending: PendingDisk, host devices: [HostSide], flushes: [Int32: FlushMatching.Match])
+    -> [GuestIO]
   {
     var matchOf = [Int](repeating: -1, count: disk.rows.count)
     for (place, request) in pending.requests.enumerated() { matchOf[Int(request.row)] = place }
@@ -23,7 +24,7 @@ struct HopRows {
       if let match, let device {
         side = HostTimes(match, device)
       } else if let flush = flushes[Int32(index)], let device {
-        side = HostTimes(device.rows.rows[Int(flush)])
+        side = HostTimes(flush, device)
       }
       // Its times before and after the step do not compare, neither with each other nor with the host's.
       if request.traits.contains(.acrossStep) { side = nil }
@@ -168,14 +169,15 @@ private struct HostTimes {
   }
 
   /// A flush.
-  init?(_ row: BlockRequest) {
-    guard let queued = row.queued.nanoseconds, let issued = row.issued.nanoseconds,
-      let completed = row.completed.nanoseconds
-    else { return nil }
+  init?(_ flush: FlushMatching.Match, _ device: HostSide) {
+    let row = device.rows.rows[Int(flush.row)]
+    guard let queued = row.queued.nanoseconds, let issued = row.issued.nanoseconds else {
+      return nil
+    }
     self.queued = queued
     self.issued = issued
-    self.completed = completed
-    grade = .exact
+    completed = flush.completed
+    grade = flush.isCertain ? .exact : .ambiguous
     requests = 1
     request = row.id
   }

@@ -294,7 +294,7 @@ public struct Join: Sendable {
       let cache = HostCache(sides[place], outcome, device, disks[place].map, clock)
       pending[place] = PendingDisk(
         device: found.device, requests: sides[place], outcome: outcome, cached: cache.requests)
-      flushes.add(guests[place], device, clock)
+      flushes.add(guests[place], device, clock, outcome)
     }
     clocks.append(
       SourceClock(

@@ -13,7 +13,9 @@ public struct BlockStream: Sendable {
   public let device: String
   /// The stretch of the trace.
   public let segment: Int
-  /// Requests that were seen at the driver and back.
+  /// All its requests.
+  public let requests: Int
+  /// Those that were seen at the driver and back.
   public let issuedRequests: Int
   /// The first event of the trace, ns.
   public let first: Int64
@@ -34,10 +36,12 @@ extension IncidentFile {
           db,
           sql: """
             SELECT block_stream.stream_id, source_id, name, layer, device, segment, first_ns, last_ns,
-              (SELECT count(*) FROM block_request
-               WHERE block_request.stream_id = block_stream.stream_id
-                 AND issued IS NOT NULL AND completed IS NOT NULL)
+              coalesce(requests, 0), coalesce(issued_requests, 0)
             FROM block_stream JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+              LEFT JOIN (
+                SELECT stream_id, count(*) AS requests,
+                  count(*) FILTER (WHERE issued IS NOT NULL AND completed IS NOT NULL) AS issued_requests
+                FROM block_request GROUP BY stream_id) USING (stream_id)
             WHERE duplicate_of IS NULL
             ORDER BY block_stream.stream_id
             """)
@@ -57,7 +61,7 @@ extension IncidentFile {
           return try BlockStream(
             stream: stream, source: row[1],
             machine: Machine(name: row[2], layer: Layer(rawValue: row[3]) ?? .guest),
-            device: row[4], segment: row[5], issuedRequests: row[8],
+            device: row[4], segment: row[5], requests: row[8], issuedRequests: row[9],
             first: row[6] ?? 0, last: row[7] ?? 0, remapDeltas: remaps,
             losses: losses.map { loss in
               let (from, to): (Int64, Int64) = try (loss[0], loss[1])
@@ -68,8 +72,10 @@ extension IncidentFile {
     }
   }
 
-  /// All requests of a device's stretch, in the order in which they ended.
-  public func requests(of stream: Int32) throws -> [BlockRequest] {
+  /// All requests of each of these stretches, in the order in which they ended.
+  ///
+  /// One pass over the table for all of them: it has no index by stretch, which would cost each ingest.
+  public func requests(of streams: [BlockStream]) throws -> [Int32: [BlockRequest]] {
     try translating {
       try queue.read { db in
         let statement = try RawStatement(
@@ -77,12 +83,17 @@ extension IncidentFile {
           """
           SELECT request_id, rwbs, traits, sector, sectors, at_ns, queued, got, inserted,
             first_issued, issued, completed, finished, flush_issued, flush_completed, error,
-            task_id, line, issued_cpu, completed_cpu
-          FROM block_request WHERE stream_id = ? ORDER BY request_id
+            task_id, line, issued_cpu, completed_cpu, stream_id
+          FROM block_request ORDER BY request_id
           """)
-        statement.bind(Int64(stream), at: 1)
-        var requests: [BlockRequest] = []
+        var requests: [Int32: [BlockRequest]] = [:]
+        for stream in streams {
+          requests[stream.stream] = []
+          requests[stream.stream]?.reserveCapacity(stream.requests)
+        }
         while try statement.step() {
+          let stream = Int32(truncatingIfNeeded: statement.integer(20))
+          guard requests[stream] != nil else { continue }
           var request = BlockRequest()
           let at = statement.integer(5)
           func stamp(_ column: Int32) throws -> Stamp {
@@ -116,27 +127,26 @@ extension IncidentFile {
           guard request.sector <= BlockEvent.mostSectors,
             (0...BlockEvent.mostSectors).contains(request.sectors)
           else { throw StoreError.damagedRequest }
-          requests.append(request)
+          requests[stream]?.append(request)
         }
         return requests
       }
     }
   }
 
-  /// The bios that were merged into requests of a device's stretch, in the order of those.
-  public func mergedBios(of stream: Int32) throws -> [MergedBio] {
+  /// The bios that were merged into requests, by stretch, each in the order of those.
+  public func mergedBios() throws -> [Int32: [MergedBio]] {
     try translating {
       try queue.read { db in
         let statement = try RawStatement(
           db,
           """
           SELECT merged_bio.request_id, merged_bio.rwbs, merged_bio.sector, merged_bio.sectors,
-            merged_bio.queued_ns, merged_bio.merged, merged_bio.task_id, merged_bio.line
+            merged_bio.queued_ns, merged_bio.merged, merged_bio.task_id, merged_bio.line, stream_id
           FROM merged_bio JOIN block_request USING (request_id)
-          WHERE stream_id = ? ORDER BY bio_id
+          ORDER BY bio_id
           """)
-        statement.bind(Int64(stream), at: 1)
-        var bios: [MergedBio] = []
+        var bios: [Int32: [MergedBio]] = [:]
         while try statement.step() {
           var bio = MergedBio()
           bio.request = statement.integer(0)
@@ -154,7 +164,7 @@ extension IncidentFile {
             (-1...BlockEvent.mostSectors).contains(bio.sector),
             (0...BlockEvent.mostSectors).contains(bio.sectors)
           else { throw StoreError.damagedRequest }
-          bios.append(bio)
+          bios[Int32(truncatingIfNeeded: statement.integer(8)), default: []].append(bio)
         }
         return bios
       }

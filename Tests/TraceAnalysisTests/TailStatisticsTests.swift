@@ -1,4 +1,5 @@
 import Testing
+import TraceModel
 
 @testable import TraceAnalysis
 
@@ -9,8 +10,9 @@ struct TailStatisticsTests {
     (0..<1000).map { number in
       let wait: Int64 = number % 10 == 0 ? 1000 : 0
       return HopValues(
-        operation: "read", isSound: true, guestScheduler: 10, virtioSubmit: 20, virtioReturn: 30,
-        hostScheduler: wait, hardwareQueue: 100, pageCache: nil, block: 160 + wait)
+        operation: .read, isSound: true, guestScheduler: Stamp(10), virtioSubmit: Stamp(20),
+        virtioReturn: Stamp(30), hostScheduler: Stamp(wait), hardwareQueue: Stamp(100),
+        pageCache: .unseen, block: Stamp(160 + wait))
     }
   }
 

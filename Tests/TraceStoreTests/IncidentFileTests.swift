@@ -62,7 +62,7 @@ struct IncidentFileTests {
         .text("write"), .text("WS"), .integer(64), .integer(8), .integer(1_000), .null, .null,
         .integer(1_500), .integer(1_500), .integer(9_000), .integer(3),
       ])
-    let stored = try #require(try file.requests(of: 1).first)
+    let stored = try #require(try file.requests(of: file.blockStreams())[1]?.first)
     #expect(stored.firstIssued == Stamp(1_500))
     #expect(stored.got == .unseen)
   }

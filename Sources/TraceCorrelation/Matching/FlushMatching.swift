@@ -2,29 +2,72 @@ internal import TraceModel
 
 /// Joins flushes, which have no address: a host flush belongs to the guest flush in whose time it lies, when
 /// no other fits. Looked at over all guests of a host together, for a flush on the host does not say whose
-/// it is.
+/// it is; but a thread that carried the data of one disk alone does not flush for another.
 struct FlushMatching {
   private struct GuestFlush {
     let disk: Int32
     let row: Int32
     let low: Int64
     let high: Int64
+    /// From `D` to `C` by the host's clock.
+    let duration: Int64
     let device: Int32
+    let isAliased: Bool
   }
 
   private struct HostFlush {
     let row: Int32
     let queued: Int64
+    let issued: Int64
     let end: Int64
+    let task: Int32
+    /// Another flush was at the device together with it: the end may be the other's.
+    let isAliased: Bool
+
+    /// Whether it lies in the guest's flush, as far as its end is known.
+    func endsWithin(_ guest: GuestFlush) -> Bool {
+      // H3 as a whole needs no offset: below zero it proves a wrong match.
+      end <= guest.high && end - queued <= guest.duration
+    }
   }
 
   private var guests: [GuestFlush] = []
   private var hosts: [Int32: [HostFlush]] = [:]
+  /// Per host device: how many pieces of each disk a thread queued.
+  private var carried: Carried = [:]
   /// Per disk: the place of the guest's flush in its rows, to that of the host's.
-  private(set) var matches: [Int32: [Int32: Int32]] = [:]
+  private(set) var matches: [Int32: [Int32: Match]] = [:]
 
-  /// Adds a disk's flushes and those of the device it lies on.
-  mutating func add(_ disk: GuestDisk, _ device: HostSide, _ clock: GuestClock) {
+  /// By device and thread: I/Os of each disk.
+  private typealias Carried = [Int32: [Int32: [Int32: Int]]]
+  /// By device and thread: the disk that it works for.
+  private typealias Owners = [Int32: [Int32: Int32]]
+
+  /// A guest's flush on the host.
+  struct Match {
+    /// The place of the host's flush in its device's rows.
+    let row: Int32
+    /// `C` there, ns on the reference.
+    let completed: Int64
+    /// Whether that is no other's.
+    let isCertain: Bool
+  }
+
+  /// Pieces of one disk, and their share, from which on a thread is that disk's.
+  private static let leastCarried = 8
+  private static let leastShare = 0.99
+
+  /// Adds a disk's flushes and those of the device it lies on; the outcome of its data says whose threads
+  /// are whose.
+  mutating func add(
+    _ disk: GuestDisk, _ device: HostSide, _ clock: GuestClock, _ outcome: RequestMatching.Outcome
+  ) {
+    for case let match? in outcome.matches where match.grade != .ambiguous {
+      for piece in match.pieces {
+        let task = device.pieces[Int(piece)].task
+        carried[device.rows.stream, default: [:]][task, default: [:]][disk.stream, default: 0] += 1
+      }
+    }
     for (index, row) in disk.rows.enumerated()
     where row.operation == .flush && !row.traits.contains(.acrossStep) {
       guard let issued = row.issued.nanoseconds, let completed = row.completed.nanoseconds else {
@@ -35,23 +78,60 @@ struct FlushMatching {
           disk: disk.stream, row: Int32(index),
           low: clock.reference(issued) - clock.error(at: issued),
           high: clock.reference(completed) + clock.error(at: completed),
-          device: device.rows.stream))
+          duration: clock.reference(completed) - clock.reference(issued),
+          device: device.rows.stream, isAliased: row.traits.contains(.aliased)))
     }
     guard hosts[device.rows.stream] == nil else { return }
     var flushes: [HostFlush] = []
     for (index, row) in device.rows.rows.enumerated()
     where row.operation == .flush && !row.traits.contains(.acrossStep) {
-      guard let queued = row.queued.nanoseconds, row.issued.isSeen,
+      guard let queued = row.queued.nanoseconds, let issued = row.issued.nanoseconds,
         let completed = row.completed.nanoseconds
       else { continue }
-      flushes.append(HostFlush(row: Int32(index), queued: queued, end: completed))
+      flushes.append(
+        HostFlush(
+          row: Int32(index), queued: queued, issued: issued, end: completed, task: row.task,
+          isAliased: row.traits.contains(.aliased)))
     }
     hosts[device.rows.stream] = flushes.sorted { $0.queued < $1.queued }
   }
 
-  /// Settles those of which only one fits, again and again, until nothing changes.
+  /// The threads that were seen to work for one disk alone.
+  private func owners(_ carried: Carried) -> Owners {
+    carried.mapValues { threads in
+      threads.compactMapValues { disks in
+        guard let most = disks.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) else {
+          return nil
+        }
+        let all = disks.values.reduce(0, +)
+        let isOwn = Double(most.value) >= Self.leastShare * Double(all)
+        return most.value >= Self.leastCarried && isOwn ? most.key : nil
+      }
+    }
+  }
+
+  /// Settles those of which only one fits. What is settled shows whose threads flush, for pools of workers
+  /// carry no data; so again, until that is known.
   mutating func settle() {
     guests.sort { ($0.low, $0.disk, $0.row) < ($1.low, $1.disk, $1.row) }
+    var owned = owners(carried)
+    while true {
+      let found = settle(owned)
+      var seen = carried
+      for (guest, host) in found {
+        seen[guest.device, default: [:]][host.task, default: [:]][guest.disk, default: 0] += 1
+      }
+      let known = owners(seen)
+      if known.values.reduce(0, { $0 + $1.count }) <= owned.values.reduce(0, { $0 + $1.count }) {
+        match(found)
+        return
+      }
+      owned = known
+    }
+  }
+
+  /// Those of which only one fits, again and again, until nothing changes.
+  private func settle(_ owners: Owners) -> [(guest: GuestFlush, host: HostFlush)] {
     var fits: [[Int32]] = guests.map { guest in
       let flushes = hosts[guest.device] ?? []
       var low = 0
@@ -62,7 +142,12 @@ struct FlushMatching {
       }
       var found: [Int32] = []
       while low < flushes.count, flushes[low].queued <= guest.high {
-        if flushes[low].end <= guest.high { found.append(Int32(low)) }
+        let flush = flushes[low]
+        let owner = owners[guest.device]?[flush.task] ?? guest.disk
+        // Where an end may be another's, the beginning alone decides who competes.
+        if owner == guest.disk, guest.isAliased || flush.isAliased || flush.endsWithin(guest) {
+          found.append(Int32(low))
+        }
         low += 1
       }
       return found
@@ -73,6 +158,7 @@ struct FlushMatching {
         wantedBy[guest.device, default: [:]][host, default: []].append(place)
       }
     }
+    var found: [(guest: GuestFlush, host: HostFlush)] = []
     var pending = guests.indices.filter { fits[$0].count == 1 }
     var done = Set<Int>()
     while let place = pending.popLast() {
@@ -88,12 +174,36 @@ struct FlushMatching {
         for rival in rivals { fits[rival].removeAll { $0 == host } }
         continue
       }
-      if let flush = hosts[guest.device]?[Int(host)] {
-        matches[guest.disk, default: [:]][guest.row] = flush.row
-      }
+      if let flush = hosts[guest.device]?[Int(host)] { found.append((guest, flush)) }
       for rival in rivals {
         fits[rival].removeAll { $0 == host }
         if fits[rival].count == 1 { pending.append(rival) }
+      }
+    }
+    return found
+  }
+
+  /// With the ends that are theirs.
+  private mutating func match(_ found: [(guest: GuestFlush, host: HostFlush)]) {
+    for (device, flushes) in hosts {
+      let own = found.filter { $0.guest.device == device }
+      let guestOf = Dictionary(uniqueKeysWithValues: own.map { ($0.host.row, $0.guest) })
+      let ends = FlushEnds(
+        flushes.filter(\.isAliased).map { flush in
+          var claim = FlushEnds.Claim(
+            row: flush.row, queued: flush.queued, issued: flush.issued, end: flush.end)
+          if let guest = guestOf[flush.row], !guest.isAliased {
+            claim.guest = (guest.high, guest.duration)
+          }
+          return claim
+        }
+      ).ends
+      for (guest, host) in own {
+        let end =
+          host.isAliased ? ends[host.row] : FlushEnds.End(time: host.end, isCertain: true)
+        guard let end else { continue }
+        matches[guest.disk, default: [:]][guest.row] = Match(
+          row: host.row, completed: end.time, isCertain: end.isCertain && !guest.isAliased)
       }
     }
   }

@@ -6,16 +6,18 @@ internal import TraceModel
 struct DeviceFolding {
   let number: DeviceNumber
   private var stream: Int32
-  private let output: RowOutput
-  private var open = OpenRequests()
+  let output: RowOutput
+  var open = OpenRequests()
   /// Writes with a preflush that have not been issued, oldest first.
-  private var awaitingPreflush: [Int32] = []
+  var awaitingPreflush: [Int32] = []
   /// Empty flush bios that have not completed, oldest first.
-  private var flushBios: [Int32] = []
+  var flushBios: [Int32] = []
   /// Flush requests at the driver, oldest first.
-  private var flushes: [BlockRequest] = []
+  var flushes: [BlockRequest] = []
+  /// The last flush of a bio that completed.
+  var lastFlush = BlockRequest()
   /// Requests whose data are done and whose flush is not, oldest first.
-  private var finishing: [Int32] = []
+  var finishing: [Int32] = []
   private var stages = [LatencyHistogram](
     repeating: LatencyHistogram(), count: Stage.allCases.count)
   private var lastQueued = Stamp.unseen
@@ -29,7 +31,7 @@ struct DeviceFolding {
   /// comes.
   private static let mostFinishing = 64
   /// Flushes, and writes with a preflush, that may be open.
-  private static let mostFlushes = 1024
+  static let mostFlushes = 1024
   /// Bios of one request: the kernel counts its segments in 16 bits.
   private static let mostBios = 1 << 16
 
@@ -141,7 +143,7 @@ struct DeviceFolding {
 
   private mutating func allocated(_ event: BlockEvent) throws {
     guard event.sectors > 0 else {
-      if let bio = flushBios.first(where: { open[$0].phase == .queued }) {
+      if let bio = try flushBio(of: event, where: { $0.phase == .queued }) {
         open[bio].row.got = Stamp(event.time)
         open[bio].phase = .allocated
       }
@@ -378,73 +380,9 @@ struct DeviceFolding {
     try emit(index)
   }
 
-  /// `D  FN [kworker/0:1H]`: the flush machinery sends a flush, for a bio that is nothing else, before a
-  /// write with preflush, or after a FUA write.
-  private mutating func flushIssued(_ event: BlockEvent) throws {
-    var flush = try begin(event).row
-    flush.traits.insert(.flush)
-    flush.sector = -1
-    flush.firstIssued = Stamp(event.time)
-    flush.issued = Stamp(event.time)
-    flush.issuedCPU = event.knownCPU
-    if let bio = flushBios.first(where: { !open[$0].row.issued.isSeen }) {
-      open[bio].row.firstIssued = flush.issued
-      open[bio].row.issued = flush.issued
-      open[bio].row.issuedCPU = flush.issuedCPU
-      open[bio].phase = .issued
-      return
-    }
-    for index in awaitingPreflush where !open[index].row.flushIssued.isSeen {
-      open[index].row.flushIssued = flush.issued
-    }
-    flushes.append(flush)
-    if flushes.count > Self.mostFlushes {
-      output.givenUp += 1
-      try output.emit(numbered(flushes.removeFirst()))
-    }
-  }
-
-  /// `C  FN 0 [0]` ends a flush; `C WSM 1054536 [0]` a FUA write whose data and flush are done;
-  /// `C  WS 0 [0]` an empty flush bio.
-  private mutating func completedWithoutLength(_ event: BlockEvent) throws {
-    if event.rwbs.contains(.preflush) || event.rwbs.contains(.flush) {
-      if let bio = flushBios.first(where: {
-        open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen
-      }) {
-        open[bio].row.completed = Stamp(event.time)
-        open[bio].row.completedCPU = event.knownCPU
-        open[bio].row.error = event.error
-        return
-      }
-      for index in awaitingPreflush where open[index].row.flushIssued.isSeen {
-        open[index].row.flushCompleted = Stamp(event.time)
-      }
-      var flush =
-        flushes.isEmpty ? try begin(event).row : flushes.removeFirst()
-      flush.traits.insert(.flush)
-      flush.sector = -1
-      flush.completed = Stamp(event.time)
-      flush.completedCPU = event.knownCPU
-      flush.error = event.error
-      try output.emit(numbered(flush))
-      return
-    }
-    if let position = finishing.firstIndex(where: { open[$0].row.sector == event.sector }) {
-      let index = finishing.remove(at: position)
-      open[index].row.finished = Stamp(event.time)
-      try emit(index)
-      return
-    }
-    if let position = flushBios.firstIndex(where: { open[$0].row.completed.isSeen }) {
-      let bio = flushBios.remove(at: position)
-      open[bio].row.finished = Stamp(event.time)
-      try emit(bio)
-    }
-  }
-
   // MARK: - Rows
 
-  private mutating func begin(_ event: BlockEvent) throws -> OpenRequest {
+  mutating func begin(_ event: BlockEvent) throws -> OpenRequest {
     var request = OpenRequest()
     request.row.sector = event.sectors > 0 ? event.sector : -1
     request.row.sectors = Int64(event.sectors)
@@ -474,7 +412,7 @@ struct DeviceFolding {
     return try insert(try begin(event))
   }
 
-  private mutating func emit(_ index: Int32, isEnd: Bool = false) throws {
+  mutating func emit(_ index: Int32, isEnd: Bool = false) throws {
     let request = open[index]
     var row = request.row
     if lostUntil > .min, Self.earliest(row).rawValue <= lostUntil { row.traits.insert(.lossy) }
@@ -496,7 +434,7 @@ struct DeviceFolding {
     open.remove(index)
   }
 
-  private func numbered(_ row: BlockRequest) -> BlockRequest {
+  func numbered(_ row: BlockRequest) -> BlockRequest {
     var row = row
     row.id = output.sink.nextRequestID()
     return row

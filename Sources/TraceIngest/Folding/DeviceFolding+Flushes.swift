@@ -1,0 +1,118 @@
+internal import TraceModel
+
+/// Flushes, whose events have no address: bios that are nothing else, the flush that a write with preflush
+/// waits for, and the one after a FUA write.
+extension DeviceFolding {
+  /// `D  FN [kworker/0:1H]`: the flush machinery sends a flush, for a bio that is nothing else, before a
+  /// write with preflush, or after a FUA write.
+  mutating func flushIssued(_ event: BlockEvent) throws {
+    var flush = try begin(event).row
+    flush.traits.insert(.flush)
+    flush.sector = -1
+    flush.firstIssued = Stamp(event.time)
+    flush.issued = Stamp(event.time)
+    flush.issuedCPU = event.knownCPU
+    markTogether(with: &flush)
+    if let bio = try flushBio(of: event, where: { !$0.row.issued.isSeen }) {
+      open[bio].row.traits.formUnion(flush.traits)
+      open[bio].row.firstIssued = flush.issued
+      open[bio].row.issued = flush.issued
+      open[bio].row.issuedCPU = flush.issuedCPU
+      open[bio].phase = .issued
+      return
+    }
+    for index in awaitingPreflush where !open[index].row.flushIssued.isSeen {
+      open[index].row.flushIssued = flush.issued
+    }
+    flushes.append(flush)
+    if flushes.count > Self.mostFlushes {
+      output.givenUp += 1
+      try output.emit(numbered(flushes.removeFirst()))
+    }
+  }
+
+  /// The flush bio that an event without an address is of: that of its thread, for a driver that takes a
+  /// flush at once has its D written by the thread of its Q; else the oldest.
+  mutating func flushBio(
+    of event: BlockEvent, where isNext: (OpenRequest) -> Bool
+  ) throws -> Int32? {
+    let candidates = flushBios.filter { isNext(open[$0]) }
+    guard candidates.count > 1 else { return candidates.first }
+    let task = try output.task(pid: event.pid, name: event.task)
+    return candidates.first { open[$0].row.task == task } ?? candidates.first
+  }
+
+  /// Flushes have no address: of several at the device together, which completion is whose cannot be told.
+  private mutating func markTogether(with flush: inout BlockRequest) {
+    for bio in flushBios
+    where open[bio].row.issued.isSeen && !open[bio].row.completed.isSeen {
+      open[bio].row.traits.insert(.aliased)
+      flush.traits.insert(.aliased)
+    }
+    for other in flushes.indices {
+      flushes[other].traits.insert(.aliased)
+      flush.traits.insert(.aliased)
+    }
+  }
+
+  /// `C  FN 0 [0]` ends a flush; `C WSM 1054536 [0]` a FUA write whose data and flush are done;
+  /// `C  WS 0 [0]` an empty flush bio.
+  mutating func completedWithoutLength(_ event: BlockEvent) throws {
+    if event.rwbs.contains(.preflush) || event.rwbs.contains(.flush) {
+      if let bio = flushBios.first(where: {
+        open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen
+      }) {
+        open[bio].row.completed = Stamp(event.time)
+        open[bio].row.completedCPU = event.knownCPU
+        open[bio].row.error = event.error
+        lastFlush = open[bio].row
+        return
+      }
+      for index in awaitingPreflush where open[index].row.flushIssued.isSeen {
+        open[index].row.flushCompleted = Stamp(event.time)
+      }
+      var flush =
+        flushes.isEmpty ? try begin(event).row : flushes.removeFirst()
+      flush.traits.insert(.flush)
+      flush.sector = -1
+      flush.completed = Stamp(event.time)
+      flush.completedCPU = event.knownCPU
+      flush.error = event.error
+      try output.emit(numbered(flush))
+      return
+    }
+    if let position = finishing.firstIndex(where: { open[$0].row.sector == event.sector }) {
+      let index = finishing.remove(at: position)
+      open[index].row.finished = Stamp(event.time)
+      try emit(index)
+      return
+    }
+    let isDone = flushBios.firstIndex { open[$0].row.completed.isSeen }
+    if let position = isDone ?? flushBios.firstIndex(where: { wentAlong(open[$0].row) }) {
+      let bio = flushBios.remove(at: position)
+      if isDone == nil { share(lastFlush, with: bio) }
+      open[bio].row.finished = Stamp(event.time)
+      try emit(bio)
+    }
+  }
+
+  /// Bios that wait while a flush is at the device all go with the next one, which has one `D FN` and one
+  /// `C FN`, and each its own `C WS 0 [0]`.
+  private func wentAlong(_ row: BlockRequest) -> Bool {
+    guard let queued = row.queued.nanoseconds, let issued = lastFlush.issued.nanoseconds else {
+      return false
+    }
+    return !row.issued.isSeen && queued <= issued
+  }
+
+  private mutating func share(_ flush: BlockRequest, with bio: Int32) {
+    open[bio].row.firstIssued = flush.issued
+    open[bio].row.issued = flush.issued
+    open[bio].row.issuedCPU = flush.issuedCPU
+    open[bio].row.completed = flush.completed
+    open[bio].row.completedCPU = flush.completedCPU
+    open[bio].row.error = flush.error
+    open[bio].row.traits.formUnion(flush.traits.intersection(.aliased))
+    open[bio].phase = .issued
+  }
+}
