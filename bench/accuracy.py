@@ -21,6 +21,7 @@ import tempfile
 import time
 
 import clocks
+import flushes
 import counters
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -144,6 +145,7 @@ def score(scenario, seed, options):
         result.problems = scored["problems"]
         incident = os.path.join(folder, "incident.db")
         result.problems += clocks.problems(options.hiddenq, incident, folder, options.tracegen)
+        result.problems += flushes.problems(options.hiddenq, incident, folder, options.tracegen)
         if not options.only_blktrace:
             result.problems += counters.problems(options.hiddenq, incident, folder)
         if status == 2:

@@ -22,9 +22,10 @@ protocol ReportSection: Sendable {
 public enum Report {
   /// The sections, in order. A new one is a file in `Sections/` and its place here.
   static let sections: [any ReportSection] = [
-    FindingSection(), HopSection(), HostSideSection(), TailSection(), HeatSection(), CPUSection(),
-    CPUPictureSection(), SlowestSection(), QueueSection(), MemorySection(), NetworkSection(),
-    MatchSection(), ClockSection(), StageSection(), QEMUSection(), DataSection(),
+    OverviewSection(), FindingSection(), HopSection(), HostSideSection(), TailSection(),
+    HeatSection(), CPUSection(), CPUPictureSection(), SlowestSection(), QueueSection(),
+    MemorySection(), NetworkSection(), MatchSection(), ClockSection(), StageSection(),
+    QEMUSection(), DataSection(),
   ]
 
   /// A machine with its side, unless the name says it: `guest web1`, `host`.

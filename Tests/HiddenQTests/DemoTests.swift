@@ -84,11 +84,37 @@ struct DemoTests {
 
   @Test("two runs give the same bytes of report")
   func reproducible() throws {
-    let first = try Program.run("report", Self.incident, "--format", "markdown")
-    #expect(try Program.run("correlate", Self.incident).status == 0)
-    let second = try Program.run("report", Self.incident, "--format", "markdown")
+    // A copy: the other tests read the incident meanwhile.
+    let incident = try Repository.temporaryFolder().appending(path: "incident.db").path
+    try FileManager.default.copyItem(atPath: Self.incident, toPath: incident)
+    let first = try Program.run("report", incident, "--format", "markdown")
+    #expect(try Program.run("correlate", incident).status == 0)
+    let second = try Program.run("report", incident, "--format", "markdown")
     #expect(first.output == second.output)
     #expect(!first.output.isEmpty)
+  }
+
+  @Test("the report begins with whose traces it is of, and when they were made, where they say so")
+  func whose() throws {
+    let report = try Program.run("report", Self.incident).output
+    #expect(report.contains("\nTraces of guest L2 and host L1.\n"))
+    let folder = try Repository.temporaryFolder()
+    let vmstat = folder.appending(path: "host-h/vmstat.txt")
+    try FileManager.default.createDirectory(
+      at: vmstat.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(
+      """
+      procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu----- -----timestamp-----
+       r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st                 UTC
+       1  0      0 100000   1000  10000    0    0     0     0    1    1  1  1 98  0  0 2026-11-22 23:59:59
+       1  0      0 100000   1000  10000    0    0     0     0    1    1  1  1 98  0  0 2026-11-23 00:00:00
+
+      """.utf8
+    ).write(to: vmstat)
+    _ = try Program.run("analyze", folder.path, "-o", folder.path + "/out")
+    let alone = try Program.run("report", folder.path + "/out/incident.db").output
+    #expect(
+      alone.contains("\nTraces of host h, 2026-11-22 23:59:59 to 2026-11-23 00:00:00 UTC.\n"))
   }
 
   @Test("the text report fits 80 columns", arguments: [[], ["--from", "8.184", "--op", "write"]])

@@ -27,9 +27,14 @@ struct Simulation {
   var distance: Int64 = 2048
   private(set) var guest: [BlockRequest] = []
   private(set) var host: [BlockRequest] = []
-  private var lastID: Int64 = 0
+  /// The host's thread that queues for it.
+  var thread: Int32 = 0
+  private var lastID: Int64
 
-  init(seed: UInt64) { random = Random(state: seed) }
+  init(seed: UInt64, idsFrom first: Int64 = 0) {
+    random = Random(state: seed)
+    lastID = first
+  }
 
   func reference(_ own: Int64) -> Int64 {
     own + offset + Int64((drift * 1e-6 * Double(own)).rounded())
@@ -60,11 +65,31 @@ struct Simulation {
     guest.append(request)
     guard hasHost else { return }
     var piece = make(sector + distance, sectors, rwbs)
+    piece.task = thread
     piece.queued = Stamp(queued)
     piece.issued = Stamp(queued + queue)
     piece.firstIssued = piece.issued
     piece.completed = Stamp(completed)
     if isAliased { piece.traits.insert(.aliased) }
+    host.append(piece)
+  }
+
+  /// A flush that is this long at the device; the host's trace gives the end that is `swapped` to it instead.
+  mutating func addFlush(at issued: Int64, device: Int64, swapped: Int64? = nil) {
+    let queued = reference(issued) + 10_000
+    var request = make(-1, 0, [.flush])
+    request.traits.insert(.flush)
+    request.issued = Stamp(issued)
+    request.firstIssued = request.issued
+    request.completed = Stamp(own(queued + 1_000 + device + 10_000))
+    guest.append(request)
+    var piece = make(-1, 0, [.preflush, .write])
+    piece.traits.insert(.flush)
+    piece.task = thread
+    piece.queued = Stamp(queued)
+    piece.issued = Stamp(queued + 1_000)
+    piece.completed = Stamp(queued + 1_000 + (swapped ?? device))
+    if swapped != nil { piece.traits.insert(.aliased) }
     host.append(piece)
   }
 

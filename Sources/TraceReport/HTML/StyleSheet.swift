@@ -67,7 +67,8 @@ enum StyleSheet {
     rect.second { fill: var(--second); }
     .heat { fill: rgb(var(--heat)); }
     footer { margin-top: 3rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .85rem; }
-    @media (max-width: 34rem) { dl { display: block; } dt { max-width: none; margin-top: .5rem; } }
+    @media (max-width: 34rem) { dl { display: block; } dt { max-width: none; margin-top: .5rem; }
+      table { font-size: .78rem; } th, td { padding-right: .4rem; } caption { max-width: 90vw; } }
     @media print { :root { --ink: #000; --soft: #333; --line: #999; --page: #fff; --panel: #fff;
       --critical: #b00020; --warning: #8a5300; --info: #0b57a4; --heat: 0, 80, 160; --first: #0b57a4;
       --second: #b5540c; }

@@ -62,6 +62,8 @@ public struct SourceRow: Sendable {
   public let sha256: String
   /// From its first event to its last, ns; nil without events.
   public let span: Int64?
+  /// The same in UTC, ns since 1970, where the trace says when it began.
+  public let wall: ClosedRange<Int64>?
   /// The source that holds the same events and is used instead.
   public let duplicateOf: Int64?
   /// It was refused as a whole.
@@ -244,8 +246,20 @@ extension IncidentFile {
         lines: row["lines"], events: row["events"], skippedLines: row["skipped_lines"],
         lostEvents: row["lost_events"], sha256: row["sha256"],
         span: first.flatMap { start in last.map { $0 - start } },
+        wall: try Self.wall(row, first, last),
         duplicateOf: row["duplicate_of"], isRefused: row["refused"])
     }
+  }
+
+  private static func wall(
+    _ row: Row, _ first: Int64?, _ last: Int64?
+  ) throws -> ClosedRange<Int64>? {
+    guard let first, let last, try row["start_clock"] as String? == "CLOCK_REALTIME",
+      let start: Int64 = try row["start_ns"]
+    else { return nil }
+    let (from, under) = start.addingReportingOverflow(first)
+    let (to, over) = start.addingReportingOverflow(last)
+    return under || over || to < from ? nil : from...to
   }
 
   /// Trouble of all files, the costliest first.

@@ -1,0 +1,52 @@
+internal import Foundation
+internal import TraceModel
+internal import TraceStore
+
+/// Whose traces these are, and of when: a report is read far from the folder that it was made in.
+struct OverviewSection: ReportSection {
+  /// Machines that are named; of more, how many there are.
+  private static let mostNames = 6
+
+  func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
+    let sources = try file.sources().filter { !$0.isRefused }
+    guard !sources.isEmpty else { return [] }
+    var machines: [Machine] = []
+    for source in sources {
+      let machine = Machine(name: source.machine, layer: source.layer)
+      if !machines.contains(machine) { machines.append(machine) }
+    }
+    let who =
+      "Traces of "
+      + [Layer.guest, .host].compactMap { layer in
+        Self.names(machines.filter { $0.layer == layer }.map(Report.name))
+      }.joined(separator: " and ")
+    var moments = sources.compactMap(\.wall)
+    let written = try file.wallSources().filter { $0.last >= $0.first }
+    moments += written.filter(\.isUTC).map { $0.first...$0.last }
+    let isUTC = !moments.isEmpty
+    if !isUTC { moments = written.map { $0.first...$0.last } }
+    guard let from = moments.map(\.lowerBound).min(), let to = moments.map(\.upperBound).max()
+    else {
+      return [.paragraph("\(who).")]
+    }
+    let (begin, end) = (Self.moment(from), Self.moment(to))
+    let isOneDay = begin.prefix(10) == end.prefix(10)
+    let until = isOneDay ? String(end.dropFirst(11)) : end
+    let clock = isUTC ? "UTC" : "by the local time that the files have"
+    return [.paragraph("\(who), \(begin) to \(until) \(clock).")]
+  }
+
+  private static func names(_ names: [String]) -> String? {
+    guard !names.isEmpty else { return nil }
+    let shown = names.prefix(mostNames).map { Printable.text($0) }.joined(separator: ", ")
+    return names.count > mostNames ? "\(shown) and \(names.count - mostNames) more" : shown
+  }
+
+  /// `2026-11-22 07:55:04`.
+  private static func moment(_ nanoseconds: Int64) -> String {
+    let date = Date(timeIntervalSince1970: Double(nanoseconds / 1_000_000_000))
+    return date.formatted(
+      .iso8601.year().month().day().dateSeparator(.dash).dateTimeSeparator(.space)
+        .time(includingFractionalSeconds: false).timeSeparator(.colon))
+  }
+}
