@@ -95,4 +95,5 @@ public let allFormats: [any TraceFormat] =
     FilefragMap(),
     QueueSettings(),
     ClockReadings(),
+    CaptureClocks(),
   ] + counterFormats

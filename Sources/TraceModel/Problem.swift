@@ -87,6 +87,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case timeWithoutDay = "time_without_day"
   /// A local time whose distance from UTC is not certain.
   case unknownZone = "unknown_zone"
+  /// The wall clock was set while a capture ran.
+  case wallClockSet = "wall_clock_set"
   /// A table that does not say which object it is about.
   case unnamedObject = "unnamed_object"
   /// The tool has no counters for it.
@@ -109,7 +111,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .toolNotice, .timeWentBack, .negativeTime, .unpairedEvent, .unusedEvent, .missingSwitch,
       .counterReset,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
-      .unknownZone, .unnamedObject, .noCounters, .threadsAddedUp:
+      .unknownZone, .wallClockSet, .unnamedObject, .noCounters, .threadsAddedUp:
       .note
     case .droppedEvents, .sequenceGap, .tooManyOpen, .tooManyDevices, .tooManyThreads,
       .truncatedInput:
@@ -166,6 +168,9 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .timeWithoutDay: "no absolute time can be had from it; write date -Is or date +%s.%N"
     case .unknownZone:
       "its local time may be hours off UTC, so its clock ties it to no trace; write date -Is or date +%s.%N"
+    case .wallClockSet:
+      "the wall clock was set during the capture: samples that wrote the time down lie apart from the traces on "
+        + "one side of that moment"
     case .unnamedObject: "named by its place in the output; print the interface's name before it"
     case .noCounters: "the driver offers no statistics; look at ip -s link and /proc/net/dev"
     case .tooManyBadLines:

@@ -38,14 +38,15 @@ public struct Document: Sendable {
   /// Lines that a ticket or chat takes at once.
   private static let mostLines = 25
 
-  /// The beginning of the Markdown report: its first section, which says what was found.
+  /// The beginning of the Markdown report: whose traces it is of, and its first section, which says what was
+  /// found.
   public var verdict: String {
-    let first = blocks.dropFirst().prefix { block in
-      if case .heading = block { false } else { true }
+    let headings = blocks.indices.filter { index in
+      if case .heading = blocks[index] { true } else { false }
     }
-    guard !first.isEmpty else { return "" }
-    let text = MarkdownRenderer.render(
-      Document(title: title, blocks: blocks.prefix(1) + Array(first)))
+    let end = headings.count > 1 ? headings[1] : blocks.count
+    guard let heading = headings.first, end > heading + 1 else { return "" }
+    let text = MarkdownRenderer.render(Document(title: title, blocks: Array(blocks[..<end])))
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     return lines.count <= Self.mostLines
       ? text

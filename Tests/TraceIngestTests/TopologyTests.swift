@@ -248,4 +248,33 @@ private func read(_ text: String) throws -> (TopologyBatch, SourceSummary) {
     #expect(facts.settings.map(\.name) == ["scheduler", "nr_requests", "nr_tags"])
     #expect(facts.settings[0].value == "[mq-deadline] none")
   }
+
+  @Test(
+    "a wall clock that was set during a capture is said, and NTP's slew is none",
+    arguments: [
+      ("1795715115.984000000", true, false), ("1795715115.980000000", true, false),
+      ("1795715115.998000000", true, false), ("1795715116.100000000", true, true),
+      ("1795711515.980000000", true, true), ("1795715115.995000000", false, false),
+      ("1795715119.980000000", false, true),
+    ])
+  func clocksOfACapture(_ end: String, _ isRoot: Bool, _ wasSet: Bool) throws {
+    let (facts, summary) = try read(
+      """
+      start before realtime=1795715085.979000000
+      start uptime (CLOCK_BOOTTIME) 26093.64
+      \(isRoot ? "start monotonic_ns=26093643000000" : "")
+      start after realtime=1795715085.984000000
+      end before realtime=\(end)
+      end uptime (CLOCK_BOOTTIME) 26123.64
+      \(isRoot ? "end monotonic_ns=26123643000000" : "")
+      end after realtime=\(end)
+
+      """)
+    #expect(summary.format == "capture-clocks")
+    #expect(summary.skippedLines == 0)
+    #expect(facts.settings.count == (isRoot ? 8 : 6))
+    #expect(facts.settings[0].name == "realtime_before_ns")
+    #expect(facts.settings[0].value == "1795715085979000000")
+    #expect(summary.problems.contains { $0.kind == .wallClockSet } == wasSet)
+  }
 }

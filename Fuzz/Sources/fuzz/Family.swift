@@ -22,7 +22,7 @@ struct Family {
       name: "topology",
       formats: [
         "lscpu", "numactl", "ps", "qmp", "qemu-cmdline", "lsblk", "dmsetup", "qemu-img-map",
-        "filefrag", "queue-settings", "clock-readings",
+        "filefrag", "queue-settings", "clock-readings", "capture-clocks",
       ]),
     Family(
       name: "counters",

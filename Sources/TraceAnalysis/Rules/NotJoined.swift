@@ -42,8 +42,11 @@ struct NotJoined: Rule {
     Finding(
       code, .info, guest: guest,
       sentence: Printable.text(
-        "\(device): none of its \(Quantity.count(all)) I/Os could be followed through a host; below "
-          + "the guest's scheduler all is one hop."),
+        "\(device): "
+          + (all == 1
+            ? "its 1 I/O could not be followed"
+            : "none of its \(Quantity.count(all)) I/Os could be followed")
+          + " through a host; below the guest's scheduler all is one hop."),
       confidence: .none, because: "No block trace of a host fits it.", evidenceSQL: sql,
       nextStep: Self.ask)
   }

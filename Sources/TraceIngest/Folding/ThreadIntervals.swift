@@ -175,7 +175,9 @@ struct ThreadIntervals: ~Copyable {
     tally.add(.lateLine, count: order.late, line: order.firstLateLine)
     tally.add(.timeWentBack, count: Int64(segment), line: firstSegmentLine)
     summary.problems.append(contentsOf: tally.all)
+    // They were read as events, and none of them is used.
     summary.skippedLines += order.late
+    summary.events -= order.late
   }
 
   // MARK: One event

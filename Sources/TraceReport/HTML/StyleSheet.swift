@@ -74,7 +74,7 @@ enum StyleSheet {
       --second: #b5540c; }
       body { max-width: none; font-size: 11pt; } .scroll, .drawing, pre { overflow: visible; }
       th, td { white-space: normal; } thead { display: table-header-group; }
-      .drawing svg { min-width: 0; } h2, h3 { break-after: avoid; }
+      .drawing svg { min-width: 0; } h2, h3 { break-after: avoid; } .scroll { break-inside: avoid; }
       tr { break-inside: avoid; } details:not([open]) { display: none; } }
 
     """

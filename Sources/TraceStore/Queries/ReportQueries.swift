@@ -254,7 +254,8 @@ extension IncidentFile {
   private static func wall(
     _ row: Row, _ first: Int64?, _ last: Int64?
   ) throws -> ClosedRange<Int64>? {
-    guard let first, let last, try row["start_clock"] as String? == "CLOCK_REALTIME",
+    let clock: String? = try row["start_clock"]
+    guard let first, let last, clock == "CLOCK_REALTIME" || clock == "realtime",
       let start: Int64 = try row["start_ns"]
     else { return nil }
     let (from, under) = start.addingReportingOverflow(first)

@@ -1,0 +1,146 @@
+internal import TraceModel
+
+/// Readings of one machine's clocks when a capture began and ended, as the script of `hiddenq capture` takes
+/// them:
+///
+///     start before realtime=1795715085.979920363
+///     start uptime (CLOCK_BOOTTIME) 26093.64
+///     start monotonic_ns=26093643623238
+///     start after realtime=1795715085.984054385
+///
+/// The others were read between the two of the wall clock. `monotonic_ns` is there as root only. A wall clock
+/// that went further than they did was set meanwhile.
+struct CaptureClocks: TraceFormat {
+  let name = "capture-clocks"
+  let producedBy = "sh capture.sh (made by hiddenq capture)"
+  let clock = "none"
+  let goodFor = "whether the wall clock was set during a capture"
+
+  func recognizes(_ head: Span<UInt8>) -> Recognition {
+    anyLine(of: head, atMost: 4) { start, end in
+      head.has("start before realtime=", at: start, end)
+    } ? .yes : .no
+  }
+
+  func reader(into sink: any EventSink) -> FormatReader {
+    .lines(FactLineReader(sink: sink, format: name, lines: CaptureClockLines()))
+  }
+}
+
+private final class CaptureClockLines: FactLines {
+  /// The readings of one moment, ns.
+  private struct Moment {
+    var before: Int64?
+    var after: Int64?
+    var monotonic: Int64?
+    /// `/proc/uptime` has hundredths of a second.
+    var uptime: Int64?
+
+    /// The least and the most by which the wall clock was ahead of the others.
+    func ahead(ofMonotonic isMonotonic: Bool) -> ClosedRange<Int64>? {
+      guard let before, let after, before <= after, let other = isMonotonic ? monotonic : uptime
+      else { return nil }
+      return before - other - (isMonotonic ? 0 : 10_000_000)...after - other
+    }
+  }
+
+  private var begin = Moment()
+  private var end = Moment()
+
+  /// NTP slews a clock by this share of the time at most; what goes beyond was set.
+  private static let mostSlew = 0.0005
+
+  func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
+    log.fields.cut(bytes, start, end)
+    let fields = log.fields
+    guard fields.count >= 2 else { return false }
+    var moment = Moment()
+    let name: String
+    let time: Int64
+    if fields.count == 3, let value = Self.time("realtime=", bytes, fields[2]) {
+      if bytes.equals("before", fields[1]) {
+        name = "realtime_before_ns"
+        moment.before = value
+      } else if bytes.equals("after", fields[1]) {
+        name = "realtime_after_ns"
+        moment.after = value
+      } else {
+        return false
+      }
+      time = value
+    } else if fields.count == 4, bytes.equals("uptime", fields[1]),
+      let value = Self.time("", bytes, fields[3])
+    {
+      name = "boottime_ns"
+      moment.uptime = value
+      time = value
+    } else if fields.count == 2, let value = Self.wholeNumber("monotonic_ns=", bytes, fields[1]) {
+      name = "monotonic_ns"
+      moment.monotonic = value
+      time = value
+    } else {
+      return false
+    }
+    let label: String
+    if bytes.equals("start", fields[0]) {
+      label = "start"
+      Self.merge(moment, into: &begin)
+    } else if bytes.equals("end", fields[0]) {
+      label = "end"
+      Self.merge(moment, into: &self.end)
+      if moment.after != nil, wasSet { log.notices.add(.wallClockSet, count: 1, line: log.line) }
+    } else {
+      return false
+    }
+    log.batch.settings.append(
+      SettingFact(kind: "clock", object: label, name: name, value: "\(time)", line: log.line))
+    return true
+  }
+
+  private static func merge(_ read: Moment, into moment: inout Moment) {
+    moment.before = read.before ?? moment.before
+    moment.after = read.after ?? moment.after
+    moment.monotonic = read.monotonic ?? moment.monotonic
+    moment.uptime = read.uptime ?? moment.uptime
+  }
+
+  /// Whether the wall clock went further, or less far, than the others and the slew explain.
+  private var wasSet: Bool {
+    let isMonotonic = begin.monotonic != nil && end.monotonic != nil
+    guard let first = begin.ahead(ofMonotonic: isMonotonic),
+      let last = end.ahead(ofMonotonic: isMonotonic),
+      let from = isMonotonic ? begin.monotonic : begin.uptime,
+      let to = isMonotonic ? end.monotonic : end.uptime
+    else { return false }
+    let slew = Int64(Double(abs(to - from)) * Self.mostSlew)
+    return last.lowerBound > first.upperBound + slew || last.upperBound < first.lowerBound - slew
+  }
+
+  private static func wholeNumber(
+    _ name: StaticString, _ bytes: Span<UInt8>, _ field: Range<Int>
+  ) -> Int64? {
+    guard bytes.has(name, at: field.lowerBound, field.upperBound) else { return nil }
+    var at = field.lowerBound + name.utf8CodeUnitCount
+    guard let value = bytes.decimal(&at, field.upperBound), at == field.upperBound,
+      Stamp.range.contains(value)
+    else { return nil }
+    return value
+  }
+
+  /// `realtime=1795715085.979920363` or `26093.64` in ns.
+  private static func time(
+    _ name: StaticString, _ bytes: Span<UInt8>, _ field: Range<Int>
+  ) -> Int64? {
+    guard bytes.has(name, at: field.lowerBound, field.upperBound) else { return nil }
+    var at = field.lowerBound + name.utf8CodeUnitCount
+    guard let seconds = bytes.decimal(&at, field.upperBound), seconds < Stamp.mostSeconds,
+      at < field.upperBound, bytes[at] == UInt8(ascii: ".")
+    else { return nil }
+    at += 1
+    let digits = field.upperBound - at
+    guard (1...9).contains(digits), let fraction = bytes.decimal(&at, field.upperBound),
+      at == field.upperBound
+    else { return nil }
+    return seconds * 1_000_000_000 + (digits..<9).reduce(fraction) { value, _ in value * 10 }
+  }
+}
