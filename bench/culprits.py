@@ -3,9 +3,12 @@
 
 usage: culprits.py [--events N] [--rounds N] [--hiddenq PATH] [--tracegen DIR] [--folder DIR]
 
-A generated host's `perf sched script` text, repeated in time until it has that many lines, and an eighth of it. Prints
-CPU time and the largest resident set of `ingest` and of `correlate` on both: what counts are the ratio of the two
-commands and that memory does not follow the length. It never fails on time.
+A generated host's `perf sched script` text, repeated in time until it has that many lines, and an eighth of it; alone,
+and beside the block traces of the host and its guest, whose I/Os are laid over it. Prints CPU time and the largest
+resident set of `ingest` and of `correlate`.
+
+Exit status: 0 all right; 1 memory of `correlate` follows the length of the scheduler trace, or it takes more CPU time
+than reading the text twice.
 """
 import argparse
 import os
@@ -16,6 +19,10 @@ import subprocess
 import sys
 import tempfile
 
+# From an eighth of the events to all of them the largest resident set may grow by this factor: SQLite's page cache and
+# the allocator's leftovers are in it, too.
+MOST_GROWTH = 1.25
+MOST_RATIO = 2
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # `   CPU 1/KVM  4004 [000] 812345.677283: sched:...`
 STAMP = re.compile(rb"(\] )(\d+)\.(\d{6})(: )")
@@ -62,29 +69,51 @@ def main():
                        stdout=subprocess.DEVNULL)
         source = os.path.join(scenario, "host/perf-sched.txt")
         lines = sum(1 for _ in open(source, "rb"))
-        print("| lines | ingest, s CPU | MiB | correlate, s CPU | MiB | correlate / ingest |")
-        print("|---:|---:|---:|---:|---:|---:|")
-        for part in (8, 1):
-            capture = os.path.join(folder, "capture-%d" % part, "host")
-            os.makedirs(capture)
-            for name in ("threads.txt", "lscpu.txt", "qmp-cpus-vm1.json", "qmp-iothreads-vm1.json"):
-                shutil.copy(os.path.join(scenario, "host", name), capture)
-            count = repeat(source, os.path.join(capture, "perf-sched.txt"),
-                           max(1, round(options.events / part / lines)))
-            rounds = []
-            for _ in range(options.rounds):
-                incident = os.path.join(folder, "incident.db")
-                if os.path.exists(incident):
-                    os.remove(incident)
-                read = run(options.hiddenq, "ingest", incident, os.path.dirname(capture))
-                found = run(options.hiddenq, "correlate", incident)
-                rounds.append((read, found))
-            middle = lambda side, what: statistics.median(r[side][what] for r in rounds)
-            print("| %s | %.2f | %.0f | %.2f | %.0f | %.2f |" % (
-                format(count, ","), middle(0, 0), middle(0, 1), middle(1, 0), middle(1, 1),
-                statistics.median(r[1][0] / r[0][0] for r in rounds)), flush=True)
-            shutil.rmtree(os.path.dirname(capture))
-    return 0
+        print("| lines | beside | ingest, s CPU | MiB | correlate, s CPU | MiB | correlate / ingest |")
+        print("|---:|---|---:|---:|---:|---:|---:|")
+        failed = False
+        for beside in ("nothing", "block traces"):
+            before = None
+            for part in (8, 1):
+                memory, ratio = measure(options, scenario, source, folder, beside,
+                                        max(1, round(options.events / part / lines)))
+                if before is not None and memory > MOST_GROWTH * before:
+                    print("memory follows the length: %.0f MiB, %.0f MiB for an eighth" % (memory, before))
+                    failed = True
+                before = memory
+                if ratio > MOST_RATIO:
+                    print("correlate takes %.1f times what ingest takes" % ratio)
+                    failed = True
+    return 1 if failed else 0
+
+
+def measure(options, scenario, source, folder, beside, copies):
+    """Prints a row; the resident set of `correlate` in MiB, and its CPU time by that of `ingest`."""
+    capture = os.path.join(folder, "capture")
+    host = os.path.join(capture, "host")
+    os.makedirs(host)
+    for name in ("threads.txt", "lscpu.txt", "qmp-cpus-vm1.json", "qmp-iothreads-vm1.json"):
+        shutil.copy(os.path.join(scenario, "host", name), host)
+    if beside == "block traces":
+        shutil.copy(os.path.join(scenario, "host/blkparse.txt"), host)
+        os.mkdir(os.path.join(capture, "guest-vm1"))
+        for name in ("blkparse.txt", "vmstat.txt"):
+            shutil.copy(os.path.join(scenario, "guest-vm1", name), os.path.join(capture, "guest-vm1"))
+    count = repeat(source, os.path.join(host, "perf-sched.txt"), copies)
+    rounds = []
+    for _ in range(options.rounds):
+        incident = os.path.join(folder, "incident.db")
+        if os.path.exists(incident):
+            os.remove(incident)
+        read = run(options.hiddenq, "ingest", incident, capture)
+        found = run(options.hiddenq, "correlate", incident)
+        rounds.append((read, found))
+    shutil.rmtree(capture)
+    middle = lambda side, what: statistics.median(r[side][what] for r in rounds)
+    ratio = statistics.median(r[1][0] / r[0][0] for r in rounds)
+    print("| %s | %s | %.2f | %.0f | %.2f | %.0f | %.2f |" % (
+        format(count, ","), beside, middle(0, 0), middle(0, 1), middle(1, 0), middle(1, 1), ratio), flush=True)
+    return middle(1, 1), ratio
 
 
 if __name__ == "__main__":

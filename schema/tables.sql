@@ -827,9 +827,10 @@ CREATE TABLE steal_second (
   busy_pct REAL
 ) STRICT;
 
--- What a guest reported as stolen and what its virtual CPUs waited for on the host, both in percent of the
--- virtual CPUs' time: over the guest's samples that lie in the host's trace, from_ns to_ns of the reference, or
--- where no clock ties them over all there is of either (from_ns, to_ns, tolerance_pct NULL).
+-- What a guest reported as stolen, in percent of what it counted, how much of its virtual CPUs' time that was,
+-- and what they waited for on the host, in percent of that time: over the guest's samples that lie in the
+-- host's trace, from_ns to_ns of the reference, or where no clock ties them over all there is of either
+-- (from_ns, to_ns, tolerance_pct, agrees NULL).
 CREATE TABLE steal_sum (
   guest TEXT NOT NULL,
   source_id INTEGER NOT NULL,
@@ -838,9 +839,11 @@ CREATE TABLE steal_sum (
   samples INTEGER NOT NULL,
   vcpus INTEGER NOT NULL,
   reported_pct REAL NOT NULL,
+  counted_pct REAL,
   measured_pct REAL NOT NULL,
   busy_pct REAL,
-  tolerance_pct REAL
+  tolerance_pct REAL,
+  agrees INTEGER
 ) STRICT;
 
 -- Whether what a guest did fell into times in which its virtual CPUs' threads were on a CPU of the host.

@@ -56,16 +56,30 @@ public struct Correlation {
     let network = try NetworkCorrelation(file)
     let tasks = try file.tasks()
     let tids = Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.tid) })
+    let machines = Dictionary(
+      uniqueKeysWithValues: streams.map { ($0.stream, $0.machine.name) })
+    var placed: [String: Set<String>] = [:]
+    for disk in disks where disk.verdict == .joined {
+      guard let guest = machines[disk.disk], let host = disk.device.flatMap({ machines[$0] })
+      else { continue }
+      placed[host, default: []].insert(guest)
+    }
     let scheduling = try SchedulingCorrelation(
-      file, BlockMoments(devices, reference: join.clocks.first?.reference, tids: tids))
+      file, BlockMoments(devices, reference: join.clocks.first?.reference, tids: tids),
+      placed: placed)
     let placement = try PlacementCorrelation(file, scheduling)
     let cpu = try GuestCPUCorrelation(file, scheduling, devices, join.clocks, tids, &disks)
     let queues = QueueCorrelation(streams, guests, hosts, join.clocks)
     let names = Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.name) })
-    let ownThreads = scheduling.guestThreads
+    let own = scheduling.guestThreads.mapValues { threads in
+      Set(tasks.lazy.filter { threads.contains(Int64($0.tid)) }.map(\.task))
+    }
     let beside = DiskNeighbours(
       disks, hosts, names: names,
-      own: Set(tasks.lazy.filter { ownThreads.contains(Int64($0.tid)) }.map(\.task)))
+      own: Dictionary(
+        uniqueKeysWithValues: hosts.map {
+          ($0.stream, machines[$0.stream].flatMap { own[$0] } ?? [])
+        }))
     recorded.compare(join.clocks)
     try file.replaceCorrelation { writer in
       try write(join, disks, to: writer)

@@ -11,15 +11,16 @@ struct GuestCPUCorrelation {
   private var sums: [(guest: String, source: Int64, vcpus: Int, sum: StealSum)] = []
   private var wallClocks: WallClocks?
 
-  /// A guest's threads in one host's scheduler trace, on the reference.
+  /// A guest's threads in one trace, and what they did in each second of it.
   private struct Side {
-    let source: Int64
-    let span: Span
-    let vcpus: [Int64: ThreadTimeline]
-    let threads: [Int64: ThreadTimeline]
-    let fallback: ThreadTimeline?
-    let error: Int64
+    let threads: GuestThreads
+    var seconds: StealSeconds.Sums
   }
+
+  /// By guest.
+  private var sides: [String: [Side]] = [:]
+  /// The waits of each guest's vCPUs over time, where there is a series of its own to lay over them.
+  private var curves: [String: GrowthCurve.Sum] = [:]
 
   init(
     _ file: IncidentFile, _ scheduling: SchedulingCorrelation,
@@ -27,45 +28,116 @@ struct GuestCPUCorrelation {
     _ clocks: [SourceClock], _ tids: [Int32: UInt32], _ disks: inout [DiskJoin]
   ) throws {
     let named = Set(scheduling.owners.values.compactMap(\.guest))
-    let machines = try file.guestNames()
-    let guests = Set(machines).union(named).sorted()
-    var sides: [String: [Side]] = [:]
+    let guests = Set(try file.machineNames(.guest)).union(named).sorted()
     for guest in guests {
-      sides[guest] = scheduling.traces.compactMap { Self.side(of: guest, $0, scheduling.owners) }
+      sides[guest] = scheduling.traces.compactMap { trace in
+        GuestThreads(of: guest, trace, scheduling.owners).map {
+          Side(threads: $0, seconds: StealSeconds.Sums($0.span))
+        }
+      }
     }
-    try relateWallClocks(file, scheduling, streams, clocks, guests, sides)
-    for guest in guests {
-      try addSeconds(file, guest, sides[guest] ?? [], hasHost: !(sides[guest] ?? []).isEmpty)
+    for machine in Set(try file.wallSources().map(\.machine)) {
+      guard let spans = sides[machine]?.map(\.threads.span), let from = spans.map(\.from).min(),
+        let to = spans.map(\.to).max()
+      else { continue }
+      curves[machine] = GrowthCurve.Sum(within: Span(from: from, to: to))
     }
-    overlay(streams, clocks, tids, sides, &disks)
+    try lay(file, scheduling, streams, clocks, tids, &disks)
+    try relateWallClocks(file, scheduling, streams, clocks, guests)
+    for guest in guests { try addSeconds(file, guest) }
+    try addSums(file, guests)
   }
 
-  private static func side(
-    of guest: String, _ trace: SchedulingCorrelation.Trace, _ owners: [Int64: ThreadOwners.Owner]
-  ) -> Side? {
-    guard trace.machine.layer == .host, let clock = trace.clock else { return nil }
-    var vcpus: [Int64: ThreadTimeline] = [:]
-    var threads: [Int64: ThreadTimeline] = [:]
-    var workers: [TracedRole: [Int64]] = [:]
-    // Of threads that had one number one after the other, the last.
-    for (number, timeline) in trace.timelines.sorted(by: { $0.key < $1.key }) {
-      guard let owner = owners[number], owner.guest == guest, let thread = trace.threads[number]
-      else { continue }
-      let mapped = timeline.mapped(clock)
-      if owner.role == .vcpu { vcpus[owner.vcpu ?? -1 - thread.tid] = mapped }
-      threads[thread.tid] = mapped
-      workers[owner.role, default: []].append(thread.tid)
+  // MARK: - The hosts' traces
+
+  /// Reads each host's scheduler trace once, from its end to its begin, and lays it over all that it tells of.
+  private mutating func lay(
+    _ file: IncidentFile, _ scheduling: SchedulingCorrelation, _ streams: [TracedDevice],
+    _ clocks: [SourceClock], _ tids: [Int32: UInt32], _ disks: inout [DiskJoin]
+  ) throws {
+    var hostThreads: [Int64: Int64] = [:]
+    for entry in streams where entry.stream.machine.layer == .host {
+      for row in entry.rows { hostThreads[row.id] = Int64(tids[row.task] ?? 0) }
     }
-    guard !vcpus.isEmpty else { return nil }
-    // Where a kernel thread queued for the guest, its iothread did the rest, if it has but one.
-    let served = workers[.iothread] ?? workers[.emulator] ?? []
-    return Side(
-      source: trace.source,
-      span: Span(
-        from: clock.reference(trace.span.from), to: clock.reference(trace.span.to)),
-      vcpus: vcpus, threads: threads,
-      fallback: served.count == 1 ? served.first.flatMap { threads[$0] } : nil,
-      error: max(clock.error(at: trace.span.from), clock.error(at: trace.span.to)))
+    let places = Dictionary(
+      uniqueKeysWithValues: streams.enumerated().map { ($1.stream.stream, $0) })
+    var sums: [String: (source: Int64, host: Int64, check: RunCheck)] = [:]
+    for trace in scheduling.traces {
+      let guests = sides.compactMap { guest, own in
+        own.firstIndex { $0.threads.source == trace.source }.map { (guest: guest, place: $0) }
+      }.sorted { $0.guest < $1.guest }
+      guard !guests.isEmpty, let clock = trace.clock else { continue }
+      var overlays: [DiskOverlay] = []
+      var checks: [(guest: String, source: Int64, check: RunCheck)] = []
+      for disk in disks.indices where disks[disk].verdict == .joined {
+        guard let entry = places[disks[disk].disk].map({ streams[$0] }),
+          let own = guests.first(where: { $0.guest == entry.stream.machine.name }),
+          let side = sides[own.guest]?[own.place].threads,
+          let clock = clocks.first(where: {
+            $0.source == entry.stream.source && $0.segment == entry.stream.segment
+          })?.clock
+        else { continue }
+        overlays.append(
+          DiskOverlay(
+            disk: disk, &disks[disk].ios, entry.rows, hostThreads: hostThreads,
+            WaitOverlay(side.numbers, known: side.span)))
+        checks.append((own.guest, entry.stream.source, Self.check(entry.rows, clock, side)))
+      }
+      try walk(file, trace, clock, guests) { window in
+        for place in overlays.indices {
+          overlays[place].add(window, to: &disks[overlays[place].disk].ios)
+        }
+        for place in checks.indices { checks[place].check.check(window) }
+      }
+      for (guest, source, check) in checks {
+        guard let sum = sums[guest] else {
+          sums[guest] = (source, trace.source, check)
+          continue
+        }
+        sums[guest] = (sum.source, sum.host, sum.check + check)
+      }
+    }
+    for (guest, sum) in sums.sorted(by: { $0.key < $1.key }) where sum.check.events > 0 {
+      checks.append((guest, sum.source, sum.host, sum.check))
+    }
+  }
+
+  private mutating func walk(
+    _ file: IncidentFile, _ trace: SchedulingCorrelation.Trace, _ clock: SchedulerClock,
+    _ guests: [(guest: String, place: Int)], _ visit: (TimelineWindows.Window) -> Void
+  ) throws {
+    var windows = TimelineWindows()
+    try file.forEachSliceBackwards(of: trace.source) { slice in
+      guard trace.extents[slice.thread] != nil else { return }
+      windows.add(
+        slice.thread, run: slice.stay(on: clock), wait: slice.waitSpan(on: clock))
+    } limit: { limit in
+      guard let window = windows.window(downTo: limit.map(clock.reference) ?? .min) else { return }
+      for (guest, place) in guests {
+        guard let numbers = sides[guest]?[place].threads.numbers else { continue }
+        for number in numbers.vcpus.values.sorted() {
+          guard let timeline = window.timelines[number] else { continue }
+          sides[guest]?[place].seconds.add(timeline)
+          for wait in timeline.waits { curves[guest]?.add(wait) }
+        }
+      }
+      visit(window)
+    }
+  }
+
+  private static func check(
+    _ rows: [BlockRequest], _ clock: GuestClock, _ side: GuestThreads
+  ) -> RunCheck {
+    var moments: [(at: Int64, error: Int64, thread: Int64)] = []
+    func add(_ stamp: Stamp, _ cpu: Int32) {
+      guard let thread = side.numbers.vcpus[Int64(cpu)], let at = stamp.nanoseconds else { return }
+      moments.append((clock.reference(at), clock.error(at: at) + side.error, thread))
+    }
+    for row in rows where !row.traits.contains(.acrossStep) {
+      add(row.issued, row.issuedCPU)
+      add(row.completed, row.completedCPU)
+    }
+    return RunCheck(moments, side.extents, clock: side.clock)
   }
 
   // MARK: - Wall clocks
@@ -73,7 +145,7 @@ struct GuestCPUCorrelation {
   private mutating func relateWallClocks(
     _ file: IncidentFile, _ scheduling: SchedulingCorrelation,
     _ streams: [TracedDevice],
-    _ clocks: [SourceClock], _ guests: [String], _ sides: [String: [Side]]
+    _ clocks: [SourceClock], _ guests: [String]
   ) throws {
     let hosts = Set(
       streams.filter { $0.stream.machine.layer == .host }.map(\.stream.machine.name))
@@ -99,9 +171,8 @@ struct GuestCPUCorrelation {
           )
         }
       }
-      let seen = sides[name] ?? []
-      if let curve = GrowthCurve(spans: seen.flatMap { $0.vcpus.values.flatMap(\.waits) }) {
-        machine.waits = (curve, try Self.vcpus(file, name, seen) ?? 1)
+      if let curve = curves[name]?.curve {
+        machine.waits = (curve, try vcpus(file, name) ?? 1)
       }
       machines.append(machine)
     }
@@ -124,18 +195,17 @@ struct GuestCPUCorrelation {
   }
 
   /// How many virtual CPUs: those that the host traced, or the guest's own list.
-  private static func vcpus(_ file: IncidentFile, _ guest: String, _ sides: [Side]) throws -> Int? {
-    let traced = sides.map(\.vcpus.count).max()
+  private func vcpus(_ file: IncidentFile, _ guest: String) throws -> Int? {
+    let traced = sides[guest]?.map(\.threads.numbers.vcpus.count).max()
     let listed = try file.cpuCount(of: guest)
     return [traced, listed].compactMap(\.self).max()
   }
 
   // MARK: - Seconds
 
-  private mutating func addSeconds(
-    _ file: IncidentFile, _ guest: String, _ sides: [Side], hasHost: Bool
-  ) throws {
-    let vcpus = try Self.vcpus(file, guest, sides)
+  private mutating func addSeconds(_ file: IncidentFile, _ guest: String) throws {
+    let vcpus = try vcpus(file, guest)
+    let own = sides[guest] ?? []
     let all = try [file.vmstatReports(of: guest), file.procStatReports(of: guest)]
     func joined(_ reports: [CPUReportRow]) -> [StealSeconds.Report] {
       reports.compactMap { report in
@@ -147,144 +217,92 @@ struct GuestCPUCorrelation {
           stolen: stolen, busy: report.busy)
       }.sorted { $0.span.from < $1.span.from }
     }
-    try addSums(guest, all, sides, vcpus: vcpus)
     // vmstat samples every second; /proc/stat mostly not.
     let reports = all.map(joined).first { !$0.isEmpty } ?? []
     var rows: [Int64: StealSeconds.Row] = [:]
-    let parts: [Side?] = sides.isEmpty ? [nil] : sides
+    let parts: [Side?] = own.isEmpty ? [nil] : own
     for side in parts {
       for row in StealSeconds.rows(
-        side.map { Array($0.vcpus.values) } ?? [], trace: side?.span, vcpus: vcpus ?? 1,
-        reports: reports)
+        side?.seconds, trace: side?.threads.span, vcpus: vcpus ?? 1, reports: reports)
       where row.covered ?? 0 >= rows[row.at]?.covered ?? 0 { rows[row.at] = row }
     }
     for row in rows.values.sorted(by: { $0.at < $1.at }) {
       seconds.append((guest, vcpus, row))
     }
-    guard reports.isEmpty, !hasHost else { return }
+    guard reports.isEmpty, own.isEmpty else { return }
     // Nothing to lay them on: the guest's own wall clock.
-    let own = all.first { $0.contains { $0.stolen != nil } } ?? []
-    unplaced += own.map { (guest, vcpus, $0) }
-  }
-
-  /// The guest's account of the whole beside the host's. /proc/stat counts time; vmstat percent of what it
-  /// counted, which in a starved guest is less than the time that passed.
-  private mutating func addSums(
-    _ guest: String, _ reports: [[CPUReportRow]], _ sides: [Side], vcpus: Int?
-  ) throws {
-    guard let vcpus,
-      let side = sides.max(by: { $0.span.to - $0.span.from < $1.span.to - $1.span.from })
-    else { return }
-    for (source, own) in Dictionary(grouping: reports.joined(), by: \.source)
-      .sorted(by: { $0.key < $1.key })
-    {
-      let relation = wallClocks?.relations[source]
-      let offset = relation?.offset ?? 0
-      let accounts = own.compactMap { report -> StealSum.Account? in
-        guard let percent = report.stolen else { return nil }
-        let span = Span(from: report.from + offset, to: report.to + offset)
-        let stolen =
-          report.stolenTime.map(Double.init)
-          ?? percent / 100 * Double(span.to - span.from) * Double(vcpus)
-        return StealSum.Account(span: span, stolen: stolen, busy: report.busy)
-      }
-      let timelines = Array(side.vcpus.values)
-      let isRounded = own.contains { $0.stolenTime == nil }
-      let sum =
-        relation.flatMap {
-          StealSum(
-            accounts, timelines, trace: side.span, vcpus: vcpus, rounding: isRounded ? 0.5 : 0,
-            error: $0.error)
-        } ?? StealSum(unplaced: accounts, timelines, trace: side.span, vcpus: vcpus)
-      if let sum { sums.append((guest, source, vcpus, sum)) }
-    }
+    unplaced += (all.first { $0.contains { $0.stolen != nil } } ?? []).map { (guest, vcpus, $0) }
   }
 
   /// A wall clock that is less sure says nothing about a second.
   private static let mostError: Int64 = 600_000_000
 
-  // MARK: - I/Os
+  // MARK: - Sums
 
-  private mutating func overlay(
-    _ streams: [TracedDevice],
-    _ clocks: [SourceClock], _ tids: [Int32: UInt32], _ sides: [String: [Side]],
-    _ disks: inout [DiskJoin]
-  ) {
-    var hostTasks: [Int64: Int64] = [:]
-    for entry in streams where entry.stream.machine.layer == .host {
-      for row in entry.rows { hostTasks[row.id] = Int64(tids[row.task] ?? 0) }
-    }
-    let places = Dictionary(
-      uniqueKeysWithValues: streams.enumerated().map { ($1.stream.stream, $0) })
-    var sums: [String: (source: Int64, host: Int64, check: RunCheck)] = [:]
-    for disk in disks.indices where disks[disk].verdict == .joined {
-      guard let place = places[disks[disk].disk] else { continue }
-      let entry = streams[place]
-      let guest = entry.stream.machine.name
-      let clock = clocks.first {
-        $0.source == entry.stream.source && $0.segment == entry.stream.segment
-      }?.clock
-      guard let clock else { continue }
-      for side in sides[guest] ?? [] {
-        let overlay = WaitOverlay(
-          vcpus: side.vcpus, threads: side.threads, fallback: side.fallback, known: side.span)
-        Self.fill(&disks[disk].ios, entry.rows, hostTasks, overlay)
-        var sum = sums[guest] ?? (entry.stream.source, side.source, RunCheck())
-        Self.check(entry.rows, clock, side.vcpus, side.error, &sum.check)
-        sums[guest] = sum
-      }
-    }
-    for (guest, sum) in sums.sorted(by: { $0.key < $1.key }) where sum.check.events > 0 {
-      checks.append((guest, sum.source, sum.host, sum.check))
-    }
-  }
-
-  private static func fill(
-    _ ios: inout [GuestIO], _ rows: [BlockRequest], _ hostTasks: [Int64: Int64],
-    _ overlay: WaitOverlay
-  ) {
-    var row = 0
-    for index in ios.indices {
-      // Both are in the order of the requests.
-      while row < rows.count, rows[row].id < ios[index].request { row += 1 }
-      guard row < rows.count, rows[row].id == ios[index].request,
-        let start = ios[index].reference.nanoseconds,
-        let submit = ios[index].virtioSubmit.nanoseconds,
-        let back = ios[index].virtioReturn.nanoseconds,
-        let scheduler = ios[index].hostScheduler.nanoseconds,
-        let hardware = ios[index].hardware.nanoseconds
+  /// The guests' accounts of the whole beside the hosts' longest traces of them.
+  private mutating func addSums(_ file: IncidentFile, _ guests: [String]) throws {
+    var placed: [Int64: [Int]] = [:]
+    for guest in guests {
+      guard let vcpus = try vcpus(file, guest),
+        let side = sides[guest]?.max(by: {
+          $0.threads.span.to - $0.threads.span.from < $1.threads.span.to - $1.threads.span.from
+        })
       else { continue }
-      let thread = ios[index].hostRequest.flatMap { hostTasks[$0] } ?? 0
-      let t3 = start + (ios[index].guestScheduler.nanoseconds ?? 0)
-      let t4 = t3 + submit
-      let t6 = t4 + scheduler + hardware
-      if let wait = overlay.wait(from: t3, to: t4, vcpu: rows[row].issuedCPU, thread: thread) {
-        ios[index].submitCPUWait = Stamp(wait)
+      let reports = try file.vmstatReports(of: guest) + file.procStatReports(of: guest)
+      let accounts = Dictionary(grouping: reports, by: \.source).sorted { $0.key < $1.key }.map {
+        source, own in (source, own.compactMap { account($0) })
       }
-      if let wait = overlay.wait(
-        from: t6, to: t6 + back, vcpu: rows[row].completedCPU, thread: thread)
-      {
-        ios[index].returnCPUWait = Stamp(wait)
+      let readings =
+        accounts.filter { source, own in
+          wallClocks?.relations[source] != nil && own.contains { $0.counted != nil }
+        }.max { $0.1.count < $1.1.count }?.1 ?? []
+      for (source, own) in accounts {
+        let sum = wallClocks?.relations[source].flatMap {
+          StealSum(
+            own, trace: side.threads.span, vcpus: vcpus, counted: readings,
+            StealSum.Doubts(
+              rounding: own.contains { $0.counted == nil } ? 0.5 : 0, error: $0.error,
+              kernel: side.threads.kernelDifference ?? StealSum.Doubts.usualKernel))
+        }
+        if let sum {
+          placed[side.threads.source, default: []].append(sums.count)
+          sums.append((guest, source, vcpus, sum))
+        } else if let sum = StealSum(
+          unplaced: own, trace: side.threads.span, vcpus: vcpus, waited: side.seconds.allWaits)
+        {
+          sums.append((guest, source, vcpus, sum))
+        }
       }
+    }
+    for (source, places) in placed.sorted(by: { $0.key < $1.key }) {
+      try addWaits(file, of: source, to: places)
     }
   }
 
-  private static func check(
-    _ rows: [BlockRequest], _ clock: GuestClock, _ vcpus: [Int64: ThreadTimeline], _ error: Int64,
-    _ check: inout RunCheck
-  ) {
-    // In an order, because what is added up is no integer.
-    for (number, timeline) in vcpus.sorted(by: { $0.key < $1.key }) {
-      var moments: [(at: Int64, error: Int64)] = []
-      func add(_ stamp: Stamp, _ cpu: Int32) {
-        guard Int64(cpu) == number, let at = stamp.nanoseconds else { return }
-        moments.append((clock.reference(at), clock.error(at: at) + error))
-      }
-      for row in rows where !row.traits.contains(.acrossStep) {
-        add(row.issued, row.issuedCPU)
-        add(row.completed, row.completedCPU)
-      }
-      check.add(moments, timeline)
+  private func account(_ report: CPUReportRow) -> StealSum.Account? {
+    guard let stolen = report.stolen else { return nil }
+    let offset = wallClocks?.relations[report.source]?.offset ?? 0
+    return StealSum.Account(
+      span: Span(from: report.from + offset, to: report.to + offset), stolen: stolen,
+      busy: report.busy, counted: report.counted.map(Double.init),
+      late: report.late)
+  }
+
+  /// Another pass through a trace, now that it is known when its guests were read.
+  private mutating func addWaits(
+    _ file: IncidentFile, of source: Int64, to places: [Int]
+  ) throws {
+    var wanted: [Int64: [Int]] = [:]
+    var clock = SchedulerClock.own
+    for place in places {
+      guard let own = sides[sums[place].guest]?.first(where: { $0.threads.source == source })
+      else { continue }
+      clock = own.threads.clock
+      for number in own.threads.numbers.vcpus.values { wanted[number, default: []].append(place) }
+    }
+    try file.forEachSlice(of: source) { slice in
+      guard let places = wanted[slice.thread], let wait = slice.waitSpan(on: clock) else { return }
+      for place in places { sums[place].sum.add(wait) }
     }
   }
 
@@ -306,8 +324,8 @@ struct GuestCPUCorrelation {
     for (guest, source, vcpus, sum) in sums {
       try writer.addStealSum(
         guest: guest, source: source, span: sum.span.map { ($0.from, $0.to) },
-        samples: sum.samples, vcpus: vcpus, reported: sum.reported, measured: sum.measured,
-        busy: sum.busy, tolerance: sum.tolerance)
+        samples: sum.samples, vcpus: vcpus, reported: sum.reported, counted: sum.counted,
+        measured: sum.measured, busy: sum.busy, tolerance: sum.tolerance, agrees: sum.agrees)
     }
     for (guest, source, host, check) in checks {
       try writer.addRunCheck(

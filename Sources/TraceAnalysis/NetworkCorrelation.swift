@@ -1,4 +1,5 @@
 internal import TraceCorrelation
+internal import TraceModel
 internal import TraceStore
 
 /// The points of the network path and what they lost, from all counters of guests and hosts.
@@ -27,7 +28,7 @@ struct NetworkCorrelation {
 
   private static func topology(_ file: IncidentFile) throws -> NetworkTopology {
     var topology = NetworkTopology()
-    topology.guests = try file.guestNames()
+    topology.guests = try file.machineNames(.guest)
     for setting in try file.settings(of: "qemu") where setting.name.hasSuffix("-netdev") {
       let words = setting.value.split(separator: ",")
       guard let name = words.first(where: { $0.hasPrefix("ifname=") })?.dropFirst(7) else {

@@ -20,7 +20,7 @@ struct PlacementCorrelation {
     {
       try run(file, source, own, scheduling.owners, &parts)
     }
-    try memory(file, scheduling.owners, &parts)
+    try memory(file, scheduling, &parts)
     fillIn(&parts)
     rows = parts.values.sorted { ($0.guest, $0.machine, $0.node) < ($1.guest, $1.machine, $1.node) }
   }
@@ -88,19 +88,19 @@ struct PlacementCorrelation {
   // MARK: Where their memory lies
 
   private func memory(
-    _ file: IncidentFile, _ traced: [Int64: ThreadOwners.Owner],
+    _ file: IncidentFile, _ scheduling: SchedulingCorrelation,
     _ parts: inout [Key: GuestNodeRow]
   ) throws {
     let memory = try file.processMemory()
     guard !memory.isEmpty else { return }
-    let guests = try file.guestNames()
     for (machine, own) in Dictionary(grouping: memory, by: \.machine) {
+      let guests = scheduling.guests(on: machine)
       var names = try file.guestsByProcess(of: machine)
       for fact in try file.threadFacts() where fact.machine == machine {
         guard let process = fact.fact.pid, let guest = fact.fact.guest else { continue }
         names[process] = guest
       }
-      for owner in traced.values where owner.role == .vcpu {
+      for owner in scheduling.owners.values where owner.role == .vcpu {
         guard let process = owner.process, process > 0, let guest = owner.guest else { continue }
         names[process] = guest
       }

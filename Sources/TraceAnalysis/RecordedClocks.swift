@@ -42,7 +42,7 @@ struct RecordedClocks {
     let readings = try file.clockReadings()
     guard !given.isEmpty || !readings.isEmpty else { return }
     // The file of readings does not name the guest: with several it is anybody's.
-    let isOnlyGuest = try file.guestNames().count == 1
+    let isOnlyGuest = try file.machineNames(.guest).count == 1
     for (source, guest) in guests {
       guard let trace = try file.traceStart(of: source) else { continue }
       spans[source] = trace.first...max(trace.first, trace.last)

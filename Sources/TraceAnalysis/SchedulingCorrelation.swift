@@ -10,8 +10,8 @@ struct SchedulingCorrelation {
     let machine: Machine
     /// Its first to its last event, own ns.
     let span: Span
-    /// Of the guests' threads and of those that queue block I/O, by the thread's number.
-    let timelines: [Int64: ThreadTimeline]
+    /// Of the guests' threads, by the thread's number.
+    let extents: [Int64: ThreadExtent]
     let threads: [Int64: TracedThreadRow]
     /// How its times become those of the block trace of its machine; nil where nothing tells.
     let clock: SchedulerClock?
@@ -22,17 +22,31 @@ struct SchedulingCorrelation {
   private(set) var owners: [Int64: ThreadOwners.Owner] = [:]
   private(set) var traces: [Trace] = []
 
-  /// Thread ids of hosts that work for a guest.
-  var guestThreads: Set<Int64> {
-    Set(
-      traces.lazy.filter { $0.machine.layer == .host }.flatMap { trace in
-        trace.threads.lazy.filter { owners[$0.key]?.guest != nil }.map(\.value.tid)
-      })
+  /// Thread ids that work for a guest, by the host whose they are.
+  var guestThreads: [String: Set<Int64>] {
+    var threads: [String: Set<Int64>] = [:]
+    for trace in traces where trace.machine.layer == .host {
+      for (number, thread) in trace.threads where owners[number]?.guest != nil {
+        threads[trace.machine.name, default: []].insert(thread.tid)
+      }
+    }
+    return threads
   }
+
+  /// By host: the guests that may run there.
+  private let hosted: [String: [String]]
 
   private var blame: [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] = []
 
-  init(_ file: IncidentFile, _ blocks: BlockMoments) throws {
+  /// `placed`: by host, the guests whose disks lie on its devices.
+  init(_ file: IncidentFile, _ blocks: BlockMoments, placed: [String: Set<String>]) throws {
+    let hosts = try file.machineNames(.host)
+    let guests = try file.machineNames(.guest)
+    // A guest of one of several hosts is on the one where its disk is.
+    hosted = Dictionary(
+      uniqueKeysWithValues: hosts.map { host in
+        (host, hosts.count == 1 ? guests : guests.filter { placed[host]?.contains($0) ?? false })
+      })
     let threads = try file.tracedThreads()
     guard !threads.isEmpty else { return }
     try findOwners(file, threads)
@@ -44,19 +58,20 @@ struct SchedulingCorrelation {
 
   // MARK: - Owners
 
+  /// The guests that may run on a machine; what runs in a guest works for no other guest.
+  func guests(on machine: String) -> [String] { hosted[machine] ?? [] }
+
   private mutating func findOwners(_ file: IncidentFile, _ threads: [TracedThreadRow]) throws {
-    let guests = try file.guestNames()
+    let guests = try file.machineNames(.guest)
     let facts = Dictionary(grouping: try file.threadFacts(), by: \.machine)
     for (machine, own) in Dictionary(grouping: threads, by: \.machine) {
-      // What runs in a guest works for no other guest.
-      let isHost = machine.layer == .host
       let found = ThreadOwners(
         own.map {
           ThreadOwners.Traced(
             id: $0.id, tid: $0.tid, process: $0.process, name: $0.name, run: $0.run)
         },
         facts: (facts[machine.name] ?? []).map { ThreadOwners.Fact($0, guests: guests) },
-        named: try file.guestsByProcess(of: machine.name), guests: isHost ? guests : [])
+        named: try file.guestsByProcess(of: machine.name), guests: self.guests(on: machine.name))
       owners.merge(found.owners) { _, new in new }
     }
   }
@@ -73,43 +88,56 @@ struct SchedulingCorrelation {
     let block = blocks.sources[machine.name]
     let queueing = Set(block?.moments.map(\.thread) ?? [])
     let isHost = machine.layer == .host
-    var timelines: [Int64: ThreadTimeline] = [:]
+    // Of the guests' threads, and of those that queue block I/O.
+    var extents: [Int64: ThreadExtent] = [:]
     for thread in threads where thread.tid > 0 && thread.segment == 0 {
       let isGuests = isHost && owners[thread.id]?.guest != nil
-      if isGuests || queueing.contains(thread.tid) { timelines[thread.id] = ThreadTimeline() }
+      if isGuests || queueing.contains(thread.tid) { extents[thread.id] = ThreadExtent() }
     }
     try addBlame(file, source, threads) { slice in
-      if let index = timelines.index(forKey: slice.thread) { timelines.values[index].add(slice) }
-    }
-    var stays: [Int64: [Span]] = [:]
-    for (number, timeline) in timelines {
-      guard let tid = byNumber[number]?.tid, queueing.contains(tid) else { continue }
-      stays[tid, default: []] += timeline.runs
+      if let index = extents.index(forKey: slice.thread) { extents.values[index].add(slice) }
     }
     let clock = try block.flatMap { block in
       try Self.clock(
-        ContainmentSearch(
-          stays: stays.mapValues { $0.sorted { $0.from < $1.from } }, moments: block.moments),
+        file, source, block, extents, tids: byNumber.mapValues(\.tid),
         tied: file.tiedOffset(toolClock: start.toolClock, to: block.source))
     }
     traces.append(
       Trace(
         source: source, machine: machine, span: Span(from: start.first, to: start.last),
-        timelines: timelines, threads: byNumber,
+        extents: extents.filter { owners[$0.key]?.guest != nil }, threads: byNumber,
         clock: blocks.sources.isEmpty ? .own : clock, block: block?.source))
   }
 
   /// perf's clock and that of the block trace may differ by this much over a trace, ns.
   private static let wander: Int64 = 1_000_000
 
-  private static func clock(_ search: ContainmentSearch, tied: Int64?) -> SchedulerClock? {
-    guard let tied else { return search.clock() }
-    return search.clock(hint: (tied, 2 * wander)) ?? .constant(tied, bound: wander)
+  private static func clock(
+    _ file: IncidentFile, _ source: Int64, _ block: BlockMoments.Source,
+    _ extents: [Int64: ThreadExtent], tids: [Int64: Int64], tied: Int64?
+  ) throws -> SchedulerClock? {
+    let queueing = Set(block.moments.map(\.thread))
+    var threads: [Int64: ThreadExtent] = [:]
+    for (number, extent) in extents.sorted(by: { $0.key < $1.key }) {
+      guard let tid = tids[number], queueing.contains(tid) else { continue }
+      threads[tid, default: ThreadExtent()].add(extent)
+    }
+    let search = ContainmentSearch(threads, moments: block.moments)
+    func clock(_ hint: (offset: Int64, bound: Int64)?) throws -> SchedulerClock? {
+      try search.clock(hint: hint) { stretch, body in
+        try file.forEachStay(of: source, from: stretch.from, to: stretch.to) { number, from, to in
+          guard extents[number] != nil, let tid = tids[number] else { return }
+          body(tid, Span(from: from, to: to))
+        }
+      }
+    }
+    guard let tied else { return try clock(nil) }
+    return try clock((tied, 2 * wander)) ?? .constant(tied, bound: wander)
   }
 
   private mutating func addBlame(
     _ file: IncidentFile, _ source: Int64, _ threads: [TracedThreadRow],
-    _ also: (ThreadSlice) -> Void
+    also: (ThreadSlice) -> Void
   ) throws {
     var segments: [Int64: Int32] = [:]
     for thread in threads where thread.segment > 0 { segments[thread.id] = thread.segment }

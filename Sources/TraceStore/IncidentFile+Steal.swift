@@ -8,11 +8,14 @@ public struct CPUReportRow: Sendable {
   public let from: Int64
   /// Its end.
   public let to: Int64
-  /// Percent of the CPU time stolen; nil where the file has no such column.
+  /// Percent of the counted CPU time stolen; nil where the file has no such column.
   public let stolen: Double?
-  /// How much that was, all CPUs together, ns; nil where the file has percentages only.
-  public let stolenTime: Int64?
-  /// Percent of the CPU time that programs and the kernel used.
+  /// How much time the machine counted, all CPUs together, ns; nil where the file has percentages only.
+  public let counted: Int64?
+  /// How long after `from` and `to` the counters may have been read, ns: until another file of the machine has
+  /// its next date, since one script writes a date and reads what belongs to it before the next.
+  public let late: (begin: Int64, end: Int64)
+  /// Percent of the counted CPU time that programs and the kernel used.
   public let busy: Double?
   /// KiB read from block devices per second.
   public let read: Double?
@@ -71,20 +74,22 @@ extension IncidentFile {
       """, [machine]
     ) { row in
       try CPUReportRow(
-        source: row[0], from: row[1], to: row[2], stolen: row[3], stolenTime: nil, busy: row[4],
+        source: row[0], from: row[1], to: row[2], stolen: row[3], counted: nil, late: (0, 0),
+        busy: row[4],
         read: row[5], written: row[6], isWholeSeconds: true, isUTC: (row[7] as Int64?) != nil)
     }
   }
 
   /// The same out of `/proc/stat`, read several times.
   public func procStatReports(of machine: String) throws -> [CPUReportRow] {
-    try fetch(
+    let dates = try dates(of: machine)
+    return try fetch(
       """
       SELECT source_id, wall_ns - interval_ns, wall_ns,
         100.0 * sum(CASE WHEN counter = 'steal' THEN delta END) / nullif(sum(delta), 0),
         100.0 * sum(CASE WHEN counter IN ('user', 'nice', 'system', 'irq', 'softirq') THEN delta END)
           / nullif(sum(delta), 0),
-        utc_offset_s, sum(CASE WHEN counter = 'steal' THEN delta END)
+        utc_offset_s, sum(delta)
       FROM counter_value
       WHERE tool = 'proc-stat' AND kind = 'machine' AND unit = 'ticks' AND machine = ?1 AND interval_ns > 0
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
@@ -92,13 +97,41 @@ extension IncidentFile {
       ORDER BY source_id, wall_ns
       """, [machine]
     ) { row in
-      let to: Int64 = try row[2]
+      let source: Int64 = try row[0]
+      let (from, to): (Int64, Int64) = try (row[1], row[2])
       return try CPUReportRow(
-        source: row[0], from: row[1], to: to, stolen: row[3],
-        stolenTime: (row[6] as Int64?).flatMap { $0.magnitude < 1 << 39 ? $0 * 10_000_000 : nil },
+        source: source, from: from, to: to, stolen: row[3],
+        counted: (row[6] as Int64?).flatMap { $0.magnitude < 1 << 39 ? $0 * 10_000_000 : nil },
+        late: (
+          Self.untilNext(from, source, in: dates), Self.untilNext(to, source, in: dates)
+        ),
         busy: row[4], read: nil,
         written: nil, isWholeSeconds: to % 1_000_000_000 == 0, isUTC: (row[5] as Int64?) != nil)
     }
+  }
+
+  /// When counters of a machine were read, and into which file, in order of time; ns since 1970 as printed.
+  private func dates(of machine: String) throws -> [(at: Int64, source: Int64)] {
+    try fetch(
+      """
+      SELECT wall_ns, source_id FROM counter_moment JOIN source_file USING (source_id)
+      JOIN machine USING (machine_id) WHERE machine.name = ? AND wall_ns IS NOT NULL
+      ORDER BY wall_ns, source_id
+      """, [machine]
+    ) { row -> (at: Int64, source: Int64) in try (row[0], row[1]) }
+  }
+
+  /// From a date in one file to the next in another, ns; 0 where there is none.
+  private static func untilNext(
+    _ date: Int64, _ source: Int64, in dates: [(at: Int64, source: Int64)]
+  ) -> Int64 {
+    var low = 0
+    var high = dates.count
+    while low < high {
+      let middle = (low + high) / 2
+      if dates[middle].at <= date { low = middle + 1 } else { high = middle }
+    }
+    return dates[low...].first { $0.source != source }.map { $0.at &- date } ?? 0
   }
 
   /// The files with wall-clock times.
@@ -188,12 +221,14 @@ extension CorrelationWriter {
   /// Adds a guest's account of a stretch beside the host's; percentages.
   public func addStealSum(
     guest: String, source: Int64, span: (from: Int64, to: Int64)?, samples: Int, vcpus: Int,
-    reported: Double, measured: Double, busy: Double?, tolerance: Double?
+    reported: Double, counted: Double?, measured: Double, busy: Double?, tolerance: Double?,
+    agrees: Bool?
   ) throws {
     try execute(
-      "INSERT INTO steal_sum VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO steal_sum VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       [
-        guest, source, span?.from, span?.to, samples, vcpus, reported, measured, busy, tolerance,
+        guest, source, span?.from, span?.to, samples, vcpus, reported, counted, measured, busy,
+        tolerance, agrees,
       ])
   }
 

@@ -19,6 +19,10 @@ public struct TracedThreadRow: Sendable {
   public let name: String
   /// How long it ran, ns.
   public let run: Int64
+  /// How long it waited for a CPU, ns.
+  public let wait: Int64
+  /// The kernel's own sum of that; nil where the trace does not have it.
+  public let kernelWait: Int64?
 }
 
 /// What `ps` or QEMU said of a thread of a machine.
@@ -40,7 +44,8 @@ extension IncidentFile {
         let rows = try Row.fetchCursor(
           db,
           sql: """
-            SELECT thread_id, source_id, segment, machine.name, machine.layer, tid, pid, comm, run_ns
+            SELECT thread_id, source_id, segment, machine.name, machine.layer, tid, pid, comm, run_ns,
+              wait_ns, kernel_wait_ns
             FROM sched_thread JOIN source_file USING (source_id) JOIN machine USING (machine_id)
             WHERE duplicate_of IS NULL ORDER BY thread_id
             """)
@@ -53,7 +58,8 @@ extension IncidentFile {
               id: row[0], source: row[1], segment: row[2],
               machine: Machine(
                 name: shared(row[3]), layer: Layer(rawValue: row[4]) ?? .guest),
-              tid: row[5], process: row[6], name: shared(row[7]), run: row[8]))
+              tid: row[5], process: row[6], name: shared(row[7]), run: row[8], wait: row[9],
+              kernelWait: row[10]))
         }
         return threads
       }
@@ -69,6 +75,43 @@ extension IncidentFile {
       try queue.read { db in
         var chunks = try SliceChunkReader(db, source: source, from: from, to: to)
         while try chunks.next() { try chunks.forEach(body) }
+      }
+    }
+  }
+
+  /// The same from the last to the first. Between them `limit` is told a moment that none of those still
+  /// to come reaches past, own ns; nil when none is to come.
+  public func forEachSliceBackwards(
+    of source: Int64, _ body: (ThreadSlice) throws -> Void, limit: (Int64?) throws -> Void
+  ) throws {
+    try translating {
+      try queue.read { db in
+        var ends = try Int64.fetchAll(
+          db,
+          sql: """
+            SELECT max(to_ns) OVER (ORDER BY chunk_id) FROM thread_slice_chunk
+            WHERE source_id = ? ORDER BY chunk_id
+            """, arguments: [source])
+        var chunks = try SliceChunkReader(db, source: source, isBackwards: true)
+        while try chunks.next() {
+          try chunks.forEach(body)
+          ends.removeLast()
+          // A damaged file may hold any number.
+          try limit(ends.last.map { min(max($0, Stamp.range.lowerBound), Stamp.range.upperBound) })
+        }
+      }
+    }
+  }
+
+  /// Hands out the stays on CPUs in a scheduler trace that are known whole, in the order in which they ended:
+  /// the thread, begin and end; at least those that have a part between two own times, ns.
+  public func forEachStay(
+    of source: Int64, from: Int64, to: Int64, _ body: (Int64, Int64, Int64) -> Void
+  ) throws {
+    try translating {
+      try queue.read { db in
+        var chunks = try SliceChunkReader(db, source: source, from: from, to: to)
+        while try chunks.next() { try chunks.forEachStay(body) }
       }
     }
   }
@@ -119,12 +162,13 @@ extension IncidentFile {
     }
   }
 
-  /// The names of the guests.
-  public func guestNames() throws -> [String] {
+  /// The names of the guests, or of the hosts.
+  public func machineNames(_ layer: Layer) throws -> [String] {
     try translating {
       try queue.read { db in
         try String.fetchAll(
-          db, sql: "SELECT name FROM machine WHERE layer = 'guest' ORDER BY name")
+          db, sql: "SELECT name FROM machine WHERE layer = ? ORDER BY name",
+          arguments: [layer.rawValue])
       }
     }
   }

@@ -86,9 +86,10 @@ struct SliceChunkWriter: ~Copyable {
   }
 }
 
-/// Reads slices back, chunk by chunk, in the order in which the stays of a source ended.
+/// Reads slices back, chunk by chunk, in the order in which the stays of a source ended or in the opposite one.
 struct SliceChunkReader: ~Copyable {
   private let chunks: RawStatement
+  private let isBackwards: Bool
   private var columns = SliceColumn.allCases.map { _ in [Int64]() }
   private var packed: PackedColumns?
   /// The source of the chunk at hand.
@@ -98,14 +99,16 @@ struct SliceChunkReader: ~Copyable {
 
   /// Chunks of a source, or of all of them, that may have something between two times.
   init(
-    _ db: Database, source: Int64? = nil, from: Int64 = .min, to: Int64 = .max
+    _ db: Database, source: Int64? = nil, from: Int64 = .min, to: Int64 = .max,
+    isBackwards: Bool = false
   ) throws {
+    self.isBackwards = isBackwards
     chunks = try RawStatement(
       db,
       """
       SELECT source_id, slices, data FROM thread_slice_chunk
       WHERE to_ns >= ? AND from_ns <= ? \(source == nil ? "" : "AND source_id = ?")
-      ORDER BY chunk_id
+      ORDER BY chunk_id \(isBackwards ? "DESC" : "")
       """)
     // The lowest integer would become NULL.
     chunks.bind(max(from, -.max), at: 1)
@@ -130,7 +133,8 @@ struct SliceChunkReader: ~Copyable {
   mutating func forEach(_ body: (ThreadSlice) throws -> Void) throws {
     for column in SliceColumn.allCases { try unpack(column) }
     var slice = ThreadSlice()
-    for index in 0..<count {
+    for place in 0..<count {
+      let index = isBackwards ? count - 1 - place : place
       slice.thread = columns[SliceColumn.thread.rawValue][index]
       slice.cpu = Int32(truncatingIfNeeded: columns[SliceColumn.cpu.rawValue][index])
       slice.began = columns[SliceColumn.began.rawValue][index]
@@ -157,6 +161,20 @@ struct SliceChunkReader: ~Copyable {
     for index in 0..<count {
       let wait = columns[SliceColumn.wait.rawValue][index]
       if wait != .min { body(columns[SliceColumn.thread.rawValue][index], wait) }
+    }
+  }
+
+  /// Hands out the stays of the chunk that are known whole: the thread, begin and end, ns.
+  mutating func forEachStay(_ body: (Int64, Int64, Int64) -> Void) throws {
+    try unpack(.thread)
+    try unpack(.began)
+    try unpack(.run)
+    for index in 0..<count {
+      let run = columns[SliceColumn.run.rawValue][index]
+      guard run > 0 else { continue }
+      let began = columns[SliceColumn.began.rawValue][index]
+      guard Stamp.range.contains(began), Stamp.range.contains(run) else { throw Self.damaged }
+      body(columns[SliceColumn.thread.rawValue][index], began, began + run)
     }
   }
 

@@ -16,6 +16,7 @@ struct CPUTests {
 
   private static let noisy = Result { try incident("kvm-noisy-cpu") }
   private static let baseline = Result { try incident("kvm-baseline") }
+  private static let disk = Result { try incident("kvm-noisy-disk") }
 
   private static func rows(_ incident: String, _ sql: String) throws -> [[String: Any]] {
     let outcome = try Program.run("query", incident, sql, "--format", "json")
@@ -99,16 +100,18 @@ struct CPUTests {
     #expect(abs(waited - delay) <= 0.05 * delay, "\(waited) against \(delay)")
   }
 
-  @Test("the guest's own steal agrees within the tolerance that is stated")
+  @Test("the guest's own steal agrees within the tolerance that is stated, which is a narrow one")
   func reconciliation() throws {
-    let noisy = try Self.noisy.get()
-    for incident in [noisy, try Self.baseline.get()] {
+    for incident in [try Self.noisy.get(), try Self.baseline.get(), try Self.disk.get()] {
       guard let incident else { return }
       let rows = try Self.rows(incident, "SELECT * FROM steal_reconciliation ORDER BY tool")
       #expect(rows.map { $0["tool"] as? String } == ["proc-stat", "vmstat"])
-      // In kvm-baseline vmstat is 8 points above the host, /proc/stat of the same guest 0.3: docs/scheduler-numbers.md.
-      let judged = rows.filter { $0["tool"] as? String == "proc-stat" || incident == noisy }
-      for row in judged { #expect(Self.number(row, "agrees") == 1, "\(row)") }
+      for row in rows {
+        #expect(Self.number(row, "agrees") == 1, "\(row)")
+        #expect(Self.number(row, "tolerance_pct") ?? 100 < 4, "\(row)")
+        // The captures' guests count 55 to 72 % of the time that passes, so what vmstat prints is far from it.
+        #expect(Self.number(row, "guest_counted_pct") ?? 100 < 80, "\(row)")
+      }
       let seconds = try Self.rows(
         incident,
         """

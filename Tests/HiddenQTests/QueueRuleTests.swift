@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 
 /// Rules about queues, on pairs of traces written by hand: each speaks where it should, and is silent in a
@@ -123,5 +125,45 @@ struct QueueRuleTests {
     #expect(shared["NOT_EXPLAINED"] == nil)
     #expect(try #require(shared["NOISY_DISK_NEIGHBOUR"]).contains("rsync"))
     #expect(try HandMadePair(ios: steady(seconds: 4)).findings()["NOT_EXPLAINED"] == nil)
+  }
+
+  @Test("NOISY_DISK_NEIGHBOUR on one host, though another's guest has a thread of its number")
+  func neighbourOfTwoHosts() throws {
+    let foreign = (0..<1_600).map { HandMadePair.Foreign(queued: 2_000_000 + 1_250 * $0) }
+    let incident = try HandMadePair(
+      ios: steady(seconds: 4) { io, _ in if io.queued > 2_000_000 { io.device += 300 } },
+      foreign: foreign
+    ).ingested()
+    // 900 is rsync where the disk is, and a vCPU where it is not.
+    let folder = try Repository.temporaryFolder()
+    let sched = folder.appending(path: "sched.txt").path
+    let switches = (0..<200).map { number in
+      let (idle, vcpu) = ("swapper/1 0", "CPU 0/KVM 900")
+      let (from, to) = number % 2 == 0 ? (idle, vcpu) : (vcpu, idle)
+      func named(_ side: String, _ text: String) -> String {
+        let tid = text.split(separator: " ").last ?? ""
+        return "\(side)_comm=\(text.dropLast(tid.count + 1)) \(side)_pid=\(tid) \(side)_prio=120"
+      }
+      let comm = from.dropLast((from.split(separator: " ").last?.count ?? 0) + 1)
+      let tid = from.split(separator: " ").last ?? ""
+      return
+        "\(comm) \(tid) [001] 100.\(String(1_000_000 + number * 500).dropFirst()): sched:sched_switch: "
+        + "\(named("prev", from)) prev_state=S ==> \(named("next", to))\n"
+    }
+    try Data(switches.joined().utf8).write(to: URL(filePath: sched))
+    let threads = folder.appending(path: "threads.txt").path
+    try Data("    PID     TID PSR COMMAND\n    899     900   1 CPU 0/KVM\n".utf8)
+      .write(to: URL(filePath: threads))
+    for file in [sched, threads] {
+      let outcome = try Program.run("ingest", incident, file, "--host", "other")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+    let found = try Program.run("findings", incident)
+    #expect(found.output.contains("rsync"), "\(found.output)")
+    let owner = try Program.run(
+      "query", incident, "SELECT machine, guest FROM thread_wait WHERE tid = 900", "--format", "csv"
+    )
+    // Nor does vm1 run there, whose disk is on the other host.
+    #expect(owner.output.contains("other,pid 899"), "\(owner.output)")
   }
 }

@@ -6,13 +6,14 @@ SELECT
   -- The second's begin on the reference timeline, in ns; NULL where nothing ties the guest's wall clock to
   -- it and the host's scheduler trace is missing.
   at_ns AS at_ns,
-  -- Percent of its virtual CPUs' time that the guest reported as stolen (st of vmstat, or /proc/stat); NULL
-  -- where it reported nothing then, or no clock ties the report to the timeline.
+  -- Percent of the time that the guest counted which it reported as stolen (st of vmstat, or /proc/stat); a
+  -- guest whose ticks come late counts less than passes, so this is too much then (see steal_reconciliation).
+  -- NULL where it reported nothing then, or no clock ties the report to the timeline.
   reported_pct AS guest_reported_pct,
   -- Percent of its virtual CPUs' time that their threads waited for a CPU of the host; NULL where the
   -- host's scheduler trace does not cover nine tenths of the second at least.
   measured_pct AS host_measured_pct,
-  -- Percent of its virtual CPUs' time that the guest says its programs and kernel used (us + sy); NULL as
+  -- Percent of the time that the guest counted which its programs and kernel used (us + sy); NULL as
   -- for guest_reported_pct.
   busy_pct AS guest_busy_pct,
   -- How long the virtual CPUs waited, all together, in ns; NULL without the host's scheduler trace.

@@ -1,22 +1,29 @@
 -- A guest's own account of stolen time beside what its virtual CPUs waited for on the host: KVM feeds the one
--- from the other, so they should agree within tolerance_pct.
+-- from the other, so guest_stolen_pct and host_measured_pct should agree within tolerance_pct.
 CREATE VIEW steal_reconciliation AS
 SELECT
   -- The guest.
   steal_sum.guest AS guest,
   -- The tool whose account it is: 'vmstat' or 'proc-stat'.
   source_file.format AS tool,
-  -- Percent of its virtual CPUs' time that the guest reported as stolen.
+  -- Percent of the time that the guest counted which it reported as stolen, as vmstat and top show it.
   steal_sum.reported_pct AS guest_reported_pct,
+  -- Percent of its virtual CPUs' time that the guest counted: a guest whose ticks come late counts less than
+  -- passes. By /proc/stat; NULL where it was not read twice at least over samples of the tool.
+  steal_sum.counted_pct AS guest_counted_pct,
+  -- Percent of its virtual CPUs' time that it reported as stolen; NULL where guest_counted_pct is.
+  steal_sum.reported_pct * steal_sum.counted_pct / 100 AS guest_stolen_pct,
   -- Percent of its virtual CPUs' time that their threads waited for a CPU of the host.
   steal_sum.measured_pct AS host_measured_pct,
-  -- By how many points they may differ: a quarter of the larger (ticks of 10 ms, samples that a starved guest
-  -- takes late), half a point for rounding in vmstat, and the clock's bound at both ends of the window.
-  -- NULL where no clock ties them, so that each is over all there is of its file.
+  -- By how many points of the virtual CPUs' time the two may differ: the kernel's own sum of the waits, which is
+  -- what the guest is told, against the waits between switches; waits that go on or are not yet taken over at
+  -- both ends of the window, and within the clock's bound of them; rounding. NULL where no clock ties them,
+  -- so that each is over all there is of its file.
   steal_sum.tolerance_pct AS tolerance_pct,
-  -- 1 where they differ by no more than that, else 0; NULL where no clock ties them.
-  abs(steal_sum.reported_pct - steal_sum.measured_pct) <= steal_sum.tolerance_pct AS agrees,
-  -- Percent of its virtual CPUs' time that the guest says its programs and kernel used (us + sy).
+  -- 1 where they differ by no more than that, else 0; NULL where no clock ties them, and where the guest reports
+  -- more than the host and guest_counted_pct is NULL: it may have counted less time than passed.
+  steal_sum.agrees AS agrees,
+  -- Percent of the time that the guest counted which its programs and kernel used (us + sy).
   steal_sum.busy_pct AS guest_busy_pct,
   -- Begin of the window, in ns on the reference timeline; NULL where no clock ties them.
   steal_sum.from_ns AS from_ns,

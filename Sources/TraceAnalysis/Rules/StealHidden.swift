@@ -28,8 +28,8 @@ struct StealHidden: Rule {
     """
     SELECT waits.*, 100.0 * waited_ns / (waits.vcpus * span_ns) AS waited_pct,
       100.0 * ran_ns / (waits.vcpus * span_ns) AS ran_pct,
-      said.guest_reported_pct, said.guest_busy_pct, said.tool, said.agrees, said.tolerance_pct,
-      said.host_measured_pct,
+      said.guest_reported_pct, said.guest_busy_pct, said.guest_counted_pct, said.guest_stolen_pct,
+      said.tool, said.agrees, said.tolerance_pct, said.host_measured_pct,
       (SELECT 100.0 * sum(culprit.wait_ns) / waited_ns FROM culprit
        WHERE culprit.victim_guest = waits.guest AND culprit.victim_role = 'vcpu'
          AND culprit.source_id = waits.source_id AND culprit.class = 'sibling') AS sibling_pct,
@@ -77,9 +77,14 @@ struct StealHidden: Rule {
       + "the host, \(Quantity.decimal(share, digits: 1)) % of their time in "
       + "\(Quantity.seconds(span))"
     if let busy = row.number("guest_busy_pct"), let said = row.number("guest_reported_pct") {
-      sentence +=
-        "; the guest shows \(Quantity.decimal(busy, digits: 1)) % of its own work (us + sy) and "
-        + "\(Quantity.decimal(said, digits: 1)) % stolen"
+      let (busy, said) = (Quantity.decimal(busy, digits: 1), Quantity.decimal(said, digits: 1))
+      if let counted = row.number("guest_counted_pct") {
+        sentence +=
+          "; the guest counted \(Quantity.decimal(counted, digits: 1)) % of its time, and shows \(busy) % of that "
+          + "as its own work (us + sy) and \(said) % as stolen"
+      } else {
+        sentence += "; the guest shows \(busy) % of its own work (us + sy) and \(said) % stolen"
+      }
     }
     if let sibling = row.number("sibling_pct"), sibling >= 1 {
       sentence +=
@@ -113,10 +118,12 @@ struct StealHidden: Rule {
           + doubt
       )
     }
+    let stolen = row.number("guest_stolen_pct")
     let both =
       "the host measured \(Quantity.decimal(measured, digits: 1)) %, the guest's \(tool) says "
-      + "\(Quantity.decimal(said, digits: 1)) %"
-    guard let agrees = row.integer("agrees"), let tolerance = row.number("tolerance_pct") else {
+      + "\(Quantity.decimal(stolen ?? said, digits: 1)) %"
+      + (stolen == nil ? "" : " of the time that passed")
+    guard let tolerance = row.number("tolerance_pct") else {
       return (
         .medium,
         "Every wait is in the host's scheduler trace; no clock ties the guest's samples to it, over all "
@@ -124,30 +131,56 @@ struct StealHidden: Rule {
       )
     }
     let within = "the tolerance of \(Quantity.decimal(tolerance, digits: 1)) points"
-    if agrees == 1 {
+    switch row.integer("agrees") {
+    case 1?:
       return (
-        lost > 0 ? .medium : .high,
-        "Over the same seconds \(both), within \(within)." + doubt
+        lost > 0 ? .medium : .high, "Over the same seconds \(both), within \(within)." + doubt
+      )
+    case nil:
+      return (
+        .medium,
+        "Every wait is in the host's scheduler trace. Over the same seconds \(both) of the time that it "
+          + "counted, which may be less than passed: /proc/stat, read twice, would tell." + doubt
+      )
+    default:
+      return (
+        .medium,
+        "Over the same seconds \(both), which is beyond \(within): the guest may not account for steal, "
+          + "or a layer is above its host." + doubt
       )
     }
-    return (
-      .medium,
-      "Over the same seconds \(both), which is beyond \(within): the guest may not account for steal, "
-        + "count fewer ticks than time passed, or a layer is above its host." + doubt
-    )
   }
 
   // MARK: Without it
 
+  /// What the guest itself says, out of `/proc/stat` where it was read more than once: that tells how much of
+  /// the time the guest counted, and so what part of all its time was stolen.
+  private static func aloneSQL(_ guest: String) -> String {
+    """
+    WITH own AS (
+      SELECT source_id, object, max(wall_ns) - min(wall_ns) AS span_ns, count(DISTINCT wall_ns) AS readings,
+        1e7 * sum(delta) AS counted_ns, 1e7 * sum(CASE WHEN counter = 'steal' THEN delta END) AS stolen_ns
+      FROM counter_value
+      WHERE machine = \(Evidence.literal(guest)) AND tool = 'proc-stat' AND kind = 'cpu' AND unit = 'ticks'
+        AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
+      GROUP BY source_id, object HAVING max(is_reset) = 0 AND span_ns > 0),
+    stat AS (
+      SELECT max(readings) AS readings, 100.0 * sum(counted_ns) / sum(span_ns) AS counted_pct,
+        100.0 * sum(stolen_ns) / sum(span_ns) AS stolen_pct
+      FROM own GROUP BY source_id ORDER BY readings DESC, source_id LIMIT 1)
+    SELECT guest, count(*) AS samples, avg(guest_reported_pct) AS reported_pct,
+      max(guest_reported_pct) AS most_pct, avg(guest_busy_pct) AS busy_pct,
+      (SELECT stolen_pct FROM stat) AS stolen_pct, (SELECT counted_pct FROM stat) AS counted_pct,
+      (SELECT readings FROM stat) AS readings
+    FROM steal
+    WHERE guest = \(Evidence.literal(guest)) AND guest_reported_pct IS NOT NULL GROUP BY guest
+    """
+  }
+
   private func alone(_ evidence: Evidence, _ guest: String) throws -> [Finding] {
-    let sql = """
-      SELECT guest, count(*) AS samples, avg(guest_reported_pct) AS stolen_pct,
-        max(guest_reported_pct) AS most_pct, avg(guest_busy_pct) AS busy_pct
-      FROM steal
-      WHERE guest = \(Evidence.literal(guest)) AND guest_reported_pct IS NOT NULL GROUP BY guest
-      """
+    let sql = Self.aloneSQL(guest)
     guard let row = try evidence.rows(sql).first, let samples = row.integer("samples"),
-      let stolen = row.number("stolen_pct"), let most = row.number("most_pct")
+      let reported = row.number("reported_pct"), let most = row.number("most_pct")
     else {
       return [
         Finding(
@@ -159,7 +192,8 @@ struct StealHidden: Rule {
           nextStep: Self.ask + " In the guest: 'vmstat -t 1'.")
       ]
     }
-    guard stolen >= evidence.value(of: warning) else {
+    let stolen = row.number("stolen_pct")
+    guard stolen ?? reported >= evidence.value(of: warning) else {
       return [
         Finding(
           code, .info, guest: guest,
@@ -170,16 +204,35 @@ struct StealHidden: Rule {
           nextStep: Self.ask)
       ]
     }
-    var sentence =
-      "The guest reports \(Quantity.decimal(stolen, digits: 1)) % of its CPU time as stolen on average of "
+    let shown =
+      "\(Quantity.decimal(reported, digits: 1)) % of the CPU time that it counted as stolen on average of "
       + "\(Quantity.count(samples)) samples, \(Quantity.decimal(most, digits: 1)) % at most"
-    if let busy = row.number("busy_pct") {
-      sentence += ", beside \(Quantity.decimal(busy, digits: 1)) % of its own work (us + sy)"
+    let busy =
+      row.number("busy_pct").map {
+        ", beside \(Quantity.decimal($0, digits: 1)) % of its own work (us + sy)"
+      } ?? ""
+    guard let stolen, let counted = row.number("counted_pct"),
+      let readings = row.integer("readings")
+    else {
+      // It cannot be critical: how much of all time that is, nobody knows.
+      return [
+        Finding(
+          code, .warning, guest: guest, sentence: "The guest reports \(shown)\(busy).",
+          confidence: .low,
+          because:
+            "The guest's own account, of the time that it counted: a guest whose ticks come late counts less "
+            + "than passes, so this may be too much. Who was on the CPU only the host knows.",
+          evidenceSQL: sql, nextStep: "In the guest: read /proc/stat twice. " + Self.ask)
+      ]
     }
     return [
       Finding(
         code, stolen >= evidence.value(of: critical) ? .critical : .warning, guest: guest,
-        sentence: sentence + ".", confidence: .medium,
+        sentence:
+          "By /proc/stat, read \(Quantity.count(readings)) times, \(Quantity.decimal(stolen, digits: 1)) % of "
+          + "the guest's CPU time was stolen. It counted \(Quantity.decimal(counted, digits: 1)) % of the time that "
+          + "passed, so that it shows \(shown)\(busy).",
+        confidence: .medium,
         because: "The guest's own account; who was on the CPU only the host knows.",
         evidenceSQL: sql,
         nextStep: Self.ask)

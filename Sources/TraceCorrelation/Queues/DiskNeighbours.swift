@@ -43,9 +43,10 @@ public struct DiskNeighbours: Sendable {
   private static let most = 50
 
   /// Of joined disks, the host's devices, and the names of the threads by their numbers. `own`: threads that
-  /// are known to work for a guest.
+  /// are known to work for a guest, by the stretch of the device: two hosts give their threads the same numbers.
   public init(
-    _ disks: [DiskJoin], _ hosts: [HostDevice], names: [Int32: String], own threads: Set<Int32>
+    _ disks: [DiskJoin], _ hosts: [HostDevice], names: [Int32: String],
+    own threads: [Int32: Set<Int32>]
   ) {
     for host in hosts {
       let own = disks.filter { $0.verdict == .joined && $0.device == host.stream }
@@ -54,7 +55,8 @@ public struct DiskNeighbours: Sendable {
       let requests = host.rows.filter {
         $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen
       }
-      let foreign = Self.foreign(requests, regions).filter { !threads.contains($0.task) }
+      let guests = threads[host.stream] ?? []
+      let foreign = Self.foreign(requests, regions).filter { !guests.contains($0.task) }
       guard !foreign.isEmpty else { continue }
       let whole = requests.reduce(0) { $0 + Self.deviceTime($1) }
       let groups = Self.groups(foreign, names)

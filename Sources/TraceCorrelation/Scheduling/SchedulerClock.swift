@@ -68,8 +68,12 @@ public struct SchedulerClock: Sendable {
 /// voting, first coarsely; then every moment and its stay bound the clock from both sides, as a matched
 /// request does: the stay began before the moment and ended after it.
 public struct ContainmentSearch: Sendable {
-  /// The stays of each thread on the scheduler's clock, in order.
-  private let stays: [Int64: [Span]]
+  /// Hands out the stays of all threads on the scheduler's clock that may have a part in a stretch, each
+  /// thread's in order. They are read again for each question, so that none is kept.
+  public typealias Stays = (_ stretch: Span, _ body: (_ thread: Int64, _ stay: Span) -> Void) throws
+    -> Void
+
+  private let threads: [Int64: ThreadExtent]
   /// When it queued something, on the block trace's clock, all threads in order.
   private let moments: [(at: Int64, thread: Int64)]
 
@@ -85,16 +89,18 @@ public struct ContainmentSearch: Sendable {
   /// Texts have microseconds, and the two stamps of one switch or bio are not taken at once, ns.
   private static let slack: Int64 = 2_000
 
-  /// Stays by thread id, and for each bio when and by whom it was queued.
-  public init(stays: [Int64: [Span]], moments: [(at: Int64, thread: Int64)]) {
-    self.stays = stays
-    self.moments = moments.filter { stays[$0.thread]?.isEmpty == false }.sorted {
+  /// What is known of threads by their id, and for each bio when and by whom it was queued.
+  public init(_ threads: [Int64: ThreadExtent], moments: [(at: Int64, thread: Int64)]) {
+    self.threads = threads
+    self.moments = moments.filter { threads[$0.thread]?.stays != nil }.sorted {
       ($0.at, $0.thread) < ($1.at, $1.thread)
     }
   }
 
   /// The clock; nil when too few moments agree on one. `hint`: an offset that is known within a bound, ns.
-  public func clock(hint: (offset: Int64, bound: Int64)? = nil) -> SchedulerClock? {
+  public func clock(
+    hint: (offset: Int64, bound: Int64)? = nil, reading stays: Stays
+  ) throws -> SchedulerClock? {
     guard moments.count >= Self.fewestVoters else { return nil }
     // Many moments tell more, but the two clocks drift apart between the first and the last of them: then
     // fewer, or allowing for a drift.
@@ -102,15 +108,17 @@ public struct ContainmentSearch: Sendable {
       var best: (window: Range<Int>, peak: Peak)?
       for part in [2, 1, 3, 0, 4] {
         let window = window(part, voters)
-        guard let peak = vote(moments[window], drift: drift, hint), peak.share >= Self.leastShare,
-          peak.byChance <= Self.mostByChance * peak.share
+        guard let peak = try vote(moments[window], drift: drift, hint, stays),
+          peak.share >= Self.leastShare, peak.byChance <= Self.mostByChance * peak.share
         else { continue }
         if peak.share - peak.byChance > best.map({ $0.peak.share - $0.peak.byChance }) ?? 0 {
           best = (window, peak)
         }
         if peak.share > 0.98, peak.byChance < 0.6 { break }
       }
-      if let best, let clock = fit(around: best.window, best.peak) { return .fitted(clock) }
+      if let best, let clock = try fit(around: best.window, best.peak, stays) {
+        return .fitted(clock)
+      }
     }
     return nil
   }
@@ -134,20 +142,18 @@ public struct ContainmentSearch: Sendable {
 
   private func vote(
     _ voters: ArraySlice<(at: Int64, thread: Int64)>, drift: Double,
-    _ hint: (offset: Int64, bound: Int64)?
-  ) -> Peak? {
+    _ hint: (offset: Int64, bound: Int64)?, _ stays: Stays
+  ) throws -> Peak? {
     let length = (voters.last?.at ?? 0) - (voters.first?.at ?? 0)
     let slack = Self.slack + Int64(drift * Double(length) / 2)
-    let pairs = voters.reduce(0) { $0 + (stays[$1.thread]?.count ?? 0) }
+    let pairs = voters.reduce(0) { $0 + (threads[$1.thread]?.runs ?? 0) }
     let stride = hint == nil ? max(1, pairs / Self.mostPairs) : 1
     var low = Int64.max
     var high = Int64.min
     for voter in voters {
-      guard let own = stays[voter.thread], let first = own.first, let last = own.last else {
-        continue
-      }
-      low = min(low, voter.at - last.to)
-      high = max(high, voter.at - first.from)
+      guard let own = threads[voter.thread]?.stays else { continue }
+      low = min(low, voter.at - own.last.to)
+      high = max(high, voter.at - own.first.from)
     }
     if let hint {
       low = max(low, hint.offset - hint.bound)
@@ -156,21 +162,28 @@ public struct ContainmentSearch: Sendable {
     guard low < high else { return nil }
     let bin = max(Self.finestBin, (high - low) / Self.mostBins + 1)
     var steps = [Int32](repeating: 0, count: Int((high - low) / bin) + 2)
+    // Each counts once in a place; from its thread's earliest stay to the latest the offsets fall.
+    var counted: [Int64: [(at: Int64, lowest: Int)]] = [:]
     var count = 0
     for (number, voter) in voters.enumerated() where number % stride == 0 {
       count += 1
-      var lastBin = -1
-      // From the latest stay to the earliest the offsets rise.
-      for stay in (stays[voter.thread] ?? []).reversed() {
+      counted[voter.thread, default: []].append((voter.at, steps.count - 1))
+    }
+    let reach = Span(
+      from: (voters.first?.at ?? 0) - high - slack, to: (voters.last?.at ?? 0) - low + slack)
+    try stays(reach) { thread, stay in
+      guard let index = counted.index(forKey: thread) else { return }
+      for place in counted.values[index].indices {
+        let voter = counted.values[index][place]
         let from = max(low, voter.at - stay.to - slack)
         let to = min(high, voter.at - stay.from + slack)
         guard from <= to else { continue }
-        let first = max(lastBin + 1, Int((from - low) / bin))
-        let last = Int((to - low) / bin)
+        let first = Int((from - low) / bin)
+        let last = min(voter.lowest - 1, Int((to - low) / bin))
         guard first <= last else { continue }
         steps[first] += 1
         steps[last + 1] -= 1
-        lastBin = last
+        counted.values[index][place].lowest = first
       }
     }
     guard count >= Self.fewestVoters else { return nil }
@@ -204,14 +217,16 @@ public struct ContainmentSearch: Sendable {
 
   /// From the moments that voted outwards: the clock found so far tells which stay a moment lies in, until
   /// all moments bind it.
-  private func fit(around window: Range<Int>, _ peak: Peak) -> GuestClock? {
+  private func fit(
+    around window: Range<Int>, _ peak: Peak, _ stays: Stays
+  ) throws -> GuestClock? {
     var reach = window
     var clock: GuestClock?
     while true {
       var pairs: [CausalPair] = []
       var times: [Int64] = []
-      for moment in moments[reach] {
-        guard let stay = stay(of: moment, clock, peak) else { continue }
+      for (moment, stay) in zip(moments[reach], try only(moments[reach], clock, peak, stays)) {
+        guard let stay else { continue }
         pairs.append(
           CausalPair(
             cause: stay.from - Self.slack, effect: moment.at, answer: moment.at,
@@ -229,21 +244,49 @@ public struct ContainmentSearch: Sendable {
     }
   }
 
-  /// The only stay in which a moment can lie.
-  private func stay(
-    of moment: (at: Int64, thread: Int64), _ clock: GuestClock?, _ peak: Peak
-  ) -> Span? {
-    guard let own = stays[moment.thread] else { return nil }
+  /// Where a moment may lie on the scheduler's clock.
+  private struct Guess {
+    let number: Int
+    let span: Span
+  }
+
+  /// Of each moment the only stay in which it can lie; nil where there is none, or another one.
+  private func only(
+    _ moments: ArraySlice<(at: Int64, thread: Int64)>, _ clock: GuestClock?, _ peak: Peak,
+    _ stays: Stays
+  ) throws -> [Span?] {
     let offset = (peak.low + peak.high) / 2
-    // The clock runs forward, so its inverse is near enough at the same offset.
-    let guess =
-      moment.at - (clock.map { $0.reference(moment.at - offset) - (moment.at - offset) } ?? offset)
-    let error =
-      (clock.map { min($0.error(at: guess), 20_000_000) } ?? (peak.high - peak.low) / 2)
-      + Self.slack
-    let first = own.place(endingAfter: guess - error)
-    guard first < own.count, own[first].from <= guess + error else { return nil }
-    if first + 1 < own.count, own[first + 1].from <= guess + error { return nil }
-    return own[first]
+    var guesses: [Int64: [Guess]] = [:]
+    var all = Span(from: .max, to: .min)
+    var widest: Int64 = 0
+    for (number, moment) in moments.enumerated() {
+      // The clock runs forward, so its inverse is near enough at the same offset.
+      let guess =
+        moment.at
+        - (clock.map { $0.reference(moment.at - offset) - (moment.at - offset) } ?? offset)
+      let error =
+        (clock.map { min($0.error(at: guess), 20_000_000) } ?? (peak.high - peak.low) / 2)
+        + Self.slack
+      let span = Span(from: guess - error, to: guess + error)
+      guesses[moment.thread, default: []].append(Guess(number: number, span: span))
+      all = Span(from: min(all.from, span.from), to: max(all.to, span.to))
+      widest = max(widest, 2 * error)
+    }
+    for thread in guesses.keys { guesses[thread]?.sort { $0.span.from < $1.span.from } }
+    var found = [Span?](repeating: nil, count: moments.count)
+    var isTaken = [Bool](repeating: false, count: moments.count)
+    try stays(all) { thread, stay in
+      guard let own = guesses[thread] else { return }
+      var place = own.partitioningIndex { $0.span.from >= stay.from - widest }
+      while place < own.count, own[place].span.from < stay.to {
+        let guess = own[place]
+        if stay.from <= guess.span.to {
+          found[guess.number] = isTaken[guess.number] ? nil : stay
+          isTaken[guess.number] = true
+        }
+        place += 1
+      }
+    }
+    return found
   }
 }

@@ -13,29 +13,48 @@ public struct GrowthCurve: Sendable {
     else { return nil }
     var bins = [Double](repeating: 0, count: Int((last - first) / Self.step) + 2)
     for (at, amount) in amounts { bins[Int((at - first) / Self.step) + 1] += amount }
-    for place in bins.indices.dropFirst() { bins[place] += bins[place - 1] }
-    sums = bins
-    start = first
+    self.init(start: first, growth: bins)
   }
 
-  /// Out of stretches of time, each second of which counts 1.
-  public init?(spans: [Span]) {
-    guard let first = spans.lazy.map(\.from).min(), let last = spans.lazy.map(\.to).max(),
-      last - first < Self.step * 10_000_000
-    else { return nil }
-    var bins = [Double](repeating: 0, count: Int((last - first) / Self.step) + 2)
-    for span in spans {
-      var from = span.from
-      while from < span.to {
-        let place = (from - first) / Self.step
-        let until = min(span.to, first + (place + 1) * Self.step)
+  /// Adds up stretches of time within one, each second of which counts 1.
+  public struct Sum: Sendable {
+    private let whole: Span
+    private var bins: [Double]
+    private var isEmpty = true
+
+    /// Nothing yet; nil where the whole spans days.
+    public init?(within whole: Span) {
+      guard whole.from < whole.to, whole.to - whole.from < GrowthCurve.step * 10_000_000 else {
+        return nil
+      }
+      self.whole = whole
+      bins = [Double](repeating: 0, count: Int((whole.to - whole.from) / GrowthCurve.step) + 2)
+    }
+
+    /// Adds one.
+    public mutating func add(_ span: Span) {
+      var from = max(span.from, whole.from)
+      let end = min(span.to, whole.to)
+      while from < end {
+        let place = (from - whole.from) / GrowthCurve.step
+        let until = min(end, whole.from + (place + 1) * GrowthCurve.step)
         bins[Int(place) + 1] += Double(until - from) / 1e9
         from = until
+        isEmpty = false
       }
     }
+
+    /// The curve; nil where nothing was added.
+    public var curve: GrowthCurve? {
+      isEmpty ? nil : GrowthCurve(start: whole.from, growth: bins)
+    }
+  }
+
+  private init(start: Int64, growth: [Double]) {
+    var bins = growth
     for place in bins.indices.dropFirst() { bins[place] += bins[place - 1] }
     sums = bins
-    start = first
+    self.start = start
   }
 
   /// The end of the grid, ns.

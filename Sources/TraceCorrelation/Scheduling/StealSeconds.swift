@@ -42,17 +42,48 @@ public enum StealSeconds {
   /// And the guest's samples so much.
   private static let leastReported: Int64 = 500_000_000
 
+  /// What a guest's virtual CPUs did in each second, all together.
+  public struct Sums: Sendable {
+    private let trace: Span
+    /// By second, ns.
+    fileprivate var waited: [Int64: Int64] = [:]
+    fileprivate var ran: [Int64: Int64] = [:]
+    /// How long they waited in the whole trace, ns.
+    public private(set) var allWaits: Int64 = 0
+
+    /// Nothing yet of a trace of that span.
+    public init(_ trace: Span) { self.trace = trace }
+
+    /// Adds what one did in a stretch that was not added before.
+    public mutating func add(_ timeline: ThreadTimeline) {
+      for span in timeline.waits {
+        Self.add(span, trace, to: &waited)
+        allWaits += span.overlap(trace)
+      }
+      for span in timeline.runs { Self.add(span, trace, to: &ran) }
+    }
+
+    private static func add(_ span: Span, _ trace: Span, to sums: inout [Int64: Int64]) {
+      var from = max(trace.from, span.from)
+      let end = min(trace.to, span.to)
+      while from < end {
+        let number = floor(from)
+        let until = min(end, (number + 1) * second)
+        sums[number, default: 0] += until - from
+        from = until
+      }
+    }
+  }
+
   /// The seconds that the host's trace or the guest's counters cover, from `trace`, the span of the
-  /// trace, and the vCPUs' timelines; `vcpus` is how many the guest has.
+  /// trace, and what the vCPUs did in it; `vcpus` is how many the guest has.
   public static func rows(
-    _ timelines: [ThreadTimeline], trace: Span?, vcpus: Int, reports: [Report]
+    _ sums: Sums?, trace: Span?, vcpus: Int, reports: [Report]
   ) -> [Row] {
     let spans = [trace].compactMap(\.self) + reports.map(\.span)
     guard let first = spans.map(\.from).min(), let last = spans.map(\.to).max(),
       last - first < 1_000_000 * second
     else { return [] }
-    let waits = bins(timelines.flatMap(\.waits), first, last)
-    let runs = bins(timelines.flatMap(\.runs), first, last)
     var place = 0
     return (floor(first)...floor(last - 1)).compactMap { number in
       let whole = Span(from: number * second, to: (number + 1) * second)
@@ -60,10 +91,10 @@ public enum StealSeconds {
       while place < reports.count, reports[place].span.to <= whole.from { place += 1 }
       let told = reported(reports[place...], whole)
       guard covered != nil || told != nil else { return nil }
-      let waited = covered.map { _ in waits[number] ?? 0 }
+      let waited = covered.map { _ in sums?.waited[number] ?? 0 }
       return Row(
         at: whole.from, covered: covered, waited: waited,
-        ran: covered.map { _ in runs[number] ?? 0 },
+        ran: covered.map { _ in sums?.ran[number] ?? 0 },
         measured: waited.flatMap { waited in
           covered.map { 100 * Double(waited) / (Double($0) * Double(max(1, vcpus))) }
         },
@@ -73,21 +104,6 @@ public enum StealSeconds {
 
   private static func floor(_ time: Int64) -> Int64 {
     time >= 0 ? time / second : -((-time + second - 1) / second)
-  }
-
-  private static func bins(_ spans: [Span], _ first: Int64, _ last: Int64) -> [Int64: Int64] {
-    var sums: [Int64: Int64] = [:]
-    for span in spans {
-      var from = max(first, span.from)
-      let to = min(last, span.to)
-      while from < to {
-        let number = floor(from)
-        let until = min(to, (number + 1) * second)
-        sums[number, default: 0] += until - from
-        from = until
-      }
-    }
-    return sums
   }
 
   /// The reports that lie over a second, each by its part; nil when they cover less than half of it.

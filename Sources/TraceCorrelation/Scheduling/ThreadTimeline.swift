@@ -23,38 +23,71 @@ public struct Span: Sendable, Equatable {
 /// neither.
 public struct ThreadTimeline: Sendable {
   /// Its stays on CPUs.
-  public private(set) var runs: [Span] = []
+  public internal(set) var runs: [Span] = []
   /// Its waits for one.
-  public private(set) var waits: [Span] = []
+  public internal(set) var waits: [Span] = []
+
+  var isEmpty: Bool { runs.isEmpty && waits.isEmpty }
+}
+
+extension ThreadSlice {
+  /// Its stay on a CPU on another clock; nil where its end was not seen.
+  public func stay(on clock: SchedulerClock) -> Span? {
+    guard run != .min, run > 0 else { return nil }
+    return Span(from: clock.reference(began), to: clock.reference(began + run))
+  }
+
+  /// Its wait for a CPU, likewise.
+  public func waitSpan(on clock: SchedulerClock) -> Span? {
+    guard wait != .min, wait > 0 else { return nil }
+    return Span(from: clock.reference(began - wait), to: clock.reference(began))
+  }
+}
+
+/// What is known of a thread over a whole trace, on the trace's clock.
+public struct ThreadExtent: Sendable {
+  /// Begin of the first thing seen of it, ns.
+  public private(set) var first = Int64.max
+  /// End of the last, ns.
+  public private(set) var last = Int64.min
+  /// How long it ran, ns.
+  public private(set) var ran: Int64 = 0
+  /// Its first stay on a CPU and its last; nil where it has none.
+  private(set) var stays: (first: Span, last: Span)?
+  /// How many stays.
+  private(set) var runs = 0
 
   /// A thread that was not seen yet.
   public init() {}
 
   /// Takes its next slice.
   public mutating func add(_ slice: ThreadSlice) {
-    if slice.wait != .min, slice.wait > 0 {
-      waits.append(Span(from: slice.began - slice.wait, to: slice.began))
+    if let wait = slice.waitSpan(on: .own) {
+      first = min(first, wait.from)
+      last = max(last, wait.to)
     }
-    if slice.run != .min, slice.run > 0 {
-      runs.append(Span(from: slice.began, to: slice.began + slice.run))
+    if let stay = slice.stay(on: .own) {
+      first = min(first, stay.from)
+      last = max(last, stay.to)
+      ran.add(saturating: slice.run)
+      runs += 1
+      stays = (stays?.first ?? stay, stay)
     }
   }
 
-  /// The same on another clock.
-  public func mapped(_ clock: SchedulerClock) -> ThreadTimeline {
-    guard !clock.isIdentity else { return self }
-    var result = self
-    result.runs = runs.map { Span(from: clock.reference($0.from), to: clock.reference($0.to)) }
-    result.waits = waits.map { Span(from: clock.reference($0.from), to: clock.reference($0.to)) }
-    return result
+  /// Takes what is known of a later thread that had the same number.
+  public mutating func add(_ later: ThreadExtent) {
+    first = min(first, later.first)
+    last = max(last, later.last)
+    ran.add(saturating: later.ran)
+    runs += later.runs
+    if let other = later.stays { stays = (stays?.first ?? other.first, other.last) }
   }
 
-  /// From the first to the last thing seen of it.
-  var seen: Span? {
-    let first = [runs.first?.from, waits.first?.from].compactMap(\.self).min()
-    let last = [runs.last?.to, waits.last?.to].compactMap(\.self).max()
-    guard let first, let last, first < last else { return nil }
-    return Span(from: first, to: last)
+  /// From the first to the last thing seen of it, on another clock; nil where that is no time.
+  func seen(on clock: SchedulerClock) -> Span? {
+    guard first < last else { return nil }
+    return Span(from: clock.reference(first), to: clock.reference(last))
   }
 }
 

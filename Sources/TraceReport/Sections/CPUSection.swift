@@ -192,14 +192,17 @@ struct CPUSection: ReportSection {
       blocks += [
         .paragraph(
           "The guests' own account of stolen time beside the waits of their vCPUs; the host's trace is the "
-            + "measurement, vmstat's st is percent of what a guest counted:"), .facts(sums),
+            + "measurement, a guest's tools show percent of the time that it counted:"),
+        .facts(sums),
       ]
     }
     if !seconds.isEmpty {
       blocks.append(
         .table(
           Table(
-            caption: "The seconds with most of it, percent of the vCPUs' time:",
+            caption:
+              "The seconds with most of it, percent of the vCPUs' time; the guest's own, of what it "
+              + "counted:",
             columns: [
               .text("guest"), .number("second"), .number("host: waited"), .number("guest: st"),
               .number("guest: us+sy"),
@@ -225,20 +228,29 @@ struct CPUSection: ReportSection {
       let said = row.number("guest_reported_pct"), let measured = row.number("host_measured_pct"),
       let samples = row.integer("samples")
     else { return nil }
-    let both =
-      "\(Quantity.decimal(said, digits: 1)) % in \(Quantity.count(samples)) samples, the host measured "
-      + "\(Quantity.decimal(measured, digits: 1)) %"
-    guard let tolerance = row.number("tolerance_pct"), let agrees = row.integer("agrees"),
-      let from = row.integer("from_ns"), let to = row.integer("to_ns")
-    else {
-      return Fact(
-        Printable.text("\(guest) \(tool)"),
-        both + ", each over all of its file: no clock ties the two.")
+    var text = "\(Quantity.decimal(said, digits: 1)) % in \(Quantity.count(samples)) samples"
+    if let counted = row.number("guest_counted_pct"), let stolen = row.number("guest_stolen_pct") {
+      text +=
+        "; the guest counted \(Quantity.decimal(counted, digits: 1)) % of the time that passed, so that is "
+        + "\(Quantity.decimal(stolen, digits: 1)) % of it"
     }
-    return Fact(
-      Printable.text("\(guest) \(tool)"),
-      both + " from \(Quantity.seconds(from)) to \(Quantity.seconds(to)): "
-        + (agrees == 1 ? "they agree within" : "they differ by more than")
-        + " \(Quantity.decimal(tolerance, digits: 1)) points.")
+    text += "; the host measured \(Quantity.decimal(measured, digits: 1)) %"
+    if let tolerance = row.number("tolerance_pct"), let from = row.integer("from_ns"),
+      let to = row.integer("to_ns")
+    {
+      text += " from \(Quantity.seconds(from)) to \(Quantity.seconds(to)): "
+      switch row.integer("agrees") {
+      case 1?: text += "they agree within"
+      case nil:
+        text +=
+          "the guest may have counted less time than passed, which /proc/stat, read twice, would tell; else "
+          + "they would agree within"
+      default: text += "they differ by more than"
+      }
+      text += " \(Quantity.decimal(tolerance, digits: 1)) points."
+    } else {
+      text += ", each over all of its file: no clock ties the two."
+    }
+    return Fact(Printable.text("\(guest) \(tool)"), text)
   }
 }
