@@ -41,7 +41,10 @@ public struct Correlation {
         uniquingKeysWith: { first, _ in first })
     }
     var recorded = try RecordedClocks(file, guests: sources(.guest), hosts: sources(.host))
-    let join = Join(guests: guests, hosts: hosts, recorded: recorded.records)
+    // Taken out of the join, which goes: the I/Os of all disks are filled in below, and held once.
+    let clocks: [SourceClock]
+    var disks: [DiskJoin]
+    (disks, clocks) = joined(guests, hosts, recorded.records)
     let devices = streams.compactMap { stream -> TracedDevice? in
       if let disk = guests.first(where: { $0.stream == stream.stream }) {
         return TracedDevice(stream: stream, rows: disk.rows, bios: disk.bios)
@@ -50,9 +53,8 @@ public struct Correlation {
         TracedDevice(stream: stream, rows: $0.rows, bios: $0.bios)
       }
     }
-    var disks = join.disks
     let cached = try PageCacheCorrelation(
-      file, streams.filter { $0.machine.layer == .guest }, guests, join.clocks, &disks)
+      file, streams.filter { $0.machine.layer == .guest }, guests, clocks, &disks)
     let network = try NetworkCorrelation(file)
     let tasks = try file.tasks()
     let tids = Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.tid) })
@@ -65,11 +67,11 @@ public struct Correlation {
       placed[host, default: []].insert(guest)
     }
     let scheduling = try SchedulingCorrelation(
-      file, BlockMoments(devices, reference: join.clocks.first?.reference, tids: tids),
+      file, BlockMoments(devices, reference: clocks.first?.reference, tids: tids),
       placed: placed)
     let placement = try PlacementCorrelation(file, scheduling)
-    let cpu = try GuestCPUCorrelation(file, scheduling, devices, join.clocks, tids, &disks)
-    let queues = QueueCorrelation(streams, guests, hosts, join.clocks)
+    let cpu = try GuestCPUCorrelation(file, scheduling, devices, clocks, tids, &disks)
+    let queues = QueueCorrelation(streams, guests, hosts, clocks)
     let names = Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.name) })
     let own = scheduling.guestThreads.mapValues { threads in
       Set(tasks.lazy.filter { threads.contains(Int64($0.tid)) }.map(\.task))
@@ -80,9 +82,9 @@ public struct Correlation {
         uniqueKeysWithValues: hosts.map {
           ($0.stream, machines[$0.stream].flatMap { own[$0] } ?? [])
         }))
-    recorded.compare(join.clocks)
+    recorded.compare(clocks)
     try file.replaceCorrelation { writer in
-      try write(join, disks, to: writer)
+      try write(clocks, disks, to: writer)
       try cached.write(to: writer)
       try scheduling.write(to: writer)
       try placement.write(to: writer)
@@ -96,11 +98,18 @@ public struct Correlation {
     }
   }
 
+  private static func joined(
+    _ guests: [GuestDisk], _ hosts: [HostDevice], _ recorded: [ClockRecord]
+  ) -> (disks: [DiskJoin], clocks: [SourceClock]) {
+    let join = Join(guests: guests, hosts: hosts, recorded: recorded)
+    return (join.disks, join.clocks)
+  }
+
   private static func write(
-    _ join: Join, _ disks: [DiskJoin], to writer: CorrelationWriter
+    _ clocks: [SourceClock], _ disks: [DiskJoin], to writer: CorrelationWriter
   ) throws {
     var numbers: [Int64: Int] = [:]
-    for clock in join.clocks {
+    for clock in clocks {
       for (stretch, relation) in clock.clock.stretches.enumerated() {
         let number = numbers[clock.source, default: 0]
         numbers[clock.source] = number + 1
