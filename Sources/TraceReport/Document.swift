@@ -38,14 +38,19 @@ public struct Document: Sendable {
   /// Lines that a ticket or chat takes at once.
   private static let mostLines = 25
 
-  /// The beginning of the Markdown report: whose traces it is of, and its first section, which says what was
-  /// found.
-  public var verdict: String {
+  /// Where the first section ends, which says what was found.
+  var endOfVerdict: Int {
     let headings = blocks.indices.filter { index in
       if case .heading = blocks[index] { true } else { false }
     }
-    let end = headings.count > 1 ? headings[1] : blocks.count
-    guard let heading = headings.first, end > heading + 1 else { return "" }
+    return headings.count > 1 ? headings[1] : blocks.count
+  }
+
+  /// The beginning of the Markdown report: whose traces it is of, and what was found. Empty where nothing was.
+  public var verdict: String {
+    let end = endOfVerdict
+    if end == 0 { return "" }
+    if case .heading = blocks[end - 1] { return "" }
     let text = MarkdownRenderer.render(Document(title: title, blocks: Array(blocks[..<end])))
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     return lines.count <= Self.mostLines

@@ -62,6 +62,8 @@ import Testing
     let page = try page()
     let first = try #require(page.firstRange(of: "<h2>"))
     #expect(page[first.upperBound...].hasPrefix("What it shows"))
+    let sections = page.split(separator: "<h2>")
+    #expect(sections[1].contains("The same as Markdown") && !sections[0].contains("Markdown"))
     let copied = try Regex("<pre tabindex=\"0\">(# hiddenq report[^<]*)</pre>")
     let block = try #require(page.firstMatch(of: copied)?.output[1].substring)
     let outcome = try Program.run("report", Self.incident, "--format", "markdown")

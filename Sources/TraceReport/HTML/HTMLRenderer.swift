@@ -38,16 +38,13 @@ public enum HTMLRenderer {
     var parts = document.blocks.map(render)
     let verdict = document.verdict
     if !verdict.isEmpty {
-      let place = document.blocks.indices.dropFirst().first {
-        if case .heading = document.blocks[$0] { true } else { false }
-      }
       parts.insert(
         .element(
           "details",
           [
             .element("summary", "The same as Markdown, to copy into a ticket or chat"),
             .element("pre", at: ["tabindex": "0"], verdict),
-          ]), at: place ?? parts.endIndex)
+          ]), at: document.endOfVerdict)
     }
     return parts
   }
