@@ -88,7 +88,7 @@ sanitize: needs
 calibration: release
 	python3 bench/calibration.py --hiddenq .build/release/hiddenq
 
-# What `compare` takes for two files of a million I/Os each.
+# What `compare` takes for two files of two million I/Os each, against an eighth: its memory must not grow.
 bench-compare: release
 	python3 bench/compare.py --hiddenq .build/release/hiddenq
 # CPU time against that of sqlite3, btt, blkparse and perf on the same events (docs/speed.md). It takes ten

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""What `hiddenq compare` takes for two incident files of a million I/Os each.
+"""What `hiddenq compare` takes, and that its memory does not grow with the number of I/Os.
 
 usage: compare.py [--ios N] [--hiddenq PATH] [--folder DIR]
 
 Made here: a guest's and a host's block trace in blkparse's text, I/O by I/O with slow moments of some tens of
 milliseconds; the device of the second pair is a fifth faster. Printed are CPU and wall time and the largest resident
 set of `compare` alone (the files are ingested and correlated before), for an eighth of the I/Os and for all of them.
-Exit status: 0; 2 something could not be run.
+Exit status: 0; 1 eight times the I/Os take more than a quarter more memory, or the faster device was not found; 2
+something could not be run.
 """
 import argparse
+import json
 import math
 import os
 import random
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import time
 
+MOST_GROWTH = 1.25
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -82,33 +85,44 @@ def incident(options, folder, name, ios, seed, device_us):
 
 def measure(options, files):
     start = time.monotonic()
-    process = subprocess.Popen([options.hiddenq, "compare", *files], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([options.hiddenq, "compare", *files, "--format", "json"], stdout=subprocess.PIPE)
+    found = json.load(process.stdout)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
         raise RuntimeError("compare ended with %d" % process.returncode)
-    return usage.ru_utime + usage.ru_stime, time.monotonic() - start, usage.ru_maxrss / 1024
+    named = any(line["subject"] == "hardware_queue" and line["op"] == "all" and line["verdict"] == "better"
+                for line in found["lines"])
+    return usage.ru_utime + usage.ru_stime, time.monotonic() - start, usage.ru_maxrss / 1024, named
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build/release/hiddenq"))
-    parser.add_argument("--ios", type=int, default=1_000_000)
+    parser.add_argument("--ios", type=int, default=2_000_000)
     parser.add_argument("--folder", help="where the data go (default: a temporary folder)")
     options = parser.parse_args()
     options.hiddenq = os.path.abspath(options.hiddenq)
     print("%12s %10s %10s %14s" % ("I/Os a side", "CPU, s", "wall, s", "resident, MB"))
+    resident, good = [], True
     try:
         for ios in (options.ios // 8, options.ios):
             with tempfile.TemporaryDirectory(dir=options.folder) as folder:
                 files = [incident(options, folder, "before.db", ios, 1, 80),
                          incident(options, folder, "after.db", ios, 2, 64)]
-                seconds, wall, megabytes = measure(options, files)
-                print("%12d %10.2f %10.2f %14.0f" % (ios, seconds, wall, megabytes), flush=True)
+                seconds, wall, megabytes, named = measure(options, files)
+                print("%12d %10.2f %10.2f %14.0f%s" % (
+                    ios, seconds, wall, megabytes, "" if named else "  the faster device was not found"), flush=True)
+                resident.append(megabytes)
+                good &= named
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         print("compare: %s" % error, file=sys.stderr)
         return 2
-    return 0
+    growth = resident[1] / resident[0]
+    within = growth <= MOST_GROWTH
+    print("eight times the I/Os: %.2f times the memory (at most %.2f)%s" % (
+        growth, MOST_GROWTH, "" if within else ": NOT WITHIN THE LIMIT"))
+    return 0 if good and within else 1
 
 
 if __name__ == "__main__":

@@ -27,69 +27,6 @@ struct ComparisonSections {
     ]
   }
 
-  // MARK: Outcome
-
-  private var outcome: [Block] {
-    var blocks: [Block] = [.heading("What changed")]
-    let lines = Self.headlines(comparison)
-    if !lines.isEmpty { blocks.append(.facts(lines)) }
-    let shown = comparison.lines.filter { $0.verdict == .better || $0.verdict == .worse }
-    if shown.isEmpty {
-      blocks.append(
-        .paragraph(
-          comparison.canBeJudged
-            ? "No line is shown to differ. That does not show that they are equal: the intervals "
-              + "below say how large a change could have gone unseen."
-            : "No line can be judged; the reasons are below."))
-    }
-    if !comparison.pairedByPlace.isEmpty {
-      blocks.append(
-        .paragraph(
-          "Taken for the same under two names: "
-            + comparison.pairedByPlace.map(Printable.text).joined(separator: "; ") + "."))
-    }
-    if !comparison.onOneSide.isEmpty {
-      blocks.append(
-        .paragraph(
-          "On one side only, and not compared: "
-            + comparison.onOneSide.map(Printable.text).joined(separator: "; ") + "."))
-    }
-    return blocks
-      + (comparison.findings.isEmpty
-        ? [] : [.heading("What it shows"), .findings(comparison.findings)])
-      + oneSided
-  }
-
-  /// What the incidents themselves show, on one side only.
-  private var oneSided: [Block] {
-    [
-      (OneSidedFinding.Side.after, "Found after and not before"),
-      (.before, "Found before and not after"),
-    ]
-    .flatMap { side, title -> [Block] in
-      let own = comparison.findingsOnOneSide.filter { $0.side == side }.map(\.finding)
-      return own.isEmpty ? [] : [.heading(title), .findings(own)]
-    }
-  }
-
-  /// The total of each disk: its mean, its median and its 99th percentile.
-  private static func headlines(_ comparison: Comparison) -> [Fact] {
-    comparison.loads.flatMap { load -> [Fact] in
-      [Statistic.mean, .p50, .p99].compactMap { statistic in
-        let line = comparison.lines.first {
-          $0.guest == load.guest && $0.device == load.device && $0.op == "all"
-            && $0.subject == Hop.total.rawValue && $0.statistic == statistic
-        }
-        guard let line, let before = line.before, let after = line.after else { return nil }
-        return Fact(
-          Printable.text("\(load.guest) \(load.device) \(statistic.rawValue)"),
-          "\(Quantity.time(Int64(before.rounded()))) -> \(Quantity.time(Int64(after.rounded())))"
-            + (ChangeText.change(line, unit: nil).map { ", \($0)" } ?? "")
-            + ": \(line.verdict.rawValue)" + (line.reason.map { " (\($0))" } ?? ""))
-      }
-    }
-  }
-
   // MARK: Pictures
 
   private var pictures: [Block] {

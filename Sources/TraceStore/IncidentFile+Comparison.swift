@@ -1,46 +1,71 @@
 internal import GRDB
 internal import TraceModel
 
-/// The I/Os of one guest disk in one trace, column by column: what a comparison of before and after reads.
-/// A million of them take some 90 MB.
-public struct DiskSamples: Sendable {
+/// A guest's disk in one block trace.
+public struct DiskTrace: Sendable {
   /// The guest.
   public let guest: String
   /// Its disk, major,minor.
   public let device: String
+  /// When its first I/O began, ns on the guest's trace clock.
+  public let first: Int64
+  /// When its last I/O began, ns on the guest's trace clock.
+  public let last: Int64
+  fileprivate let stream: Int64
   /// Whether its I/Os were joined with their host's.
-  public let isJoined: Bool
-  /// Q of each, or C where Q was not seen, in ns on the guest's trace clock.
-  public fileprivate(set) var moments: [Int64] = []
-  /// What each is for: ``BlockOperation`` by its raw value.
-  public fileprivate(set) var operations: [UInt8] = []
-  /// Length of each in sectors.
-  public fileprivate(set) var sectors: [Int64] = []
-  /// Whether the way of each is certain and whole, so that it counts in the hops.
-  public fileprivate(set) var isWhole: [Bool] = []
-  /// The hops of each in ns, ``Stamp/unseen`` where one was not observed: a column for each of ``hops``.
-  public fileprivate(set) var columns: [[Int64]] = DiskSamples.hops.map { _ in [] }
-  /// The greatest bound of the clock at those that count, ns; nil where no clock was crossed.
-  public fileprivate(set) var clockError: Int64?
+  fileprivate let isJoined: Bool
+}
 
-  /// The stored hops, as the views name them.
-  public static let hops = [
-    "page_cache", "guest_scheduler", "virtio_submit", "virtio_return", "host_scheduler",
-    "hardware_queue", "block",
-  ]
-
-  /// How many.
-  public var count: Int { moments.count }
+/// One I/O of a guest's disk, as a comparison of before and after reads it. Times are in ns, and
+/// ``Stamp/unseen`` where one was not observed.
+public struct DiskIO: Sendable {
+  /// Q, or C where Q was not seen, on the guest's trace clock.
+  public let moment: Int64
+  /// What it is for: ``BlockOperation`` by its raw value.
+  public let operation: Int64
+  /// Its length in sectors.
+  public let sectors: Int64
+  /// Whether its way is certain and whole, so that it counts in the hops.
+  public let isWhole: Bool
+  /// The bound of the clock that it crossed.
+  public let clockError: Int64
+  /// H1.
+  public let pageCache: Int64
+  /// H2.
+  public let guestScheduler: Int64
+  /// H3 on the way in.
+  public let virtioSubmit: Int64
+  /// H3 on the way back.
+  public let virtioReturn: Int64
+  /// H4.
+  public let hostScheduler: Int64
+  /// H5.
+  public let hardwareQueue: Int64
+  /// From Q to C in the guest.
+  public let block: Int64
 }
 
 extension IncidentFile {
-  /// The I/Os of every guest disk, trace by trace, read in one pass.
-  public func diskSamples() throws -> [DiskSamples] {
+  /// The guests' disks that have I/Os, trace by trace.
+  public func diskTraces() throws -> [DiskTrace] {
     try translating {
       try queue.read { db in
-        var disks: [DiskSamples] = []
-        var places: [Int64: Int] = [:]
-        let streams = try Row.fetchAll(
+        // Not grouped by SQL, which would sort all of them first.
+        var spans: [Int64: ClosedRange<Int64>] = [:]
+        let moments = try RawStatement(
+          db,
+          """
+          SELECT block_request.stream_id, coalesce(guest_io.queued_at_ns, guest_io.completed_at_ns)
+          FROM guest_io JOIN block_request USING (request_id)
+          """)
+        while try moments.step() {
+          let (stream, moment) = (moments.integer(0), moments.integer(1))
+          guard moment != .min else { continue }
+          if let span = spans[stream], span.contains(moment) { continue }
+          let span = spans[stream] ?? moment...moment
+          spans[stream] = min(span.lowerBound, moment)...max(span.upperBound, moment)
+        }
+        return try Row.fetchAll(
           db,
           sql: """
             SELECT join_summary.guest_stream_id AS stream, machine.name AS guest,
@@ -50,14 +75,25 @@ extension IncidentFile {
             JOIN source_file USING (source_id)
             JOIN machine USING (machine_id)
             ORDER BY guest, device, stream
-            """)
-        for stream in streams {
-          places[try stream["stream"]] = disks.count
-          disks.append(
-            DiskSamples(
-              guest: try stream["guest"], device: try stream["device"],
-              isJoined: try stream["verdict"] as String == "joined"))
+            """
+        ).compactMap { row in
+          guard let span = spans[try row["stream"]] else { return nil }
+          return try DiskTrace(
+            guest: row["guest"], device: row["device"], first: span.lowerBound,
+            last: span.upperBound, stream: row["stream"],
+            isJoined: row["verdict"] as String == "joined")
         }
+      }
+    }
+  }
+
+  /// Hands out the I/Os of some of these traces, each with the place of its trace among them. None is kept:
+  /// what that takes does not grow with their number.
+  public func forEachIO(of traces: [DiskTrace], _ body: (Int, DiskIO) throws -> Void) throws {
+    try translating {
+      try queue.read { db in
+        let places = Dictionary(
+          uniqueKeysWithValues: traces.enumerated().map { ($1.stream, $0) })
         let ios = try RawStatement(
           db,
           """
@@ -70,25 +106,28 @@ extension IncidentFile {
           """)
         while try ios.step() {
           guard let place = places[ios.integer(0)], ios.integer(1) != .min else { continue }
-          disks[place].add(ios)
+          try body(place, DiskIO(ios, isJoined: traces[place].isJoined))
         }
-        return disks.filter { $0.count > 0 }
       }
     }
   }
 }
 
-extension DiskSamples {
+extension DiskIO {
   /// The statement's current row.
-  fileprivate mutating func add(_ row: RawStatement) {
-    moments.append(row.integer(1))
-    operations.append(UInt8(truncatingIfNeeded: row.integer(2)))
-    sectors.append(row.integer(3))
-    let block = row.integer(12)
+  fileprivate init(_ row: RawStatement, isJoined: Bool) {
+    moment = row.integer(1)
+    operation = row.integer(2)
+    sectors = row.integer(3)
+    block = row.integer(12)
     // Grades up to 2 are exact, merged, split.
-    let whole = block != .min && (!isJoined || row.integer(4) <= 2)
-    isWhole.append(whole)
-    if whole, row.integer(5) != .min { clockError = max(clockError ?? 0, row.integer(5)) }
-    for hop in columns.indices { columns[hop].append(row.integer(Int32(6 + hop))) }
+    isWhole = block != .min && (!isJoined || row.integer(4) <= 2)
+    clockError = row.integer(5)
+    pageCache = row.integer(6)
+    guestScheduler = row.integer(7)
+    virtioSubmit = row.integer(8)
+    virtioReturn = row.integer(9)
+    hostScheduler = row.integer(10)
+    hardwareQueue = row.integer(11)
   }
 }

@@ -39,6 +39,58 @@ struct CompareTests {
     #expect(little.words.contains("needs 50 samples on either side"))
   }
 
+  @Test("the first lines say where the time went: hops that differ, the greatest change first")
+  func firstLines() throws {
+    let first = try Self.pair(51).ingested()
+    let slow = try Self.pair(52, device: 3, hostScheduled: 60).ingested()
+    let words = try Program.run("compare", first, slow).words
+    let outcome = try #require(words.components(separatedBy: "Was the load the same").first)
+    let hops = try ["total", "H5 hardware", "H4 host sched"].map { name in
+      try #require(
+        outcome.range(of: "vm1 253,0 \(name == "total" ? "" : name + " ")mean ")
+      ).lowerBound
+    }
+    #expect(hops == hops.sorted())
+    #expect(!outcome.contains("H2 guest sched"))
+    #expect(
+      outcome.matches(of: /H5 hardware mean [0-9.]+ us -> [0-9.]+ us, [^:]+: worse/).count == 1)
+    // Where nothing differs there is nothing but the totals.
+    let same = try Program.run("compare", Self.pair(1).ingested(), Self.pair(2).ingested()).words
+    let totals = try #require(same.components(separatedBy: "Was the load the same").first)
+    #expect(totals.contains("vm1 253,0 mean ") && totals.firstMatch(of: /H[1-5]/) == nil)
+  }
+
+  @Test("means and quantiles are those that the incident itself states")
+  func statedNumbers() throws {
+    let (first, second) = (try Self.pair(61).ingested(), try Self.pair(62, device: 9).ingested())
+    let json = try Program.run("compare", first, second, "--format", "json").output
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
+    let lines = try #require(document["lines"] as? [[String: Any]])
+    for (side, incident) in [("before", first), ("after", second)] {
+      let rows = try Program.run(
+        "query", incident, "SELECT op, hop, mean_ns, p50_ns, p90_ns, p99_ns FROM hop_summary",
+        "--format", "jsonl"
+      ).output.split(separator: "\n")
+      #expect(rows.count > 10)
+      for row in rows {
+        let stated = try #require(
+          try JSONSerialization.jsonObject(with: Data(row.utf8)) as? [String: Any])
+        for statistic in ["mean", "p50", "p90", "p99"] {
+          let line = try #require(
+            lines.first {
+              $0["op"] as? String == stated["op"] as? String
+                && $0["subject"] as? String == stated["hop"] as? String
+                && $0["statistic"] as? String == statistic
+            }, "\(row)")
+          let number = try #require(stated[statistic + "_ns"] as? Double)
+          let compared = try #require(line[side] as? Double)
+          #expect(abs(compared - number) <= 1e-6 * abs(number), "\(row) \(statistic)")
+        }
+      }
+    }
+  }
+
   @Test("what cannot run is status 2, with one clear sentence")
   func refusals() throws {
     let incident = try Self.pair(5, ios: 20).ingested()

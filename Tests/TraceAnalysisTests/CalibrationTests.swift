@@ -11,8 +11,10 @@ struct CalibrationTests {
     return settings
   }()
 
+  private static let stretch = CellGrid.Stretch(run: 0, start: 0, end: 1_000_000_000)
+
   /// Four hops of 1,500 latencies each over a second; slow waves make hundreds of them slow together.
-  private func trace(_ seed: UInt64, scale: Double = 1) -> [TimedSamples] {
+  private func trace(_ seed: UInt64, scale: Double = 1) -> [TimedRun] {
     var random = SeededGenerator(seed: seed)
     func normal() -> Double {
       let (a, b) = (
@@ -21,7 +23,7 @@ struct CalibrationTests {
       return (-2 * log(a)).squareRoot() * cos(2 * .pi * b)
     }
     return (0..<4).map { hop in
-      var samples = TimedSamples(stretch: CellGrid.Stretch(run: 0, start: 0, end: 1_000_000_000))
+      var samples = TimedRun()
       var wave = normal()
       for place in 0..<1_500 {
         wave = 0.95 * wave + (1 - 0.95 * 0.95).squareRoot() * normal()
@@ -34,17 +36,16 @@ struct CalibrationTests {
   }
 
   /// The lines of the four hops, judged as one family for each statistic.
-  private func lines(_ before: [TimedSamples], _ after: [TimedSamples]) -> [ComparisonLine] {
+  private func lines(_ before: [TimedRun], _ after: [TimedRun]) -> [ComparisonLine] {
     var families: [Statistic: [LineJudge.Pending]] = [:]
     for (hop, (first, second)) in zip(before, after).enumerated() {
-      let block = BlockLength.common([first], [second]).block
+      let block = BlockLength.common(
+        [first.wave(Self.stretch)], [second.wave(Self.stretch)]
+      ).block
       let sides = TwoSides(
-        before: CellGrid([first.stretch], block: block),
-        after: CellGrid([second.stretch], block: block), settings: Self.settings)
-      func sorted(_ samples: TimedSamples, _ grid: CellGrid) -> SortedSamples {
-        SortedSamples(samples.values, cells: samples.moments.map { Int32(grid.cell(0, at: $0)) })
-      }
-      let (old, new) = (sorted(first, sides.before), sorted(second, sides.after))
+        before: CellGrid([Self.stretch], block: block),
+        after: CellGrid([Self.stretch], block: block), settings: Self.settings)
+      let (old, new) = counted([first], sides.before, [second], sides.after)
       let outcomes = sides.outcomes(before: old, after: new)
       for statistic in [Statistic.mean, .p50, .p99] {
         var line = ComparisonLine(

@@ -8,29 +8,25 @@ struct ComparisonTests {
   private static let second: Int64 = 1_000_000_000
 
   /// Runs of 20 s with 50 latencies a second around a level each, ns.
-  private func side(_ levels: [Int64], seed: UInt64) -> (samples: SortedSamples, grid: CellGrid) {
+  private func runs(_ levels: [Int64], seed: UInt64) -> [TimedRun] {
     var random = SeededGenerator(seed: seed)
-    let stretches = levels.indices.map {
-      CellGrid.Stretch(run: $0, start: 0, end: 20 * Self.second)
+    return levels.map { level in
+      TimedRun(
+        values: (0..<1_000).map { _ in level + Int64(random.index(below: 20_000)) - 10_000 },
+        moments: (0..<1_000).map { Int64($0) * Self.second / 50 })
     }
-    let grid = CellGrid(stretches, block: Self.second)
-    var values: [Int64] = []
-    var cells: [Int32] = []
-    for (run, level) in levels.enumerated() {
-      for place in 0..<1_000 {
-        values.append(level + Int64(random.index(below: 20_000)) - 10_000)
-        cells.append(Int32(grid.cell(run, at: Int64(place) * Self.second / 50)))
-      }
-    }
-    return (SortedSamples(values, cells: cells), grid)
   }
 
   private func outcome(_ before: [Int64], _ after: [Int64]) throws -> TwoSides.Outcome {
-    let (first, second) = (side(before, seed: 1), side(after, seed: 2))
-    let sides = TwoSides(
-      before: first.grid, after: second.grid, settings: ComparisonSettings())
-    return try #require(
-      sides.outcomes(before: first.samples, after: second.samples)[.mean])
+    func grid(_ runs: [Int64]) -> CellGrid {
+      CellGrid(
+        runs.indices.map { CellGrid.Stretch(run: $0, start: 0, end: 20 * Self.second) },
+        block: Self.second)
+    }
+    let sides = TwoSides(before: grid(before), after: grid(after), settings: ComparisonSettings())
+    let samples = counted(
+      runs(before, seed: 1), sides.before, runs(after, seed: 2), sides.after)
+    return try #require(sides.outcomes(before: samples.before, after: samples.after)[.mean])
   }
 
   @Test("one run on a side shows what three runs that vary as much do not")

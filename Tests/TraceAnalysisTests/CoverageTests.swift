@@ -13,21 +13,19 @@ struct CoverageTests {
     let swing: Double
 
     /// So many latencies around a median of `centre` ns, and the moments of their arrivals, ns.
-    func latencies(
-      _ count: Int, centre: Double, seed: UInt64
-    ) -> (values: [Int64], moments: [Int64]) {
+    func latencies(_ count: Int, centre: Double, seed: UInt64) -> TimedRun {
       var random = SeededGenerator(seed: seed)
       var level = gaussian(&random) * swing
       let step = swing * (1 - memory * memory).squareRoot()
-      var (values, moments): ([Int64], [Int64]) = ([], [])
+      var run = TimedRun()
       var now: Int64 = 0
       for _ in 0..<count {
         level = memory * level + step * gaussian(&random)
         now += 1 + Int64(random.index(below: 2_000_000))
-        values.append(Int64(centre * exponential(level + 0.5 * gaussian(&random))))
-        moments.append(now)
+        run.values.append(Int64(centre * exponential(level + 0.5 * gaussian(&random))))
+        run.moments.append(now)
       }
-      return (values, moments)
+      return run
     }
 
     private func exponential(_ x: Double) -> Double {
@@ -65,26 +63,23 @@ struct CoverageTests {
 
   private static func sides(
     _ series: Wandering, _ count: Int, seed: UInt64, ratio: Double
-  ) -> (TwoSides, SortedSamples, SortedSamples) {
+  ) -> (TwoSides, CountedLatencies, CountedLatencies) {
     var settings = ComparisonSettings()
     settings.replicates = 200
     settings.seed = seed
     let first = series.latencies(count, centre: 1e6, seed: seed &* 7919)
     let second = series.latencies(count, centre: 1e6 * ratio, seed: seed &* 7919 &+ 104_729)
-    let timed = [first, second].map { side in
-      TimedSamples(
-        stretch: CellGrid.Stretch(run: 0, start: side.moments[0], end: side.moments[count - 1]),
-        moments: side.moments, values: side.values)
+    let stretches = [first, second].map {
+      CellGrid.Stretch(run: 0, start: $0.moments[0], end: $0.moments[count - 1])
     }
-    let block = BlockLength.common([timed[0]], [timed[1]]).block
-    let grids = timed.map { CellGrid([$0.stretch], block: block) }
-    func sorted(_ side: (values: [Int64], moments: [Int64]), _ grid: CellGrid) -> SortedSamples {
-      SortedSamples(side.values, cells: side.moments.map { Int32(grid.cell(0, at: $0)) })
-    }
-    return (
-      TwoSides(before: grids[0], after: grids[1], settings: settings), sorted(first, grids[0]),
-      sorted(second, grids[1])
-    )
+    let block = BlockLength.common(
+      [first.wave(stretches[0])], [second.wave(stretches[1])]
+    ).block
+    let sides = TwoSides(
+      before: CellGrid([stretches[0]], block: block),
+      after: CellGrid([stretches[1]], block: block), settings: settings)
+    let (before, after) = counted([first], sides.before, [second], sides.after)
+    return (sides, before, after)
   }
 
   @Test("a 95 % interval covers the true ratio of medians in about 95 of 100", arguments: cases)

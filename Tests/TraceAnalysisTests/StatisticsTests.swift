@@ -1,4 +1,5 @@
 import Testing
+import TraceModel
 
 @testable import TraceAnalysis
 
@@ -20,46 +21,109 @@ struct StatisticsTests {
     #expect(Holm.adjusted([]) == [])
   }
 
-  @Test(
-    "sorting by digits equals sorting by comparing, below zero too, and keeps cells with values")
-  func sorting() {
+  @Test("bins hold every value once, in order, and are never wider than 0.1 % of it")
+  func bins() {
     var random = SeededGenerator(seed: 3)
-    let values = (0..<5_000).map { _ in
-      Int64(truncatingIfNeeded: random.next()) >> Int64(random.index(below: 60))
+    let edges: [Int64] = [
+      0, 1, -1, 1_023, 1_024, 2_047, 2_048, 2_049, -2_047, -2_048, -2_049, 1 << 40, .max, .min + 1,
+    ]
+    for value in edges
+      + (0..<5_000).map({ _ in
+        Int64(truncatingIfNeeded: random.next()) >> Int64(random.index(below: 60))
+      })
+    {
+      let bin = LatencyBin.of(value)
+      let values = LatencyBin.values(bin)
+      #expect(values.contains(value))
+      #expect(Double(values.upperBound) - Double(values.lowerBound) <= 0.001 * abs(Double(value)))
+      if values.upperBound < .max { #expect(LatencyBin.of(values.upperBound + 1) == bin + 1) }
     }
-    let sorted = SortedSamples(values, cells: values.indices.map { Int32($0) })
-    #expect(sorted.values == values.sorted())
-    #expect(zip(sorted.values, sorted.cells).allSatisfy { values[Int($1)] == $0 })
   }
 
-  @Test("the quantile of two sides together is that of their union")
-  func union() {
-    var random = SeededGenerator(seed: 4)
-    for size in [(1, 1), (1, 50), (40, 3), (333, 500)] {
-      let first = (0..<size.0).map { _ in Int64(random.index(below: 90)) }
-      let second = (0..<size.1).map { _ in Int64(random.index(below: 60)) }
-      let zeros = { (count: Int) in [Int32](repeating: 0, count: count) }
-      let (a, b) = (
-        SortedSamples(first, cells: zeros(size.0)), SortedSamples(second, cells: zeros(size.1))
-      )
-      let whole = SortedSamples(first + second, cells: zeros(size.0 + size.1))
-      for p in [0.01, 0.5, 0.9, 0.99, 1] {
-        #expect(SortedSamples.quantile(a, b, p) == whole.quantile(p))
+  /// Latencies of a heavy tail, some below zero, ns.
+  private func latencies(_ count: Int, seed: UInt64) -> [Int64] {
+    var random = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in
+      Int64(truncatingIfNeeded: random.next() >> UInt64(44 + random.index(below: 18))) - 90
+    }
+  }
+
+  /// A second for each cell.
+  private static func grid(cells: Int64) -> CellGrid {
+    CellGrid(
+      [CellGrid.Stretch(run: 0, start: 0, end: cells * 1_000_000_000 - 1)],
+      block: 2_000_000_000 - 1)
+  }
+
+  /// One latency for each cell in turn.
+  private static func inTurn(_ values: [Int64], cells: Int) -> TimedRun {
+    TimedRun(
+      values: values, moments: values.indices.map { Int64($0 % cells) * 1_000_000_000 + 5 })
+  }
+
+  @Test(
+    "counted latencies have the mean and the quantiles of all values, and each cell what is in it",
+    arguments: [1, 2, 60, 20_000])
+  func counting(_ count: Int) throws {
+    let values = latencies(count, seed: 5)
+    let grid = Self.grid(cells: 8)
+    let samples = counted([Self.inTurn(values, cells: 8)], grid, [], grid).before
+    let sorted = values.sorted()
+    #expect(samples.mean == Double(values.reduce(0, +)) / Double(count))
+    for share in Statistic.allCases.compactMap(\.share) {
+      let exact = LatencyStatistics.quantile(sorted, share)
+      let got = try #require(samples.quantile(share))
+      #expect(abs(Double(got - exact)) <= 1e-6 * abs(Double(exact)))
+      let binned = try #require(samples.cut.all.quantile(share))
+      #expect(abs(Double(binned - exact)) <= 0.0005 * abs(Double(exact)) + 1)
+    }
+    for cell in 0..<8 {
+      let own = values.indices.filter { $0 % 8 == cell }.map { values[$0] }
+      #expect(samples.counts()[cell] == Double(own.count))
+      #expect(samples.sums[cell] == Double(own.reduce(0, +)))
+    }
+  }
+
+  @Test("a quantile of both sides cuts either: what is in its bin counts half")
+  func union() throws {
+    let (first, second) = (latencies(3_000, seed: 6), latencies(700, seed: 7).map { 3 * $0 })
+    let grid = Self.grid(cells: 4)
+    let sides = counted(
+      [Self.inTurn(first, cells: 4)], grid, [Self.inTurn(second, cells: 4)], grid)
+    let all = (first + second).sorted()
+    for statistic in [Statistic.p50, .p90, .p99, .p999] {
+      let limit = try #require(sides.before.cut.limits[statistic])
+      #expect(sides.after.cut.limits[statistic] == limit)
+      let share = try #require(statistic.share)
+      #expect(limit == LatencyBin.of(LatencyStatistics.quantile(all, share)))
+      for (values, samples) in [(first, sides.before), (second, sides.after)] {
+        let below = values.indices.reduce(into: [0.0, 0, 0, 0]) { counts, index in
+          let bin = LatencyBin.of(values[index])
+          if bin <= limit { counts[index % 4] += bin < limit ? 1 : 0.5 }
+        }
+        #expect(samples.counts(below: limit) == below)
       }
     }
   }
 
-  @Test("a replicate that draws every block once has the quantiles of the whole")
+  @Test("a replicate that draws every block once has the quantiles of the whole, over gaps too")
   func identity() {
     let grid = CellGrid([CellGrid.Stretch(run: 0, start: 0, end: 1_000)], block: 100)
     var random = SeededGenerator(seed: 5)
-    let values = (0..<1_000).map { _ in Int64(1_000 + random.index(below: 100_000)) }
-    let samples = SortedSamples(
-      values, cells: values.indices.map { Int32(grid.cell(0, at: Int64($0))) })
+    // The slowest twelve of a thousand are far away from all others, and close to each other.
+    let values = (0..<1_000).map { place in
+      place % 83 == 0
+        ? 245_000_000 + Int64(random.index(below: 60_000))
+        : Int64(1_000 + random.index(below: 100_000))
+    }
+    let samples = counted(
+      [TimedRun(values: values, moments: values.indices.map { Int64($0) })], grid, [], grid
+    ).before
     let once = BlockDraws(starts: (0..<10).map { Int32(2 * $0) }, blocks: 10)
     let bootstrap = BlockBootstrap(samples, grid, once)
-    for p in [0.5, 0.9, 0.99] {
-      let exact = Double(samples.quantile(p) ?? 0)
+    let sorted = values.sorted()
+    for p in [0.1, 0.5, 0.9, 0.95, 0.99, 0.995] {
+      let exact = Double(LatencyStatistics.quantile(sorted, p))
       #expect(abs(bootstrap.quantiles(p)[0] - exact) <= 0.01 * exact)
     }
     #expect(bootstrap.means()[0] == samples.mean)

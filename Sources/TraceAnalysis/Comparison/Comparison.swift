@@ -71,41 +71,61 @@ public struct Comparison: Sendable {
   private mutating func compareDisks(
     _ before: [IncidentFile], _ after: [IncidentFile], _ pairing: inout MachinePairing
   ) throws -> [(load: LoadComparison, old: MachinePairing.Device)] {
-    let first = try Self.traces(before)
-    let second = try Self.traces(after)
-    var pairs = first.keys.map { ($0, pairing.device($0.machine, $0.device)) }
-      .filter { second[$0.1] != nil }
+    let (first, second) = (try DiskReading(before), try DiskReading(after))
+    var pairs = first.disks.map { ($0, pairing.device($0.machine, $0.device)) }
+      .filter { second.disks.contains($0.1) }
     let (alone, other) = (
-      first.keys.filter { second[pairing.device($0.machine, $0.device)] == nil },
-      second.keys.filter { new in !pairs.contains { $0.1 == new } }
+      first.disks.filter { !second.disks.contains(pairing.device($0.machine, $0.device)) },
+      second.disks.filter { new in !pairs.contains { $0.1 == new } }
     )
     if pairs.isEmpty, alone.count == 1, other.count == 1 {
-      pairing.pair(alone[0], with: other[0], because: "the only disk of either side")
-      pairs = [(alone[0], other[0])]
+      pairs = zip(alone, other).map { ($0, $1) }
+      pairing.pair(pairs[0].0, with: pairs[0].1, because: "the only disk of either side")
     } else {
       onOneSide += alone.map { "\($0.machine) \($0.device) before" }
       onOneSide += other.map { "\($0.machine) \($0.device) after" }
       onOneSide.sort()
     }
     pairs.sort { ($0.0.machine, $0.0.device) < ($1.0.machine, $1.0.device) }
-    var compared: [(load: LoadComparison, old: MachinePairing.Device)] = []
+    let surveys = (
+      try first.surveys(of: pairs.map(\.0)), try second.surveys(of: pairs.map(\.1))
+    )
+    var next = 0
+    while next < pairs.count {
+      // As many disks at a time as their counts leave room for, one at least.
+      let from = next
+      var disks: [DiskComparison] = []
+      while next < pairs.count, disks.reduce(0, { $0 + $1.size }) < Self.roomForCounts {
+        disks.append(
+          DiskComparison(
+            guest: pairs[next].1.machine, device: pairs[next].1.device, before: surveys.0[next],
+            after: surveys.1[next], settings: settings))
+        next += 1
+      }
+      let read = pairs[from..<next]
+      try first.forEachIO(of: read.map(\.0)) { disks[$0].before.add($2, of: $1) }
+      try second.forEachIO(of: read.map(\.1)) { disks[$0].after.add($2, of: $1) }
+      for disk in disks { add(disk) }
+    }
     for (old, new) in pairs {
-      guard let tracesBefore = first[old], let tracesAfter = second[new] else { continue }
-      let disk = DiskComparison(
-        guest: new.machine, device: new.device, before: tracesBefore, after: tracesAfter,
-        settings: settings)
-      loads.append(disk.load)
-      statements += disk.statements
-      distributions += disk.distributions
-      lines += disk.lines
-      compared.append((disk.load, old))
       if let below = try MachinePairing.below(old, in: before),
         let belowAfter = try MachinePairing.below(new, in: after)
       {
         pairing.pair(below, with: belowAfter, because: "below the same disk")
       }
     }
-    return compared
+    return zip(loads, pairs).map { ($0, $1.0) }
+  }
+
+  /// The counts of disks that are read at once, bytes.
+  private static let roomForCounts = 32 << 20
+
+  private mutating func add(_ disk: DiskComparison) {
+    let result = disk.judged()
+    loads.append(disk.load)
+    statements += result.statements
+    distributions += result.distributions
+    lines += result.lines
   }
 
   private mutating func compareSeries(
@@ -120,19 +140,5 @@ public struct Comparison: Sendable {
     let series = SeriesComparison(first, second, loads: loads, settings: settings)
     lines += series.lines
     statements += series.statements
-  }
-
-  private typealias Traces = [MachinePairing.Device: [DiskComparison.Trace]]
-
-  private static func traces(_ files: [IncidentFile]) throws -> Traces {
-    var traces: Traces = [:]
-    for (run, file) in files.enumerated() {
-      for samples in try file.diskSamples() {
-        guard let trace = DiskComparison.Trace(run: run, samples) else { continue }
-        let disk = MachinePairing.Device(machine: samples.guest, device: samples.device)
-        traces[disk, default: []].append(trace)
-      }
-    }
-    return traces
   }
 }

@@ -23,7 +23,7 @@ public struct HopDistributions: Sendable {
   static let shares =
     (0...99).map { Double($0) / 100 } + [0.995, 0.998, 0.999, 0.9995, 0.9999, 1]
 
-  static func points(_ samples: SortedSamples) -> [Point] {
+  static func points(_ samples: CountedLatencies) -> [Point] {
     shares.compactMap { share in
       samples.quantile(share).map { Point(share: share, nanoseconds: $0) }
     }

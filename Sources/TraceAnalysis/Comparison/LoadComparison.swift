@@ -22,8 +22,11 @@ public struct DiskLoad: Sendable, Equatable {
   public var rateVariation: Double?
 
   /// How much two mixes differ: the part that would have to change to make one of the other.
-  static func distance<Key: Hashable>(_ first: [Key: Double], _ second: [Key: Double]) -> Double {
-    Set(first.keys).union(second.keys).reduce(0) {
+  static func distance<Key: Hashable & Comparable>(
+    _ first: [Key: Double], _ second: [Key: Double]
+  ) -> Double {
+    // In their order: the same sides give the same number, to the last digit.
+    Set(first.keys).union(second.keys).sorted().reduce(0) {
       $0 + abs(first[$1, default: 0] - second[$1, default: 0])
     } / 2
   }

@@ -1,59 +1,46 @@
-internal import Glibc
-
 /// Quantiles and the mean of a line under the draws of a moving-block bootstrap.
 ///
-/// Nothing is sorted again: for some 400 values, close together in the tails, it is counted once how many of
-/// each block are not greater. A replicate's quantile is found by adding such counts over the blocks it
-/// drew, between two of the values by interpolation.
+/// Nothing is sorted: for some 400 intervals, close together in the tails, it is known how many of each block
+/// are not above them. A replicate's quantile is found by adding such counts over the blocks it drew.
 struct BlockBootstrap: Sendable {
   private let draws: BlockDraws
   private let cells: Int
-  /// Values at chosen ranks, ascending, each once.
-  private let edges: [Int64]
+  /// An interval that has latencies.
+  private struct Edge {
+    let least: Double
+    let greatest: Double
+    let count: Double
+  }
+
+  /// Ascending.
+  private let edges: [Edge]
   /// By edge, then by the block's first cell: how many are not greater.
   private let below: [Int32]
   /// By the block's first cell.
   private let counts: [Int32]
   private let sums: [Double]
 
-  /// The line's values must not be empty.
-  init(_ samples: SortedSamples, _ grid: CellGrid, _ draws: BlockDraws) {
+  /// The line's latencies must not be none.
+  init(_ samples: CountedLatencies, _ grid: CellGrid, _ draws: BlockDraws) {
     self.draws = draws
     cells = grid.cells
-    counts = grid.blockSums(samples.counts(grid.cells).map { Int32($0) })
-    sums = grid.blockSums(samples.sums(grid.cells))
-    var edges: [Int64] = []
+    counts = grid.blockSums(samples.counts().map { Int32($0) })
+    sums = grid.blockSums(samples.sums)
+    var edges: [Edge] = []
     var below: [Int32] = []
     var running = [Int32](repeating: 0, count: grid.cells)
-    var next = 0
-    let values = samples.values
-    for rank in Self.ranks(samples.count) {
-      let edge = values[rank - 1]
-      guard edge != edges.last else { continue }
-      while next < values.count, values[next] <= edge {
-        running[Int(samples.cells[next])] += 1
-        next += 1
-      }
-      edges.append(edge)
+    for (interval, edge) in samples.edges.enumerated() {
+      guard let edge else { continue }
+      let members = samples.counts(in: interval)
+      for (cell, own) in members.enumerated() { running[cell] += own }
+      edges.append(
+        Edge(
+          least: Double(edge.lowerBound), greatest: Double(edge.upperBound),
+          count: members.reduce(0) { $0 + Double($1) }))
       below.append(contentsOf: grid.blockSums(running))
     }
     self.edges = edges
     self.below = below
-  }
-
-  /// Ranks from 1 to the last, evenly spaced on the logistic scale: as fine at the 99.9th percentile, in
-  /// its own terms, as at the median.
-  private static func ranks(_ count: Int) -> [Int] {
-    var ranks = [1]
-    let steps = 400
-    let limit = log(Double(2 * count))
-    for step in 0...steps {
-      let place = limit * (2 * Double(step) / Double(steps) - 1)
-      let rank = Int((Double(count) / (1 + exp(-place))).rounded(.up))
-      if rank > ranks[ranks.count - 1], rank <= count { ranks.append(rank) }
-    }
-    if ranks[ranks.count - 1] < count { ranks.append(count) }
-    return ranks
   }
 
   /// The mean of each replicate.
@@ -70,11 +57,22 @@ struct BlockBootstrap: Sendable {
       let target = p * Double(count)
       let edge = firstEdge(reaching: target, in: places, near: hint)
       hint = edge
-      guard edge > 0 else { return Double(edges[0]) }
-      let (under, over) = (sum(edge - 1, places), sum(edge, places))
-      let part = over > under ? (target - under) / (over - under) : 1
-      return Double(edges[edge - 1]) + part * Double(edges[edge] - edges[edge - 1])
+      let (under, over) = (edge > 0 ? sum(edge - 1, places) : 0, sum(edge, places))
+      return value(at: over > under ? (target - under) / (over - under) : 1, of: edge)
     }
+  }
+
+  /// What a part of an edge's latencies does not exceed: from the greatest below to the least of them over the
+  /// first, as between any two neighbours, and then evenly.
+  private func value(at part: Double, of edge: Int) -> Double {
+    let own = edges[edge]
+    let place = part * own.count
+    guard place < 1 else {
+      guard own.count > 1 else { return own.greatest }
+      return own.least + (place - 1) / (own.count - 1) * (own.greatest - own.least)
+    }
+    let below = edge > 0 ? edges[edge - 1].greatest : own.least
+    return below + place * (own.least - below)
   }
 
   /// How many of the drawn blocks' values are not greater than an edge.

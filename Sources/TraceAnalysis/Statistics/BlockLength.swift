@@ -1,13 +1,41 @@
 internal import Glibc
 
-/// Latencies of one stretch of time, in any order.
-struct TimedSamples: Sendable {
+/// The latencies of a hop over one stretch of time, as means over equal parts of it: what says for how long they
+/// are correlated.
+struct LatencyWave: Sendable {
   /// The stretch they are of.
-  var stretch: CellGrid.Stretch
-  /// When each began, ns on the stretch's clock.
-  var moments: [Int64] = []
-  /// How long each was, ns.
-  var values: [Int64] = []
+  let stretch: CellGrid.Stretch
+  private(set) var count = 0
+  private var sums = [Double](repeating: 0, count: LatencyWave.parts)
+  private var counts = [Double](repeating: 0, count: LatencyWave.parts)
+
+  private static let parts = 192
+
+  /// Nothing in a stretch yet.
+  init(_ stretch: CellGrid.Stretch) { self.stretch = stretch }
+
+  private var span: Double { Double(stretch.length) + 1 }
+
+  /// Takes a latency in ns that began at a moment of the stretch.
+  @inline(__always)
+  mutating func add(_ value: Int64, at moment: Int64) {
+    let place = Double(moment - stretch.start) / span
+    let part = min(Self.parts - 1, max(0, Int(place * Double(Self.parts))))
+    // On this scale heavy tails do not drown everything else; differences far below half a
+    // microsecond do not matter.
+    sums[part] += log(max(0, Double(value)) + 500)
+    counts[part] += 1
+    count += 1
+  }
+
+  /// How long a block must be for them, ns.
+  var correlationTime: Double {
+    guard count >= 50 else { return 0 }
+    let mean = sums.reduce(0, +) / Double(count)
+    // A part without I/Os says nothing: it is given the mean.
+    let series = zip(sums, counts).map { $1 > 0 ? $0 / $1 : mean }
+    return BlockLength.automatic(series) * span / Double(Self.parts)
+  }
 }
 
 /// How long a block must be so that blocks hardly depend on each other: the automatic choice of Politis and
@@ -59,7 +87,7 @@ enum BlockLength {
   /// One length in ns for both sides: as long as the latencies of any stretch are correlated, and long
   /// enough that there are not more blocks than needed; but so short that ten are left on either side.
   static func common(
-    _ before: [TimedSamples], _ after: [TimedSamples]
+    _ before: [LatencyWave], _ after: [LatencyWave]
   ) -> (block: Int64, isTooShort: Bool) {
     let lengths = [before, after].map { $0.reduce(0) { $0 + $1.stretch.length } }
     let longest = lengths.max() ?? 0
@@ -67,29 +95,8 @@ enum BlockLength {
     let enough = longest / Int64(ComparisonSettings.enoughBlocks)
     // That choice is best for the spread of a mean. Blocks that change sides must not depend on their
     // neighbours either: twice as long is what keeps the test silent where there is nothing.
-    let needed = 2 * ((before + after).map(correlationTime).max() ?? 0)
+    let needed = 2 * ((before + after).map(\.correlationTime).max() ?? 0)
     let wanted = max(enough, Int64(needed))
     return (max(1, min(most, wanted)), wanted > most)
-  }
-
-  /// How long a block must be for the latencies of a stretch, ns.
-  private static func correlationTime(_ samples: TimedSamples) -> Double {
-    guard samples.values.count >= 50 else { return 0 }
-    let cells = 192
-    let span = Double(samples.stretch.length) + 1
-    var sums = [Double](repeating: 0, count: cells)
-    var counts = [Double](repeating: 0, count: cells)
-    for (moment, value) in zip(samples.moments, samples.values) {
-      let part = Double(moment - samples.stretch.start) / span
-      let cell = min(cells - 1, max(0, Int(part * Double(cells))))
-      // On this scale heavy tails do not drown everything else; differences far below half a
-      // microsecond do not matter.
-      sums[cell] += log(max(0, Double(value)) + 500)
-      counts[cell] += 1
-    }
-    let mean = sums.reduce(0, +) / counts.reduce(0, +)
-    // A cell without I/Os says nothing: it is given the mean.
-    let series = zip(sums, counts).map { $1 > 0 ? $0 / $1 : mean }
-    return automatic(series) * span / Double(cells)
   }
 }

@@ -38,7 +38,7 @@ struct TwoSides: Sendable {
 
   /// The statistics of a line; nil for those that a side is too small for, or where blocks are too few.
   func outcomes(
-    before first: SortedSamples, after second: SortedSamples
+    before first: CountedLatencies, after second: CountedLatencies
   ) -> [Statistic: Outcome] {
     let possible = Statistic.allCases.filter {
       min(first.count, second.count) >= $0.leastSamples
@@ -63,7 +63,7 @@ struct TwoSides: Sendable {
       }
       if hasRepeats {
         applyRepeats(
-          Self.values(first, before, statistic), Self.values(second, after, statistic),
+          Self.values(first, statistic), Self.values(second, statistic),
           pairs.map { $1 - $0 }, to: &outcome)
       } else {
         outcome.p = p(first, second, statistic)
@@ -110,18 +110,15 @@ struct TwoSides: Sendable {
   /// Whether blocks could as well have changed sides. A quantile is tested by how many values of each block
   /// lie below the quantile of both sides together.
   private func p(
-    _ first: SortedSamples, _ second: SortedSamples, _ statistic: Statistic
+    _ first: CountedLatencies, _ second: CountedLatencies, _ statistic: Statistic
   ) -> Double? {
-    let counts =
-      before.blocks(first.counts(before.cells)) + after.blocks(second.counts(after.cells))
-    guard let share = statistic.share else {
-      return permutation.p(
-        before.blocks(first.sums(before.cells)) + after.blocks(second.sums(after.cells)), counts)
+    let counts = before.blocks(first.counts()) + after.blocks(second.counts())
+    guard statistic.share != nil else {
+      return permutation.p(before.blocks(first.sums) + after.blocks(second.sums), counts)
     }
-    guard let limit = SortedSamples.quantile(first, second, share) else { return nil }
+    guard let limit = first.cut.limits[statistic] else { return nil }
     return permutation.p(
-      before.blocks(first.counts(below: limit, before.cells))
-        + after.blocks(second.counts(below: limit, after.cells)), counts)
+      before.blocks(first.counts(below: limit)) + after.blocks(second.counts(below: limit)), counts)
   }
 
   /// With several runs the differences between runs of one side are what the difference of the sides is
@@ -168,16 +165,9 @@ struct TwoSides: Sendable {
   }
 
   /// The statistic of each run that has enough samples.
-  private static func values(
-    _ samples: SortedSamples, _ grid: CellGrid, _ statistic: Statistic
-  ) -> [Double] {
-    Set(grid.stretches.map(\.run)).sorted().compactMap { run in
-      let own = samples.filtered { cell in
-        grid.stretches.indices.contains {
-          grid.stretches[$0].run == run && grid.cells(of: $0).contains(Int(cell))
-        } ? cell : nil
-      }
-      return own.count >= statistic.leastSamples ? statistic.value(of: own) : nil
+  private static func values(_ samples: CountedLatencies, _ statistic: Statistic) -> [Double] {
+    samples.cut.runs.filter { $0.count >= statistic.leastSamples }.compactMap { run in
+      if let share = statistic.share { run.quantile(share).map(Double.init) } else { run.mean }
     }
   }
 }
@@ -217,7 +207,7 @@ struct RunSpread: Sendable, Equatable {
 
 extension Statistic {
   /// Its value, ns.
-  func value(of samples: SortedSamples) -> Double? {
+  func value(of samples: CountedLatencies) -> Double? {
     if let share { samples.quantile(share).map(Double.init) } else { samples.mean }
   }
 }

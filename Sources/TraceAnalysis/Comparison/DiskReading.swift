@@ -1,0 +1,54 @@
+internal import TraceStore
+
+/// The guests' disks of a side's files. Their I/Os are read more than once, and kept at no time.
+struct DiskReading {
+  private let files: [IncidentFile]
+  /// The traces of each disk, file by file.
+  private let traces: [MachinePairing.Device: [(file: Int, trace: DiskTrace)]]
+
+  init(_ files: [IncidentFile]) throws {
+    self.files = files
+    var traces: [MachinePairing.Device: [(Int, DiskTrace)]] = [:]
+    for (number, file) in files.enumerated() {
+      for trace in try file.diskTraces() {
+        let disk = MachinePairing.Device(machine: trace.guest, device: trace.device)
+        traces[disk, default: []].append((number, trace))
+      }
+    }
+    self.traces = traces
+  }
+
+  /// The disks that have I/Os.
+  var disks: Set<MachinePairing.Device> { Set(traces.keys) }
+
+  /// What a first reading says of some disks.
+  func surveys(of disks: [MachinePairing.Device]) throws -> [DiskSurvey] {
+    var surveys = disks.map { disk in
+      DiskSurvey(
+        (traces[disk] ?? []).map {
+          CellGrid.Stretch(run: $0.file, start: $0.trace.first, end: $0.trace.last)
+        })
+    }
+    try forEachIO(of: disks) { surveys[$0].add($2, of: $1) }
+    return surveys
+  }
+
+  /// Hands out the I/Os of some disks, each with the place of its disk among them, and that of its trace among
+  /// the disk's.
+  func forEachIO(
+    of disks: [MachinePairing.Device], _ body: (_ disk: Int, _ trace: Int, DiskIO) -> Void
+  ) throws {
+    for (number, file) in files.enumerated() {
+      var places: [(disk: Int, trace: Int)] = []
+      var own: [DiskTrace] = []
+      for (disk, name) in disks.enumerated() {
+        for (trace, one) in (traces[name] ?? []).enumerated() where one.file == number {
+          places.append((disk, trace))
+          own.append(one.trace)
+        }
+      }
+      guard !own.isEmpty else { continue }
+      try file.forEachIO(of: own) { body(places[$0].disk, places[$0].trace, $1) }
+    }
+  }
+}
