@@ -205,8 +205,8 @@ struct StealHidden: Rule {
       ]
     }
     let shown =
-      "\(Quantity.decimal(reported, digits: 1)) % of the CPU time that it counted as stolen on average of "
-      + "\(Quantity.count(samples)) samples, \(Quantity.decimal(most, digits: 1)) % at most"
+      "\(Quantity.decimal(reported, digits: 1)) % stolen on average of \(Quantity.count(samples)) samples, "
+      + "\(Quantity.decimal(most, digits: 1)) % at most"
     let busy =
       row.number("busy_pct").map {
         ", beside \(Quantity.decimal($0, digits: 1)) % of its own work (us + sy)"
@@ -217,7 +217,8 @@ struct StealHidden: Rule {
       // It cannot be critical: how much of all time that is, nobody knows.
       return [
         Finding(
-          code, .warning, guest: guest, sentence: "The guest reports \(shown)\(busy).",
+          code, .warning, guest: guest,
+          sentence: "Of the time that it counted the guest shows \(shown)\(busy).",
           confidence: .low,
           because:
             "The guest's own account, of the time that it counted: a guest whose ticks come late counts less "
@@ -231,7 +232,7 @@ struct StealHidden: Rule {
         sentence:
           "By /proc/stat, read \(Quantity.count(readings)) times, \(Quantity.decimal(stolen, digits: 1)) % of "
           + "the guest's CPU time was stolen. It counted \(Quantity.decimal(counted, digits: 1)) % of the time that "
-          + "passed, so that it shows \(shown)\(busy).",
+          + "passed, and of that it shows \(shown)\(busy).",
         confidence: .medium,
         because: "The guest's own account; who was on the CPU only the host knows.",
         evidenceSQL: sql,
