@@ -13,9 +13,15 @@ extension DeviceFolding {
     flush.issued = Stamp(event.time)
     flush.issuedCPU = event.knownCPU
     markTogether(with: &flush)
+    if let back = flushes.firstIndex(where: { !$0.issued.isSeen }) {
+      flushes[back].traits.formUnion(flush.traits)
+      flushes[back].issued = flush.issued
+      flushes[back].issuedCPU = flush.issuedCPU
+      return
+    }
     if let bio = try flushBio(of: event, where: { !$0.row.issued.isSeen }) {
       open[bio].row.traits.formUnion(flush.traits)
-      open[bio].row.firstIssued = flush.issued
+      if !open[bio].row.traits.contains(.requeued) { open[bio].row.firstIssued = flush.issued }
       open[bio].row.issued = flush.issued
       open[bio].row.issuedCPU = flush.issuedCPU
       open[bio].phase = .issued
@@ -28,6 +34,19 @@ extension DeviceFolding {
     if flushes.count > Self.mostFlushes {
       output.givenUp += 1
       try output.emit(numbered(flushes.removeFirst()))
+    }
+  }
+
+  /// `R  FN 0 [0]`: the driver gave back the flush that it was handed last; another D follows.
+  mutating func flushRequeued() {
+    if let bio = flushBios.last(where: {
+      open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen
+    }) {
+      open[bio].row.traits.insert(.requeued)
+      open[bio].row.issued = .unseen
+    } else if let place = flushes.lastIndex(where: { $0.issued.isSeen }) {
+      flushes[place].traits.insert(.requeued)
+      flushes[place].issued = .unseen
     }
   }
 
@@ -49,7 +68,7 @@ extension DeviceFolding {
       open[bio].row.traits.insert(.aliased)
       flush.traits.insert(.aliased)
     }
-    for other in flushes.indices {
+    for other in flushes.indices where flushes[other].issued.isSeen {
       flushes[other].traits.insert(.aliased)
       flush.traits.insert(.aliased)
     }

@@ -320,7 +320,7 @@ struct DeviceFolding {
   /// `R  WS 1976864 + 8 [0]`: the driver gives back what it has just been given (its ring was full), so of
   /// several requests of these blocks the one that was issued last.
   private mutating func requeued(_ event: BlockEvent) {
-    guard event.sectors > 0 else { return }
+    guard event.sectors > 0 else { return flushRequeued() }
     let sectors = Int64(event.sectors)
     let index = open.latestIssued(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .issued && $0.row.sectors == sectors
