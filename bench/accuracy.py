@@ -21,8 +21,8 @@ import tempfile
 import time
 
 import clocks
-import flushes
 import counters
+import flushes
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SEEDS = (11, 12, 13)

@@ -65,9 +65,10 @@ def problems(hiddenq, incident, scenario, tracegen):
     return found
 
 
-def main():
+def run(name, description, problems, fine):
+    """The command line of a check of one scenario: prints what `problems` finds, or `fine`; its exit status."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario")
     parser.add_argument("incident")
     parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build/release/hiddenq"))
@@ -77,11 +78,11 @@ def main():
         found = problems(
             os.path.abspath(options.hiddenq), options.incident, options.scenario, options.tracegen)
     except (OSError, RuntimeError) as error:
-        print("clocks: %s" % error, file=sys.stderr)
+        print("%s: %s" % (name, error), file=sys.stderr)
         return 2
-    print("\n".join(found) or "clocks and lost events are as the truth has them")
+    print("\n".join(found) or fine)
     return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("clocks", __doc__, problems, "clocks and lost events are as the truth has them"))

@@ -8,14 +8,14 @@ host side, and H3 is never below zero.
 
 Exit status: 0 all as the truth has it; 1 not; 2 could not be run.
 """
-import argparse
 import bisect
 import csv
 import json
 import os
 import sys
 
-from counters import ROOT, query
+from clocks import run
+from counters import query
 
 # Stamps of the trace are rounded, and a Q is some ns before the request is handed over.
 SAME_NS = 3000
@@ -65,24 +65,5 @@ def problems(hiddenq, incident, scenario, tracegen):
     return found
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scenario")
-    parser.add_argument("incident")
-    parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build/release/hiddenq"))
-    parser.add_argument("--tracegen", default=os.path.join(ROOT, "../shared/tracegen"))
-    options = parser.parse_args()
-    try:
-        found = problems(
-            os.path.abspath(options.hiddenq), options.incident, options.scenario, options.tracegen)
-    except (OSError, RuntimeError) as error:
-        print("flushes: %s" % error, file=sys.stderr)
-        return 2
-    for problem in found:
-        print(problem)
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("flushes", __doc__, problems, "no flush has another's host side"))

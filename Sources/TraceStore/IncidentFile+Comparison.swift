@@ -1,5 +1,5 @@
 internal import GRDB
-internal import TraceModel
+public import TraceModel
 
 /// A guest's disk in one block trace.
 public struct DiskTrace: Sendable {
@@ -21,8 +21,8 @@ public struct DiskTrace: Sendable {
 public struct DiskIO: Sendable {
   /// Q, or C where Q was not seen, on the guest's trace clock.
   public let moment: Int64
-  /// What it is for: ``BlockOperation`` by its raw value.
-  public let operation: Int64
+  /// What it is for; nil for an operation of a newer hiddenq.
+  public let operation: BlockOperation?
   /// Its length in sectors.
   public let sectors: Int64
   /// Whether its way is certain and whole, so that it counts in the hops.
@@ -117,7 +117,7 @@ extension DiskIO {
   /// The statement's current row.
   fileprivate init(_ row: RawStatement, isJoined: Bool) {
     moment = row.integer(1)
-    operation = row.integer(2)
+    operation = BlockOperation(rawValue: Int(truncatingIfNeeded: row.integer(2)))
     sectors = row.integer(3)
     block = row.integer(12)
     // Grades up to 2 are exact, merged, split.

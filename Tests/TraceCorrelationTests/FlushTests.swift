@@ -67,13 +67,53 @@ struct FlushTests {
   @Test("ends that fit either flush are given to one, and said to be ambiguous")
   func ambiguousEnds() {
     let ends = FlushEnds([
-      FlushEnds.Claim(row: 1, queued: 0, issued: 10, end: 100, guest: (250, 250)),
-      FlushEnds.Claim(row: 2, queued: 5, issued: 15, end: 110, guest: (240, 240)),
-      FlushEnds.Claim(row: 3, queued: 500, issued: 510, end: 600, guest: (620, 620)),
+      FlushEnds.Claim(
+        row: 1, queued: 0, issued: 10, end: 100, guest: .init(high: 250, duration: 250)),
+      FlushEnds.Claim(
+        row: 2, queued: 5, issued: 15, end: 110, guest: .init(high: 240, duration: 240)),
+      FlushEnds.Claim(
+        row: 3, queued: 500, issued: 510, end: 600, guest: .init(high: 620, duration: 620)),
     ]).ends
     #expect(ends[1]?.time == 110)
     #expect(ends[2]?.time == 100)
     #expect(ends[1]?.isCertain == false && ends[2]?.isCertain == false)
     #expect(ends[3]?.time == 600 && ends[3]?.isCertain == true)
+  }
+
+  @Test("an end may be of a flush that no guest asked for, or of one that never ended in the trace")
+  func endsOfOthers() {
+    let guest = FlushEnds.Window(high: 250, duration: 250)
+    // The guest's fits both ends, the host's own as well.
+    let own = FlushEnds([
+      FlushEnds.Claim(row: 1, queued: 0, issued: 10, end: 100, guest: guest),
+      FlushEnds.Claim(row: 2, queued: 15, issued: 15, end: 110),
+    ]).ends
+    #expect(own[1]?.isCertain == false)
+    // Only the guest's is known to have ended, but whether at 100 or 110 depends on which of the others did.
+    let unended = FlushEnds([
+      FlushEnds.Claim(row: 1, queued: 0, issued: 10, end: 100, guest: guest),
+      FlushEnds.Claim(row: 2, queued: 15, issued: 15, end: 110),
+      FlushEnds.Claim(row: 3, queued: 20, issued: 20, end: nil),
+    ]).ends
+    #expect(unended.values.allSatisfy { !$0.isCertain })
+    // One end only can be the guest's, whoever else was there.
+    let one = FlushEnds([
+      FlushEnds.Claim(row: 1, queued: 0, issued: 10, end: 400, guest: guest),
+      FlushEnds.Claim(row: 2, queued: 15, issued: 15, end: 110),
+      FlushEnds.Claim(row: 3, queued: 20, issued: 20, end: nil),
+    ]).ends
+    #expect(one[1]?.time == 110 && one[1]?.isCertain == true)
+  }
+
+  @Test("of very many together nothing is certain, and it does not hang")
+  func manyTogether() {
+    let claims = (0..<100_000).map { number in
+      FlushEnds.Claim(
+        row: Int32(number), queued: Int64(number), issued: Int64(number), end: Int64(number) + 50,
+        guest: .init(high: Int64(number) + 60, duration: 60))
+    }
+    let ends = FlushEnds(claims).ends
+    #expect(ends.count == claims.count)
+    #expect(ends.values.allSatisfy { !$0.isCertain })
   }
 }

@@ -28,14 +28,13 @@ struct DiskCounts {
   /// Counts an I/O of one of the side's traces, one of those that the cuts were made from.
   mutating func add(_ io: DiskIO, of trace: Int) {
     guard io.isWhole else { return }
-    let operation = BlockOperation(rawValue: Int(truncatingIfNeeded: io.operation))
-    let family = operation.flatMap { Self.places[$0.rawValue] }
+    let family = io.operation.flatMap { Self.places[$0.rawValue] }
     for place in hops.indices {
       let value = io.value(of: hops[place].hop)
       guard value != .min else { continue }
       let cell = hops[place].grid.cell(trace, at: io.moment)
       // Flushes carry no data and have other costs: they are no part of all.
-      if operation != .flush { hops[place].families[0].add(value, cell: cell) }
+      if io.operation != .flush { hops[place].families[0].add(value, cell: cell) }
       if let family { hops[place].families[family].add(value, cell: cell) }
     }
   }

@@ -38,9 +38,7 @@ struct DiskSurvey {
     if io.pageCache != .min { hasPageCache = true }
     guard io.isWhole else { return }
     clockBound = max(clockBound, io.clockError)
-    let operation =
-      BlockOperation(rawValue: Int(truncatingIfNeeded: io.operation))?.rawValue
-      ?? Self.operations - 1
+    let operation = io.operation?.rawValue ?? Self.operations - 1
     for (place, hop) in Hop.allCases.enumerated() {
       let value = io.value(of: hop)
       guard value != .min else { continue }
@@ -93,11 +91,10 @@ struct LoadCounter {
   }
 
   mutating func add(_ io: DiskIO, of trace: Int) {
-    let operation = BlockOperation(rawValue: Int(truncatingIfNeeded: io.operation))
-    guard operation != .flush else { return }
+    guard io.operation != .flush else { return }
     count += 1
-    if operation == .read { reads += 1 }
-    operations[operation?.name ?? "other", default: 0] += 1
+    if io.operation == .read { reads += 1 }
+    operations[io.operation?.name ?? "other", default: 0] += 1
     let sectors = max(0, io.sectors)
     bytes += Double(sectors) * 512
     sizes[Int64.bitWidth - sectors.leadingZeroBitCount] += 1

@@ -3,23 +3,34 @@
 /// Their `C  FN 0 [0]` have no address, so that the trace alone pairs them by order of arrival. But the guest
 /// whose flush it is had it back later: most of the ends of a group fit one flush only.
 struct FlushEnds {
+  /// Until when a guest had its flush back at the latest, ns on the reference, and how long that was after its
+  /// `D`.
+  struct Window {
+    let high: Int64
+    let duration: Int64
+
+    /// Whether a host flush may have been the guest's, by its end.
+    func holds(from queued: Int64, to end: Int64) -> Bool {
+      // H3 as a whole needs no offset: below zero it proves a wrong match.
+      end <= high && end - queued <= duration
+    }
+  }
+
   /// A host flush that wants an end.
   struct Claim {
     /// Its place in the device's rows.
     let row: Int32
-    /// `Q`, `D`, and the `C` that came by order, ns on the reference.
+    /// `Q`, ns on the reference; `D` for one that the block layer sent by itself.
     let queued: Int64
+    /// `D`.
     let issued: Int64
-    let end: Int64
-    /// When its guest had it back at the latest, and how long that was after its `D`; nil where no guest is
-    /// known.
-    var guest: (high: Int64, duration: Int64)?
+    /// The `C` that came by order; nil where there was none left.
+    let end: Int64?
+    /// Of the guest whose it is; nil where none is known.
+    var guest: Window?
 
     func fits(_ end: Int64) -> Bool {
-      guard end >= issued else { return false }
-      guard let guest else { return true }
-      // H3 as a whole needs no offset: below zero it proves a wrong match.
-      return end <= guest.high && end - queued <= guest.duration
+      end >= issued && guest?.holds(from: queued, to: end) ?? true
     }
   }
 
@@ -46,18 +57,26 @@ struct FlushEnds {
         group = []
       }
       group.append(claim)
-      last = max(last, claim.end)
+      last = max(last, claim.end ?? .max)
     }
     if !group.isEmpty { settle(group) }
   }
 
   private mutating func settle(_ group: [Claim]) {
+    guard group.count <= Self.mostTogether else {
+      for claim in group {
+        guard let end = claim.end, claim.fits(end) else { continue }
+        ends[claim.row] = End(time: end, isCertain: false)
+      }
+      return
+    }
     var open = group
-    var times = group.map(\.end).sorted()
-    var isSettling = group.count <= Self.mostTogether
+    var times = group.compactMap(\.end).sorted()
+    var isSettling = true
     while isSettling {
       isSettling = false
-      for (place, claim) in open.enumerated().reversed() {
+      // One that no guest is known to have had back may never have ended.
+      for (place, claim) in open.enumerated().reversed() where claim.guest != nil {
         let fitting = times.indices.filter { claim.fits(times[$0]) }
         guard let only = fitting.first, fitting.count == 1 else { continue }
         ends[claim.row] = End(time: times.remove(at: only), isCertain: true)

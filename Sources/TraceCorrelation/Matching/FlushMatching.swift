@@ -8,9 +8,7 @@ struct FlushMatching {
     let disk: Int32
     let row: Int32
     let low: Int64
-    let high: Int64
-    /// From `D` to `C` by the host's clock.
-    let duration: Int64
+    let window: FlushEnds.Window
     let device: Int32
     let isAliased: Bool
   }
@@ -18,21 +16,16 @@ struct FlushMatching {
   private struct HostFlush {
     let row: Int32
     let queued: Int64
-    let issued: Int64
     let end: Int64
     let task: Int32
     /// Another flush was at the device together with it: the end may be the other's.
     let isAliased: Bool
-
-    /// Whether it lies in the guest's flush, as far as its end is known.
-    func endsWithin(_ guest: GuestFlush) -> Bool {
-      // H3 as a whole needs no offset: below zero it proves a wrong match.
-      end <= guest.high && end - queued <= guest.duration
-    }
   }
 
   private var guests: [GuestFlush] = []
   private var hosts: [Int32: [HostFlush]] = [:]
+  /// Per host device: all flushes that were there with others, those of the block layer itself, too.
+  private var claims: [Int32: [FlushEnds.Claim]] = [:]
   /// Per host device: how many pieces of each disk a thread queued.
   private var carried: Carried = [:]
   /// Per disk: the place of the guest's flush in its rows, to that of the host's.
@@ -77,23 +70,33 @@ struct FlushMatching {
         GuestFlush(
           disk: disk.stream, row: Int32(index),
           low: clock.reference(issued) - clock.error(at: issued),
-          high: clock.reference(completed) + clock.error(at: completed),
-          duration: clock.reference(completed) - clock.reference(issued),
+          window: FlushEnds.Window(
+            high: clock.reference(completed) + clock.error(at: completed),
+            duration: clock.reference(completed) - clock.reference(issued)),
           device: device.rows.stream, isAliased: row.traits.contains(.aliased)))
     }
     guard hosts[device.rows.stream] == nil else { return }
     var flushes: [HostFlush] = []
+    var together: [FlushEnds.Claim] = []
     for (index, row) in device.rows.rows.enumerated()
     where row.operation == .flush && !row.traits.contains(.acrossStep) {
-      guard let queued = row.queued.nanoseconds, let issued = row.issued.nanoseconds,
-        let completed = row.completed.nanoseconds
-      else { continue }
+      guard let issued = row.issued.nanoseconds else { continue }
+      if row.traits.contains(.aliased) {
+        together.append(
+          FlushEnds.Claim(
+            row: Int32(index), queued: row.queued.nanoseconds ?? issued, issued: issued,
+            end: row.completed.nanoseconds))
+      }
+      guard let queued = row.queued.nanoseconds, let completed = row.completed.nanoseconds else {
+        continue
+      }
       flushes.append(
         HostFlush(
-          row: Int32(index), queued: queued, issued: issued, end: completed, task: row.task,
+          row: Int32(index), queued: queued, end: completed, task: row.task,
           isAliased: row.traits.contains(.aliased)))
     }
     hosts[device.rows.stream] = flushes.sorted { $0.queued < $1.queued }
+    claims[device.rows.stream] = together
   }
 
   /// The threads that were seen to work for one disk alone.
@@ -141,11 +144,14 @@ struct FlushMatching {
         if flushes[middle].queued < guest.low { low = middle + 1 } else { high = middle }
       }
       var found: [Int32] = []
-      while low < flushes.count, flushes[low].queued <= guest.high {
+      while low < flushes.count, flushes[low].queued <= guest.window.high {
         let flush = flushes[low]
         let owner = owners[guest.device]?[flush.task] ?? guest.disk
         // Where an end may be another's, the beginning alone decides who competes.
-        if owner == guest.disk, guest.isAliased || flush.isAliased || flush.endsWithin(guest) {
+        if owner == guest.disk,
+          guest.isAliased || flush.isAliased
+            || guest.window.holds(from: flush.queued, to: flush.end)
+        {
           found.append(Int32(low))
         }
         low += 1
@@ -185,16 +191,13 @@ struct FlushMatching {
 
   /// With the ends that are theirs.
   private mutating func match(_ found: [(guest: GuestFlush, host: HostFlush)]) {
-    for (device, flushes) in hosts {
+    for (device, claims) in claims {
       let own = found.filter { $0.guest.device == device }
       let guestOf = Dictionary(uniqueKeysWithValues: own.map { ($0.host.row, $0.guest) })
       let ends = FlushEnds(
-        flushes.filter(\.isAliased).map { flush in
-          var claim = FlushEnds.Claim(
-            row: flush.row, queued: flush.queued, issued: flush.issued, end: flush.end)
-          if let guest = guestOf[flush.row], !guest.isAliased {
-            claim.guest = (guest.high, guest.duration)
-          }
+        claims.map { claim in
+          var claim = claim
+          if let guest = guestOf[claim.row], !guest.isAliased { claim.guest = guest.window }
           return claim
         }
       ).ends

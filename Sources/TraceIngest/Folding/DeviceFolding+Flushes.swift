@@ -78,9 +78,13 @@ extension DeviceFolding {
   /// `C  WS 0 [0]` an empty flush bio.
   mutating func completedWithoutLength(_ event: BlockEvent) throws {
     if event.rwbs.contains(.preflush) || event.rwbs.contains(.flush) {
-      if let bio = flushBios.first(where: {
+      let place = flushes.firstIndex { $0.issued.isSeen }
+      let bio = flushBios.first {
         open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen
-      }) {
+      }
+      // Of several the one that was issued first.
+      let issued = place.map { flushes[$0].issued.rawValue } ?? .max
+      if let bio, open[bio].row.issued.rawValue <= issued {
         open[bio].row.completed = Stamp(event.time)
         open[bio].row.completedCPU = event.knownCPU
         open[bio].row.error = event.error
@@ -90,8 +94,9 @@ extension DeviceFolding {
       for index in awaitingPreflush where open[index].row.flushIssued.isSeen {
         open[index].row.flushCompleted = Stamp(event.time)
       }
+      // One that was given back and whose next D was lost, or one from before the trace.
       var flush =
-        flushes.isEmpty ? try begin(event).row : flushes.removeFirst()
+        flushes.isEmpty ? try begin(event).row : flushes.remove(at: place ?? 0)
       flush.traits.insert(.flush)
       flush.sector = -1
       flush.completed = Stamp(event.time)

@@ -73,6 +73,7 @@ struct DeviceFolding {
   mutating func clockStepped(to segment: Int32) throws {
     stream = try output.sink.stream(StreamKey(device: number, segment: segment))
     lastQueued = .unseen
+    lastFlush = BlockRequest()
     for index in open.all() { open[index].row.traits.insert(.acrossStep) }
     for index in flushes.indices { flushes[index].traits.insert(.acrossStep) }
   }

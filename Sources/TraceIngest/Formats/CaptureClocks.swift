@@ -54,54 +54,35 @@ private final class CaptureClockLines: FactLines {
     log.fields.cut(bytes, start, end)
     let fields = log.fields
     guard fields.count >= 2 else { return false }
-    var moment = Moment()
-    let name: String
-    let time: Int64
-    if fields.count == 3, let value = Self.time("realtime=", bytes, fields[2]) {
-      if bytes.equals("before", fields[1]) {
-        name = "realtime_before_ns"
-        moment.before = value
-      } else if bytes.equals("after", fields[1]) {
-        name = "realtime_after_ns"
-        moment.after = value
-      } else {
-        return false
-      }
-      time = value
-    } else if fields.count == 4, bytes.equals("uptime", fields[1]),
-      let value = Self.time("", bytes, fields[3])
-    {
-      name = "boottime_ns"
-      moment.uptime = value
-      time = value
-    } else if fields.count == 2, let value = Self.wholeNumber("monotonic_ns=", bytes, fields[1]) {
-      name = "monotonic_ns"
-      moment.monotonic = value
-      time = value
-    } else {
-      return false
-    }
-    let label: String
-    if bytes.equals("start", fields[0]) {
-      label = "start"
-      Self.merge(moment, into: &begin)
-    } else if bytes.equals("end", fields[0]) {
-      label = "end"
-      Self.merge(moment, into: &self.end)
-      if moment.after != nil, wasSet { log.notices.add(.wallClockSet, count: 1, line: log.line) }
-    } else {
-      return false
+    let isBegin = bytes.equals("start", fields[0])
+    guard isBegin || bytes.equals("end", fields[0]) else { return false }
+    guard let (name, time, clock) = Self.reading(bytes, fields) else { return false }
+    if isBegin { begin[keyPath: clock] = time } else { self.end[keyPath: clock] = time }
+    if !isBegin, clock == \.after, wasSet {
+      log.notices.add(.wallClockSet, count: 1, line: log.line)
     }
     log.batch.settings.append(
-      SettingFact(kind: "clock", object: label, name: name, value: "\(time)", line: log.line))
+      SettingFact(
+        kind: "clock", object: isBegin ? "start" : "end", name: name, value: "\(time)",
+        line: log.line))
     return true
   }
 
-  private static func merge(_ read: Moment, into moment: inout Moment) {
-    moment.before = read.before ?? moment.before
-    moment.after = read.after ?? moment.after
-    moment.monotonic = read.monotonic ?? moment.monotonic
-    moment.uptime = read.uptime ?? moment.uptime
+  /// What a line says of which clock, ns.
+  private static func reading(
+    _ bytes: Span<UInt8>, _ fields: Fields
+  ) -> (name: String, time: Int64, clock: WritableKeyPath<Moment, Int64?>)? {
+    if fields.count == 3, let time = time("realtime=", bytes, fields[2]) {
+      if bytes.equals("before", fields[1]) { return ("realtime_before_ns", time, \.before) }
+      if bytes.equals("after", fields[1]) { return ("realtime_after_ns", time, \.after) }
+    } else if fields.count == 4, bytes.equals("uptime", fields[1]) {
+      return time("", bytes, fields[3]).map { ("boottime_ns", $0, \.uptime) }
+    } else if fields.count == 2 {
+      return wholeNumber("monotonic_ns=", bytes, fields[1]).map {
+        ("monotonic_ns", $0, \.monotonic)
+      }
+    }
+    return nil
   }
 
   /// Whether the wall clock went further, or less far, than the others and the slew explain.

@@ -20,11 +20,12 @@ struct OverviewSection: ReportSection {
       + [Layer.guest, .host].compactMap { layer in
         Self.names(machines.filter { $0.layer == layer }.map(Report.name))
       }.joined(separator: " and ")
-    var moments = sources.compactMap(\.wall)
+    // When the traces were made; a log that was kept beside them may be of a week.
     let written = try file.wallSources().filter { $0.last >= $0.first }
-    moments += written.filter(\.isUTC).map { $0.first...$0.last }
-    let isUTC = !moments.isEmpty
-    if !isUTC { moments = written.map { $0.first...$0.last } }
+    let known = [
+      sources.compactMap(\.wall), written.filter(\.isUTC).map { $0.first...$0.last },
+    ].first { !$0.isEmpty }
+    let moments = known ?? written.map { $0.first...$0.last }
     guard let from = moments.map(\.lowerBound).min(), let to = moments.map(\.upperBound).max()
     else {
       return [.paragraph("\(who).")]
@@ -32,7 +33,7 @@ struct OverviewSection: ReportSection {
     let (begin, end) = (Self.moment(from), Self.moment(to))
     let isOneDay = begin.prefix(10) == end.prefix(10)
     let until = isOneDay ? String(end.dropFirst(11)) : end
-    let clock = isUTC ? "UTC" : "by the local time that the files have"
+    let clock = known != nil ? "UTC" : "by the local time that the files have"
     return [.paragraph("\(who), \(begin) to \(until) \(clock).")]
   }
 
