@@ -118,16 +118,17 @@ struct SchedulingCorrelation {
   ) throws -> SchedulerClock? {
     let queueing = Set(block.moments.map(\.thread))
     var threads: [Int64: ThreadExtent] = [:]
+    var known: [Int64: Int64] = [:]
     for (number, extent) in extents.sorted(by: { $0.key < $1.key }) {
       guard let tid = tids[number], queueing.contains(tid) else { continue }
       threads[tid, default: ThreadExtent()].add(extent)
+      known[number] = tid
     }
     let search = ContainmentSearch(threads, moments: block.moments)
     func clock(_ hint: (offset: Int64, bound: Int64)?) throws -> SchedulerClock? {
       try search.clock(hint: hint) { stretch, body in
         try file.forEachStay(of: source, from: stretch.from, to: stretch.to) { number, from, to in
-          guard extents[number] != nil, let tid = tids[number] else { return }
-          body(tid, Span(from: from, to: to))
+          if let tid = known[number] { body(tid, Span(from: from, to: to)) }
         }
       }
     }

@@ -1,0 +1,94 @@
+/// How many moments lie within a stay of their thread, by the offset between the clocks of both.
+///
+/// Each pair of a moment and a stay allows an interval of offsets. There are tens of millions of pairs, so
+/// that the inner loop runs over flat arrays and shifts instead of dividing.
+struct OffsetHistogram {
+  /// The offsets that most moments allow, ns.
+  struct Peak {
+    let low: Int64
+    let high: Int64
+    /// Of the moments.
+    let share: Double
+    /// The best share well away from it.
+    let byChance: Double
+  }
+
+  /// Some 10 us; two texts with microseconds tell no more.
+  private static let finestShift: Int64 = 13
+  private static let mostBins: Int64 = 8_000_000
+  /// Nearer to the peak than this is not away from it, ns.
+  private static let apart: Int64 = 5_000_000
+
+  private let low: Int64
+  /// A bin is two to this many ns wide.
+  private let shift: Int64
+  private let slack: Int64
+  /// By how much more moments the bin is allowed than the one before it.
+  private var steps: [Int32]
+
+  /// Where a thread's moments lie in the next two.
+  private let moments: [Int64: Range<Int>]
+  /// Later than the lowest offset, with slack, ns.
+  private let times: [Int64]
+  /// The lowest bin that the moment counted in: a thread's stays come in order, so that bins fall, and none is
+  /// counted twice.
+  private var lowest: [Int]
+
+  /// Moments by thread, offsets that are looked at, and by how much two stamps of one thing may differ, ns.
+  init(_ voters: [(at: Int64, thread: Int64)], offsets: Span, slack: Int64) {
+    low = offsets.from
+    self.slack = slack
+    var shift = Self.finestShift
+    while (offsets.to - offsets.from) >> shift >= Self.mostBins { shift += 1 }
+    self.shift = shift
+    let bins = Int((offsets.to - offsets.from) >> shift) + 1
+    steps = [Int32](repeating: 0, count: bins + 1)
+    lowest = [Int](repeating: bins, count: voters.count)
+    var times: [Int64] = []
+    var moments: [Int64: Range<Int>] = [:]
+    for (thread, own) in Dictionary(grouping: voters, by: \.thread) {
+      moments[thread] = times.count..<(times.count + own.count)
+      times += own.map { $0.at - offsets.from + slack }
+    }
+    self.times = times
+    self.moments = moments
+  }
+
+  /// Counts the offsets under which a thread's moments lie within its next stay.
+  mutating func add(_ thread: Int64, _ stay: Span) {
+    guard let own = moments[thread] else { return }
+    let end = stay.to + 2 * slack
+    for moment in own where times[moment] >= stay.from {
+      let first = Int(max(0, times[moment] - end) >> shift)
+      let last = min(lowest[moment] - 1, Int((times[moment] - stay.from) >> shift))
+      guard first <= last else { continue }
+      steps[first] += 1
+      steps[last + 1] -= 1
+      lowest[moment] = first
+    }
+  }
+
+  /// Where most moments agree.
+  var peak: Peak {
+    var depths = [Int32](repeating: 0, count: steps.count)
+    var depth: Int32 = 0
+    var most: Int32 = 0
+    for (place, step) in steps.enumerated() {
+      depth += step
+      depths[place] = depth
+      most = max(most, depth)
+    }
+    let first = depths.firstIndex(of: most) ?? 0
+    var last = first
+    while last + 1 < depths.count, depths[last + 1] == most { last += 1 }
+    let apart = Int(Self.apart >> shift) + 2
+    var other: Int32 = 0
+    for (place, depth) in depths.enumerated() where place < first - apart || place > last + apart {
+      other = max(other, depth)
+    }
+    let count = Double(times.count)
+    return Peak(
+      low: low + Int64(max(0, first - 1)) << shift, high: low + Int64(last + 2) << shift,
+      share: Double(most) / count, byChance: Double(other) / count)
+  }
+}
