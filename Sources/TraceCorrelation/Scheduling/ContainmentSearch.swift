@@ -89,7 +89,7 @@ public struct ContainmentSearch: Sendable {
     let reach = Span(
       from: (voters.first?.at ?? 0) - high - slack, to: (voters.last?.at ?? 0) - low + slack)
     try stays(reach) { histogram.add($0, $1) }
-    return histogram.peak
+    return histogram.peak()
   }
 
   // MARK: - Bounds

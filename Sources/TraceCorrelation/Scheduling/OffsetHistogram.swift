@@ -26,13 +26,25 @@ struct OffsetHistogram {
   /// By how much more moments the bin is allowed than the one before it.
   private var steps: [Int32]
 
-  /// Where a thread's moments lie in the next two.
-  private let moments: [Int64: Range<Int>]
-  /// Later than the lowest offset, with slack, ns.
-  private let times: [Int64]
+  /// A thread's part in it.
+  private struct Thread {
+    /// Where its moments lie in ``times``.
+    let moments: Range<Int>
+    /// Stays that are not counted yet, in order.
+    var stays: [Span] = []
+  }
+
+  private var threads: [Thread] = []
+  private var places: [Int64: Int] = [:]
+  /// The moments, later than the lowest offset, with slack, ns.
+  private var times: [Int64] = []
   /// The lowest bin that the moment counted in: a thread's stays come in order, so that bins fall, and none is
   /// counted twice.
   private var lowest: [Int]
+
+  /// Stays of a thread that are counted at once: moment by moment, each goes down through a few neighbouring
+  /// bins. Stay by stay, each would touch as many distant bins as there are moments.
+  private static let batch = 256
 
   /// Moments by thread, offsets that are looked at, and by how much two stamps of one thing may differ, ns.
   init(_ voters: [(at: Int64, thread: Int64)], offsets: Span, slack: Int64) {
@@ -44,32 +56,50 @@ struct OffsetHistogram {
     let bins = Int((offsets.to - offsets.from) >> shift) + 1
     steps = [Int32](repeating: 0, count: bins + 1)
     lowest = [Int](repeating: bins, count: voters.count)
-    var times: [Int64] = []
-    var moments: [Int64: Range<Int>] = [:]
     for (thread, own) in Dictionary(grouping: voters, by: \.thread) {
-      moments[thread] = times.count..<(times.count + own.count)
+      places[thread] = threads.count
+      threads.append(Thread(moments: times.count..<(times.count + own.count)))
       times += own.map { $0.at - offsets.from + slack }
     }
-    self.times = times
-    self.moments = moments
   }
 
   /// Counts the offsets under which a thread's moments lie within its next stay.
   mutating func add(_ thread: Int64, _ stay: Span) {
-    guard let own = moments[thread] else { return }
-    let end = stay.to + 2 * slack
-    for moment in own where times[moment] >= stay.from {
-      let first = Int(max(0, times[moment] - end) >> shift)
-      let last = min(lowest[moment] - 1, Int((times[moment] - stay.from) >> shift))
+    guard let place = places[thread] else { return }
+    threads[place].stays.append(stay)
+    if threads[place].stays.count == Self.batch { count(place) }
+  }
+
+  private mutating func count(_ place: Int) {
+    let stays = threads[place].stays
+    for moment in threads[place].moments {
+      Self.count(
+        stays, since: times[moment] - 2 * slack, until: times[moment], shift, &lowest[moment],
+        into: &steps)
+    }
+    threads[place].stays.removeAll(keepingCapacity: true)
+  }
+
+  /// Counts one moment, in as many stays as it has.
+  private static func count(
+    _ stays: [Span], since: Int64, until: Int64, _ shift: Int64, _ lowest: inout Int,
+    into steps: inout [Int32]
+  ) {
+    var steps = steps.mutableSpan
+    for stay in stays {
+      guard until >= stay.from else { return }
+      let first = Int(max(0, since - stay.to) >> shift)
+      let last = min(lowest - 1, Int((until - stay.from) >> shift))
       guard first <= last else { continue }
       steps[first] += 1
       steps[last + 1] -= 1
-      lowest[moment] = first
+      lowest = first
     }
   }
 
-  /// Where most moments agree.
-  var peak: Peak {
+  /// Where most moments agree, of all that was added.
+  mutating func peak() -> Peak {
+    for place in threads.indices { count(place) }
     var depths = [Int32](repeating: 0, count: steps.count)
     var depth: Int32 = 0
     var most: Int32 = 0
