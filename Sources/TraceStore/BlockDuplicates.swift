@@ -20,6 +20,8 @@ struct BlockDuplicates {
   private static let wander: Int64 = 1_000_000
   /// Two forms of one blktrace have the same clock.
   private static let exact: Int64 = 1_000
+  /// Texts have microseconds: a time between two stamps may differ by one on either side, ns.
+  private static let rounding: Int64 = 2_000
 
   init(_ db: Database, sourceID: Int64) {
     self.db = db
@@ -155,10 +157,44 @@ struct BlockDuplicates {
     let isIdentical =
       less.isBlktrace && more.isBlktrace && less.requests == more.requests
       && votes == wanted.count && cluster.allSatisfy { $0.at == 0 }
-    guard isIdentical || votes >= Self.fewest,
+    guard try isIdentical || votes >= Self.fewest || isAlike(less, more),
       Double(votes) >= Self.share * Double(decidable)
     else { return nil }
     return Tie(offset: offset, requests: votes, devices: shared)
+  }
+
+  /// Whether two short traces of different tools are the same request by request: what was asked for, and how
+  /// long each part of it took. Others that ask for the same blocks do not take as long to the microsecond.
+  private func isAlike(_ one: Source, _ other: Source) throws -> Bool {
+    guard one.requests == other.requests, (1..<Int64(Self.fewest)).contains(one.requests),
+      !(one.isBlktrace && other.isBlktrace)
+    else { return false }
+    let lives = try [one, other].map { source in
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT device, sector, sectors, rwbs & 14, completed - queued, completed - issued
+          FROM block_request JOIN block_stream USING (stream_id)
+          WHERE source_id = ? AND sector IS NOT NULL AND completed IS NOT NULL
+          ORDER BY at_ns + completed, sector
+          """, arguments: [source.id]
+      ).map { row in
+        try (
+          key: Key(device: row[0], sector: row[1], sectors: row[2], direction: row[3]),
+          parts: [row[4], row[5]] as [Int64?]
+        )
+      }
+    }
+    return lives[0].count == Int(one.requests) && lives[1].count == lives[0].count
+      && zip(lives[0], lives[1]).allSatisfy { own, its in
+        own.key == its.key && zip(own.parts, its.parts).allSatisfy(Self.areAlike)
+      }
+  }
+
+  private static func areAlike(_ one: Int64?, _ other: Int64?) -> Bool {
+    guard let one, let other else { return one == other }
+    let (difference, overflows) = one.subtractingReportingOverflow(other)
+    return !overflows && difference.magnitude <= rounding.magnitude
   }
 
   private func devices(of source: Int64) throws -> [String] {

@@ -122,6 +122,27 @@ struct CPUTests {
     }
   }
 
+  @Test("a guest that counts no steal is told so by its best samples; few samples are no agreement")
+  func uncounted() throws {
+    guard let incident = try Self.incident("tcg-qcow2") else { return }
+    let finding = try Self.rows(
+      incident, "SELECT sentence, because, confidence FROM finding WHERE code = 'STEAL_HIDDEN'"
+    ).first
+    let because = try #require(finding?["because"] as? String)
+    #expect(because.contains("vmstat says 0.0 %") && because.contains("tolerance of 3.0"))
+    #expect(finding?["confidence"] as? String == "medium")
+    // proc-stat was read three times in these seconds.
+    let report = try Program.run("report", incident).output
+      .split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    #expect(report.contains("so few samples tell nothing, even 0 would be within 37.6 points"))
+    #expect(!report.contains("they agree within"))
+    let neighbour =
+      try Self.rows(
+        incident, "SELECT sentence FROM finding WHERE code = 'NOISY_CPU_NEIGHBOUR'"
+      ).first?["sentence"] as? String
+    #expect(neighbour?.contains("qemu-system-x86 of another guest (13 threads)") == true)
+  }
+
   @Test("a guest's events fall into its vCPUs' stays, which a wrong clock could not do")
   func containment() throws {
     guard let incident = try Self.noisy.get() else { return }

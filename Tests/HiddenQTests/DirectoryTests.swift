@@ -436,6 +436,38 @@ struct DirectoryTests {
         == "1")
   }
 
+  @Test("a single request counts once, whichever tools saw it; one that took longer is another")
+  func singleRequestOfTwoTools() throws {
+    let folder = try Repository.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let events = ["bio_queue", "getrq", "rq_insert", "rq_issue", "rq_complete"]
+    func trace(_ name: String, completed: Int) throws {
+      let lines = events.enumerated().map { number, event in
+        let at = event == "rq_complete" ? completed : number + 1
+        let bytes = event.hasPrefix("rq_") ? event == "rq_complete" ? " ()" : " 4096 ()" : ""
+        let end = event == "rq_complete" ? "[0]" : "[fio]"
+        return
+          "             fio-10      [000] .....  3199.710\(String(at).leftPadded(3)): block_\(event): "
+          + "254,16 W\(bytes) 5256 + 8 \(end)\n"
+      }
+      try Self.write("# tracer: nop\n#\n" + lines.joined(), name, in: folder)
+    }
+    let blkparse = ["Q", "G", "I", "D", "C"].enumerated().map { number, action in
+      "254,16   0        \(number + 1)     0.000\(String(action == "C" ? 468 : number + 1).leftPadded(3))123"
+        + "    10  \(action)   W 5256 + 8 [\(action == "C" ? "0" : "fio")]\n"
+    }
+    try Self.write(blkparse.joined(), "a.txt", in: folder)
+    try trace("b.txt", completed: 469)
+    try trace("c.txt", completed: 480)
+    let incident = folder.path + ".db"
+    for (name, count) in [("a.txt", "1"), ("b.txt", "1"), ("c.txt", "2")] {
+      let outcome = try Program.run(
+        "ingest", incident, folder.appending(path: name).path, "--guest", "g")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(try Program.value(incident, "SELECT count(*) FROM request") == count, "\(name)")
+    }
+  }
+
   @Test("an incident.yaml that is a device, a pipe or larger than memory is not read")
   func oddPlan() throws {
     let folder = try Repository.temporaryFolder()
@@ -464,5 +496,11 @@ struct DirectoryTests {
       #expect(outcome.errors.contains("cannot be read, or is larger than 1 MiB"))
       #expect(outcome.errors.split(separator: "\n").count == 1)
     }
+  }
+}
+
+extension String {
+  fileprivate func leftPadded(_ width: Int) -> String {
+    String(repeating: "0", count: max(0, width - count)) + self
   }
 }

@@ -50,7 +50,7 @@ struct FalseOptimisation: Rule {
       guard let hop = row.text("hop"), let gain = row.number("gain_pct"),
         gain < evidence.value(of: worthwhile)
       else { return nil }
-      return "\(TailAmplified.words(hop)) at most \(Quantity.decimal(gain, digits: 1)) %"
+      return "\(Quantity.decimal(gain, digits: 1)) % in \(TailAmplified.words(hop))"
     }
     let limit = limit(best, evidence)
     // What is above a full device only waits there.
@@ -68,7 +68,7 @@ struct FalseOptimisation: Rule {
       "Of the p99, \(Quantity.time(now)), tuning can take away most in \(TailAmplified.words(hop)): at most "
       + "\(Quantity.decimal(gain, digits: 1)) %, to \(Quantity.time(without))"
     if !vain.isEmpty {
-      sentence += "; it would be for nothing in " + vain.joined(separator: ", ")
+      sentence += "; it would take away at most " + vain.joined(separator: ", ")
     }
     sentence += "."
     if let limit { sentence += " " + limit.words }

@@ -32,11 +32,11 @@ struct NoisyCPUNeighbour: Rule {
   /// longest trace; the most of these, per neighbour.
   private static func sql(_ guest: String) -> String {
     """
-    SELECT neighbour, is_guest, neighbour_threads, victim, victim_threads, wait_ns, span_ns,
+    SELECT neighbour, neighbour_guest, is_guest, neighbour_threads, victim, victim_threads, wait_ns, span_ns,
       max(100.0 * wait_ns / (victim_threads * span_ns)) AS lost_pct
     FROM (
       SELECT coalesce(culprit.culprit_guest, culprit.culprit_comm) AS neighbour,
-        culprit.class = 'guest' AS is_guest,
+        culprit.culprit_guest AS neighbour_guest, culprit.class = 'guest' AS is_guest,
         count(DISTINCT culprit.culprit_tid) AS neighbour_threads,
         CASE culprit.victim_role WHEN 'vcpu' THEN 'vCPUs'
           ELSE culprit.victim_comm || ' (' || culprit.victim_tid || ')' END AS victim,
@@ -83,8 +83,12 @@ struct NoisyCPUNeighbour: Rule {
       let victim = row.text("victim")
     else { return nil }
     let who =
-      row.integer("is_guest") == 1
-      ? "guest \(name)" : threads > 1 ? "\(name) (\(threads) threads)" : name
+      if let guest = row.text("neighbour_guest") {
+        "guest \(guest)"
+      } else {
+        name + (row.integer("is_guest") == 1 ? " of another guest" : "")
+          + (threads > 1 ? " (\(threads) threads)" : "")
+      }
     return Printable.text(who) + " for \(Quantity.seconds(wait)), "
       + "\(Quantity.decimal(share, digits: 1)) % of the time of "
       + (victim == "vCPUs" ? "its vCPUs" : Printable.text(victim))

@@ -48,7 +48,7 @@ struct StealHidden: Rule {
     ) AS waits
     LEFT JOIN (
       SELECT * FROM steal_reconciliation WHERE guest = \(Evidence.literal(guest))
-      ORDER BY agrees IS NULL, tool = 'vmstat', samples DESC LIMIT 1
+      ORDER BY agrees IS NULL, tolerance_pct IS NULL, tolerance_pct, samples DESC, tool LIMIT 1
     ) AS said USING (guest)
     """
   }
@@ -132,6 +132,13 @@ struct StealHidden: Rule {
     }
     let within = "the tolerance of \(Quantity.decimal(tolerance, digits: 1)) points"
     switch row.integer("agrees") {
+    case 1? where tolerance >= measured:
+      return (
+        .medium,
+        "Every wait is in the host's scheduler trace. Over the same seconds \(both), but so few samples "
+          + "are known to \(Quantity.decimal(tolerance, digits: 1)) points only: any would agree."
+          + doubt
+      )
     case 1?:
       return (
         lost > 0 ? .medium : .high, "Over the same seconds \(both), within \(within)." + doubt

@@ -240,6 +240,8 @@ struct CPUSection: ReportSection {
     {
       text += " from \(Quantity.seconds(from)) to \(Quantity.seconds(to)): "
       switch row.integer("agrees") {
+      case 1? where tolerance >= measured:
+        text += "so few samples tell nothing, even 0 would be within"
       case 1?: text += "they agree within"
       case nil:
         text +=
