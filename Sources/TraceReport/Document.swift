@@ -152,6 +152,11 @@ public struct Table: Sendable {
 
 /// One I/O as a bar: its hops one after the other, each as long as its part of the whole.
 public struct Waterfall: Sendable {
+  /// What the letters of the bars in words stand for.
+  static let key =
+    "In the bars: 1 guest page cache, 2 guest scheduler, f cache flush in it, > virtio in, 4 host scheduler, "
+    + "5 hardware, < virtio back; ? not followed."
+
   /// A stretch of the bar.
   public struct Segment: Sendable {
     /// The letter that stands for the hop, for readers without colour.

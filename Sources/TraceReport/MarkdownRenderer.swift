@@ -14,6 +14,7 @@ public enum MarkdownRenderer {
           facts.map { "- **\(escaped($0.name))**: \(escaped($0.value))" }.joined(separator: "\n"))
       case .table(let table): parts.append(render(table))
       case .waterfalls(let bars):
+        parts.append(escaped(Waterfall.key))
         parts.append(
           bars.map { bar in
             "- \(escaped(bar.title))  \n  `|\(bar.bar(width: 60))|`  \n  \(escaped(bar.detail))"

@@ -36,6 +36,20 @@ enum Drawing {
     return frame(height: 20, label: waterfall.detail, marks)
   }
 
+  /// The colours of some waterfalls.
+  static func key(_ waterfalls: [Waterfall]) -> Markup {
+    let marks = Set(waterfalls.flatMap(\.segments).map { Mark(letter: $0.letter) })
+    let names = Mark.allCases.filter(marks.contains).map { mark in
+      switch mark {
+      case .flush: (mark, "flush in H2")
+      case .unknown: (mark, "not followed")
+      default: (mark, mark.letter)
+      }
+    }
+    return frame(
+      height: 20, label: "The colours of the bars below", legend(names, x: 0, y: 14))
+  }
+
   // MARK: - Bars
 
   private static func stacked(_ chart: StackedBars, _ title: String) -> Markup {

@@ -57,7 +57,9 @@ public enum HTMLRenderer {
       .element(
         "dl", facts.flatMap { [.element("dt", $0.name), .element("dd", $0.value)] })
     case .table(let table): render(table)
-    case .waterfalls(let bars): .lines(bars.map(render))
+    case .waterfalls(let bars):
+      .lines(
+        [.element("div", at: ["class": "drawing"], [Drawing.key(bars)])] + bars.map(render))
     case .findings(let findings): .lines(findings.map(render))
     case .figure(let figure): render(figure)
     case .details(let summary, let blocks):

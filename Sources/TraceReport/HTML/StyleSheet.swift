@@ -73,7 +73,7 @@ enum StyleSheet {
       --critical: #b00020; --warning: #8a5300; --info: #0b57a4; --heat: 0, 80, 160; --first: #0b57a4;
       --second: #b5540c; }
       body { max-width: none; font-size: 11pt; } .scroll, .drawing, pre { overflow: visible; }
-      th, td { white-space: normal; } thead { display: table-header-group; }
+      th, td { white-space: pre-wrap; } thead { display: table-header-group; }
       .drawing svg { min-width: 0; } h2, h3 { break-after: avoid; } .scroll { break-inside: avoid; }
       tr { break-inside: avoid; } details:not([open]) { display: none; } }
 

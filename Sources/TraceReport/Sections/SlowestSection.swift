@@ -10,9 +10,8 @@ struct SlowestSection: ReportSection {
     return [
       .heading("The slowest I/Os"),
       .paragraph(
-        "The time is Q to C. In the bar: 1 guest page cache, before the Q, 2 guest scheduler, f cache flush in "
-          + "it, > virtio in, 4 host scheduler, 5 hardware, < virtio back; ? not followed. A name: who had the "
-          + "CPU that the I/O waited for."),
+        "The time is Q to C; H1, the guest's page cache, comes before it. A name in a bar: who had the CPU that "
+          + "the I/O waited for."),
       .waterfalls(try Waterfall.of(ios, in: file)),
     ]
   }
