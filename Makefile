@@ -32,6 +32,11 @@ accuracy: release
 causes: release
 	python3 bench/causes.py --hiddenq .build/release/hiddenq
 
+# Real captures of which files are taken away: nothing is claimed then that the whole contradicts.
+.PHONY: halves
+halves: release
+	python3 bench/halves.py --hiddenq .build/release/hiddenq
+
 # What finding the culprits costs beside reading a scheduler trace of ten million lines.
 bench-culprits: release
 	python3 bench/culprits.py --hiddenq .build/release/hiddenq

@@ -209,6 +209,8 @@ public struct ThreadOwners: Sendable {
         names[process] = guests.first
       }
     }
+    // A hypervisor that came and went, of which no file tells, has a vCPU 0, too.
+    let numbered = Set(owners.values.compactMap { $0.process == nil ? nil : $0.vcpu })
     for thread in threads {
       guard var owner = owners[thread.id], owner.role != .other, owner.role != .kernel else {
         continue
@@ -218,7 +220,10 @@ public struct ThreadOwners: Sendable {
         owner.guest =
           names[process] ?? said ?? (machines.contains(process) ? Self.label(process) : nil)
       } else {
-        owner.guest = said ?? (guests.count == 1 && owner.role != .vhost ? guests.first : nil)
+        let isAnothers = owner.vcpu.map(numbered.contains) ?? false
+        owner.guest =
+          said
+          ?? (guests.count == 1 && owner.role != .vhost && !isAnothers ? guests.first : nil)
       }
       owners[thread.id] = owner
     }
