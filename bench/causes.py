@@ -5,7 +5,8 @@ usage: causes.py [--fast] [--seeds N...] [--hiddenq PATH] [--tracegen DIR]
 
 tracegen (beside the checkout, in ../shared/tracegen) writes a whole capture and its truth. hiddenq ingests it as a user
 would. Then: the hop that holds most time from Q to C is the truth's; the finding that the cause calls for is
-there and says what it must; no warning is there that the cause does not call for.
+there and says what it must; no warning is there that the cause does not call for. Last, tracegen's own score_incident.py
+finds no problem: joins, hops, clocks, each thread's run and wait, each culprit's share.
 
 Exit status: 0 all right; 1 something is not; 2 something could not be run. Where there is no tracegen it
 says so and ends with 0.
@@ -100,6 +101,19 @@ def wrong(hiddenq, scenario, preset):
     return problems
 
 
+def unlike_truth(options, scenario, preset):
+    """What tracegen's own scorer finds wrong, of waits and culprits, too."""
+    scorer = os.path.join(options.tracegen, "score_incident.py")
+    if not os.path.exists(scorer):
+        return []
+    # A capture that lost lines joins less.
+    rest = ["--join", "0.99"] if preset == "messy" else []
+    done = subprocess.run(
+        [sys.executable, scorer, scenario, "--hiddenq", os.path.abspath(options.hiddenq), "--sched", *rest],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.stdout.splitlines()[-8:] if done.returncode else []
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fast", action="store_true", help="a quick part, one seed each")
@@ -120,6 +134,8 @@ def main():
                 seconds = ["--duration", str(FAST[preset])] if options.fast else []
                 run(sys.executable, generator, preset, scenario, "--seed", str(seed), "--no-verify", *seconds)
                 problems = wrong(os.path.abspath(options.hiddenq), scenario, preset)
+                if not options.fast:
+                    problems += unlike_truth(options, scenario, preset)
             print("%-28s seed %-6d %s" % (preset, seed, "right" if not problems else "WRONG"), flush=True)
             for problem in problems:
                 print("    " + problem)
