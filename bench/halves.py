@@ -5,7 +5,8 @@ usage: halves.py [--hiddenq PATH] [--traces DIR] [CAPTURE...]
 
 The usual case is that half of the files are missing. A claim is a finding that is a warning or critical and not without
 confidence, TRACE_INCOMPLETE excepted, which is about the files themselves. Each claim of a part must be one of the whole
-capture, and critical only where that is; a part must say what is missing; and there must be a report. The fast half of this is HalfCaptureTests.
+capture, and critical only where that is; a part must say what is missing; and there must be a report. Numbers within a
+claim are not compared. The fast part of this is HalfCaptureTests.
 
 Exit status: 0 all right; 1 something is not; 2 something could not be run. Where there are no captures it says so and
 ends with 0.

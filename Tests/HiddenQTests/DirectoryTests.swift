@@ -424,6 +424,14 @@ struct DirectoryTests {
     try Self.write(trace(3_033_307, newline: "\n"), "a.txt", in: folder)
     try Self.write(trace(3_033_307, newline: "\r\n"), "b.txt", in: folder)
     try Self.write(trace(3_033_308, newline: "\n"), "c.txt", in: folder)
+    let incident = try Self.ingestInTurn(folder)
+    #expect(
+      try Program.value(incident, "SELECT count(duplicate_of) FROM source WHERE path LIKE '%b.txt'")
+        == "1")
+  }
+
+  /// Ingests `a.txt`, its other form `b.txt` and another trace `c.txt`; the incident file.
+  private static func ingestInTurn(_ folder: URL) throws -> String {
     let incident = folder.path + ".db"
     for (name, count) in [("a.txt", "1"), ("b.txt", "1"), ("c.txt", "2")] {
       let outcome = try Program.run(
@@ -431,9 +439,7 @@ struct DirectoryTests {
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(try Program.value(incident, "SELECT count(*) FROM request") == count, "\(name)")
     }
-    #expect(
-      try Program.value(incident, "SELECT count(duplicate_of) FROM source WHERE path LIKE '%b.txt'")
-        == "1")
+    return incident
   }
 
   @Test("a single request counts once, whichever tools saw it; one that took longer is another")
@@ -459,13 +465,7 @@ struct DirectoryTests {
     try Self.write(blkparse.joined(), "a.txt", in: folder)
     try trace("b.txt", completed: 469)
     try trace("c.txt", completed: 480)
-    let incident = folder.path + ".db"
-    for (name, count) in [("a.txt", "1"), ("b.txt", "1"), ("c.txt", "2")] {
-      let outcome = try Program.run(
-        "ingest", incident, folder.appending(path: name).path, "--guest", "g")
-      #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(try Program.value(incident, "SELECT count(*) FROM request") == count, "\(name)")
-    }
+    _ = try Self.ingestInTurn(folder)
   }
 
   @Test("an incident.yaml that is a device, a pipe or larger than memory is not read")
