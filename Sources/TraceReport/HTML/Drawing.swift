@@ -33,7 +33,7 @@ enum Drawing {
         name: segment.culprit?.name)
       x += part
     }
-    return frame(height: 20, label: waterfall.detail, marks)
+    return frame(height: 20, label: waterfall.detail, keepsRatio: false, marks)
   }
 
   /// The colours of some waterfalls.
@@ -219,11 +219,15 @@ enum Drawing {
 
   // MARK: - Parts
 
-  static func frame(height: Double, label: String, _ marks: [Markup]) -> Markup {
+  /// A drawing of `width` by `height`, which the page may give another ratio if it has no letters.
+  static func frame(
+    height: Double, label: String, keepsRatio: Bool = true, _ marks: [Markup]
+  ) -> Markup {
     .element(
       "svg",
       at: [
         "viewBox": "0 0 \(number(width)) \(number(height))", "role": "img", "aria-label": label,
+        "preserveAspectRatio": keepsRatio ? "xMidYMid" : "none",
       ], marks)
   }
 
