@@ -32,6 +32,8 @@ struct HandMadePair {
 
   var ios: [IO]
   var foreign: [Foreign] = []
+  /// How many events of the guest's trace were lost before its last one.
+  var lost = 0
 
   /// Where the guest's disk begins on the host's, and how far its clock is behind, in microseconds.
   private static let offset = 2048
@@ -57,9 +59,14 @@ struct HandMadePair {
     let incident = try ingested()
     let outcome = try Program.run("correlate", incident)
     guard outcome.status == 0 else { throw Failure(words: outcome.errors) }
+    return try Self.findings(of: incident)
+  }
+
+  /// What the rules find in an incident file, by code; the evidence is run.
+  static func findings(of incident: String) throws -> [String: String] {
     let rows = try Program.run("findings", incident, "--format", "json")
     let found = try JSONDecoder().decode([Row].self, from: Data(rows.output.utf8))
-    for row in found where row.confidence != "none" { try Self.check(row, incident) }
+    for row in found where row.confidence != "none" { try check(row, incident) }
     return Dictionary(found.map { ($0.code, $0.words) }, uniquingKeysWith: { first, _ in first })
   }
 
@@ -115,7 +122,7 @@ struct HandMadePair {
       add(io.issued, "D")
       add(io.completed, "C", "[0]", 0)
     }
-    return text(lines, device: "253,0")
+    return text(lines, device: "253,0", lost: lost)
   }
 
   private var host: String {
@@ -139,12 +146,16 @@ struct HandMadePair {
   }
 
   /// `259,0    1       17     0.000012000  4001  Q   W 102048 + 8 [IO iothread0]`
-  private func text(_ lines: [(at: Int, text: String)], device: String) -> String {
+  private func text(
+    _ lines: [(at: Int, text: String)], device: String, lost: Int = 0
+  ) -> String {
     let start = lines.map(\.at).min() ?? 0
     return lines.sorted { $0.at < $1.at }.enumerated().map { number, line in
       let at = line.at - start
       let fraction = String(1_000_000 + at % 1_000_000).dropFirst()
-      return "\(device) 1 \(number + 1) \(at / 1_000_000).\(fraction)000 \(line.text)\n"
+      // The kernel numbers what it could not store, too.
+      let sequence = number + 1 + (number + 1 == lines.count ? lost : 0)
+      return "\(device) 1 \(sequence) \(at / 1_000_000).\(fraction)000 \(line.text)\n"
     }.joined()
   }
 }
