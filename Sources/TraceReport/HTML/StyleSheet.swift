@@ -1,8 +1,9 @@
 /// How the page looks: light and dark, on a screen of any width and on paper. The colours of marks are those
 /// of Okabe and Ito, which people with any colour vision tell apart.
 ///
-/// On a narrow page a chart keeps its size and is scrolled, so that its letters can be read. A waterfall's bar is
-/// always drawn whole: half of it would look like another I/O. Its letters go, as the line below it says them.
+/// On a narrow page a chart keeps its size, so that its letters can be read, and says that it is scrolled. A
+/// waterfall's bar is always drawn whole: half of it would look like another I/O. Its letters go, as the line
+/// below it says them.
 enum StyleSheet {
   static let text: StaticString = """
 
@@ -73,6 +74,8 @@ enum StyleSheet {
     @media (max-width: 34rem) { dl { display: block; } dt { max-width: none; margin-top: .5rem; }
       table { font-size: .78rem; } th, td { padding-right: .4rem; } caption { max-width: 90vw; }
       .waterfall svg text { display: none; } .waterfall .drawing svg { min-width: 0; height: 1rem; } }
+    @media screen and (max-width: 42rem) { figure > .drawing::before { position: sticky; left: 0;
+      content: "Wider than the page: scroll it sideways."; color: var(--soft); font-size: .75rem; } }
     @media print { :root { --ink: #000; --soft: #333; --line: #999; --page: #fff; --panel: #fff;
       --critical: #b00020; --warning: #8a5300; --info: #0b57a4; --heat: 0, 80, 160; --first: #0b57a4;
       --second: #b5540c; }
