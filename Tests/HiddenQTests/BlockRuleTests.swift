@@ -7,22 +7,13 @@ import Testing
 struct BlockRuleTests {
   private static func findings(_ preset: String, _ shared: URL) throws -> [String: Substring] {
     let folder = try Repository.temporaryFolder()
-    let scenario = folder.appending(path: "scenario").path
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [
-      "python3", shared.appending(path: "tracegen/tracegen.py").path, preset, scenario,
-      "--duration", "3", "--seed", "21", "--no-verify",
-    ]
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
+    let scenario = folder.appending(path: "scenario")
+    try Scenario.make(preset, seed: 21, seconds: 3, in: scenario, shared)
     let incident = folder.appending(path: "i.db").path
     for (path, option, name) in [
       ("host", "--host", "host"), ("guest-vm1", "--guest", "vm1"),
     ] {
-      let file = scenario + "/\(path)/blkparse.txt"
+      let file = scenario.appending(path: "\(path)/blkparse.txt").path
       #expect(
         try Program.run("ingest", "blktrace", incident, file, option, name).status == 0)
     }

@@ -68,19 +68,10 @@ struct DataRuleTests {
   /// A whole generated capture of a guest and its host, with the guest's page-cache trace; what is found in it.
   private static func findings(_ preset: String, _ shared: URL) throws -> [String: String] {
     let folder = try Repository.temporaryFolder()
-    let scenario = folder.appending(path: "scenario").path
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [
-      "python3", shared.appending(path: "tracegen/tracegen.py").path, preset, scenario,
-      "--duration", "3", "--seed", "23", "--no-verify",
-    ]
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
+    let scenario = folder.appending(path: "scenario")
+    try Scenario.make(preset, seed: 23, seconds: 3, in: scenario, shared)
     let analyzed = folder.appending(path: "analyzed").path
-    let outcome = try Program.run("analyze", scenario, "-o", analyzed)
+    let outcome = try Program.run("analyze", scenario.path, "-o", analyzed)
     #expect(outcome.status == 0, "\(outcome.errors)")
     return try HandMadePair.findings(of: analyzed + "/incident.db")
   }
@@ -91,6 +82,7 @@ struct DataRuleTests {
     guard let shared = Repository.shared else { return }
     let words = try #require(try Self.findings("page-cache-bound", shared)["PAGE_CACHE_HIDES"])
     #expect(words.contains("written data lay in the guest's page cache for"), "\(words)")
+    // There its writes lie there for 12 ms.
     #expect(try Self.findings("quiet", shared)["PAGE_CACHE_HIDES"] == nil)
   }
 }

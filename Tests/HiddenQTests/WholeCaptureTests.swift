@@ -201,17 +201,9 @@ struct WholeCaptureTests {
     guard let shared = Repository.shared else { return }
     let folder = try Repository.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    for seed in ["1", "2"] {
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = [
-        "python3", shared.appending(path: "tracegen/tracegen.py").path, preset,
-        folder.appending(path: seed).path, "--seed", seed, "--duration", "2", "--no-verify",
-      ]
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0)
+    for seed in [1, 2] {
+      try Scenario.make(
+        preset, seed: seed, seconds: 2, in: folder.appending(path: "\(seed)"), shared)
     }
     let incident = folder.appending(path: "incident.db").path
     for (file, machine) in [("1/guest-vm1", "guest"), ("2/host", "host")] {
