@@ -49,6 +49,7 @@ def grow(path, ios):
         "queued_at_ns", "completed_at_ns", "reference_ns", "at_ns", "from_ns", "to_ns")}
     number = {column: f"{column} + n * {step}" for column in ("request_id", "host_request_id")}
     multiply(db, "block_request", times, {**shifted, **number, "line": "line"})
+    multiply(db, "block_detour", times, number)
     # No two alike: each hop of a copy is a little longer than that of the one before.
     longer = {column: f"{column} + {column} * (n % 97) / 100" for column in (
         "guest_scheduler_ns", "virtio_submit_ns", "virtio_return_ns", "host_scheduler_ns",

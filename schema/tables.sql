@@ -70,26 +70,37 @@ CREATE TABLE block_stream (
 -- row small: what was seen first costs nothing, what was not seen is NULL.
 CREATE TABLE block_request (
   request_id INTEGER PRIMARY KEY,
-  stream_id INTEGER NOT NULL,
-  rwbs INTEGER NOT NULL,
-  traits INTEGER NOT NULL,
+  kind_id INTEGER NOT NULL,
   sector INTEGER,
   sectors INTEGER NOT NULL,
   at_ns INTEGER NOT NULL,
   queued INTEGER,
   got INTEGER,
   inserted INTEGER,
-  first_issued INTEGER,
   issued INTEGER,
   completed INTEGER,
-  finished INTEGER,
-  flush_issued INTEGER,
-  flush_completed INTEGER,
-  error INTEGER NOT NULL,
   task_id INTEGER NOT NULL,
   line INTEGER NOT NULL,
-  issued_cpu INTEGER,
-  completed_cpu INTEGER
+  -- (CPU of D + 1) << 17 | (CPU of C + 1), 0 for one that was not seen
+  cpus INTEGER NOT NULL
+) STRICT;
+
+-- What many requests have in common; written once, because each column of a row costs its time.
+CREATE TABLE block_kind (
+  kind_id INTEGER PRIMARY KEY,
+  stream_id INTEGER NOT NULL,
+  rwbs INTEGER NOT NULL,
+  traits INTEGER NOT NULL,
+  error INTEGER NOT NULL
+) STRICT;
+
+-- The times that few requests have: of those that were given back, and around flushes.
+CREATE TABLE block_detour (
+  request_id INTEGER PRIMARY KEY,
+  first_issued INTEGER,
+  finished INTEGER,
+  flush_issued INTEGER,
+  flush_completed INTEGER
 ) STRICT;
 
 -- A bio that was merged into a request which another bio had started.

@@ -63,7 +63,7 @@ public struct IOCulprits: Sendable, Equatable {
       """
       SELECT io_id, own.issued_cpu, own.completed_cpu, task.pid AS host_tid
       FROM guest_io
-      JOIN block_request AS own USING (request_id)
+      JOIN request AS own USING (request_id)
       LEFT JOIN block_request AS below ON below.request_id = guest_io.host_request_id
       LEFT JOIN task ON task.task_id = below.task_id
       WHERE io_id IN (\(ios.map { "\($0.id)" }.joined(separator: ", ")))

@@ -84,9 +84,9 @@ struct BlockDuplicates {
       db,
       sql: """
         SELECT other.source_id, other.format,
-          (SELECT count(*) FROM block_request JOIN block_stream USING (stream_id)
+          (SELECT count(*) FROM block_request JOIN block_kind USING (kind_id) JOIN block_stream USING (stream_id)
            WHERE block_stream.source_id = other.source_id),
-          (SELECT count(completed) FROM block_request JOIN block_stream USING (stream_id)
+          (SELECT count(completed) FROM block_request JOIN block_kind USING (kind_id) JOIN block_stream USING (stream_id)
            WHERE block_stream.source_id = other.source_id),
           EXISTS (SELECT 1 FROM traced_inode WHERE traced_inode.source_id = other.source_id)
             OR EXISTS (SELECT 1 FROM sched_thread WHERE sched_thread.source_id = other.source_id)
@@ -174,7 +174,7 @@ struct BlockDuplicates {
         db,
         sql: """
           SELECT device, sector, sectors, rwbs & 14, completed - queued, completed - issued
-          FROM block_request JOIN block_stream USING (stream_id)
+          FROM block_request JOIN block_kind USING (kind_id) JOIN block_stream USING (stream_id)
           WHERE source_id = ? AND sector IS NOT NULL AND completed IS NOT NULL
           ORDER BY at_ns + completed, sector
           """, arguments: [source.id]
@@ -217,16 +217,18 @@ struct BlockDuplicates {
         db,
         isQueued
           ? """
-          SELECT sector, 0, rwbs & 14, at_ns + queued FROM block_request
+          SELECT sector, 0, rwbs & 14, at_ns + queued
+          FROM block_request JOIN block_kind USING (kind_id)
           WHERE stream_id = ?1 AND sector IS NOT NULL AND queued IS NOT NULL
             AND request_id % ?2 = 0
           UNION ALL
           SELECT merged_bio.sector, 0, merged_bio.rwbs & 14, queued_ns
-          FROM merged_bio JOIN block_request USING (request_id)
+          FROM merged_bio JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
           WHERE stream_id = ?1 AND queued_ns IS NOT NULL AND bio_id % ?2 = 0
           """
           : """
-          SELECT sector, sectors, rwbs & 14, at_ns + completed FROM block_request
+          SELECT sector, sectors, rwbs & 14, at_ns + completed
+          FROM block_request JOIN block_kind USING (kind_id)
           WHERE stream_id = ?1 AND sector IS NOT NULL AND completed IS NOT NULL
             AND request_id % ?2 = 0
           """)
@@ -271,15 +273,17 @@ struct BlockDuplicates {
 
   private func deleteRows(of source: Int64, _ device: String) throws {
     let streams = "(SELECT stream_id FROM block_stream WHERE source_id = ? AND device = ?)"
-    try db.execute(
-      sql: """
-        DELETE FROM merged_bio WHERE request_id IN
-          (SELECT request_id FROM block_request WHERE stream_id IN \(streams))
-        """,
-      arguments: [source, device])
-    for table in ["block_request", "block_loss", "block_remap", "block_stage", "block_stream"] {
+    let kinds = "(SELECT kind_id FROM block_kind WHERE stream_id IN \(streams))"
+    let requests = "(SELECT request_id FROM block_request WHERE kind_id IN \(kinds))"
+    let tables = [
+      ("merged_bio", "request_id IN \(requests)"), ("block_detour", "request_id IN \(requests)"),
+      ("block_request", "kind_id IN \(kinds)"), ("block_kind", "stream_id IN \(streams)"),
+      ("block_loss", "stream_id IN \(streams)"), ("block_remap", "stream_id IN \(streams)"),
+      ("block_stage", "stream_id IN \(streams)"), ("block_stream", "stream_id IN \(streams)"),
+    ]
+    for (table, condition) in tables {
       try db.execute(
-        sql: "DELETE FROM \(table) WHERE stream_id IN \(streams)", arguments: [source, device])
+        sql: "DELETE FROM \(table) WHERE \(condition)", arguments: [source, device])
     }
   }
 }

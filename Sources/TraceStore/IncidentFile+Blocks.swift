@@ -39,9 +39,12 @@ extension IncidentFile {
               coalesce(requests, 0), coalesce(issued_requests, 0)
             FROM block_stream JOIN source_file USING (source_id) JOIN machine USING (machine_id)
               LEFT JOIN (
-                SELECT stream_id, count(*) AS requests,
-                  count(*) FILTER (WHERE issued IS NOT NULL AND completed IS NOT NULL) AS issued_requests
-                FROM block_request GROUP BY stream_id) USING (stream_id)
+                SELECT stream_id, sum(of_kind) AS requests, sum(issued_of_kind) AS issued_requests
+                FROM block_kind JOIN (
+                  SELECT kind_id, count(*) AS of_kind,
+                    count(*) FILTER (WHERE issued IS NOT NULL AND completed IS NOT NULL) AS issued_of_kind
+                  FROM block_request GROUP BY kind_id) USING (kind_id)
+                GROUP BY stream_id) USING (stream_id)
             WHERE duplicate_of IS NULL
             ORDER BY block_stream.stream_id
             """)
@@ -78,12 +81,13 @@ extension IncidentFile {
   public func requests(of streams: [BlockStream]) throws -> [Int32: [BlockRequest]] {
     try translating {
       try queue.read { db in
+        let kinds = try requestKinds(db)
+        var detours = try DetourReader(db)
         let statement = try RawStatement(
           db,
           """
-          SELECT request_id, rwbs, traits, sector, sectors, at_ns, queued, got, inserted,
-            first_issued, issued, completed, finished, flush_issued, flush_completed, error,
-            task_id, line, issued_cpu, completed_cpu, stream_id
+          SELECT request_id, kind_id, sector, sectors, at_ns, queued, got, inserted, issued, completed,
+            task_id, line, cpus
           FROM block_request ORDER BY request_id
           """)
         var requests: [Int32: [BlockRequest]] = [:]
@@ -92,46 +96,59 @@ extension IncidentFile {
           requests[stream.stream]?.reserveCapacity(stream.requests)
         }
         while try statement.step() {
-          let stream = Int32(truncatingIfNeeded: statement.integer(20))
-          guard requests[stream] != nil else { continue }
-          var request = BlockRequest()
-          let at = statement.integer(5)
-          func stamp(_ column: Int32) throws -> Stamp {
-            let delta = statement.integer(column)
+          guard let kind = kinds[statement.integer(1)] else { throw StoreError.damagedRequest }
+          guard requests[kind.stream] != nil else { continue }
+          var request = kind
+          let at = statement.integer(4)
+          func stamp(_ delta: Int64) throws -> Stamp {
             if delta == .min { return .unseen }
             let (moment, overflow) = at.addingReportingOverflow(delta)
             guard !overflow, Stamp.range.contains(moment) else { throw StoreError.damagedRequest }
             return Stamp(moment)
           }
           request.id = statement.integer(0)
-          request.stream = stream
-          request.rwbs = RWBS(rawValue: UInt16(truncatingIfNeeded: statement.integer(1)))
-          request.traits = RequestTraits(
-            rawValue: UInt16(truncatingIfNeeded: statement.integer(2)))
-          request.sector = max(-1, statement.integer(3))
-          request.sectors = statement.integer(4)
-          request.queued = try stamp(6)
-          request.got = try stamp(7)
-          request.inserted = try stamp(8)
-          request.issued = try stamp(10)
-          request.firstIssued = try statement.integer(9) == .min ? request.issued : stamp(9)
-          request.completed = try stamp(11)
-          request.finished = try stamp(12)
-          request.flushIssued = try stamp(13)
-          request.flushCompleted = try stamp(14)
-          request.error = Int32(truncatingIfNeeded: statement.integer(15))
-          request.task = Int32(truncatingIfNeeded: statement.integer(16))
-          request.line = statement.integer(17)
-          request.issuedCPU = Int32(truncatingIfNeeded: max(-1, statement.integer(18)))
-          request.completedCPU = Int32(truncatingIfNeeded: max(-1, statement.integer(19)))
+          request.sector = max(-1, statement.integer(2))
+          request.sectors = statement.integer(3)
+          request.queued = try stamp(statement.integer(5))
+          request.got = try stamp(statement.integer(6))
+          request.inserted = try stamp(statement.integer(7))
+          request.issued = try stamp(statement.integer(8))
+          request.firstIssued = request.issued
+          request.completed = try stamp(statement.integer(9))
+          request.task = Int32(truncatingIfNeeded: statement.integer(10))
+          request.line = statement.integer(11)
+          let cpus = CPUPair(packed: statement.integer(12))
+          (request.issuedCPU, request.completedCPU) = (cpus.issued, cpus.completed)
+          if let detour = try detours.detour(of: request.id) {
+            if detour.firstIssued != .min { request.firstIssued = try stamp(detour.firstIssued) }
+            request.finished = try stamp(detour.finished)
+            request.flushIssued = try stamp(detour.flushIssued)
+            request.flushCompleted = try stamp(detour.flushCompleted)
+          }
           guard request.sector <= BlockEvent.mostSectors,
             (0...BlockEvent.mostSectors).contains(request.sectors)
           else { throw StoreError.damagedRequest }
-          requests[stream]?.append(request)
+          requests[kind.stream]?.append(request)
         }
         return requests
       }
     }
+  }
+
+  /// What requests of each kind have in common, as a request of which nothing else is known.
+  private func requestKinds(_ db: Database) throws -> [Int64: BlockRequest] {
+    let statement = try RawStatement(
+      db, "SELECT kind_id, stream_id, rwbs, traits, error FROM block_kind")
+    var kinds: [Int64: BlockRequest] = [:]
+    while try statement.step() {
+      var kind = BlockRequest()
+      kind.stream = Int32(truncatingIfNeeded: statement.integer(1))
+      kind.rwbs = RWBS(rawValue: UInt16(truncatingIfNeeded: statement.integer(2)))
+      kind.traits = RequestTraits(rawValue: UInt16(truncatingIfNeeded: statement.integer(3)))
+      kind.error = Int32(truncatingIfNeeded: statement.integer(4))
+      kinds[statement.integer(0)] = kind
+    }
+    return kinds
   }
 
   /// The bios that were merged into requests, by stretch, each in the order of those.
@@ -143,7 +160,7 @@ extension IncidentFile {
           """
           SELECT merged_bio.request_id, merged_bio.rwbs, merged_bio.sector, merged_bio.sectors,
             merged_bio.queued_ns, merged_bio.merged, merged_bio.task_id, merged_bio.line, stream_id
-          FROM merged_bio JOIN block_request USING (request_id)
+          FROM merged_bio JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
           ORDER BY bio_id
           """)
         var bios: [Int32: [MergedBio]] = [:]
@@ -169,6 +186,51 @@ extension IncidentFile {
         return bios
       }
     }
+  }
+}
+
+/// The rows of `block_detour`, beside those of `block_request` in the same order.
+private struct DetourReader {
+  private let statement: RawStatement
+  private var next: Detour?
+
+  /// ns after the request's first stamp; `Int64.min` for what was not seen.
+  struct Detour {
+    let request: Int64
+    let firstIssued: Int64
+    let finished: Int64
+    let flushIssued: Int64
+    let flushCompleted: Int64
+  }
+
+  init(_ db: Database) throws {
+    statement = try RawStatement(
+      db,
+      """
+      SELECT request_id, first_issued, finished, flush_issued, flush_completed
+      FROM block_detour ORDER BY request_id
+      """)
+    try advance()
+  }
+
+  /// The detour of a request; to be asked in the order of their numbers.
+  mutating func detour(of request: Int64) throws -> Detour? {
+    while let found = next, found.request <= request {
+      try advance()
+      if found.request == request { return found }
+    }
+    return nil
+  }
+
+  private mutating func advance() throws {
+    guard try statement.step() else {
+      next = nil
+      return
+    }
+    next = Detour(
+      request: statement.integer(0), firstIssued: statement.integer(1),
+      finished: statement.integer(2), flushIssued: statement.integer(3),
+      flushCompleted: statement.integer(4))
   }
 }
 

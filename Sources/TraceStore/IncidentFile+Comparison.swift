@@ -55,8 +55,8 @@ extension IncidentFile {
         let moments = try RawStatement(
           db,
           """
-          SELECT block_request.stream_id, coalesce(guest_io.queued_at_ns, guest_io.completed_at_ns)
-          FROM guest_io JOIN block_request USING (request_id)
+          SELECT block_kind.stream_id, coalesce(guest_io.queued_at_ns, guest_io.completed_at_ns)
+          FROM guest_io JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
           """)
         while try moments.step() {
           let (stream, moment) = (moments.integer(0), moments.integer(1))
@@ -97,12 +97,12 @@ extension IncidentFile {
         let ios = try RawStatement(
           db,
           """
-          SELECT block_request.stream_id, coalesce(guest_io.queued_at_ns, guest_io.completed_at_ns),
+          SELECT block_kind.stream_id, coalesce(guest_io.queued_at_ns, guest_io.completed_at_ns),
             guest_io.op, guest_io.sectors, guest_io.match_grade, guest_io.clock_error_ns,
             guest_io.page_cache_ns, guest_io.guest_scheduler_ns, guest_io.virtio_submit_ns,
             guest_io.virtio_return_ns, guest_io.host_scheduler_ns, guest_io.hardware_queue_ns,
             guest_io.block_ns
-          FROM guest_io JOIN block_request USING (request_id)
+          FROM guest_io JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
           """)
         while try ios.step() {
           guard let place = places[ios.integer(0)], ios.integer(1) != .min else { continue }

@@ -6,60 +6,29 @@ final class SourceWriter: EventSink {
   private let db: Database
   private let sourceID: Int64
   private let activity: Activity
-  private let requests: BulkInsert
-  private let bios: BulkInsert
+  private var blocks: BlockRows
   private let sched: SchedRows
   private let counters: CounterRows
   private let pageCache: PageCacheRows
   private let qemu: QEMURows
   private var events: EventChunkWriter?
-  private var lastRequestID: Int64
-  private var lastStreamID: Int32
-  private var streams: [StreamKey: Int32] = [:]
 
   init(_ db: Database, sourceID: Int64, activity: Activity, keepsEvents: Bool) throws {
     self.db = db
     self.sourceID = sourceID
     self.activity = activity
-    requests = try BulkInsert(
-      db, into: "block_request",
-      columns: [
-        "stream_id", "rwbs", "traits", "sector", "sectors", "at_ns", "queued", "got",
-        "inserted", "first_issued", "issued", "completed", "finished", "flush_issued",
-        "flush_completed", "error", "task_id", "line", "issued_cpu", "completed_cpu",
-      ])
-    bios = try BulkInsert(
-      db, into: "merged_bio",
-      columns: [
-        "request_id", "rwbs", "sector", "sectors", "queued_ns", "merged", "task_id", "line",
-      ])
+    blocks = try BlockRows(db, sourceID: sourceID)
     sched = try SchedRows(db, sourceID: sourceID)
     counters = try CounterRows(db, sourceID: sourceID)
     pageCache = try PageCacheRows(db, sourceID: sourceID)
     qemu = try QEMURows(db, sourceID: sourceID)
-    lastRequestID =
-      try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
-    lastStreamID = try Int32.fetchOne(db, sql: "SELECT max(stream_id) FROM block_stream") ?? 0
     if keepsEvents {
       events = try EventChunkWriter(db, sourceID: sourceID) { try Self.task($0, db) }
     }
   }
 
-  func nextRequestID() -> Int64 {
-    lastRequestID += 1
-    return lastRequestID
-  }
-
-  func stream(_ key: StreamKey) throws -> Int32 {
-    if let known = streams[key] { return known }
-    lastStreamID += 1
-    streams[key] = lastStreamID
-    try db.execute(
-      sql: "INSERT INTO block_stream (stream_id, source_id, device, segment) VALUES (?, ?, ?, ?)",
-      arguments: [lastStreamID, sourceID, key.device.description, key.segment])
-    return lastStreamID
-  }
-
+  func nextRequestID() -> Int64 { blocks.nextRequestID() }
+  func stream(_ key: StreamKey) throws -> Int32 { try blocks.stream(key) }
   func task(_ identity: TaskIdentity) throws -> Int32 { try Self.task(identity, db) }
 
   private static func task(_ identity: TaskIdentity, _ db: Database) throws -> Int32 {
@@ -76,45 +45,7 @@ final class SourceWriter: EventSink {
 
   func receive(_ batch: BlockBatch) throws {
     try activity.check()
-    for request in batch.requests {
-      let at = request.earliest
-      func delta(_ stamp: Stamp) -> Int64 { stamp.isSeen ? stamp.rawValue - at : .min }
-      // SQLite gives the same number by itself, the next one, and need not look for its place.
-      requests.add(Int64(request.stream))
-      requests.add(Int64(request.rwbs.rawValue))
-      requests.add(Int64(request.traits.rawValue))
-      requests.add(request.sector < 0 ? .min : request.sector)
-      requests.add(request.sectors)
-      requests.add(at)
-      requests.add(delta(request.queued))
-      requests.add(delta(request.got))
-      requests.add(delta(request.inserted))
-      // The usual case, one D, costs no byte.
-      requests.add(request.firstIssued == request.issued ? .min : delta(request.firstIssued))
-      requests.add(delta(request.issued))
-      requests.add(delta(request.completed))
-      requests.add(delta(request.finished))
-      requests.add(delta(request.flushIssued))
-      requests.add(delta(request.flushCompleted))
-      requests.add(Int64(request.error))
-      requests.add(Int64(request.task))
-      requests.add(request.line)
-      requests.add(request.issuedCPU < 0 ? .min : Int64(request.issuedCPU))
-      requests.add(request.completedCPU < 0 ? .min : Int64(request.completedCPU))
-      try requests.endRow()
-    }
-    for bio in batch.bios {
-      bios.add(bio.request)
-      bios.add(Int64(bio.rwbs.rawValue))
-      bios.add(bio.sector)
-      bios.add(bio.sectors)
-      bios.add(bio.queued.rawValue)
-      bios.add(
-        bio.queued.isSeen && bio.merged.isSeen ? bio.merged.rawValue - bio.queued.rawValue : .min)
-      bios.add(Int64(bio.task))
-      bios.add(bio.line)
-      try bios.endRow()
-    }
+    try blocks.insert(batch)
   }
 
   func nextThreadID() -> Int64 { sched.nextThreadID() }
@@ -147,12 +78,7 @@ final class SourceWriter: EventSink {
 
   /// The source has been read: writes the rest and what it held.
   func finish(_ summary: SourceSummary) throws {
-    try requests.finish()
-    try bios.finish()
-    let last = try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
-    guard last == lastRequestID || lastRequestID == 0 else {
-      throw StoreError(.unexpected, "requests were numbered to \(lastRequestID), stored to \(last)")
-    }
+    try blocks.finish()
     try sched.finish()
     try counters.finish()
     try pageCache.finish()
@@ -221,7 +147,7 @@ final class SourceWriter: EventSink {
           ])
       }
     }
-    if !streams.isEmpty { try BlockDuplicates(db, sourceID: sourceID).mark() }
+    if blocks.hasStreams { try BlockDuplicates(db, sourceID: sourceID).mark() }
   }
 }
 
@@ -237,25 +163,5 @@ extension Database {
         sourceID, problem.line, problem.column, problem.kind.rawValue,
         problem.kind.severity.rawValue, problem.count, problem.excerpt, problem.kind.advice,
       ])
-  }
-}
-
-extension BlockRequest {
-  /// The earliest stamp that was seen; 0 for a request without any, which no event makes.
-  var earliest: Int64 {
-    var earliest = Int64.max
-    func consider(_ stamp: Stamp) {
-      if stamp.isSeen, stamp.rawValue < earliest { earliest = stamp.rawValue }
-    }
-    consider(queued)
-    consider(got)
-    consider(inserted)
-    consider(firstIssued)
-    consider(issued)
-    consider(completed)
-    consider(finished)
-    consider(flushIssued)
-    consider(flushCompleted)
-    return earliest == .max ? 0 : earliest
   }
 }

@@ -97,6 +97,7 @@ SELECT
   guest_io.deferred_ns AS deferred_ns
 FROM guest_io
 JOIN block_request USING (request_id)
+JOIN block_kind USING (kind_id)
 JOIN block_stream USING (stream_id)
 JOIN source_file USING (source_id)
 JOIN machine USING (machine_id);

@@ -11,28 +11,28 @@ SELECT
   block_stream.device AS device,
   -- 'read', 'write', 'flush', 'discard' or 'other'.
   CASE
-    WHEN block_request.traits & 32 THEN 'other'
-    WHEN block_request.rwbs & 8 THEN 'discard'
-    WHEN block_request.rwbs & 32 OR block_request.traits & 16 THEN 'flush'
-    WHEN block_request.rwbs & 4 THEN 'write'
-    WHEN block_request.rwbs & 2 THEN 'read'
+    WHEN block_kind.traits & 32 THEN 'other'
+    WHEN block_kind.rwbs & 8 THEN 'discard'
+    WHEN block_kind.rwbs & 32 OR block_kind.traits & 16 THEN 'flush'
+    WHEN block_kind.rwbs & 4 THEN 'write'
+    WHEN block_kind.rwbs & 2 THEN 'read'
     ELSE 'other'
   END AS op,
   -- The RWBS letters of its first event.
-  CASE WHEN block_request.rwbs & 1 THEN 'F' ELSE '' END
-  || CASE WHEN block_request.rwbs & 2 THEN 'R' ELSE '' END
-  || CASE WHEN block_request.rwbs & 4 THEN 'W' ELSE '' END
-  || CASE WHEN block_request.rwbs & 8 THEN 'D' ELSE '' END
-  || CASE WHEN block_request.rwbs & 1024 THEN 'E' ELSE '' END
-  || CASE WHEN block_request.rwbs & 16 THEN 'N' ELSE '' END
-  || CASE WHEN block_request.rwbs & 32 THEN 'F' ELSE '' END
-  || CASE WHEN block_request.rwbs & 2048 THEN 'Z' ELSE '' END
-  || CASE WHEN block_request.rwbs & 64 THEN 'F' ELSE '' END
-  || CASE WHEN block_request.rwbs & 128 THEN 'A' ELSE '' END
-  || CASE WHEN block_request.rwbs & 256 THEN 'S' ELSE '' END
-  || CASE WHEN block_request.rwbs & 512 THEN 'M' ELSE '' END
-  || CASE WHEN block_request.rwbs & 4096 THEN 'B' ELSE '' END
-  || CASE WHEN block_request.rwbs & 8192 THEN 'U' ELSE '' END AS rwbs,
+  CASE WHEN block_kind.rwbs & 1 THEN 'F' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 2 THEN 'R' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 4 THEN 'W' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 8 THEN 'D' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 1024 THEN 'E' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 16 THEN 'N' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 32 THEN 'F' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 2048 THEN 'Z' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 64 THEN 'F' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 128 THEN 'A' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 256 THEN 'S' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 512 THEN 'M' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 4096 THEN 'B' ELSE '' END
+  || CASE WHEN block_kind.rwbs & 8192 THEN 'U' ELSE '' END AS rwbs,
   -- First sector as completed, after merges (512 bytes); NULL for a flush.
   block_request.sector AS sector,
   -- Sectors as completed, after merges.
@@ -45,15 +45,15 @@ SELECT
   block_request.at_ns + block_request.inserted AS inserted_ns,
   -- The first D, in ns.
   block_request.at_ns
-    + coalesce(block_request.first_issued, block_request.issued) AS first_issued_ns,
+    + coalesce(block_detour.first_issued, block_request.issued) AS first_issued_ns,
   -- The last D before completion, in ns.
   block_request.at_ns + block_request.issued AS issued_ns,
   -- C, in ns.
   block_request.at_ns + block_request.completed AS completed_ns,
   -- The end of the flush sequence after a FUA write or of an empty flush bio, in ns.
-  block_request.at_ns + block_request.finished AS finished_ns,
+  block_request.at_ns + block_detour.finished AS finished_ns,
   -- From D FN to C FN of the cache flush that it had to wait for before its D, in ns.
-  block_request.flush_completed - block_request.flush_issued AS flush_ns,
+  block_detour.flush_completed - block_detour.flush_issued AS flush_ns,
   -- The segment of the clock in which it began; after a step back times of two segments do not
   -- compare.
   coalesce(
@@ -63,11 +63,11 @@ SELECT
        AND coalesce(clock_relation.start_ns, block_request.at_ns) <= block_request.at_ns),
     block_stream.segment) AS segment,
   -- The CPU of the last D before completion; in a guest the number of its virtual CPU.
-  block_request.issued_cpu AS issued_cpu,
+  nullif(block_request.cpus >> 17, 0) - 1 AS issued_cpu,
   -- The CPU of C, which took the interrupt; in a guest the number of its virtual CPU.
-  block_request.completed_cpu AS completed_cpu,
+  nullif(block_request.cpus & 131071, 0) - 1 AS completed_cpu,
   -- 0, or the negative errno of its completion.
-  block_request.error AS error,
+  block_kind.error AS error,
   -- The thread that queued it.
   task.pid AS pid,
   -- Its name.
@@ -77,8 +77,10 @@ SELECT
   -- The line of its first event (record, for a binary format), from 1.
   block_request.line AS line,
   -- 1: the clock was set back while it was open, so that its times before and after do not compare.
-  block_request.traits >> 8 & 1 AS clock_stepped
+  block_kind.traits >> 8 & 1 AS clock_stepped
 FROM block_request
+LEFT JOIN block_detour USING (request_id)
+JOIN block_kind USING (kind_id)
 JOIN block_stream USING (stream_id)
 JOIN source_file USING (source_id)
 JOIN machine USING (machine_id)
