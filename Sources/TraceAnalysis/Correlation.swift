@@ -150,7 +150,8 @@ public struct Correlation {
 
   /// The distributions of a disk's hops, what its tail consists of, and what it would be without each.
   private static func writeStatistics(_ disk: DiskJoin, to writer: CorrelationWriter) throws {
-    let hops = disk.ios.map(\.hops)
+    // Of those that never came to an end nothing is known; a trace may hold nothing else.
+    let hops = Array(disk.ios.lazy.map(\.hops).filter(\.isObserved))
     try HopStatistics.eachGroup(hops, isJoined: disk.verdict == .joined) { op, ios in
       for (hop, statistics) in HopStatistics.hops(ios) {
         try writer.add(

@@ -60,6 +60,12 @@ public struct HopValues: Sendable {
     self.block = block
   }
 
+  /// Whether any of it is known.
+  var isObserved: Bool {
+    guestScheduler.isSeen || virtioSubmit.isSeen || virtioReturn.isSeen || hostScheduler.isSeen
+      || hardwareQueue.isSeen || pageCache.isSeen || block.isSeen
+  }
+
   /// The value of a hop; nil is "not observed".
   public subscript(hop: Hop) -> Int64? {
     switch hop {

@@ -6,11 +6,18 @@ internal import TraceStore
 struct QueueCorrelation {
   private var rows: [QueueIntervalRow] = []
   private var stalls: [QueueStallRow] = []
+  /// Intervals of each queue.
+  private let mostIntervals: Int
+
+  /// Intervals of all queues: a host may have thousands of disks, and nobody looks at all of them.
+  private static let mostRows = 1 << 15
 
   init(
     _ streams: [BlockStream], _ guests: [GuestDisk], _ hosts: [HostDevice],
     _ clocks: [SourceClock]
   ) {
+    let queues = 2 * (guests.count + hosts.count)
+    mostIntervals = min(QueueDepth.mostIntervals, Self.mostRows / max(1, queues))
     let ends = Dictionary(uniqueKeysWithValues: streams.map { ($0.stream, $0.last) })
     for disk in guests {
       let clock = clocks.first { $0.source == disk.source && $0.segment == disk.segment }?.clock
@@ -44,7 +51,7 @@ struct QueueCorrelation {
       ? stays
       : stays.map { QueueDepth.Stay(entered: reference($0.entered), left: reference($0.left)) }
     let end = last.map { clock?.reference($0) ?? $0 } ?? .min
-    guard let queue = QueueDepth(placed, last: end) else { return }
+    guard let queue = QueueDepth(placed, last: end, most: mostIntervals) else { return }
     // What waits in a scheduler waits for the driver's queue; where that stalls is said of it alone.
     if hop == .virtioQueue || hop == .hardwareQueue {
       stalls += queue.stalls.map {

@@ -65,5 +65,6 @@ let allRules: [any Rule] = [
   StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(), DeviceStall(),
   NoisyDiskNeighbour(), RingSaturated(), NetDropBeforeWire(), BackpressureCollapse(),
   DoubleQueueing(), LatencyStacking(), TailAmplified(), PageCacheHides(), HostCacheAbsorbs(),
-  NotExplained(), FalseOptimisation(), ClockContradiction(), NotJoined(), TraceIncomplete(),
+  NotExplained(), FalseOptimisation(), ClockContradiction(), CopiedTraces(), NotJoined(),
+  TraceIncomplete(),
 ]

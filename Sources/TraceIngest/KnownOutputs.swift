@@ -33,7 +33,16 @@ enum KnownOutputs {
     Output(
       beginning: "Linux ", mark: "%guest",
       advice: "this is mpstat, whose averages nothing here uses; save /proc/stat in a loop"),
+    // `  fio-812     [000] ..... 35283920201234: block_rq_issue: 254,0 WS ...` below `# tracer: nop` or `cpus=2`
+    Output(beginning: "# tracer:", mark: ": block_", advice: ticks),
+    Output(beginning: "# tracer:", mark: ": sched_", advice: ticks),
+    Output(beginning: "cpus=", mark: ": block_", advice: ticks),
+    Output(beginning: "cpus=", mark: ": sched_", advice: ticks),
   ]
+
+  private static let ticks =
+    "its times are ticks of a counter (trace_clock x86-tsc, counter or uptime), whose length it does not say; "
+    + "record with 'echo mono > trace_clock' or 'trace-cmd record -C mono'"
 
   /// Lines that are looked at.
   private static let most = 40

@@ -89,6 +89,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case unknownZone = "unknown_zone"
   /// The wall clock was set while a capture ran.
   case wallClockSet = "wall_clock_set"
+  /// The same bytes came as another machine's trace or log.
+  case copyOfAnother = "copy_of_another"
   /// A table that does not say which object it is about.
   case unnamedObject = "unnamed_object"
   /// The tool has no counters for it.
@@ -111,7 +113,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .toolNotice, .timeWentBack, .negativeTime, .unpairedEvent, .unusedEvent, .missingSwitch,
       .counterReset,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
-      .unknownZone, .wallClockSet, .unnamedObject, .noCounters, .threadsAddedUp:
+      .unknownZone, .wallClockSet, .copyOfAnother, .unnamedObject, .noCounters, .threadsAddedUp:
       .note
     case .droppedEvents, .sequenceGap, .tooManyOpen, .tooManyDevices, .tooManyThreads,
       .truncatedInput:
@@ -171,6 +173,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .wallClockSet:
       "the wall clock was set during the capture: samples that wrote the time down lie apart from the traces on "
         + "one side of that moment"
+    case .copyOfAnother:
+      "no two machines write the same trace: one of the two is a copy; take it out, or what it shows counts for both"
     case .unnamedObject: "named by its place in the output; print the interface's name before it"
     case .noCounters: "the driver offers no statistics; look at ip -s link and /proc/net/dev"
     case .tooManyBadLines:

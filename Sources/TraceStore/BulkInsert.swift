@@ -151,16 +151,17 @@ private final class PendingRows {
     // The statement opens a cursor for each run, which stands at the first row.
     unsafe calls.xFilter = { _, _, _, _, _ in SQLITE_OK }
     unsafe calls.xNext = { cursor in
-      let cursor = unsafe PendingRows.cursor(cursor)
+      guard let cursor = unsafe PendingRows.cursor(cursor) else { return SQLITE_MISUSE }
       unsafe cursor.pointee.row += cursor.pointee.width
       return SQLITE_OK
     }
     unsafe calls.xEof = { cursor in
-      let cursor = unsafe PendingRows.cursor(cursor)
+      guard let cursor = unsafe PendingRows.cursor(cursor) else { return 1 }
       return unsafe cursor.pointee.row < cursor.pointee.end ? 0 : 1
     }
     unsafe calls.xColumn = { cursor, result, column in
-      let value = unsafe PendingRows.cursor(cursor).pointee.row[Int(column)]
+      guard let cursor = unsafe PendingRows.cursor(cursor) else { return SQLITE_MISUSE }
+      let value = unsafe cursor.pointee.row[Int(column)]
       // Nothing set is NULL.
       if value != .min { unsafe sqlite3_result_int64(result, value) }
       return SQLITE_OK
@@ -175,7 +176,7 @@ private final class PendingRows {
   @inline(__always)
   private static func cursor(
     _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?
-  ) -> UnsafeMutablePointer<Cursor> {
-    unsafe UnsafeMutableRawPointer(cursor!).assumingMemoryBound(to: Cursor.self)
+  ) -> UnsafeMutablePointer<Cursor>? {
+    unsafe UnsafeMutableRawPointer(cursor)?.assumingMemoryBound(to: Cursor.self)
   }
 }

@@ -65,7 +65,7 @@ extension IncidentFile {
       let sourceID = db.lastInsertedRowID
       let writer = try SourceWriter(
         db, sourceID: sourceID, activity: activity, keepsEvents: keepsEvents)
-      let summary = try read(writer)
+      var summary = try read(writer)
       try activity.check()
       // What was refused before may be wanted now, with other options.
       try Self.forgetRefused(db, machineID, sha256: summary.sha256)
@@ -73,12 +73,33 @@ extension IncidentFile {
         db, sql: "SELECT count(*) FROM source_file WHERE machine_id = ? AND sha256 = ?",
         arguments: [machineID, summary.sha256])
       guard known == 0 else { return .rollback }
+      if let copy = try Self.copyOfAnother(db, summary, machineID) { summary.problems.append(copy) }
       try writer.finish(summary)
       try db.execute(sql: "DELETE FROM incident_state WHERE key = 'correlated'")
       outcome = .added(summary)
       return .commit
     }
     return outcome
+  }
+
+  /// Two machines may well print the same table, and never write the same trace or log.
+  private static func copyOfAnother(
+    _ db: Database, _ summary: SourceSummary, _ machineID: Int64
+  ) throws -> Problem? {
+    guard summary.first.isSeen, summary.first.rawValue < summary.last.rawValue else { return nil }
+    let other = try Row.fetchOne(
+      db,
+      sql: """
+        SELECT layer, name, path FROM source_file JOIN machine USING (machine_id)
+        WHERE sha256 = ? AND machine_id <> ? AND NOT refused
+        """,
+      arguments: [summary.sha256, machineID])
+    return try other.map {
+      let (layer, name, path): (String, String, String) = try ($0[0], $0[1], $0[2])
+      return Problem(
+        kind: .copyOfAnother, line: nil, column: nil, count: 1,
+        excerpt: "\(layer) \(name): \(path)")
+    }
   }
 
   private static let ingestCache = 4096

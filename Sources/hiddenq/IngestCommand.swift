@@ -127,6 +127,8 @@ struct Ingestion {
     var unused: [(path: String, reason: String)] = []
     /// Sentences about lines that were left out, and about what an `incident.yaml` says.
     var notes: [String] = []
+    /// New files that are byte for byte those of another machine: whose they are, the file, and the other.
+    var copies: [(machine: Machine, file: String, original: String)] = []
     /// Files that are in, new or from before.
     var usable = 0
     /// Whether the incident file is another than before.
@@ -155,7 +157,7 @@ struct Ingestion {
         let files = usable == 1 ? "The file is" : "All \(usable) files are"
         blocks.append(.paragraph("\(files) in already; nothing has changed."))
       }
-      blocks += notes.map { .paragraph(Printable.text($0)) }
+      blocks += (notes + copied).map { .paragraph(Printable.text($0)) }
       if !unused.isEmpty {
         let reasons = Dictionary(grouping: unused, by: \.reason)
         blocks.append(.heading("Not used: \(unused.count) \(unused.count == 1 ? "file" : "files")"))
@@ -167,6 +169,17 @@ struct Ingestion {
           })
       }
       return blocks
+    }
+
+    /// A folder that was copied as a whole has one sentence.
+    private var copied: [String] {
+      Dictionary(grouping: copies, by: \.machine).sorted { $0.key.name < $1.key.name }.map {
+        let (first, more) = ($0.value[0], $0.value.count - 1)
+        let others =
+          more == 0 ? "" : ", and so \(more == 1 ? "is 1 file" : "are \(more) files") more"
+        return "\(first.file) is the same as that of \(first.original)\(others): "
+          + ProblemKind.copyOfAnother.advice
+      }
     }
 
     private func table(_ name: (Machine) -> String) -> Table {
@@ -248,6 +261,9 @@ struct Ingestion {
         outcome.hasChanged = true
         outcome.skipped += summary.skippedLines
         if let note = skipped(file, summary) { outcome.notes.append(note) }
+        if let copy = summary.problems.first(where: { $0.kind == .copyOfAnother }) {
+          outcome.copies.append((machine, file.name, copy.excerpt ?? "another machine"))
+        }
         outcome.rows.append(row(file, machine, summary))
       case .alreadyThere:
         outcome.usable += 1

@@ -32,6 +32,32 @@ struct DataRuleTests {
     #expect(try Self.pair(1).findings()["TRACE_INCOMPLETE"] == nil)
   }
 
+  @Test(
+    "TRACE_INCOMPLETE: one trace as that of two guests is a copy; another trace of the second is none"
+  )
+  func copied() throws {
+    func words(_ second: HandMadePair) throws -> (ingest: String, finding: String?) {
+      let incident = try Self.pair(1).ingested()
+      let file = try Repository.temporaryFolder().appending(path: "vm2.txt")
+      try Data(second.guest.utf8).write(to: file)
+      let outcome = try Program.run("ingest", "blktrace", incident, file.path, "--guest", "vm2")
+      try #require(outcome.status == 0)
+      #expect(try Program.run("correlate", incident).status == 0)
+      return (
+        outcome.words,
+        try HandMadePair.findings(of: incident)["TRACE_INCOMPLETE"]
+      )
+    }
+    let copy = try words(Self.pair(1))
+    #expect(copy.ingest.contains("is the same as that of guest vm1: "), "\(copy.ingest)")
+    let finding = try #require(copy.finding)
+    #expect(finding.hasPrefix("warning: "), "\(finding)")
+    #expect(finding.contains(" of vm2 is byte for byte "), "\(finding)")
+    let other = try words(Self.pair(2))
+    #expect(!other.ingest.contains("is the same as"), "\(other.ingest)")
+    #expect(other.finding?.contains("byte for byte") != true)
+  }
+
   @Test("NOT_COMPARABLE: I/Os of another size are another load; a slower device is not")
   func comparable() throws {
     struct Page: Decodable {

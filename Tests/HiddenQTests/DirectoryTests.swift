@@ -83,6 +83,39 @@ struct DirectoryTests {
     #expect(try Data(contentsOf: URL(filePath: incident)) == before)
   }
 
+  @Test(
+    "what people save beside what we read is named, and what to save in its place",
+    arguments: [
+      (
+        "Linux 6.1.0 (web1) 11/22/26 _x86_64_ (2 CPU)\n\navg-cpu:  %user   %nice %system\n",
+        "this is iostat, whose averages nothing here uses"
+      ),
+      (
+        """
+        # tracer: nop
+        #
+                   fio-812     [000] ..... 35283920201234: block_rq_issue: 254,0 WS 4096 () 8192 + 8 [fio]
+                <idle>-0       [001] ..s.. 35283920301234: block_rq_complete: 254,0 WS () 8192 + 8 [0]
+
+        """, "its times are ticks of a counter"
+      ),
+      (
+        """
+        cpus=2
+                 fio-812   [000] 35283920201234: sched_switch:         fio:812 [120] S ==> swapper/0:0 [120]
+
+        """, "its times are ticks of a counter"
+      ),
+    ])
+  func otherTools(text: String, advice: String) throws {
+    let folder = try Self.capture(guest: "guest-g", host: "host-h")
+    try Self.write(text, "guest-g/other.txt", in: folder)
+    let incident = folder.path + ".db"
+    let outcome = try Program.run("ingest", incident, folder.path)
+    #expect(outcome.status == 0)
+    #expect(outcome.words.contains("guest-g/other.txt: \(advice)"), "\(outcome.output)")
+  }
+
   @Test("a linked folder keeps the name that it has where it lies")
   func linkedFolder() throws {
     let folder = try Self.capture(guest: "guest-g", host: "host-h")

@@ -105,7 +105,7 @@ struct HandMadePair {
     return ios.map { _ in 100_000 + 1_000 * dice.next(below: 1_000_000) }
   }
 
-  private var guest: String {
+  var guest: String {
     var lines: [(at: Int, text: String)] = []
     for (sector, io) in zip(sectors, ios) {
       let what = "W \(sector) + \(io.sectors)"

@@ -63,6 +63,18 @@ struct QueueDepthTests {
       QueueDepth([stay(0, 1), stay(seconds * 1000 - 1, seconds * 1000)], last: 0))
     #expect(depth.intervals.count > 90 && depth.intervals.count <= 241)
   }
+
+  @Test("fewer intervals hold the same time in the queue", arguments: [1, 4, 100])
+  func fewer(_ most: Int) throws {
+    let stays = (0..<120).map { stay(Int64(2 * $0), Int64(2 * $0 + 1)) }
+    let depth = try #require(QueueDepth(stays, last: 240_000_000, most: most))
+    #expect((1...most + 1).contains(depth.intervals.count))
+    let held = depth.intervals.reduce(0.0) {
+      $0 + $1.mean * Double(min($1.length, 240_000_000 - $1.at))
+    }
+    #expect(abs(held - 120_000_000) < 1)
+    #expect(depth.intervals.reduce(0) { $0 + $1.arrivals } == 120)
+  }
 }
 
 /// Times in which nothing left a queue.

@@ -114,6 +114,30 @@ struct HostileNumberTests {
     #expect(summary.problems.first { $0.kind == .tooManyOpen }?.count == 476)
   }
 
+  @Test(
+    "requests of one block that never complete: the oldest is given up from 1,024 on, and is a row all the same",
+    arguments: [BlockAction.queue, .issue])
+  func oneBlock(_ action: BlockAction) throws {
+    let sink = CollectingSink()
+    var folding = BlockFolding(sink: sink)
+    var event = BlockEvent()
+    event.rwbs = .write
+    event.sectors = 8
+    event.sector = 8
+    for number in 0..<1100 {
+      event.time = Int64(number)
+      event.action = .queue
+      try folding.add(event)
+      // What goes on from the Q finds it before the next comes.
+      event.action = action
+      if action != .queue { try folding.add(event) }
+    }
+    let summary = try folding.finish()
+    #expect(summary.problems.first { $0.kind == .tooManyOpen }?.count == 76)
+    #expect(sink.requests.count == 1100)
+    #expect(Set(sink.requests.map(\.queued)).count == 1100)
+  }
+
   @Test("a text whose times fall again and again is refused in a sentence")
   func fallsAgain() throws {
     let sink = IdleSink()

@@ -50,11 +50,11 @@ public struct QueueDepth: Sendable {
   }
 
   /// At most so many intervals per queue.
-  private static let most: Int64 = 240
+  public static let mostIntervals = 240
 
   /// The depth of a queue; nil where no stay shows both its ends, for then the trace does not show the
-  /// queue. `last`: the end of the trace.
-  public init?(_ stays: [Stay], last: Int64) {
+  /// queue. `last`: the end of the trace; `most`: so many intervals, or a few less.
+  public init?(_ stays: [Stay], last: Int64, most: Int = mostIntervals) {
     guard stays.contains(where: { $0.entered.isSeen && $0.left.isSeen }) else { return nil }
     var moments: [Moment] = []
     moments.reserveCapacity(2 * stays.count)
@@ -75,7 +75,7 @@ public struct QueueDepth: Sendable {
     moments.sort { $0.at != $1.at ? $0.at < $1.at : $0.change > $1.change }
     let start = moments[0].at
     let end = max(last, moments[moments.count - 1].at)
-    let length = Self.length(for: end - start)
+    let length = Self.length(for: end - start, most: Int64(max(1, most)))
     var intervals = (0...(end - start) / length).map {
       Interval(at: start + $0 * length, length: length)
     }
@@ -142,7 +142,7 @@ public struct QueueDepth: Sendable {
   }
 
   /// 1, 2 or 5 times a power of ten, from a millisecond on, so that there are not too many.
-  private static func length(for span: Int64) -> Int64 {
+  private static func length(for span: Int64, most: Int64) -> Int64 {
     var length: Int64 = 1_000_000
     while true {
       for factor: Int64 in [1, 2, 5] where span / (length * factor) < most {

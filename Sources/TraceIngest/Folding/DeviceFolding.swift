@@ -27,6 +27,8 @@ struct DeviceFolding {
 
   /// Requests that may be open; a trace without completions must not fill the memory.
   private static let mostOpen = 1 << 18
+  /// Those of them that may begin at one sector: each event looks at all that begin at its own.
+  private static let mostAtOneSector: Int32 = 1 << 10
   /// Requests that wait for the completion of a flush sequence; on devices with a cache of their own none
   /// comes.
   private static let mostFinishing = 64
@@ -120,7 +122,14 @@ struct DeviceFolding {
         try emit(oldest, isEnd: true)
       }
     }
-    return open.insert(request)
+    let index = open.insert(request)
+    // Completions are missing: a device holds fewer.
+    let oldest = open.oldest(at: request.key, ifMoreThan: Self.mostAtOneSector)
+    if oldest >= 0 {
+      output.givenUp += 1
+      try emit(oldest, isEnd: true)
+    }
+    return index
   }
 
   /// Completions were lost: an older request of the same blocks that is still open would take the

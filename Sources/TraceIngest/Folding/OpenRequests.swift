@@ -59,6 +59,8 @@ struct OpenRequests {
   private var byStart: [Int32]
   /// The ends of those chains: the same block may be queued a hundred thousand times.
   private var lastByStart: [Int32]
+  /// How long they are.
+  private var lengthByStart: [Int32]
   private var byEnd: [Int32]
   private var shift: UInt64
   /// How many are open.
@@ -67,6 +69,7 @@ struct OpenRequests {
   init() {
     byStart = [Int32](repeating: -1, count: 256)
     lastByStart = byStart
+    lengthByStart = [Int32](repeating: 0, count: 256)
     byEnd = [Int32](repeating: -1, count: 256)
     shift = 64 - 8
   }
@@ -84,6 +87,14 @@ struct OpenRequests {
   @inline(__always)
   private func slot(_ sector: Int64) -> Int {
     Int(truncatingIfNeeded: (UInt64(bitPattern: sector) &* 0x9E37_79B9_7F4A_7C15) >> shift)
+  }
+
+  /// The oldest one among those that are filed as this sector is, where they are more than so many; -1 where
+  /// they are not. More than a few are there only if they have the same sector.
+  @inline(__always)
+  func oldest(at sector: Int64, ifMoreThan most: Int32) -> Int32 {
+    let slot = slot(sector)
+    return lengthByStart[slot] > most ? byStart[slot] : -1
   }
 
   /// Files a new one behind others with the same sector.
@@ -243,11 +254,13 @@ struct OpenRequests {
       pool[Int(lastByStart[slot])].next = index
     }
     lastByStart[slot] = index
+    lengthByStart[slot] += 1
   }
 
   @inline(__always)
   private mutating func unlink(_ index: Int32) {
     let slot = slot(pool[Int(index)].key)
+    lengthByStart[slot] -= 1
     if byStart[slot] == index {
       byStart[slot] = pool[Int(index)].next
       return
@@ -270,6 +283,7 @@ struct OpenRequests {
     let size = byStart.count * 2
     byStart = [Int32](repeating: -1, count: size)
     lastByStart = byStart
+    lengthByStart = [Int32](repeating: 0, count: size)
     byEnd = [Int32](repeating: -1, count: size)
     shift -= 1
     for index in open { link(index) }

@@ -24,17 +24,27 @@ struct QueueSection: ReportSection {
         && point.at + point.length > filter.from ?? .min && point.at < filter.to ?? .max
     }
     guard !points.isEmpty else { return [] }
-    var order: [String] = []
-    let queues = Dictionary(grouping: points) { point in
-      let key = "\(point.machine) \(point.device) \(point.hop)"
-      if !order.contains(key) { order.append(key) }
-      return key
-    }
-    let rows = order.prefix(Self.mostRows).compactMap { queues[$0] }
-    return [.heading("Queues"), .table(Self.table(rows))]
+    let rows = Self.queues(points).prefix(Self.mostRows)
+    return [.heading("Queues"), .table(Self.table(Array(rows)))]
       + rows.filter { $0.contains { $0.mean >= Self.leastPictured } }.prefix(Self.mostFigures).map {
         .figure(Self.figure(Self.merged($0)))
       }
+  }
+
+  /// The points of each queue, in the order in which the queues come.
+  private static func queues(_ points: [QueuePoint]) -> [[QueuePoint]] {
+    var queues: [[QueuePoint]] = []
+    var places: [[String]: Int] = [:]
+    for point in points {
+      let key = [point.machine, point.device, point.hop]
+      if let place = places[key] {
+        queues[place].append(point)
+      } else {
+        places[key] = queues.count
+        queues.append([point])
+      }
+    }
+    return queues
   }
 
   /// Neighbouring intervals together, so that there are not too many.
