@@ -78,16 +78,18 @@ report-size: release
 	python3 bench/report_size.py --hiddenq .build/release/hiddenq
 
 # The program under the address and the thread sanitizer, each in a build of its own: damaged captures, and the
-# signals that it handles, which is what runs on several threads. Then the tests of parsers and join. Nightly: it
-# takes some half an hour, too long for each change.
+# signals that it handles, which is what runs on several threads. Then the tests of the parsers, the store and the
+# join. Nightly: it takes some half an hour, too long for each change.
+SANITIZED = SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0
+LIBRARY_TESTS = TraceIngestTests|TraceStoreTests|TraceCorrelationTests
 sanitize: needs
 	$(SWIFT) build --sanitize=address --product hiddenq --scratch-path .build-address
-	ASAN_OPTIONS=detect_leaks=0 python3 Fuzz/mutate.py --hiddenq .build-address/debug/hiddenq --small --memory 4096
+	$(SANITIZED) python3 Fuzz/mutate.py --hiddenq .build-address/debug/hiddenq --small --memory 4096
+	$(SANITIZED) $(SWIFT) test --sanitize=address --scratch-path .build-address --filter '$(LIBRARY_TESTS)'
 	$(SWIFT) build --sanitize=thread --product hiddenq --scratch-path .build-thread
-	python3 bench/faults.py --hiddenq .build-thread/debug/hiddenq --only interrupted
-	python3 Fuzz/mutate.py --hiddenq .build-thread/debug/hiddenq --small --tries 40 --memory 4096
-	SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address \
-	  --scratch-path .build-address --filter 'TraceIngestTests|TraceCorrelationTests'
+	$(SANITIZED) python3 bench/faults.py --hiddenq .build-thread/debug/hiddenq --only interrupted
+	$(SANITIZED) python3 Fuzz/mutate.py --hiddenq .build-thread/debug/hiddenq --small --tries 40 --memory 4096
+	$(SANITIZED) $(SWIFT) test --sanitize=thread --scratch-path .build-thread --filter '$(LIBRARY_TESTS)'
 
 # The verdicts of `compare` on simulated pairs whose truth is known.
 calibration: release

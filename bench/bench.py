@@ -23,7 +23,8 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PARTS = ["text", "binary", "memory", "allocations", "parsing", "sched"]
-PACKAGES = {"blkparse": "blktrace", "btt": "blktrace", "sqlite3": "sqlite3", "perf": "linux-perf"}
+PACKAGES = {"blkparse": "blktrace", "btt": "blktrace", "sqlite3": "sqlite3", "perf": "linux-perf",
+            "stress-ng": "stress-ng"}
 
 # Of blktrace_api.h: action numbers and the category bits above them.
 READ, WRITE = 1 << 16, 1 << 17
@@ -327,9 +328,13 @@ class Bench:
         if not need("perf"):
             return
         data, text = self.path("perf.data"), self.path("sched.txt")
-        load = ["perf", "bench", "sched", "messaging", "-g", "4", "-l", str(max(20, self.options.events // 240))]
+        # Messages between many threads, and threads that switch all the time beside some that only compute.
+        load = "perf bench sched messaging -g 4 -l %d" % max(20, self.options.events // 250)
+        if need("stress-ng"):
+            load += " & stress-ng --quiet --switch 2 --cpu 1 --timeout %d; wait" % max(
+                1, self.options.events // 250_000)
         recorded = subprocess.run(
-            ["perf", "sched", "record", "-m", "8192", "-o", data, "--"] + load,
+            ["perf", "sched", "record", "-m", "8192", "-o", data, "--", "sh", "-c", load],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if recorded.returncode != 0 or not os.path.exists(data) or os.path.getsize(data) < 100_000:
             reason = recorded.stderr.decode(errors="replace").strip().splitlines()
@@ -337,7 +342,7 @@ class Bench:
                 reason[-1] if reason else "no events"))
             return
         with open(text, "wb") as file:
-            subprocess.run(["perf", "sched", "-i", data, "script", "--ns"], stdout=file,
+            subprocess.run(["perf", "sched", "-i", data, "script"], stdout=file,
                            stderr=subprocess.DEVNULL, check=True)
         with open(text, "rb") as file:
             lines = sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))

@@ -33,8 +33,8 @@ def many(count):
     return count if FULL else count // 10
 
 
-# Correlation keeps every request of a trace: 450 bytes for each of three million, and what it takes anyway.
-REQUESTS = 1400
+# Correlation keeps every request of a trace: some 400 bytes for each of three million, and what it takes anyway.
+REQUESTS = 1250
 
 
 def block(sequence, at, action, rest, cpu=0, device="254,0", pid=100):

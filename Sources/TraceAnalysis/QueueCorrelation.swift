@@ -21,22 +21,22 @@ struct QueueCorrelation {
     let ends = Dictionary(uniqueKeysWithValues: streams.map { ($0.stream, $0.last) })
     for disk in guests {
       let clock = clocks.first { $0.source == disk.source && $0.segment == disk.segment }?.clock
-      let requests = Self.withData(disk.rows)
-      add(
-        .guestScheduler, disk.stream, requests.map(\.schedulerStay), clock, ends[disk.stream])
-      add(.virtioQueue, disk.stream, requests.map(\.driverStay), clock, ends[disk.stream])
+      let last = ends[disk.stream]
+      add(.guestScheduler, disk.stream, Self.stays(disk.rows, \.schedulerStay), clock, last)
+      add(.virtioQueue, disk.stream, Self.stays(disk.rows, \.driverStay), clock, last)
     }
     for device in hosts {
-      let requests = Self.withData(device.rows)
-      add(
-        .hostScheduler, device.stream, requests.map(\.schedulerStay), nil, ends[device.stream])
-      add(.hardwareQueue, device.stream, requests.map(\.driverStay), nil, ends[device.stream])
+      let last = ends[device.stream]
+      add(.hostScheduler, device.stream, Self.stays(device.rows, \.schedulerStay), nil, last)
+      add(.hardwareQueue, device.stream, Self.stays(device.rows, \.driverStay), nil, last)
     }
   }
 
   /// Flushes carry no data and take no place in the schedulers; across a step no stay is known.
-  private static func withData(_ rows: [BlockRequest]) -> [BlockRequest] {
-    rows.filter { $0.operation != .flush && !$0.traits.contains(.acrossStep) }
+  private static func stays(
+    _ rows: [BlockRequest], _ stay: (BlockRequest) -> QueueDepth.Stay
+  ) -> [QueueDepth.Stay] {
+    rows.lazy.filter { $0.operation != .flush && !$0.traits.contains(.acrossStep) }.map(stay)
   }
 
   private mutating func add(

@@ -3,12 +3,11 @@ public import TraceModel
 /// A guest I/O and its hops: one row of the `io` view.
 ///
 /// All moments are mapped to the reference timeline once and rounded; every hop and the total are
-/// differences of those, so that the hops add up exactly.
+/// differences of those, so that the hops add up exactly. Millions are held at once: its small members stand
+/// together, where they take eight bytes and not eight each.
 public struct GuestIO: Sendable {
   /// The guest request that carried it.
   public var request: Int64 = 0
-  /// Whether it is the first bio of that request.
-  public var isLeading = true
   /// First sector; -1 for a flush.
   public var sector: Int64 = -1
   /// Length in sectors.
@@ -17,6 +16,12 @@ public struct GuestIO: Sendable {
   public var rwbs: RWBS = []
   /// What it is for.
   public var operation = BlockOperation.other
+  /// Whether it is the first bio of that request.
+  public var isLeading = true
+  /// How sure the match is.
+  public var grade = MatchGrade.unmatched
+  /// Why there is none.
+  public var reason: UnmatchedReason?
   /// t1, own ns.
   public var queued = Stamp.unseen
   /// t7, own ns.
@@ -47,10 +52,6 @@ public struct GuestIO: Sendable {
   public var block = Stamp.unseen
   /// The clock's bound here, ns.
   public var clockError = Stamp.unseen
-  /// How sure the match is.
-  public var grade = MatchGrade.unmatched
-  /// Why there is none.
-  public var reason: UnmatchedReason?
   /// Host requests that carried it.
   public var hostRequests = 0
   /// The host request that completed last.

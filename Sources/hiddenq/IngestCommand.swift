@@ -176,7 +176,7 @@ struct Ingestion {
       Dictionary(grouping: copies, by: \.machine).sorted { $0.key.name < $1.key.name }.map {
         let (first, more) = ($0.value[0], $0.value.count - 1)
         let others =
-          more == 0 ? "" : ", and so \(more == 1 ? "is 1 file" : "are \(more) files") more"
+          more == 0 ? "" : ", and so \(more == 1 ? "is 1 more file" : "are \(more) more files")"
         return "\(first.file) is the same as that of \(first.original)\(others): "
           + ProblemKind.copyOfAnother.advice
       }
