@@ -159,8 +159,7 @@ extension IncidentFile {
   public func traceStart(of source: Int64) throws -> TraceStartRow? {
     try fetch(
       """
-      SELECT first_ns, last_ns, 
-        CASE WHEN start_clock IN ('CLOCK_REALTIME', 'realtime') THEN start_ns END, tool_clock,
+      SELECT first_ns, last_ns, CASE WHEN start_clock = 'CLOCK_REALTIME' THEN start_ns END, tool_clock,
         monotonic_start_ns
       FROM source_file WHERE source_id = ? AND first_ns IS NOT NULL AND last_ns IS NOT NULL
       """, [source]

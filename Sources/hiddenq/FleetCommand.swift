@@ -105,11 +105,11 @@ struct FleetCommand: ParsableCommand {
       }
       let start = try file.rows(
         """
+        WITH started AS (
+          SELECT layer, start_ns FROM source
+          WHERE start_clock = 'CLOCK_REALTIME' AND tool_clock = 'blktrace' AND duplicate_of IS NULL)
         SELECT coalesce(
-          (SELECT min(start_ns) FROM source
-            WHERE start_clock = 'CLOCK_REALTIME' AND layer = 'host' AND duplicate_of IS NULL),
-          (SELECT min(start_ns) FROM source
-            WHERE start_clock = 'CLOCK_REALTIME' AND duplicate_of IS NULL),
+          (SELECT min(start_ns) FROM started WHERE layer = 'host'), (SELECT min(start_ns) FROM started),
           (SELECT min(first_ns) FROM source WHERE tool_clock = 'wall')) AS at
         """
       ).first?.integer("at")

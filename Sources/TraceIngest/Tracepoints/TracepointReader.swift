@@ -142,7 +142,7 @@ enum PerfReferenceTime {
     let parts = text.split(separator: "=")
     guard parts.count == 3, let day = nanoseconds(parts[1]), let clock = nanoseconds(parts[2])
     else { return nil }
-    return (day - clock, "realtime")
+    return (day - clock, "CLOCK_REALTIME")
   }
 
   /// ` 1480.030015724 (monotonic)`.

@@ -255,7 +255,7 @@ extension IncidentFile {
     _ row: Row, _ first: Int64?, _ last: Int64?
   ) throws -> ClosedRange<Int64>? {
     let clock: String? = try row["start_clock"]
-    guard let first, let last, clock == "CLOCK_REALTIME" || clock == "realtime",
+    guard let first, let last, clock == "CLOCK_REALTIME",
       let start: Int64 = try row["start_ns"]
     else { return nil }
     let (from, under) = start.addingReportingOverflow(first)
