@@ -64,6 +64,21 @@ struct FlushTests {
     }
   }
 
+  @Test(
+    "a guest's end that may be another's makes a match ambiguous, and none where the host was longer",
+    arguments: [(5_000, true), (300_000, false)] as [(Int64, Bool)])
+  func earlyEnds(_ early: Int64, _ fits: Bool) throws {
+    var (first, second) = try pair(threads: (1, 2))
+    for step in 0..<10 {
+      first.addFlush(at: Int64(step) * 100_000_000, device: 400_000, early: early)
+    }
+    second.addFlush(at: 50_000_000, device: 400_000)
+    let own = join(first, second)[0]
+    #expect(own.count == 10)
+    #expect(own.allSatisfy { $0.grade == (fits ? .ambiguous : .unmatched) })
+    #expect(own.allSatisfy { $0.virtio.isSeen == fits && $0.virtio.nanoseconds ?? 0 >= 0 })
+  }
+
   @Test("ends that fit either flush are given to one, and said to be ambiguous")
   func ambiguousEnds() {
     let ends = FlushEnds([

@@ -74,14 +74,18 @@ struct Simulation {
     host.append(piece)
   }
 
-  /// A flush that is this long at the device; the host's trace gives the end that is `swapped` to it instead.
-  mutating func addFlush(at issued: Int64, device: Int64, swapped: Int64? = nil) {
+  /// A flush that is this long at the device; the host's trace gives the end that is `swapped` to it instead, and
+  /// the guest's one that is so much `early`.
+  mutating func addFlush(
+    at issued: Int64, device: Int64, swapped: Int64? = nil, early: Int64? = nil
+  ) {
     let queued = reference(issued) + 10_000
     var request = make(-1, 0, [.flush])
     request.traits.insert(.flush)
     request.issued = Stamp(issued)
     request.firstIssued = request.issued
-    request.completed = Stamp(own(queued + 1_000 + device + 10_000))
+    request.completed = Stamp(own(queued + 1_000 + device + 10_000 - (early ?? 0)))
+    if early != nil { request.traits.insert(.aliased) }
     guest.append(request)
     var piece = make(-1, 0, [.preflush, .write])
     piece.traits.insert(.flush)

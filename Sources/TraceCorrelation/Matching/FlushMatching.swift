@@ -204,7 +204,8 @@ struct FlushMatching {
       for (guest, host) in own {
         let end =
           host.isAliased ? ends[host.row] : FlushEnds.End(time: host.end, isCertain: true)
-        guard let end else { continue }
+        // Where the guest's own end may be another's, too: as it stands it is too early for this one.
+        guard let end, guest.window.holds(from: host.queued, to: end.time) else { continue }
         matches[guest.disk, default: [:]][guest.row] = Match(
           row: host.row, completed: end.time, isCertain: end.isCertain && !guest.isAliased)
       }
