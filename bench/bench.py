@@ -329,10 +329,10 @@ class Bench:
             return
         data, text = self.path("perf.data"), self.path("sched.txt")
         # Messages between many threads, and threads that switch all the time beside some that only compute.
-        load = "perf bench sched messaging -g 4 -l %d" % max(20, self.options.events // 250)
+        load = "perf bench sched messaging -g 4 -l %d" % max(20, self.options.events // 150)
         if need("stress-ng"):
             load += " & stress-ng --quiet --switch 2 --cpu 1 --timeout %d; wait" % max(
-                1, self.options.events // 250_000)
+                1, self.options.events // 150_000)
         recorded = subprocess.run(
             ["perf", "sched", "record", "-m", "8192", "-o", data, "--", "sh", "-c", load],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
