@@ -13,7 +13,9 @@ struct CopiedTraces: Rule {
         let files = row.integer("files"), let path = row.text("path"),
         let otherPath = row.text("other_path")
       else { return nil }
-      let more = files > 1 ? ", and \(Quantity.count(files - 1)) more files" : ""
+      let more =
+        files == 1
+        ? "" : files == 2 ? ", and 1 more file" : ", and \(Quantity.count(files - 1)) more files"
       return Finding(
         code, .warning, guest: nil,
         sentence: Printable.text(
