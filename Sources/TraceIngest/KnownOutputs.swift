@@ -33,11 +33,6 @@ enum KnownOutputs {
     Output(
       beginning: "Linux ", mark: "%guest",
       advice: "this is mpstat, whose averages nothing here uses; save /proc/stat in a loop"),
-    // `  fio-812     [000] ..... 35283920201234: block_rq_issue: 254,0 WS ...` below `# tracer: nop` or `cpus=2`
-    Output(beginning: "# tracer:", mark: ": block_", advice: ticks),
-    Output(beginning: "# tracer:", mark: ": sched_", advice: ticks),
-    Output(beginning: "cpus=", mark: ": block_", advice: ticks),
-    Output(beginning: "cpus=", mark: ": sched_", advice: ticks),
   ]
 
   private static let ticks =
@@ -58,9 +53,21 @@ enum KnownOutputs {
       end = min(end + 1, head.count)
       lines += 1
     }
-    return all.first { output in
+    let known = all.first { output in
       starts.contains { head.has(output.beginning, at: $0, end) }
         && head.find(output.mark, from: 0, end) != nil
-    }?.advice
+    }
+    return known?.advice ?? (hasTicks(head, end) ? ticks : nil)
+  }
+
+  /// `  fio-812     [000] ..... 35283920201234: block_rq_issue: 254,0 WS ...`: a time without a point.
+  private static func hasTicks(_ head: Span<UInt8>, _ end: Int) -> Bool {
+    for event in [": block_", ": sched_"] as [StaticString] {
+      guard let colon = head.find(event, from: 0, end) else { continue }
+      var at = colon
+      while at > 0, head[at - 1] &- 0x30 < 10 { at -= 1 }
+      if at < colon, at > 0, head[at - 1] == 0x20 { return true }
+    }
+    return false
   }
 }

@@ -198,12 +198,14 @@ public struct BlockEvent: Sendable {
   public static let mostSectors: Int64 = 1 << 54
   /// Sectors of the longest request: the kernel counts its bytes in 32 bits.
   public static let longest: UInt32 = 1 << 23
+  /// CPUs of the largest machine; the store counts on it.
+  public static let mostCPUs: UInt32 = 1 << 16
 
-  /// Whether a device can have these sectors. The kernel's number for "no sector", and what a damaged file
+  /// Whether a device can have these sectors, and a machine this CPU. The kernel's number for "no sector", and what a damaged file
   /// makes of one, are none to calculate with.
   @inlinable
   public var isPossible: Bool {
-    guard sectors <= Self.longest else { return false }
+    guard sectors <= Self.longest, cpu < Self.mostCPUs else { return false }
     switch action {
     case .remap:
       return (0...Self.mostSectors).contains(sector) && (0...Self.mostSectors).contains(other)

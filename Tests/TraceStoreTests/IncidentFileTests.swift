@@ -232,4 +232,18 @@ struct SchemaTests {
       #expect(!query.about.isEmpty)
     }
   }
+
+  @Test(
+    "the CPUs of D and C are stored as they were, also the largest, and the one that was not seen")
+  func cpus() {
+    let ends: [Int32] = [-1, 0, 1, 65_535]
+    for issued in ends {
+      for completed in ends {
+        var request = BlockRequest()
+        (request.issuedCPU, request.completedCPU) = (issued, completed)
+        let read = CPUPair(packed: CPUPair(request).packed)
+        #expect((read.issued, read.completed) == (issued, completed))
+      }
+    }
+  }
 }

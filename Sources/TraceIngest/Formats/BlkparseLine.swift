@@ -34,7 +34,7 @@ struct BlkparseLine {
     event.device = device
 
     bytes.skipBlanks(&at, end)
-    guard let cpu = bytes.decimal(&at, end), cpu < 1 << 20 else {
+    guard let cpu = bytes.decimal(&at, end), cpu < Int64(BlockEvent.mostCPUs) else {
       throw complaint(.malformedNumber)
     }
     event.cpu = UInt32(truncatingIfNeeded: cpu)
