@@ -66,32 +66,34 @@ CREATE TABLE block_stream (
   UNIQUE (source_id, device, segment)
 ) STRICT;
 
--- One block request. at_ns is its earliest stamp; the others are ns after it, which keeps a
--- row small: what was seen first costs nothing, what was not seen is NULL.
+-- One block request. at_ns is its Q, or the earliest stamp of one whose Q was not seen; the others
+-- are ns after it, which keeps a row small; what was not seen is NULL. The key stands last: SQLite
+-- takes rows from a SELECT as they are when their columns are the first of the table.
 CREATE TABLE block_request (
-  request_id INTEGER PRIMARY KEY,
   kind_id INTEGER NOT NULL,
   sector INTEGER,
   sectors INTEGER NOT NULL,
   at_ns INTEGER NOT NULL,
-  queued INTEGER,
   got INTEGER,
   inserted INTEGER,
   issued INTEGER,
   completed INTEGER,
-  task_id INTEGER NOT NULL,
   line INTEGER NOT NULL,
   -- (CPU of D + 1) << 17 | (CPU of C + 1), 0 for one that was not seen
-  cpus INTEGER NOT NULL
+  cpus INTEGER NOT NULL,
+  request_id INTEGER PRIMARY KEY
 ) STRICT;
 
 -- What many requests have in common; written once, because each column of a row costs its time.
 CREATE TABLE block_kind (
   kind_id INTEGER PRIMARY KEY,
   stream_id INTEGER NOT NULL,
+  task_id INTEGER NOT NULL,
   rwbs INTEGER NOT NULL,
   traits INTEGER NOT NULL,
-  error INTEGER NOT NULL
+  error INTEGER NOT NULL,
+  -- 1: at_ns is Q
+  is_queued INTEGER NOT NULL
 ) STRICT;
 
 -- The times that few requests have: of those that were given back, and around flushes.
@@ -105,7 +107,6 @@ CREATE TABLE block_detour (
 
 -- A bio that was merged into a request which another bio had started.
 CREATE TABLE merged_bio (
-  bio_id INTEGER PRIMARY KEY,
   request_id INTEGER NOT NULL,
   rwbs INTEGER NOT NULL,
   sector INTEGER NOT NULL,
@@ -113,7 +114,8 @@ CREATE TABLE merged_bio (
   queued_ns INTEGER,
   merged INTEGER,
   task_id INTEGER NOT NULL,
-  line INTEGER NOT NULL
+  line INTEGER NOT NULL,
+  bio_id INTEGER PRIMARY KEY
 ) STRICT;
 
 -- Holes in the numbering of one CPU's events.

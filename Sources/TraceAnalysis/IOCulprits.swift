@@ -65,7 +65,8 @@ public struct IOCulprits: Sendable, Equatable {
       FROM guest_io
       JOIN request AS own USING (request_id)
       LEFT JOIN block_request AS below ON below.request_id = guest_io.host_request_id
-      LEFT JOIN task ON task.task_id = below.task_id
+      LEFT JOIN block_kind ON block_kind.kind_id = below.kind_id
+      LEFT JOIN task ON task.task_id = block_kind.task_id
       WHERE io_id IN (\(ios.map { "\($0.id)" }.joined(separator: ", ")))
       """)
     return Dictionary(

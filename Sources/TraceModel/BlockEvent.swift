@@ -66,11 +66,23 @@ public enum BlockAction: UInt8, Sendable {
   case remap
   /// `m`: a line of text from the kernel, no event of a request.
   case message
+
+  /// Whether it tells of a task or of memory and leaves every request as it was.
+  @inlinable
+  public var isOfNoRequest: Bool {
+    switch self {
+    case .sleep, .bounce, .plug, .unplug, .unplugTimer, .message: true
+    case .queue, .getRequest, .insert, .issue, .complete, .requeue, .backMerge, .frontMerge, .split,
+      .remap:
+      false
+    }
+  }
 }
 
 /// What a request does and how: the RWBS letters as a set.
 ///
-/// Not stable over a request's life (`Q FWS` completes as `C WS`), so never part of a key.
+/// Not stable over a request's life (`Q FWS` completes as `C WS`), so never part of a key. The letters are computed, so that
+/// other modules see their values.
 public struct RWBS: OptionSet, Hashable, Sendable {
   /// One bit per letter.
   public let rawValue: UInt16
@@ -79,33 +91,33 @@ public struct RWBS: OptionSet, Hashable, Sendable {
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// Leading `F`: flush the device's cache first.
-  public static let preflush = RWBS(rawValue: 1 << 0)
+  @inlinable public static var preflush: RWBS { RWBS(rawValue: 1 << 0) }
   /// `R`.
-  public static let read = RWBS(rawValue: 1 << 1)
+  @inlinable public static var read: RWBS { RWBS(rawValue: 1 << 1) }
   /// `W`.
-  public static let write = RWBS(rawValue: 1 << 2)
+  @inlinable public static var write: RWBS { RWBS(rawValue: 1 << 2) }
   /// `D`.
-  public static let discard = RWBS(rawValue: 1 << 3)
+  @inlinable public static var discard: RWBS { RWBS(rawValue: 1 << 3) }
   /// `N`: moves no data (a flush request, a passthrough command).
-  public static let noData = RWBS(rawValue: 1 << 4)
+  @inlinable public static var noData: RWBS { RWBS(rawValue: 1 << 4) }
   /// `F` as the operation: a flush (kernel tracepoints).
-  public static let flush = RWBS(rawValue: 1 << 5)
+  @inlinable public static var flush: RWBS { RWBS(rawValue: 1 << 5) }
   /// `F` after the operation: through the cache to the medium.
-  public static let fua = RWBS(rawValue: 1 << 6)
+  @inlinable public static var fua: RWBS { RWBS(rawValue: 1 << 6) }
   /// `A`: read-ahead.
-  public static let ahead = RWBS(rawValue: 1 << 7)
+  @inlinable public static var ahead: RWBS { RWBS(rawValue: 1 << 7) }
   /// `S`: somebody waits for it.
-  public static let sync = RWBS(rawValue: 1 << 8)
+  @inlinable public static var sync: RWBS { RWBS(rawValue: 1 << 8) }
   /// `M`: metadata.
-  public static let meta = RWBS(rawValue: 1 << 9)
+  @inlinable public static var meta: RWBS { RWBS(rawValue: 1 << 9) }
   /// `E` after `D`: secure erase.
-  public static let secureErase = RWBS(rawValue: 1 << 10)
+  @inlinable public static var secureErase: RWBS { RWBS(rawValue: 1 << 10) }
   /// `Z`: a zone operation or write zeroes.
-  public static let zone = RWBS(rawValue: 1 << 11)
+  @inlinable public static var zone: RWBS { RWBS(rawValue: 1 << 11) }
   /// `B`: a barrier (kernels up to 2.6.36).
-  public static let barrier = RWBS(rawValue: 1 << 12)
+  @inlinable public static var barrier: RWBS { RWBS(rawValue: 1 << 12) }
   /// `U`: atomic, never torn.
-  public static let untorn = RWBS(rawValue: 1 << 13)
+  @inlinable public static var untorn: RWBS { RWBS(rawValue: 1 << 13) }
 }
 
 /// What a request is for, with the costs that go with it.
@@ -195,11 +207,11 @@ public struct BlockEvent: Sendable {
   public init() {}
 
   /// Sectors of the largest device that the kernel can address: offsets in bytes are signed, of 64 bits.
-  public static let mostSectors: Int64 = 1 << 54
+  @inlinable public static var mostSectors: Int64 { 1 << 54 }
   /// Sectors of the longest request: the kernel counts its bytes in 32 bits.
-  public static let longest: UInt32 = 1 << 23
+  @inlinable public static var longest: UInt32 { 1 << 23 }
   /// CPUs of the largest machine; the store counts on it.
-  public static let mostCPUs: UInt32 = 1 << 16
+  @inlinable public static var mostCPUs: UInt32 { 1 << 16 }
 
   /// Whether a device can have these sectors, and a machine this CPU. The kernel's number for "no sector", and what a damaged file
   /// makes of one, are none to calculate with.

@@ -66,23 +66,23 @@ public struct RequestTraits: OptionSet, Sendable, Hashable {
 
   /// Another request for the same blocks was at the device at the same time: which completion is
   /// whose cannot be told.
-  public static let aliased = RequestTraits(rawValue: 1 << 0)
+  @inlinable public static var aliased: RequestTraits { RequestTraits(rawValue: 1 << 0) }
   /// A piece that `X` cut off: its Q is that of the bio it was part of.
-  public static let splitPiece = RequestTraits(rawValue: 1 << 1)
+  @inlinable public static var splitPiece: RequestTraits { RequestTraits(rawValue: 1 << 1) }
   /// The head of a bio that `X` cut.
-  public static let splitHead = RequestTraits(rawValue: 1 << 2)
+  @inlinable public static var splitHead: RequestTraits { RequestTraits(rawValue: 1 << 2) }
   /// The driver gave it back at least once.
-  public static let requeued = RequestTraits(rawValue: 1 << 3)
+  @inlinable public static var requeued: RequestTraits { RequestTraits(rawValue: 1 << 3) }
   /// A cache flush.
-  public static let flush = RequestTraits(rawValue: 1 << 4)
+  @inlinable public static var flush: RequestTraits { RequestTraits(rawValue: 1 << 4) }
   /// A command straight to the driver.
-  public static let passthrough = RequestTraits(rawValue: 1 << 5)
+  @inlinable public static var passthrough: RequestTraits { RequestTraits(rawValue: 1 << 5) }
   /// Events were lost while it was open.
-  public static let lossy = RequestTraits(rawValue: 1 << 6)
+  @inlinable public static var lossy: RequestTraits { RequestTraits(rawValue: 1 << 6) }
   /// The clock was set back while it was open: its stamps are of two stretches.
-  public static let acrossStep = RequestTraits(rawValue: 1 << 8)
+  @inlinable public static var acrossStep: RequestTraits { RequestTraits(rawValue: 1 << 8) }
   /// It came back in several completions.
-  public static let partial = RequestTraits(rawValue: 1 << 7)
+  @inlinable public static var partial: RequestTraits { RequestTraits(rawValue: 1 << 7) }
 }
 
 /// A bio that was merged into a request which another bio had started.

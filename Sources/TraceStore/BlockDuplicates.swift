@@ -173,7 +173,8 @@ struct BlockDuplicates {
       try Row.fetchAll(
         db,
         sql: """
-          SELECT device, sector, sectors, rwbs & 14, completed - queued, completed - issued
+          SELECT device, sector, sectors, rwbs & 14,
+            CASE WHEN is_queued THEN completed END, completed - issued
           FROM block_request JOIN block_kind USING (kind_id) JOIN block_stream USING (stream_id)
           WHERE source_id = ? AND sector IS NOT NULL AND completed IS NOT NULL
           ORDER BY at_ns + completed, sector
@@ -217,9 +218,9 @@ struct BlockDuplicates {
         db,
         isQueued
           ? """
-          SELECT sector, 0, rwbs & 14, at_ns + queued
+          SELECT sector, 0, rwbs & 14, at_ns
           FROM block_request JOIN block_kind USING (kind_id)
-          WHERE stream_id = ?1 AND sector IS NOT NULL AND queued IS NOT NULL
+          WHERE stream_id = ?1 AND sector IS NOT NULL AND is_queued
             AND request_id % ?2 = 0
           UNION ALL
           SELECT merged_bio.sector, 0, merged_bio.rwbs & 14, queued_ns

@@ -12,21 +12,14 @@ struct BlockRows {
   private var lastStreamID: Int32
   private var lastKindID: Int64
   private var streams: [StreamKey: Int32] = [:]
-  private var kinds: [Kind: Int64] = [:]
-  /// The kind last used with each set of letters: requests of few kinds alternate.
-  private var recent = [(kind: Kind, number: Int64)](
-    repeating: (Kind(stream: -1, rwbs: [], traits: [], error: 0), 0), count: 64)
+  private var kinds: [RequestKind: Int64] = [:]
+  /// The kind last used with each task and set of letters: requests of few kinds alternate.
+  private var recent = [(kind: RequestKind, number: Int64)](
+    repeating: (RequestKind(), 0), count: 256)
+  private let insertKind: RawStatement
 
   /// A hostile file may have a kind for each request; those that are forgotten get another number.
   private static let mostKinds = 1 << 16
-
-  /// What many requests have in common.
-  private struct Kind: Hashable {
-    let stream: Int32
-    let rwbs: RWBS
-    let traits: RequestTraits
-    let error: Int32
-  }
 
   init(_ db: Database, sourceID: Int64) throws {
     self.db = db
@@ -34,8 +27,8 @@ struct BlockRows {
     requests = try BulkInsert(
       db, into: "block_request",
       columns: [
-        "kind_id", "sector", "sectors", "at_ns", "queued", "got", "inserted", "issued",
-        "completed", "task_id", "line", "cpus",
+        "kind_id", "sector", "sectors", "at_ns", "got", "inserted", "issued", "completed", "line",
+        "cpus",
       ])
     detours = try BulkInsert(
       db, into: "block_detour",
@@ -45,6 +38,12 @@ struct BlockRows {
       columns: [
         "request_id", "rwbs", "sector", "sectors", "queued_ns", "merged", "task_id", "line",
       ])
+    insertKind = try RawStatement(
+      db,
+      """
+      INSERT INTO block_kind (kind_id, stream_id, task_id, rwbs, traits, error, is_queued)
+      VALUES (?, ?, ?, ?, ?, ?, ?)
+      """)
     lastRequestID =
       try Int64.fetchOne(db, sql: "SELECT max(request_id) FROM block_request") ?? 0
     lastStreamID = try Int32.fetchOne(db, sql: "SELECT max(stream_id) FROM block_stream") ?? 0
@@ -74,70 +73,58 @@ struct BlockRows {
   }
 
   private mutating func insert(_ request: BlockRequest) throws {
-    let at = request.earliest
+    let at = request.queued.nanoseconds ?? request.earliest
     func delta(_ stamp: Stamp) -> Int64 { stamp.isSeen ? stamp.rawValue - at : .min }
     // SQLite gives the same number by itself, the next one, and need not look for its place.
-    requests.add(try kind(of: request))
-    requests.add(request.sector < 0 ? .min : request.sector)
-    requests.add(request.sectors)
-    requests.add(at)
-    requests.add(delta(request.queued))
-    requests.add(delta(request.got))
-    requests.add(delta(request.inserted))
-    requests.add(delta(request.issued))
-    requests.add(delta(request.completed))
-    requests.add(Int64(request.task))
-    requests.add(request.line)
-    requests.add(CPUPair(request).packed)
-    try requests.endRow()
+    try requests.addRow([
+      try kind(of: request), request.sector < 0 ? .min : request.sector, request.sectors, at,
+      delta(request.got), delta(request.inserted), delta(request.issued), delta(request.completed),
+      request.line, CPUPair(request).packed,
+    ])
     let isIssuedOnce = request.firstIssued == request.issued
     guard
       !isIssuedOnce || request.finished.isSeen || request.flushIssued.isSeen
         || request.flushCompleted.isSeen
     else { return }
-    detours.add(request.id)
-    detours.add(isIssuedOnce ? .min : delta(request.firstIssued))
-    detours.add(delta(request.finished))
-    detours.add(delta(request.flushIssued))
-    detours.add(delta(request.flushCompleted))
-    try detours.endRow()
+    try detours.addRow([
+      request.id, isIssuedOnce ? .min : delta(request.firstIssued), delta(request.finished),
+      delta(request.flushIssued), delta(request.flushCompleted),
+    ])
   }
 
   private func insert(_ bio: MergedBio) throws {
-    bios.add(bio.request)
-    bios.add(Int64(bio.rwbs.rawValue))
-    bios.add(bio.sector)
-    bios.add(bio.sectors)
-    bios.add(bio.queued.rawValue)
-    bios.add(
-      bio.queued.isSeen && bio.merged.isSeen ? bio.merged.rawValue - bio.queued.rawValue : .min)
-    bios.add(Int64(bio.task))
-    bios.add(bio.line)
-    try bios.endRow()
+    let isMergedLater = bio.queued.isSeen && bio.merged.isSeen
+    try bios.addRow([
+      bio.request, Int64(bio.rwbs.rawValue), bio.sector, bio.sectors, bio.queued.rawValue,
+      isMergedLater ? bio.merged.rawValue - bio.queued.rawValue : .min, Int64(bio.task), bio.line,
+    ])
   }
 
   @inline(__always)
   private mutating func kind(of request: BlockRequest) throws -> Int64 {
-    let kind = Kind(
-      stream: request.stream, rwbs: request.rwbs, traits: request.traits, error: request.error)
-    let place = Int(truncatingIfNeeded: (kind.rwbs.rawValue >> 2 ^ kind.rwbs.rawValue >> 7) & 63)
+    let kind = RequestKind(
+      stream: request.stream, task: request.task, rwbs: request.rwbs, traits: request.traits,
+      error: request.error, isQueued: request.queued.isSeen)
+    let letters = Int(kind.rwbs.rawValue >> 2 ^ kind.rwbs.rawValue >> 7)
+    let place = (letters &+ Int(kind.task) &* 5) & 255
     if recent[place].kind == kind { return recent[place].number }
     let number = try kinds[kind] ?? add(kind)
     recent[place] = (kind, number)
     return number
   }
 
-  private mutating func add(_ kind: Kind) throws -> Int64 {
+  private mutating func add(_ kind: RequestKind) throws -> Int64 {
     if kinds.count >= Self.mostKinds { kinds.removeAll(keepingCapacity: true) }
     lastKindID += 1
     kinds[kind] = lastKindID
-    try db.execute(
-      sql: """
-        INSERT INTO block_kind (kind_id, stream_id, rwbs, traits, error) VALUES (?, ?, ?, ?, ?)
-        """,
-      arguments: [
-        lastKindID, kind.stream, Int64(kind.rwbs.rawValue), Int64(kind.traits.rawValue), kind.error,
-      ])
+    insertKind.bind(lastKindID, at: 1)
+    insertKind.bind(Int64(kind.stream), at: 2)
+    insertKind.bind(Int64(kind.task), at: 3)
+    insertKind.bind(Int64(kind.rwbs.rawValue), at: 4)
+    insertKind.bind(Int64(kind.traits.rawValue), at: 5)
+    insertKind.bind(Int64(kind.error), at: 6)
+    insertKind.bind(kind.isQueued ? 1 : 0, at: 7)
+    _ = try insertKind.step()
     return lastKindID
   }
 
@@ -151,6 +138,17 @@ struct BlockRows {
       throw StoreError(.unexpected, "requests were numbered to \(lastRequestID), stored to \(last)")
     }
   }
+}
+
+/// What many requests have in common: a row of `block_kind`.
+struct RequestKind: Hashable {
+  var stream: Int32 = -1
+  var task: Int32 = -1
+  var rwbs: RWBS = []
+  var traits: RequestTraits = []
+  var error: Int32 = 0
+  /// Their `Q` was seen.
+  var isQueued = false
 }
 
 /// The CPUs of a request's `D` and `C`, -1 for one that was not seen, as `block_request.cpus` holds them.
@@ -173,13 +171,12 @@ struct CPUPair {
 }
 
 extension BlockRequest {
-  /// The earliest stamp that was seen; 0 for a request without any, which no event makes.
+  /// The earliest stamp that was seen of a request without a `Q`; 0 for one without any, which no event makes.
   fileprivate var earliest: Int64 {
     var earliest = Int64.max
     func consider(_ stamp: Stamp) {
       if stamp.isSeen, stamp.rawValue < earliest { earliest = stamp.rawValue }
     }
-    consider(queued)
     consider(got)
     consider(inserted)
     consider(firstIssued)

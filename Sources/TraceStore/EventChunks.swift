@@ -121,7 +121,9 @@ final class EventChunkWriter {
       case .cpu: packer.add(form, count: count) { Int64(events[$0].cpu) }
       case .kind:
         packer.add(form, count: count) {
-          Int64(events[$0].kind.rawValue | events[$0].left.rawValue << 4)
+          let event = events[$0]
+          let left = event.kind == .switched ? event.left : .unknown
+          return Int64(event.kind.rawValue | left.rawValue << 4)
         }
       case .task: packer.add(form, count: count) { threads[$0] }
       case .next: packer.add(form, count: count) { coming[$0] }

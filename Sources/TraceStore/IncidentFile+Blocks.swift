@@ -86,8 +86,8 @@ extension IncidentFile {
         let statement = try RawStatement(
           db,
           """
-          SELECT request_id, kind_id, sector, sectors, at_ns, queued, got, inserted, issued, completed,
-            task_id, line, cpus
+          SELECT request_id, kind_id, sector, sectors, at_ns, got, inserted, issued, completed, line,
+            cpus
           FROM block_request ORDER BY request_id
           """)
         var requests: [Int32: [BlockRequest]] = [:]
@@ -98,7 +98,7 @@ extension IncidentFile {
         while try statement.step() {
           guard let kind = kinds[statement.integer(1)] else { throw StoreError.damagedRequest }
           guard requests[kind.stream] != nil else { continue }
-          var request = kind
+          var request = BlockRequest()
           let at = statement.integer(4)
           func stamp(_ delta: Int64) throws -> Stamp {
             if delta == .min { return .unseen }
@@ -109,15 +109,19 @@ extension IncidentFile {
           request.id = statement.integer(0)
           request.sector = max(-1, statement.integer(2))
           request.sectors = statement.integer(3)
-          request.queued = try stamp(statement.integer(5))
-          request.got = try stamp(statement.integer(6))
-          request.inserted = try stamp(statement.integer(7))
-          request.issued = try stamp(statement.integer(8))
+          request.stream = kind.stream
+          request.task = kind.task
+          request.rwbs = kind.rwbs
+          request.traits = kind.traits
+          request.error = kind.error
+          if kind.isQueued { request.queued = try stamp(0) }
+          request.got = try stamp(statement.integer(5))
+          request.inserted = try stamp(statement.integer(6))
+          request.issued = try stamp(statement.integer(7))
           request.firstIssued = request.issued
-          request.completed = try stamp(statement.integer(9))
-          request.task = Int32(truncatingIfNeeded: statement.integer(10))
-          request.line = statement.integer(11)
-          let cpus = CPUPair(packed: statement.integer(12))
+          request.completed = try stamp(statement.integer(8))
+          request.line = statement.integer(9)
+          let cpus = CPUPair(packed: statement.integer(10))
           (request.issuedCPU, request.completedCPU) = (cpus.issued, cpus.completed)
           if let detour = try detours.detour(of: request.id) {
             if detour.firstIssued != .min { request.firstIssued = try stamp(detour.firstIssued) }
@@ -135,18 +139,19 @@ extension IncidentFile {
     }
   }
 
-  /// What requests of each kind have in common, as a request of which nothing else is known.
-  private func requestKinds(_ db: Database) throws -> [Int64: BlockRequest] {
+  /// What requests of each kind have in common.
+  private func requestKinds(_ db: Database) throws -> [Int64: RequestKind] {
     let statement = try RawStatement(
-      db, "SELECT kind_id, stream_id, rwbs, traits, error FROM block_kind")
-    var kinds: [Int64: BlockRequest] = [:]
+      db, "SELECT kind_id, stream_id, task_id, rwbs, traits, error, is_queued FROM block_kind")
+    var kinds: [Int64: RequestKind] = [:]
     while try statement.step() {
-      var kind = BlockRequest()
-      kind.stream = Int32(truncatingIfNeeded: statement.integer(1))
-      kind.rwbs = RWBS(rawValue: UInt16(truncatingIfNeeded: statement.integer(2)))
-      kind.traits = RequestTraits(rawValue: UInt16(truncatingIfNeeded: statement.integer(3)))
-      kind.error = Int32(truncatingIfNeeded: statement.integer(4))
-      kinds[statement.integer(0)] = kind
+      kinds[statement.integer(0)] = RequestKind(
+        stream: Int32(truncatingIfNeeded: statement.integer(1)),
+        task: Int32(truncatingIfNeeded: statement.integer(2)),
+        rwbs: RWBS(rawValue: UInt16(truncatingIfNeeded: statement.integer(3))),
+        traits: RequestTraits(rawValue: UInt16(truncatingIfNeeded: statement.integer(4))),
+        error: Int32(truncatingIfNeeded: statement.integer(5)),
+        isQueued: statement.integer(6) == 1)
     }
     return kinds
   }

@@ -7,7 +7,7 @@ final class SchedRows {
   private let sourceID: Int64
   private var slices: SliceChunkWriter
   private var lastThreadID: Int64
-  private var quantiles = WaitQuantiles()
+  private var quantiles: WaitQuantiles
   /// Whether the source had any thread.
   private(set) var hasThreads = false
 
@@ -16,6 +16,7 @@ final class SchedRows {
     self.sourceID = sourceID
     slices = try SliceChunkWriter(db, sourceID: sourceID)
     lastThreadID = try Int64.fetchOne(db, sql: "SELECT max(thread_id) FROM sched_thread") ?? 0
+    quantiles = WaitQuantiles(firstThread: lastThreadID + 1)
   }
 
   func nextThreadID() -> Int64 {
@@ -25,6 +26,7 @@ final class SchedRows {
 
   func insert(_ batch: SchedBatch) throws {
     try slices.add(batch.slices)
+    quantiles.count(batch.slices)
     for thread in batch.threads { try insert(thread) }
     for row in batch.latencies { try insert(row) }
   }

@@ -1,32 +1,50 @@
 internal import GRDB
 internal import TraceModel
 
-/// The exact 99th percentile of each thread's waits, out of the slices of a source that has been read.
+/// The exact 99th percentile of each thread's waits, out of the slices of a source.
 ///
-/// Of fewer than 100 waits it is the longest, which is most threads. For the others the slices are gone
-/// through twice: the first time waits are counted in buckets that are a sixteenth of their value wide,
-/// which tells in which bucket the rank lies; what lies in that one bucket is gathered the second time. Some
-/// thousand threads are dealt with at once, so that memory does not grow with their number.
+/// Of fewer than 100 waits it is the longest, which is most threads. For the others waits are counted in buckets
+/// that are a sixteenth of their value wide, which tells in which bucket the rank lies; what lies in that one bucket
+/// is gathered when the source has been read. Waits of the first threads are counted as they come. Of more threads
+/// some thousand at once are dealt with afterwards, so that memory does not grow with their number.
 struct WaitQuantiles {
   private struct Target {
     let thread: Int64
-    /// The place of the percentile among the waits, from 1; from the second pass on among those of its bucket.
+    /// The place of the percentile among the waits, from 1; then among those of its bucket.
     var rank: Int64
-    var counts: [UInt32] = []
-    var low = Int64.max
-    var high = Int64.min
+    var counts = WaitCounts()
+    var bucket: ClosedRange<Int64>?
     var found: [Int64] = []
 
     init(thread: Int64, rank: Int64) {
       self.thread = thread
       self.rank = rank
     }
+
+    /// All its waits are counted.
+    mutating func chooseBucket() { bucket = counts.takeBucket(of: &rank) }
   }
 
-  /// Threads of a pass: some 2 KB each.
+  /// Threads that are dealt with at once: some 2 KB each.
   private static let mostAtOnce = 1 << 14
 
+  /// The number of the source's first thread; those behind it count up.
+  private let first: Int64
+  /// Of the first threads.
+  private var counted: [WaitCounts] = []
   private var pending: [(thread: Int64, waits: Int64)] = []
+
+  init(firstThread: Int64) { first = firstThread }
+
+  /// Counts what the first threads have waited.
+  mutating func count(_ slices: [ThreadSlice]) {
+    for slice in slices where slice.wait != .min {
+      let place = Int(truncatingIfNeeded: slice.thread - first)
+      guard place < Self.mostAtOnce else { continue }
+      while place >= counted.count { counted.append(WaitCounts()) }
+      counted[place].add(slice.wait)
+    }
+  }
 
   /// The percentile of a thread that has ended, where that is known at once; else it is kept for ``write``. nil
   /// for one that never waited.
@@ -36,6 +54,8 @@ struct WaitQuantiles {
       pending.append((thread.id, thread.waits))
       return nil
     }
+    let place = Int(truncatingIfNeeded: thread.id - first)
+    if counted.indices.contains(place) { counted[place] = WaitCounts() }
     return thread.longestWait
   }
 
@@ -43,11 +63,12 @@ struct WaitQuantiles {
   mutating func write(_ db: Database, sourceID: Int64) throws {
     let update = try RawStatement(
       db, "UPDATE sched_thread SET p99_wait_ns = ? WHERE thread_id = ?")
+    pending.sort { $0.thread < $1.thread }
     for start in stride(from: 0, to: pending.count, by: Self.mostAtOnce) {
       var targets = pending[start..<min(start + Self.mostAtOnce, pending.count)].map {
         Target(thread: $0.thread, rank: (99 * $0.waits + 99) / 100)
       }
-      try Self.find(&targets, db, sourceID)
+      try find(&targets, db, sourceID)
       for target in targets where target.found.indices.contains(Int(target.rank) - 1) {
         update.bind(target.found.sorted()[Int(target.rank) - 1], at: 1)
         update.bind(target.thread, at: 2)
@@ -55,44 +76,75 @@ struct WaitQuantiles {
       }
     }
     pending = []
+    counted = []
   }
 
-  private static func find(_ targets: inout [Target], _ db: Database, _ sourceID: Int64) throws {
-    let places = Dictionary(
-      uniqueKeysWithValues: targets.enumerated().map { ($1.thread, $0) })
+  private func find(_ targets: inout [Target], _ db: Database, _ sourceID: Int64) throws {
+    guard let lowest = targets.first?.thread, let highest = targets.last?.thread else { return }
+    // By the thread's number less the lowest; -1 for one that is not looked for.
+    var places = [Int32](repeating: -1, count: Int(highest - lowest) + 1)
+    var isCounted = true
+    for index in targets.indices {
+      let target = targets[index].thread
+      places[Int(target - lowest)] = Int32(index)
+      if counted.indices.contains(Int(target - first)) {
+        targets[index].counts = counted[Int(target - first)]
+      } else {
+        isCounted = false
+      }
+    }
+    @inline(__always) func place(of thread: Int64) -> Int? {
+      guard lowest <= thread, thread <= highest else { return nil }
+      let place = Int(places[Int(thread - lowest)])
+      return place < 0 ? nil : place
+    }
+    if !isCounted {
+      var chunks = try SliceChunkReader(db, source: sourceID)
+      while try chunks.next() {
+        try chunks.forEachWait { thread, wait in
+          guard let place = place(of: thread), !counted.indices.contains(Int(thread - first)) else {
+            return
+          }
+          targets[place].counts.add(wait)
+        }
+      }
+    }
+    for index in targets.indices { targets[index].chooseBucket() }
     var chunks = try SliceChunkReader(db, source: sourceID)
     while try chunks.next() {
       try chunks.forEachWait { thread, wait in
-        guard let place = places[thread] else { return }
-        let bucket = bucket(wait)
-        if bucket >= targets[place].counts.count {
-          targets[place].counts.append(
-            contentsOf: repeatElement(0, count: bucket + 1 - targets[place].counts.count))
+        guard let place = place(of: thread), targets[place].bucket?.contains(wait) == true else {
+          return
         }
-        targets[place].counts[bucket] += 1
-      }
-    }
-    for place in targets.indices {
-      for (bucket, members) in targets[place].counts.enumerated() {
-        if targets[place].rank <= Int64(members) {
-          (targets[place].low, targets[place].high) = bounds(of: bucket)
-          break
-        }
-        targets[place].rank -= Int64(members)
-      }
-      targets[place].counts = []
-    }
-    chunks = try SliceChunkReader(db, source: sourceID)
-    while try chunks.next() {
-      try chunks.forEachWait { thread, wait in
-        guard let place = places[thread], targets[place].low <= wait, wait <= targets[place].high
-        else { return }
         targets[place].found.append(wait)
       }
     }
   }
+}
 
-  /// Below 16 each value has its own bucket; above, 16 buckets per power of two.
+/// Waits of a thread, counted in buckets: below 16 ns each value has its own, above there are 16 per power of two.
+private struct WaitCounts {
+  private var counts: [UInt32] = []
+
+  @inline(__always)
+  mutating func add(_ wait: Int64) {
+    let bucket = Self.bucket(wait)
+    if bucket >= counts.count {
+      counts.append(contentsOf: repeatElement(0, count: bucket + 1 - counts.count))
+    }
+    counts[bucket] += 1
+  }
+
+  /// The bucket in which the wait of this rank lies; the rank is then the one within it. Forgets all counts.
+  mutating func takeBucket(of rank: inout Int64) -> ClosedRange<Int64>? {
+    defer { counts = [] }
+    for (bucket, members) in counts.enumerated() {
+      if rank <= Int64(members) { return Self.bounds(of: bucket) }
+      rank -= Int64(members)
+    }
+    return nil
+  }
+
   @inline(__always)
   private static func bucket(_ value: Int64) -> Int {
     guard value >= 16 else { return Int(max(0, value)) }
@@ -100,10 +152,10 @@ struct WaitQuantiles {
     return (exponent - 3) << 4 | Int((value >> Int64(exponent - 4)) & 15)
   }
 
-  private static func bounds(of bucket: Int) -> (Int64, Int64) {
-    guard bucket >= 16 else { return (Int64(bucket), Int64(bucket)) }
+  private static func bounds(of bucket: Int) -> ClosedRange<Int64> {
+    guard bucket >= 16 else { return Int64(bucket)...Int64(bucket) }
     let shift = Int64((bucket >> 4) - 1)
     let low = Int64(16 + bucket & 15) << shift
-    return (low, low + (1 << shift) - 1)
+    return low...(low + (1 << shift) - 1)
   }
 }

@@ -38,7 +38,7 @@ SELECT
   -- Sectors as completed, after merges.
   block_request.sectors AS sectors,
   -- Q of its first bio, in ns on the source's clock.
-  block_request.at_ns + block_request.queued AS queued_ns,
+  CASE WHEN block_kind.is_queued THEN block_request.at_ns END AS queued_ns,
   -- G, in ns.
   block_request.at_ns + block_request.got AS get_ns,
   -- I, in ns.

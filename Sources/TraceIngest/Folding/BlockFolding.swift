@@ -67,6 +67,16 @@ struct BlockFolding {
     }
     if order.hasGaps { try noteGaps() }
     if kept.isWanted { try kept.add(event, segment: segment, to: sink.receive) }
+    if !summary.first.isSeen || event.time < summary.first.rawValue {
+      summary.first = Stamp(event.time)
+    }
+    if !summary.last.isSeen || event.time > summary.last.rawValue {
+      summary.last = Stamp(event.time)
+    }
+    // A third of a trace changes no request: it needs no place in the order, only that its device is known.
+    if event.action.isOfNoRequest, lastDevice >= 0, devices[lastDevice].number == event.device {
+      return
+    }
     if let oldest = order.push(event) { try fold(oldest) }
   }
 
@@ -108,6 +118,17 @@ struct BlockFolding {
 
   private mutating func drain() throws {
     while let event = order.popFirst() { try fold(event) }
+    // What was held back was older than the latest event of the file.
+    try noticeLosses(until: .max)
+  }
+
+  /// Tells the devices of the holes that have ended by this time.
+  @inline(__always)
+  private mutating func noticeLosses(until time: Int64) throws {
+    while let loss = comingLosses.last, loss.until <= time {
+      comingLosses.removeLast()
+      if let device = try folding(of: loss.device) { devices[device].lost(until: loss.until) }
+    }
   }
 
   private mutating func fold(_ event: BlockEvent) throws {
@@ -117,16 +138,7 @@ struct BlockFolding {
     } else {
       latestFolded = event.time
     }
-    if !summary.first.isSeen || event.time < summary.first.rawValue {
-      summary.first = Stamp(event.time)
-    }
-    if !summary.last.isSeen || event.time > summary.last.rawValue {
-      summary.last = Stamp(event.time)
-    }
-    while let loss = comingLosses.last, loss.until <= event.time {
-      comingLosses.removeLast()
-      if let device = try folding(of: loss.device) { devices[device].lost(until: loss.until) }
-    }
+    try noticeLosses(until: event.time)
     if event.action == .remap {
       noteRemap(event)
       return

@@ -317,8 +317,10 @@ struct DeviceFolding {
 
   /// Two requests for the same blocks at the device: which completion is whose cannot be told.
   private mutating func markAliases(of index: Int32) {
+    // Read beforehand: read within the call they would have it copy all that is open.
     let (sector, sectors) = (open[index].row.sector, open[index].row.sectors)
-    let other = open.first(at: sector, going: open[index].row.rwbs.direction) {
+    let direction = open[index].row.rwbs.direction
+    let other = open.first(at: sector, going: direction) {
       $0.phase == .issued && $0.row.sectors == sectors
     }
     if other >= 0, other != index {

@@ -17,6 +17,8 @@ struct ThreadIntervals: ~Copyable {
   private var places: [Int32] = []
   private var threads: [Thread] = []
   private var free: [Int32] = []
+  /// What is being handed over; empty in between.
+  private var batch = SchedBatch()
   /// Places of threads that have ended and whose slices are still held back.
   private var ended: [Int32] = []
   private var index: [UInt32: Int32] = [:]
@@ -450,7 +452,6 @@ struct ThreadIntervals: ~Copyable {
 
   /// Hands the oldest slices over and adds them up, and the threads that have ended with them.
   private mutating func letGo(_ count: Int) throws {
-    var batch = SchedBatch()
     for number in 0..<count {
       let slice = slices[number]
       guard slice.run != .min || slice.wait != .min else { continue }
@@ -468,7 +469,9 @@ struct ThreadIntervals: ~Copyable {
       }
       ended.removeAll { !open.contains($0) }
     }
-    if batch.count > 0 { try sink.receive(batch) }
+    guard batch.count > 0 else { return }
+    try sink.receive(batch)
+    batch.removeAll()
   }
 
   /// The row of a thread that has ended. One that was only woken has one, too: its name may be all that

@@ -10,16 +10,61 @@ internal import TraceModel
 /// fields that overflow their columns, elapsed times, passthrough commands. Every load is within the
 /// bytes given, checked by the standard library.
 struct BlkparseColumns {
+  /// Columns before the tail. No newline stands in them where ``parse(_:_:into:)`` takes the line, wherever it was
+  /// told that the line ends.
+  static let tail = 49
+
   private let general = BlkparseLine()
   /// The first eight bytes of the line before, and the device that they say.
   private var deviceWord: UInt64 = 0
   private var device = DeviceNumber(rawValue: 0)
+  /// The seconds of the line before with their point, and what they are in nanoseconds.
+  private var secondsWord: UInt64 = 0
+  private var seconds: UInt64 = 0
+  /// By the letter of an action.
+  private let shapes = Shape.all
   /// Letters seen before, by the four bytes that they stand in.
   private var knownFlags = [KnownFlags](repeating: KnownFlags(), count: 64)
 
   private struct KnownFlags {
     var word: UInt32 = 0
     var flags: RWBS = []
+  }
+
+  /// What follows the letters of an action.
+  private struct Shape {
+    enum Tail {
+      /// The letter is none of an action.
+      case unknown
+      /// `81920 + 16 [fio]`; `[fio]` for a flush.
+      case blocksAndTask
+      /// `81920 + 16 [0]`
+      case blocksAndError
+      /// `[fio]`
+      case task
+      /// Another form.
+      case other
+    }
+
+    var action = BlockAction.message
+    var tail = Tail.unknown
+
+    static let all: [Shape] = {
+      var shapes = [Shape](repeating: Shape(), count: 256)
+      for letter in UInt8.min...UInt8.max {
+        guard let action = BlockAction(letter: letter) else { continue }
+        let tail: Tail =
+          switch action {
+          case .queue, .getRequest, .sleep, .insert, .issue, .backMerge, .frontMerge, .bounce:
+            .blocksAndTask
+          case .complete, .requeue: .blocksAndError
+          case .plug: .task
+          case .unplug, .unplugTimer, .split, .remap, .message: .other
+          }
+        shapes[Int(letter)] = Shape(action: action, tail: tail)
+      }
+      return shapes
+    }()
   }
 
   /// Reads the line at these positions; false when it is not of this shape, and `event` then holds
@@ -30,7 +75,7 @@ struct BlkparseColumns {
   ) -> Bool {
     let start = line.lowerBound
     let end = line.upperBound
-    guard line.count >= 51 else { return false }
+    guard line.count > Self.tail + 1 else { return false }
     let raw = unsafe bytes.bytes
     @inline(__always) func word(_ at: Int) -> UInt64 {
       unsafe UInt64(littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
@@ -46,12 +91,16 @@ struct BlkparseColumns {
     let cpuOnes = bytes[start + 9] &- 0x30
     guard cpuOnes < 10, bytes[start + 10] == 0x20, bytes[start + 19] == 0x20 else { return false }
     guard cpuTens == 0x20 || cpuTens &- 0x30 < 10 else { return false }
-    let secondsWord = word(start + 20)
-    guard let sequence = Digits.rightAligned(word(start + 11)),
-      // Five columns, moved to the end of eight.
-      let seconds = Digits.rightAligned(secondsWord << 24 | 0x20_2020),
-      secondsWord >> 40 & 0xFF == 0x2E
-    else { return false }
+    // Five columns and a point.
+    let secondsWord = word(start + 20) << 16
+    if secondsWord != self.secondsWord {
+      guard secondsWord >> 56 == 0x2E,
+        let seconds = Digits.rightAligned(secondsWord << 8 | 0x20_2020)
+      else { return false }
+      self.secondsWord = secondsWord
+      self.seconds = seconds * 1_000_000_000
+    }
+    guard let sequence = Digits.rightAligned(word(start + 11)) else { return false }
     let fractionHead = bytes[start + 26] &- 0x30
     guard fractionHead < 10, let fraction = Digits.all(word(start + 27)),
       bytes[start + 35] == 0x20
@@ -73,14 +122,15 @@ struct BlkparseColumns {
     guard at + 8 <= end else { return false }
 
     let rest = word(at)
-    guard rest & 0xFF == 0x20, rest >> 16 & 0xFF == 0x20,
-      let action = Self.action(UInt8(truncatingIfNeeded: rest >> 8))
-    else { return false }
+    let shape = shapes[Int(truncatingIfNeeded: rest >> 8 & 0xFF)]
+    guard rest & 0xFF == 0x20, rest >> 16 & 0xFF == 0x20, shape.tail != .unknown else {
+      return false
+    }
     at += 3
     let field = at
     let letters = UInt32(truncatingIfNeeded: rest >> 24)
     let slot = Int(truncatingIfNeeded: (letters &* 0x9E37_79B9) >> 26)
-    if knownFlags[slot].word == letters {
+    if knownFlags[slot].word == letters, letters != 0 {
       event.rwbs = knownFlags[slot].flags
       at += 4
     } else {
@@ -99,53 +149,59 @@ struct BlkparseColumns {
     event.cpu = cpuTens == 0x20 ? UInt32(cpuOnes) : UInt32(cpuTens &- 0x30) * 10 + UInt32(cpuOnes)
     event.sequence = UInt32(truncatingIfNeeded: sequence)
     event.time = Int64(
-      truncatingIfNeeded: seconds * 1_000_000_000 + UInt64(fractionHead) * 100_000_000 + fraction)
-    event.action = action
+      truncatingIfNeeded: seconds + UInt64(fractionHead) * 100_000_000 + fraction)
+    event.action = shape.action
     event.task = TaskName()
     event.other = 0
     event.error = 0
     event.sector = -1
     event.sectors = 0
     event.isPassthrough = false
-    switch action {
-    case .queue, .getRequest, .sleep, .insert, .issue, .backMerge, .frontMerge, .bounce:
+    var hasTask = true
+    switch shape.tail {
+    case .blocksAndTask, .blocksAndError:
+      hasTask = shape.tail == .blocksAndTask
       guard at < end else { return false }
-      if bytes[at] != UInt8(ascii: "[") {
-        guard extent(bytes, raw, &at, end, &event) else { return false }
+      if !hasTask || bytes[at] != UInt8(ascii: "[") {
+        guard Self.blocks(bytes, &at, end, &event) else { return false }
       }
-      return task(bytes, raw, at, end, &event)
-    case .complete, .requeue:
-      // `81920 + 16 [0]`; other errors are rare.
-      return extent(bytes, raw, &at, end, &event) && at + 3 == end && bytes[at] == UInt8(ascii: "[")
-        && bytes[at + 1] == UInt8(ascii: "0") && bytes[at + 2] == UInt8(ascii: "]")
-    case .plug: return task(bytes, raw, at, end, &event)
-    case .unplug, .unplugTimer, .split, .remap, .message:
+    case .task: break
+    case .other, .unknown:
       bytes.skipBlanks(&at, end)
       return general.tail(bytes, &at, end, &event)
     }
+    if hasTask { return Self.task(bytes, raw, at, end, &event) }
+    // `[0]`; other errors are rare.
+    return at + 3 == end && bytes[at] == UInt8(ascii: "[") && bytes[at + 1] == UInt8(ascii: "0")
+      && bytes[at + 2] == UInt8(ascii: "]")
   }
 
   /// `81920 + 16 ` up to the byte behind it.
   @inline(__always)
-  private func extent(
-    _ bytes: Span<UInt8>, _ raw: RawSpan, _ at: inout Int, _ end: Int, _ event: inout BlockEvent
+  private static func blocks(
+    _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int, _ event: inout BlockEvent
   ) -> Bool {
-    guard let sector = Digits.leading(bytes, raw, &at, end), at + 4 < end,
-      bytes[at] == 0x20, bytes[at + 1] == UInt8(ascii: "+"), bytes[at + 2] == 0x20
+    guard at + 16 <= bytes.count else { return false }
+    let sector = Digits.leading(bytes.word(at: at), bytes.word(at: at + 8))
+    at += sector.count
+    guard sector.count > 0, at + 4 < end, at + 19 <= bytes.count, bytes[at] == 0x20,
+      bytes[at + 1] == UInt8(ascii: "+"), bytes[at + 2] == 0x20
     else { return false }
     at += 3
-    guard let sectors = Digits.leading(bytes, raw, &at, end), sectors < 1 << 32, at < end,
-      bytes[at] == 0x20
-    else { return false }
+    let sectors = Digits.leading(bytes.word(at: at), bytes.word(at: at + 8))
+    at += sectors.count
+    guard sectors.count > 0, sectors.value < 1 << 32, at < end, bytes[at] == 0x20 else {
+      return false
+    }
     at += 1
-    event.sector = Int64(truncatingIfNeeded: sector)
-    event.sectors = UInt32(truncatingIfNeeded: sectors)
+    event.sector = Int64(truncatingIfNeeded: sector.value)
+    event.sectors = UInt32(truncatingIfNeeded: sectors.value)
     return true
   }
 
   /// `[fio]` to the end of the line.
   @inline(__always)
-  private func task(
+  private static func task(
     _ bytes: Span<UInt8>, _ raw: RawSpan, _ at: Int, _ end: Int, _ event: inout BlockEvent
   ) -> Bool {
     guard at + 1 < end, bytes[at] == UInt8(ascii: "["), bytes[end - 1] == UInt8(ascii: "]") else {
@@ -185,26 +241,28 @@ struct BlkparseColumns {
     }
     return DeviceNumber(major: UInt64(major), minor: UInt64(minor))
   }
+}
 
-  @inline(__always)
-  private static func action(_ letter: UInt8) -> BlockAction? {
+extension BlockAction {
+  /// By the letter that blkparse prints; `U` is also that of `UT`.
+  fileprivate init?(letter: UInt8) {
     switch letter {
-    case UInt8(ascii: "Q"): .queue
-    case UInt8(ascii: "G"): .getRequest
-    case UInt8(ascii: "I"): .insert
-    case UInt8(ascii: "D"): .issue
-    case UInt8(ascii: "C"): .complete
-    case UInt8(ascii: "P"): .plug
-    case UInt8(ascii: "U"): .unplug
-    case UInt8(ascii: "M"): .backMerge
-    case UInt8(ascii: "F"): .frontMerge
-    case UInt8(ascii: "A"): .remap
-    case UInt8(ascii: "X"): .split
-    case UInt8(ascii: "R"): .requeue
-    case UInt8(ascii: "S"): .sleep
-    case UInt8(ascii: "B"): .bounce
-    case UInt8(ascii: "m"): .message
-    default: nil
+    case UInt8(ascii: "Q"): self = .queue
+    case UInt8(ascii: "G"): self = .getRequest
+    case UInt8(ascii: "I"): self = .insert
+    case UInt8(ascii: "D"): self = .issue
+    case UInt8(ascii: "C"): self = .complete
+    case UInt8(ascii: "P"): self = .plug
+    case UInt8(ascii: "U"): self = .unplug
+    case UInt8(ascii: "M"): self = .backMerge
+    case UInt8(ascii: "F"): self = .frontMerge
+    case UInt8(ascii: "A"): self = .remap
+    case UInt8(ascii: "X"): self = .split
+    case UInt8(ascii: "R"): self = .requeue
+    case UInt8(ascii: "S"): self = .sleep
+    case UInt8(ascii: "B"): self = .bounce
+    case UInt8(ascii: "m"): self = .message
+    default: return nil
     }
   }
 }
@@ -232,30 +290,20 @@ private enum Digits {
     return value(word)
   }
 
-  /// Up to 15 digits, the position then being behind them; nil when there are more, or none, or when fewer than 16
-  /// bytes can be loaded.
+  /// The number that sixteen characters begin with and how many digits it has: up to 15, and 0 when there are more
+  /// or none.
   @inline(__always)
-  static func leading(
-    _ bytes: Span<UInt8>, _ raw: RawSpan, _ at: inout Int, _ end: Int
-  ) -> UInt64? {
-    guard at + 16 <= bytes.count, at < end else { return nil }
-    let word = unsafe UInt64(
-      littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
+  static func leading(_ word: UInt64, _ next: UInt64) -> (value: UInt64, count: Int) {
     let others = nonDigits(word)
     if others != 0 {
       let count = others.trailingZeroBitCount >> 3
-      guard count > 0, at + count <= end else { return nil }
-      at += count
-      return value(padded(word, count))
+      return count == 0 ? (0, 0) : (value(padded(word, count)), count)
     }
-    let next = unsafe UInt64(
-      littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at + 8, as: UInt64.self))
     let behind = nonDigits(next)
-    guard behind != 0 else { return nil }
+    guard behind != 0 else { return (0, 0) }
     let count = behind.trailingZeroBitCount >> 3
-    guard at + 8 + count <= end else { return nil }
-    at += 8 + count
-    return count == 0 ? value(word) : value(word) * power(count) + value(padded(next, count))
+    return count == 0
+      ? (value(word), 8) : (value(word) * power(count) + value(padded(next, count)), 8 + count)
   }
 
   /// The first `count` characters (1...8) behind as many zeros as make it eight.
@@ -268,12 +316,9 @@ private enum Digits {
   /// The highest bit of each byte that is no digit, exact up to and with the first of them.
   @inline(__always)
   private static func nonDigits(_ word: UInt64) -> UInt64 {
-    // Without carries between bytes: the seven low bits plus 0x46 overflow into the eighth above '9';
-    // with 0x50 they do not below '0'.
-    let low = word & (ones &* 0x7F)
-    let above = low &+ ones &* 0x46
-    let notBelow = low &+ ones &* 0x50
-    return (above | ~notBelow | word) & (ones &* 0x80)
+    // What is above 9 reaches the eighth bit with 0x76 added, or had it; carries go to later bytes only.
+    let digits = word ^ (ones &* 0x30)
+    return (digits | (digits &+ ones &* 0x76)) & (ones &* 0x80)
   }
 
   @inline(__always)

@@ -99,7 +99,9 @@ private struct BlkparseState {
     var at = range.lowerBound
     guard custom == nil else { return (0, at) }
     var lines: Int64 = 0
-    while let newline = bytes.newline(from: at, to: range.upperBound) {
+    // Its own: a property would be copied for each call, from fields that have just been written.
+    var event = BlockEvent()
+    while let newline = bytes.newline(from: at + BlkparseColumns.tail, to: range.upperBound) {
       // A carriage return and padding are cut off elsewhere.
       guard newline > at, bytes[newline - 1] != 13, bytes[newline - 1] != 0,
         columns.parse(bytes, at..<newline, into: &event), event.isPossible

@@ -69,7 +69,8 @@ private struct BlktraceMerge {
       cursors.append(cursor)
     }
     while let number = queue.first {
-      try take(cursors[number].item)
+      var event = cursors[number].event
+      try take(&event, cursors[number].kind)
       if try cursors[number].advance() {
         queue.firstMovedOn(to: cursors[number].time)
       } else {
@@ -91,12 +92,12 @@ private struct BlktraceMerge {
     return summary
   }
 
-  private mutating func take(_ item: BlktraceCursor.Item) throws {
+  @inline(__always)
+  private mutating func take(_ event: inout BlockEvent, _ kind: BlktraceCursor.Kind) throws {
     records += 1
-    switch item.kind {
+    switch kind {
     case .event:
       events += 1
-      var event = item.event
       let (time, overflow) = event.time.subtractingReportingOverflow(genesis ?? 0)
       guard !overflow, time.magnitude < Self.longestTrace.magnitude, event.isPossible else {
         skipped += 1
@@ -112,10 +113,10 @@ private struct BlktraceMerge {
       try folding.add(event)
     case .process:
       notes += 1
-      names.add(item.event.pid, item.event.task, at: item.event.time)
+      names.add(event.pid, event.task, at: event.time)
     case .timeOfDay:
       notes += 1
-      if timeOfDay == nil { timeOfDay = (item.event.other, item.event.time) }
+      if timeOfDay == nil { timeOfDay = (event.other, event.time) }
     case .other: notes += 1
     case .unusable(let kind):
       skipped += 1
@@ -182,7 +183,8 @@ private struct ThreadNames {
 
   private var entries: [Entry] = []
   private var index: [UInt32: Int] = [:]
-  private var last = -1
+  /// Threads that were seen, by the low bits of their pid; -1: none.
+  private var recent = [Int](repeating: -1, count: 256)
 
   /// Names that are kept; more threads than a trace has, fewer than fill the memory.
   private static let most = 1 << 20
@@ -202,9 +204,11 @@ private struct ThreadNames {
   /// The thread's name and, with its first event, when it was named.
   @inline(__always)
   mutating func name(of pid: UInt32) -> (TaskName, noted: Int64?) {
-    if last >= 0, entries[last].pid == pid { return (entries[last].name, nil) }
+    let slot = Int(truncatingIfNeeded: pid & 255)
+    let seen = recent[slot]
+    if seen >= 0, entries[seen].pid == pid { return (entries[seen].name, nil) }
     guard let known = index[pid] else { return (Self.unknown, nil) }
-    last = known
+    recent[slot] = known
     let noted = entries[known].noted
     entries[known].noted = nil
     return (entries[known].name, noted)
@@ -255,28 +259,22 @@ private struct CursorQueue {
 
   /// Moves the first down to its place.
   private mutating func sink() {
+    guard let place = heap.first else { return }
     var parent = 0
     while true {
-      var least = parent
-      let child = 2 * parent + 1
-      if child < heap.count, heap[child].precedes(heap[least]) { least = child }
-      if child + 1 < heap.count, heap[child + 1].precedes(heap[least]) { least = child + 1 }
-      guard least != parent else { return }
-      heap.swapAt(parent, least)
-      parent = least
+      var child = 2 * parent + 1
+      guard child < heap.count else { break }
+      if child + 1 < heap.count, heap[child + 1].precedes(heap[child]) { child += 1 }
+      guard heap[child].precedes(place) else { break }
+      heap[parent] = heap[child]
+      parent = child
     }
+    heap[parent] = place
   }
 }
 
 /// Goes through the records of one file, some hundred decoded at a time.
 private struct BlktraceCursor {
-  /// A record, decoded.
-  struct Item {
-    /// An event; for a note its time, pid, name, and in `other` the time of day.
-    var event = BlockEvent()
-    var kind = Kind.other
-  }
-
   enum Kind {
     case event
     case process
@@ -288,7 +286,9 @@ private struct BlktraceCursor {
   /// Records that belong to the format and are neither events nor names.
   private(set) var others: Int64 = 0
   private let part: InputPart
-  private var items: [Item] = []
+  /// Records, decoded: events, or what ``BlktraceRecord/Meaning`` says of others.
+  private var events: [BlockEvent] = []
+  private var kinds: [Kind] = []
   private var next = 0
   /// The time by which the current item is merged: its own, but for a damaged one that of the one before.
   private(set) var time = Int64.min
@@ -301,13 +301,18 @@ private struct BlktraceCursor {
   init(_ part: InputPart) { self.part = part }
 
   /// The current record.
-  var item: Item {
-    @inline(__always) get { items[next] }
+  var event: BlockEvent {
+    @inline(__always) get { events[next] }
+  }
+
+  /// What the current record is.
+  var kind: Kind {
+    @inline(__always) get { kinds[next] }
   }
 
   /// Time of the first event among the records at hand.
   var firstEventTime: Int64? {
-    for item in items { if case .event = item.kind { return item.event.time } }
+    for (event, kind) in zip(events, kinds) { if case .event = kind { return event.time } }
     return nil
   }
 
@@ -322,28 +327,34 @@ private struct BlktraceCursor {
   @inline(__always)
   mutating func advance() throws -> Bool {
     next += 1
-    if next >= items.count {
-      items.removeAll(keepingCapacity: true)
+    if next >= kinds.count {
+      events.removeAll(keepingCapacity: true)
+      kinds.removeAll(keepingCapacity: true)
       next = 0
-      while items.isEmpty, !isAtEnd { try decode() }
-      guard !items.isEmpty else { return false }
+      while kinds.isEmpty, !isAtEnd { try decode() }
+      guard !kinds.isEmpty else { return false }
     }
-    if case .unusable = items[next].kind { return true }
-    time = items[next].event.time
+    if case .unusable = kinds[next] { return true }
+    time = events[next].time
     return true
+  }
+
+  private mutating func append(_ event: BlockEvent, _ kind: Kind) {
+    events.append(event)
+    kinds.append(kind)
   }
 
   /// Decodes some records more.
   private mutating func decode() throws {
     var range = try part.input.available(atLeast: BlktraceRecord.Layout.smallestHeader)
     while !range.isEmpty {
-      let (used, needed) = part.withBytes { decode($0, range, until: items.count + Self.batch) }
+      let (used, needed) = part.withBytes { decode($0, range, until: kinds.count + Self.batch) }
       part.input.take(used)
-      if !items.isEmpty, used > 0 { return }
+      if !kinds.isEmpty, used > 0 { return }
       // The record goes on behind the bytes at hand.
       range = try part.input.available(atLeast: needed)
       guard range.count < needed else { continue }
-      if !isLost, !range.isEmpty { items.append(Item(kind: .unusable(.truncatedLine))) }
+      if !isLost, !range.isEmpty { append(BlockEvent(), .unusable(.truncatedLine)) }
       part.input.take(range.count)
       break
     }
@@ -356,7 +367,7 @@ private struct BlktraceCursor {
     _ bytes: Span<UInt8>, _ range: Range<Int>, until limit: Int
   ) -> (used: Int, needed: Int) {
     var position = range.lowerBound
-    while items.count < limit {
+    while kinds.count < limit {
       var needed = position + 4
       guard needed <= range.upperBound,
         let end = decodeOne(bytes, position, range.upperBound, &needed)
@@ -374,7 +385,7 @@ private struct BlktraceCursor {
   ) -> Int? {
     guard let layout = BlktraceRecord.Layout(bytes, at: position) else {
       // Damage. Records have any length, so the next may begin at any byte.
-      if !isLost { items.append(Item(kind: .unusable(.malformedRecord))) }
+      if !isLost { append(BlockEvent(), .unusable(.malformedRecord)) }
       isLost = true
       var index = position + 1
       while index + 4 <= limit, BlktraceRecord.Layout(bytes, at: index) == nil { index += 1 }
@@ -384,27 +395,19 @@ private struct BlktraceCursor {
       return nil
     }
     isLost = false
-    var item = Item()
+    var event = BlockEvent()
+    var kind = Kind.other
     do throws(ParseError) {
-      switch try record.meaning(bytes) {
-      case .event(let event):
-        item.event = event
-        item.kind = .event
-      case .process(let pid, let name):
-        item.event.pid = pid
-        item.event.task = name
-        item.kind = .process
-      case .timeOfDay(let nanoseconds):
-        item.event.other = nanoseconds
-        item.kind = .timeOfDay
-      case .other:
-        others += 1
+      switch try record.read(bytes, into: &event) {
+      case .event: kind = .event
+      case .process: kind = .process
+      case .timeOfDay: kind = .timeOfDay
+      case .other: others += 1
       }
     } catch {
-      item.kind = .unusable(error.kind)
+      kind = .unusable(error.kind)
     }
-    item.event.time = Int64(bitPattern: record.time)
-    items.append(item)
+    append(event, kind)
     return record.end
   }
 }

@@ -185,27 +185,26 @@ extension BlktraceRecord {
   /// What became of a record.
   enum Meaning {
     /// An event, with the kernel's absolute time and without the name of its task.
-    case event(BlockEvent)
-    /// The name of a thread.
-    case process(pid: UInt32, name: TaskName)
-    /// The time of day at the record's time, ns since 1970.
-    case timeOfDay(Int64)
+    case event
+    /// The name of a thread: its pid, and the name as that of the task.
+    case process
+    /// The time of day at the record's time, in `other`: ns since 1970.
+    case timeOfDay
     /// Belongs to the format and is no event: driver data, zone plugs, notes of other kinds.
     case other
   }
 
-  /// What the record says; throws when it cannot be used.
+  /// What the record says, in an event that is empty; throws when it cannot be used.
   @inline(__always)
-  func meaning(_ bytes: Span<UInt8>) throws(ParseError) -> Meaning {
-    if categories & Category.notify != 0 { return note(bytes) }
+  func read(_ bytes: Span<UInt8>, into event: inout BlockEvent) throws(ParseError) -> Meaning {
+    event.time = Int64(bitPattern: time)
+    if categories & Category.notify != 0 { return note(bytes, into: &event) }
     if categories & Category.driverData != 0 { return .other }
     guard let kind = Self.action(action) else {
       // 17 driver data, 18 and 19 zone plugs.
       if (17...19).contains(action) { return .other }
       throw ParseError(.unknownAction, column: 1)
     }
-    var event = BlockEvent()
-    event.time = Int64(bitPattern: time)
     event.sequence = sequence
     event.device = DeviceNumber(rawValue: device)
     event.cpu = cpu
@@ -248,28 +247,29 @@ extension BlktraceRecord {
         event.sectors = byteCount >> 9
       }
     }
-    return .event(event)
+    return .event
   }
 
-  private func note(_ bytes: Span<UInt8>) -> Meaning {
+  private func note(_ bytes: Span<UInt8>, into event: inout BlockEvent) -> Meaning {
     switch action {
     case 0:
       var end = payload.lowerBound
       while end < payload.upperBound, bytes[end] != 0 { end += 1 }
-      return .process(pid: pid, name: TaskName(bytes, from: payload.lowerBound, to: end))
+      event.pid = pid
+      event.task = TaskName(bytes, from: payload.lowerBound, to: end)
+      return .process
     case 1:
       guard let seconds = native32(bytes, at: 0), let nanoseconds = native32(bytes, at: 4) else {
         return .other
       }
-      return .timeOfDay(Int64(seconds) * 1_000_000_000 + Int64(nanoseconds))
+      event.other = Int64(seconds) * 1_000_000_000 + Int64(nanoseconds)
+      return .timeOfDay
     case 2:
-      var event = BlockEvent()
-      event.time = Int64(bitPattern: time)
       event.device = DeviceNumber(rawValue: device)
       event.cpu = cpu
       event.pid = pid
       event.rwbs = .noData
-      return .event(event)
+      return .event
     default: return .other
     }
   }

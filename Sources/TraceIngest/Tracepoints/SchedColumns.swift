@@ -26,11 +26,13 @@ enum SchedColumns {
   @inline(__always)
   static func read(
     _ bytes: Span<UInt8>, _ position: inout Int, _ end: Int, into event: inout SchedEvent,
-    resolution: inout Int32
+    resolution: inout Int32, seconds: inout PerfScriptEnvelope.Seconds
   ) -> Line {
+    // Found first, so that the processor can begin the next line before it has done with this one.
+    guard let newline = bytes.newline(from: position, to: end) else { return .unknown }
     var head = PerfScriptEnvelope.Head()
     var at = position
-    guard PerfScriptEnvelope.parseHead(bytes, &at, into: &head) else { return .unknown }
+    guard PerfScriptEnvelope.parseHead(bytes, &at, into: &head, &seconds) else { return .unknown }
     event.time = head.time
     event.cpu = head.cpu
     event.pid = 0
@@ -52,7 +54,7 @@ enum SchedColumns {
       event.kind = .wakeup
       isWhole = woken(bytes, &at, &event)
     } else if bytes.stands("stat_runtime: ", at: at) {
-      guard let newline = bytes.newline(from: at + 14, to: end) else { return .unknown }
+      guard at + 14 <= newline else { return .unknown }
       position = newline + 1
       return .other
     } else if bytes.stands("migrate_task: ", at: at) {
@@ -62,8 +64,8 @@ enum SchedColumns {
     } else {
       return .unknown
     }
-    guard isWhole, bytes[at] == 10 else { return .unknown }
-    position = at + 1
+    guard isWhole, at == newline else { return .unknown }
+    position = newline + 1
     return .event
   }
 
@@ -85,7 +87,7 @@ enum SchedColumns {
     let state = at
     while at < state + 8, bytes[at] > 0x20 { at += 1 }
     // A number is the raw form of the state.
-    guard at > state, bytes[state] &- 0x30 >= 10, bytes.stands(" ==> next_comm=", at: at),
+    guard at > state, (bytes[state] | 0x20) &- 0x61 < 26, bytes.stands(" ==> next_comm=", at: at),
       SchedPayload.letterState(bytes, state, at, &event),
       let next = self.name(bytes, at + 15, before: " next_pid=")
     else { return false }

@@ -39,9 +39,11 @@ final class SchedTracepoints: TracepointFamily {
     let last = range.upperBound - SchedColumns.reach
     var line = number
     var resolution: Int32 = 0
+    var seconds = PerfScriptEnvelope.Seconds()
     while at <= last {
       let kind = SchedColumns.read(
-        bytes, &at, range.upperBound, into: &event, resolution: &resolution)
+        bytes, &at, range.upperBound, into: &event, resolution: &resolution,
+        seconds: &seconds)
       if kind == .unknown { break }
       extent.add(time: event.time, resolution: resolution)
       if kind == .event {

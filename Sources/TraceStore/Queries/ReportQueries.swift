@@ -393,7 +393,7 @@ extension IncidentFile {
 
   private static let ioSQL = """
     SELECT io.*, task.comm AS comm, task.pid AS pid FROM io
-    JOIN block_request USING (request_id) JOIN task USING (task_id)
+    JOIN block_request USING (request_id) JOIN block_kind USING (kind_id) JOIN task USING (task_id)
     """
 
   private static func ioRow(_ row: Row) throws -> IORow {
