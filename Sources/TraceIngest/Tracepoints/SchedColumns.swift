@@ -28,8 +28,11 @@ enum SchedColumns {
     _ bytes: Span<UInt8>, _ position: inout Int, _ end: Int, into event: inout SchedEvent,
     resolution: inout Int32, seconds: inout PerfScriptEnvelope.Seconds
   ) -> Line {
-    // Found first, so that the processor can begin the next line before it has done with this one.
-    guard let newline = bytes.newline(from: position, to: end) else { return .unknown }
+    // Found first, so that the processor can begin the next line before it has done with this one. What stands in
+    // front is read below, but for the 16 bytes of the name.
+    guard let newline = bytes.newline(from: position + 64, to: end),
+      !hasNewline(bytes.word(at: position)), !hasNewline(bytes.word(at: position + 8))
+    else { return .unknown }
     var head = PerfScriptEnvelope.Head()
     var at = position
     guard PerfScriptEnvelope.parseHead(bytes, &at, into: &head, &seconds) else { return .unknown }
@@ -192,6 +195,13 @@ enum SchedColumns {
     guard length > 0 else { return nil }
     at += length
     return UInt32(truncatingIfNeeded: value)
+  }
+
+  /// Whether one of eight bytes is a newline.
+  @inline(__always)
+  private static func hasNewline(_ word: UInt64) -> Bool {
+    let other = word ^ 0x0A0A_0A0A_0A0A_0A0A
+    return (other &- 0x0101_0101_0101_0101) & ~other & 0x8080_8080_8080_8080 != 0
   }
 
   /// The highest bit of each byte up to 0x20, as far as the first of them.
