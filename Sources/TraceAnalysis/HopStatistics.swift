@@ -23,6 +23,22 @@ public enum Hop: String, CaseIterable, Sendable {
   /// All of it.
   case total
 
+  /// How a sentence names it: `H5 (hardware queue)`.
+  var label: String {
+    switch self {
+    case .pageCache: "H1 (page cache)"
+    case .guestScheduler: "H2 (guest scheduler)"
+    case .virtioQueue: "H3 (virtio queue)"
+    case .virtioSubmit: "H3 on the way in"
+    case .virtioReturn: "H3 on the way back"
+    case .hostScheduler: "H4 (host scheduler)"
+    case .hardwareQueue: "H5 (hardware queue)"
+    case .belowGuest: "H3 to H5"
+    case .block: "Q to C"
+    case .total: "the whole"
+    }
+  }
+
   /// The five hops, in the order in which an I/O passes them.
   public static let five: [Hop] = [
     .pageCache, .guestScheduler, .virtioQueue, .hostScheduler, .hardwareQueue,

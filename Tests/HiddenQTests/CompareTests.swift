@@ -190,7 +190,7 @@ struct CompareTests {
     let after = try Self.pair(22, scheduled: 20, hostScheduled: 880).ingested()
     let outcome = try Program.run("compare", before, after)
     #expect(outcome.words.contains("FALSE_OPTIMISATION"))
-    #expect(outcome.words.contains("host_scheduler took the time over"))
+    #expect(outcome.words.contains("H4 (host scheduler) took the time over"))
     let real = try Self.pair(23, scheduled: 20).ingested()
     #expect(
       try !Program.run("compare", before, real).words.contains("FALSE_OPTIMISATION"))

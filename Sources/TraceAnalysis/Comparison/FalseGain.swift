@@ -19,7 +19,7 @@ extension ComparisonFindings {
     let isShorter = moved.contains { $0.verdict == .better }
     guard !isShorter || moved.contains(where: { $0.verdict != .better }) else { return [] }
     var sentence =
-      "\(disk): \(hop.rawValue) got shorter, from \(time(held)) to \(time(left)) on average, and the "
+      "\(disk): \(hop.label) got shorter, from \(time(held)) to \(time(left)) on average, and the "
       + "whole did not: \(time(before)) before, \(time(after)) after"
       + moved.compactMap(Self.movement).map { "; " + $0 }.joined() + "."
     let next: String
@@ -31,20 +31,20 @@ extension ComparisonFindings {
       let first = taken.before, let second = taken.after
     {
       sentence +=
-        " \(taker.rawValue) took the time over: \(time(first)) before, \(time(second)) after."
-      next = "Tune what \(taker.rawValue) waits for, not the queue in front of it."
+        " \(taker.label) took the time over: \(time(first)) before, \(time(second)) after."
+      next = "Tune what \(taker.label) waits for, not the queue in front of it."
     } else if !isShorter,
       let holder = Self.hops.filter({ $0 != hop }).max(by: {
         (line($0, .mean)?.before ?? 0) < (line($1, .mean)?.before ?? 0)
       }), let most = line(holder, .mean)?.before, most > held
     {
-      sentence += " The time is in \(holder.rawValue), which held \(time(most))."
-      next = "Look at \(holder.rawValue) first."
+      sentence += " The time is in \(holder.label), which held \(time(most))."
+      next = "Look at \(holder.label) first."
     } else {
       return []
     }
     sentence +=
-      " Taking \(hop.rawValue) away whole could have given \(time(held)) at most "
+      " Taking \(hop.label) away whole could have given \(time(held)) at most "
       + "(\(Quantity.percent(held / before)) of the whole); "
       + (after < before ? "it gave \(time(before - after))." : "it gave nothing.")
     return [

@@ -92,7 +92,7 @@ extension ComparisonFindings {
     if !longer.isEmpty {
       sentence +=
         " Longer as measured, none of it shown: "
-        + longer.map { "\($0.rawValue) by \(time(change($0)))" }.joined(separator: ", ") + "."
+        + longer.map { "\($0.label) by \(time(change($0)))" }.joined(separator: ", ") + "."
     }
     return Finding(
       .notExplained, .warning, guest: load.guest,

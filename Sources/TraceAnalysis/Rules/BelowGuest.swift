@@ -9,9 +9,12 @@ enum BelowGuest {
   /// Fewer seconds show no association.
   private static let fewestSeconds: Int64 = 10
 
+  /// What can be said of a disk with so many I/Os; nil where they are too few.
   static func finding(
-    _ evidence: Evidence, guest: String, device: String
+    _ evidence: Evidence, guest: String, device: String, ios: Int64
   ) throws -> Finding? {
+    // Without asking: thousands of hardly used disks would be gone through one by one.
+    guard ios >= fewestIOs else { return nil }
     let sql = sql(guest: guest, device: device)
     guard let row = try evidence.rows(sql).first, let count = row.integer("count"),
       count >= fewestIOs, let median = row.integer("p50_ns"), let slow = row.integer("p99_ns")

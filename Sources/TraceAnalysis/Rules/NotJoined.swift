@@ -18,7 +18,7 @@ struct NotJoined: Rule {
       let sql = Self.sql(
         "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))")
       if matched == 0 {
-        return try BelowGuest.finding(evidence, guest: guest, device: device)
+        return try BelowGuest.finding(evidence, guest: guest, device: device, ios: all)
           ?? unfollowed(guest, device, all, sql)
       }
       let share = 100 * Double(matched) / Double(max(1, inside))

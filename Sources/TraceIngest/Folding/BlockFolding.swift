@@ -57,7 +57,6 @@ struct BlockFolding {
       tally.add(.timeWentBack, count: 1, line: event.line)
       try drain()
       try beginSegment()
-      comingLosses.removeAll()
       for index in devices.indices { try devices[index].clockStepped(to: segment) }
     case .newTrace:
       tally.add(.timeWentBack, count: 1, line: event.line)
@@ -171,7 +170,6 @@ struct BlockFolding {
       try devices[index].finish()
     }
     devices.removeAll()
-    comingLosses.removeAll()
     places.removeAll()
     lastDevice = -1
   }

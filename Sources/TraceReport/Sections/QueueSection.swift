@@ -9,6 +9,8 @@ struct QueueSection: ReportSection {
   private static let mostRows = 24
   /// A queue that never held so many on average of an interval has a line in the table, and no picture.
   private static let leastPictured = 0.5
+  /// Nor has one through which so few requests went that they can be counted in the table.
+  private static let fewestPictured: Int64 = 10
 
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let filter = request.filter
@@ -26,9 +28,14 @@ struct QueueSection: ReportSection {
     guard !points.isEmpty else { return [] }
     let rows = Self.queues(points).prefix(Self.mostRows)
     return [.heading("Queues"), .table(Self.table(Array(rows)))]
-      + rows.filter { $0.contains { $0.mean >= Self.leastPictured } }.prefix(Self.mostFigures).map {
+      + rows.filter(Self.isPictured).prefix(Self.mostFigures).map {
         .figure(Self.figure(Self.merged($0)))
       }
+  }
+
+  private static func isPictured(_ queue: [QueuePoint]) -> Bool {
+    queue.contains { $0.mean >= leastPictured }
+      && queue.reduce(0) { $0 + $1.arrivals } >= fewestPictured
   }
 
   /// The points of each queue, in the order in which the queues come.
