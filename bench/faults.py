@@ -607,9 +607,58 @@ def circular(folder, tries, source):
     yield fault
 
 
+# What no ingest writes into a column of integers.
+NUMBERS = [-1, 1 << 31, 1 << 53, 1 << 61, (1 << 63) - 1, -(1 << 63), -(1 << 61)]
+
+
+def numbers(folder, tries, source):
+    """Any number in a column of any table, in one row or in all: pages and rows are whole then."""
+    bases = [("a block capture and a scheduler trace", made(folder, "guest", "host", "correlate"))]
+    sched = os.path.join(ROOT, "Fixtures", "perf-sched", "clock-set-back-by-less-than-a-second", "input.txt")
+    for step in (["ingest", bases[0][1], sched, "--host", "h"], ["correlate", bases[0][1]]):
+        run(step)
+    shared = os.path.join(ROOT, "..", "shared", "traces", "tcg-buffered")
+    if os.path.isdir(shared):
+        run(["analyze", shared, "-o", os.path.join(folder, "whole")], seconds=120)
+        bases.append(("a capture with the page cache", os.path.join(folder, "whole", "incident.db")))
+    path = os.path.join(folder, "number.db")
+    for name, base in bases:
+        fault = Fault("damaged: a number in " + name)
+        connection = sqlite3.connect(base)
+        tables = [table for table, in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
+        columns = [(table, column[1]) for table in tables
+                   if connection.execute('SELECT count(*) FROM "%s"' % table).fetchone()[0]
+                   for column in connection.execute('PRAGMA table_info("%s")' % table) if column[2] == "INTEGER"]
+        connection.close()
+        for _ in range(tries // 2):
+            (table, column), number = source.choice(columns), source.choice(NUMBERS)
+            where = source.choice(("", "WHERE rowid %% 7 = %d" % source.randrange(7)))
+            shutil.copy(base, path)
+            connection = sqlite3.connect(path)
+            connection.execute("PRAGMA ignore_check_constraints = on")
+            try:
+                connection.execute('UPDATE OR IGNORE "%s" SET "%s" = ? %s' % (table, column, where), (number,))
+                connection.commit()
+            except sqlite3.Error:
+                # A table without row numbers, or a number that its index holds already.
+                connection.rollback()
+            connection.close()
+            for arguments in (["correlate"], ["report"], ["findings"], ["show", "slowest"]):
+                status, _, errors = run([arguments[0], path] + arguments[1:], seconds=60)
+                fault.expect(status in (0, 1, 2, 3), "%s with %s.%s = %d: status %s %s" % (
+                    arguments[0], table, column, number, status, errors.strip()[-200:]))
+                if status == 2:
+                    fault.expect(len(errors.strip().splitlines()) == 1, "no sentence: %s" % errors.strip()[:200])
+                fault.end("status 2" if status == 2 else "crashed" if status is None or status < 0 else "read")
+        yield fault
+    if len(bases) == 1:
+        print("faults: ../shared is not there, so nothing was tried with the page cache")
+
+
 KEEP = None
 FAULTS = [killed, interrupted, full_disk, failing_calls, full_output, changing_traces, locked, read_only, newer, foreign, damaged,
-          packed, circular]
+          packed, circular, numbers]
 
 
 def main():

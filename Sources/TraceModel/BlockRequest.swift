@@ -48,6 +48,10 @@ public struct BlockRequest: Sendable {
   @inlinable
   public init() {}
 
+  /// Sectors of the longest: bios are merged until it has as many as the kernel's longest, and the last of them may
+  /// have as many again.
+  @inlinable public static var longest: Int64 { 2 * Int64(BlockEvent.longest) }
+
   /// What it is for.
   public var operation: BlockOperation {
     traits.contains(.passthrough)

@@ -20,6 +20,15 @@ public struct DirtiedPage: Sendable {
 
   /// A page of which nothing is known yet.
   public init() {}
+
+  /// The kernel's largest folio has 2,048 pages.
+  public static var longest: Int64 { 1 << 11 }
+
+  /// Whether its numbers are such as an ingest writes; those out of a damaged file need not be.
+  public var isPossible: Bool {
+    PageExtent.pages.contains(index) && (1...Self.longest).contains(pages)
+      && (-1...BlockEvent.mostSectors).contains(sector) && Stamp.range.contains(at)
+  }
 }
 
 /// A piece of a file and where the file system put it, as it said at a moment.
@@ -41,6 +50,15 @@ public struct PageExtent: Sendable {
 
   /// A piece of which nothing is known yet.
   public init() {}
+
+  /// Pages of the largest file: its size in bytes is signed, of 64 bits.
+  static var pages: ClosedRange<Int64> { 0...1 << 51 }
+
+  /// Whether its numbers are such as an ingest writes; those out of a damaged file need not be.
+  public var isPossible: Bool {
+    Self.pages.contains(index) && Self.pages.contains(pages)
+      && (0...BlockEvent.mostSectors).contains(sector) && Stamp.range.contains(at)
+  }
 }
 
 /// A thread that writes a file's dirty pages: from `ext4_writepages` to its result.
@@ -64,6 +82,9 @@ public struct WritebackPass: Sendable {
 
   /// A pass of which nothing is known yet.
   public init() {}
+
+  /// Whether its times are such as an ingest writes; those out of a damaged file need not be.
+  public var isPossible: Bool { Stamp.range.contains(from) && Stamp.range.contains(to) }
 }
 
 /// A call of `fsync` and its like, from its begin to its end.
@@ -87,6 +108,11 @@ public struct SyncCall: Sendable {
 
   /// A call of which nothing is known yet.
   public init() {}
+
+  /// Whether its times are such as an ingest writes; those out of a damaged file need not be.
+  public var isPossible: Bool {
+    Stamp.range.contains(from) && (!to.isSeen || Stamp.range.contains(to.rawValue))
+  }
 }
 
 /// A moment in the life of a block request that a page-cache trace shows too. It ties the trace's clock to
@@ -117,6 +143,12 @@ public struct BlockMoment: Sendable, Hashable {
 
   /// A moment of which nothing is known yet.
   public init() {}
+
+  /// Whether its numbers are such as an ingest writes; those out of a damaged file need not be.
+  public var isPossible: Bool {
+    (0...BlockEvent.mostSectors).contains(sector)
+      && (0...Int64(BlockEvent.longest)).contains(sectors) && Stamp.range.contains(at)
+  }
 }
 
 /// A file of which a page-cache trace speaks.

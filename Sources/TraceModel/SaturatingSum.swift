@@ -9,3 +9,13 @@ extension Int64 {
     self = isTooLarge ? (other < 0 ? .min + 1 : .max) : sum
   }
 }
+
+extension Sequence {
+  /// The sum of a number of each element, as ``Swift/Int64/add(saturating:)`` adds.
+  @inlinable
+  public func saturatingSum(_ number: (Element) throws -> Int64) rethrows -> Int64 {
+    var sum: Int64 = 0
+    for element in self { sum.add(saturating: try number(element)) }
+    return sum
+  }
+}

@@ -130,7 +130,7 @@ extension IncidentFile {
             request.flushCompleted = try stamp(detour.flushCompleted)
           }
           guard request.sector <= BlockEvent.mostSectors,
-            (0...BlockEvent.mostSectors).contains(request.sectors)
+            (0...BlockRequest.longest).contains(request.sectors)
           else { throw StoreError.damagedRequest }
           requests[kind.stream]?.append(request)
         }
@@ -184,7 +184,7 @@ extension IncidentFile {
           guard !bio.queued.isSeen || Stamp.range.contains(bio.queued.rawValue),
             !bio.merged.isSeen || Stamp.range.contains(bio.merged.rawValue),
             (-1...BlockEvent.mostSectors).contains(bio.sector),
-            (0...BlockEvent.mostSectors).contains(bio.sectors)
+            (0...BlockRequest.longest).contains(bio.sectors)
           else { throw StoreError.damagedRequest }
           bios[Int32(truncatingIfNeeded: statement.integer(8)), default: []].append(bio)
         }

@@ -135,6 +135,7 @@ extension IncidentFile {
       page.at = row.integer(4)
       page.task = Int32(truncatingIfNeeded: row.integer(5))
       page.line = row.integer(6)
+      guard page.isPossible else { throw Self.damaged }
       return page
     }
   }
@@ -155,6 +156,7 @@ extension IncidentFile {
       extent.at = row.integer(4)
       extent.isWriteback = row.integer(5) != 0
       extent.line = row.integer(6)
+      guard extent.isPossible else { throw Self.damaged }
       return extent
     }
   }
@@ -176,6 +178,7 @@ extension IncidentFile {
       pass.start = row.integer(5)
       pass.pages = max(-1, row.integer(6))
       pass.line = row.integer(7)
+      guard pass.isPossible else { throw Self.damaged }
       return pass
     }
   }
@@ -197,6 +200,7 @@ extension IncidentFile {
       call.result = row.integer(6)
       call.isDataOnly = row.integer(7) != 0
       call.line = row.integer(8)
+      guard call.isPossible else { throw Self.damaged }
       return (row.integer(0), call)
     }
   }
@@ -216,18 +220,23 @@ extension IncidentFile {
       moment.sectors = row.integer(3)
       moment.direction = RWBS(rawValue: UInt16(truncatingIfNeeded: row.integer(4)))
       moment.at = row.integer(5)
+      guard moment.isPossible else { throw Self.damaged }
       return moment
     }
   }
 
+  private static var damaged: StoreError {
+    StoreError(.damaged, "has a damaged row of the page cache; 'hiddenq check' says more")
+  }
+
   private func rows<Element>(
-    _ sql: String, _ source: Int64, _ element: (RawStatement) -> Element
+    _ sql: String, _ source: Int64, _ element: (RawStatement) throws -> Element
   ) throws -> [Element] {
     try read { db in
       let statement = try RawStatement(db, sql)
       statement.bind(source, at: 1)
       var all: [Element] = []
-      while try statement.step() { all.append(element(statement)) }
+      while try statement.step() { all.append(try element(statement)) }
       return all
     }
   }

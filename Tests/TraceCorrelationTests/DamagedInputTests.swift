@@ -28,6 +28,27 @@ struct DamagedInputTests {
     _ = PieceIndex(device.pieces)
   }
 
+  @Test(
+    "a request as long as the largest disk meets each piece once, and not each place of the disk")
+  func longestRequest() {
+    let rows = [Int64(0), 1_000_000, 1_000_064].map { sector in
+      var row = BlockRequest()
+      row.sector = sector
+      row.sectors = 128
+      row.queued = Stamp(10)
+      row.issued = Stamp(20)
+      row.completed = Stamp(30)
+      return row
+    }
+    let device = HostDevice(
+      stream: 1, source: 1, rows: rows, bios: [], remapDeltas: [], losses: [], first: 0, last: 100)
+    var met: [Int32] = []
+    PieceIndex(device.pieces).forEach(
+      overlapping: 0..<BlockEvent.mostSectors, queuedFrom: 0, to: 100, in: device.pieces
+    ) { met.append($0) }
+    #expect(met == [0, 1, 2])
+  }
+
   @Test("extents that overlap are cut; each sector lies in one place")
   func overlappingExtents() {
     let map = ExtentMap([

@@ -84,7 +84,7 @@ struct LoadCounter {
   private var perCell: [Double]
 
   init(_ stretches: [CellGrid.Stretch]) {
-    let length = stretches.reduce(0) { $0 + $1.length }
+    let length = stretches.saturatingSum(\.length)
     seconds = Double(length) / 1e9
     grid = CellGrid(stretches, block: length / 20)
     perCell = [Double](repeating: 0, count: grid.cells)

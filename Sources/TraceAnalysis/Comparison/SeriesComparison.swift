@@ -90,7 +90,7 @@ struct SeriesComparison {
     _ before: [MeasuredSeries], _ after: [MeasuredSeries]
   ) -> (length: Int64, isTooShort: Bool) {
     let lengths = [before, after].filter { !$0.isEmpty }.map {
-      $0.reduce(0) { $0 + ($1.stretch?.length ?? 0) }
+      $0.saturatingSum { $0.stretch?.length ?? 0 }
     }
     let interval = (before + after).map(\.interval).max() ?? 1
     let least = Int64(CellGrid.cellsPerBlock) * interval

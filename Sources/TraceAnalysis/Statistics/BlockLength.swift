@@ -1,4 +1,5 @@
 internal import Glibc
+internal import TraceModel
 
 /// The latencies of a hop over one stretch of time, as means over equal parts of it: what says for how long they
 /// are correlated.
@@ -89,7 +90,7 @@ enum BlockLength {
   static func common(
     _ before: [LatencyWave], _ after: [LatencyWave]
   ) -> (block: Int64, isTooShort: Bool) {
-    let lengths = [before, after].map { $0.reduce(0) { $0 + $1.stretch.length } }
+    let lengths = [before, after].map { $0.saturatingSum(\.stretch.length) }
     let longest = lengths.max() ?? 0
     let most = max(1, (lengths.min() ?? 0) / Int64(ComparisonSettings.leastWantedBlocks))
     let enough = longest / Int64(ComparisonSettings.enoughBlocks)

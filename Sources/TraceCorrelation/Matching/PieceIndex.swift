@@ -44,8 +44,15 @@ struct PieceIndex {
   ) {
     let first = range.lowerBound >> Self.shift
     let last = (range.upperBound - 1) >> Self.shift
-    for granule in first...last {
+    var granule = first
+    while granule <= last {
       var index = lowerBound(granule, low)
+      guard index < entries.count else { break }
+      guard entries[index].granule == granule else {
+        // On to the next that holds any: a damaged request may be as long as the largest disk.
+        granule = entries[index].granule
+        continue
+      }
       while index < entries.count, entries[index].granule == granule, entries[index].queued <= high
       {
         let piece = pieces[Int(entries[index].piece)]
@@ -57,6 +64,7 @@ struct PieceIndex {
         }
         index += 1
       }
+      granule += 1
     }
     for index in long {
       let piece = pieces[Int(index)]

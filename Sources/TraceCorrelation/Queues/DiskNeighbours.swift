@@ -58,7 +58,7 @@ public struct DiskNeighbours: Sendable {
       let guests = threads[host.stream] ?? []
       let foreign = Self.foreign(requests, regions).filter { !guests.contains($0.task) }
       guard !foreign.isEmpty else { continue }
-      let whole = requests.reduce(0) { $0 + Self.deviceTime($1) }
+      let whole = requests.saturatingSum(Self.deviceTime)
       let groups = Self.groups(foreign, names)
       for disk in own { add(disk, host, groups, whole: whole) }
     }
@@ -120,7 +120,7 @@ public struct DiskNeighbours: Sendable {
     sorted.append(
       Group(
         comm: nil, requests: rest.flatMap(\.requests),
-        deviceTime: rest.reduce(0) { $0 + $1.deviceTime }))
+        deviceTime: rest.saturatingSum(\.deviceTime)))
     return sorted
   }
 
@@ -182,6 +182,6 @@ public struct DiskNeighbours: Sendable {
     Stays(
       count: stays.count,
       mean: stays.isEmpty
-        ? nil : stays.reduce(0) { $0 + ($1.to - $1.from) } / Int64(stays.count))
+        ? nil : stays.saturatingSum { $0.to - $0.from } / Int64(stays.count))
   }
 }

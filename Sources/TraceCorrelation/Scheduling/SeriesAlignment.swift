@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// A quantity that grows, on a grid of moments: how much came about until each.
 public struct GrowthCurve: Sendable {
   /// The first moment of the grid, ns.
@@ -130,7 +132,7 @@ public enum SeriesAlignment {
     let range = known ?? (start - last)...max(start - last, end - first)
     let steps = (range.upperBound - range.lowerBound) / GrowthCurve.step + 1
     guard steps <= mostSteps else { return nil }
-    let mean = spans.reduce(0) { $0 + $1.to - $1.from } / Int64(max(1, spans.count))
+    let mean = spans.saturatingSum { $0.to - $0.from } / Int64(max(1, spans.count))
     var scores: [(offset: Int64, difference: Double, samples: Int)] = []
     for step in 0..<steps {
       let offset = range.lowerBound + step * GrowthCurve.step

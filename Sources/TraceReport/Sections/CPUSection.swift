@@ -18,7 +18,7 @@ struct CPUSection: ReportSection {
     let culprits = try file.culprits(request.filter)
     var blocks: [Block] = []
     var waits: [String?: Int64] = [:]
-    for thread in threads { waits[thread.guest, default: 0] += thread.wait }
+    for thread in threads { waits[thread.guest, default: 0].add(saturating: thread.wait) }
     let guests = waits.sorted { ($1.value, $0.key ?? "") < ($0.value, $1.key ?? "") }.map(\.key)
     for guest in guests.prefix(Self.mostGuests) {
       blocks.append(Self.table(threads.filter { $0.guest == guest }, guest))
@@ -85,7 +85,7 @@ struct CPUSection: ReportSection {
       let rest = own.dropFirst(shown.count)
       if !rest.isEmpty {
         rows.append([
-          "", "\(rest.count) more", "", Quantity.seconds(rest.reduce(0) { $0 + $1.wait }),
+          "", "\(rest.count) more", "", Quantity.seconds(rest.saturatingSum(\.wait)),
           Quantity.percent(rest.reduce(0) { $0 + $1.share }),
         ])
       }

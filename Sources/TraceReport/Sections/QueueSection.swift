@@ -35,7 +35,7 @@ struct QueueSection: ReportSection {
 
   private static func isPictured(_ queue: [QueuePoint]) -> Bool {
     queue.contains { $0.mean >= leastPictured }
-      && queue.reduce(0) { $0 + $1.arrivals } >= fewestPictured
+      && queue.saturatingSum { Int64($0.arrivals) } >= fewestPictured
   }
 
   /// The points of each queue, in the order in which the queues come.
@@ -60,11 +60,12 @@ struct QueueSection: ReportSection {
     guard together > 1 else { return queue }
     return stride(from: 0, to: queue.count, by: together).map { start in
       let own = queue[start..<min(queue.count, start + together)]
-      let length = own.reduce(0) { $0 + $1.length }
+      let length = own.saturatingSum(\.length)
       let held = own.reduce(0.0) { $0 + $1.mean * Double($1.length) }
       return QueuePoint(
         machine: queue[0].machine, device: queue[0].device, hop: queue[0].hop,
-        at: queue[start].at, length: length, arrivals: own.reduce(0) { $0 + $1.arrivals },
+        at: queue[start].at, length: length,
+        arrivals: Int(own.saturatingSum { Int64($0.arrivals) }),
         mean: held / Double(max(1, length)), greatest: own.map(\.greatest).max() ?? 0,
         limit: queue[0].limit, residual: nil)
     }
@@ -85,7 +86,7 @@ struct QueueSection: ReportSection {
         let unpaired = queue.reduce(0.0) { $0 + $1.mean * Double($1.length) * ($1.residual ?? 0) }
         return [
           name(queue[0]),
-          Quantity.count(Int64(queue.reduce(0) { $0 + $1.arrivals })),
+          Quantity.count(queue.saturatingSum { Int64($0.arrivals) }),
           Quantity.decimal(held / length, digits: 2),
           Quantity.decimal(queue.map(\.mean).max() ?? 0, digits: 1),
           Quantity.count(queue.map(\.greatest).max() ?? 0),
