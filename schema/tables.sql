@@ -67,7 +67,8 @@ CREATE TABLE block_stream (
 ) STRICT;
 
 -- One block request. at_ns is its Q, or the earliest stamp of one whose Q was not seen; the others
--- are ns after it, which keeps a row small; what was not seen is NULL. The key stands last: SQLite
+-- are ns from there (below zero across a step of the clock), which keeps a row small; what was not
+-- seen is NULL. The key stands last: SQLite
 -- takes rows from a SELECT as they are when their columns are the first of the table.
 CREATE TABLE block_request (
   kind_id INTEGER NOT NULL,

@@ -81,8 +81,8 @@ public enum BlockAction: UInt8, Sendable {
 
 /// What a request does and how: the RWBS letters as a set.
 ///
-/// Not stable over a request's life (`Q FWS` completes as `C WS`), so never part of a key. The letters are computed, so that
-/// other modules see their values.
+/// Not stable over a request's life (`Q FWS` completes as `C WS`), so never part of a key. The letters are
+/// computed, so that other modules see their values.
 public struct RWBS: OptionSet, Hashable, Sendable {
   /// One bit per letter.
   public let rawValue: UInt16

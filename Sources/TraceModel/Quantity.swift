@@ -9,7 +9,7 @@ public enum Quantity {
 
     /// The unit in which a time of this size reads well.
     public static func fitting(_ nanoseconds: Int64) -> TimeUnit {
-      abs(nanoseconds) >= 1_000_000 ? .milliseconds : .microseconds
+      nanoseconds.magnitude >= 1_000_000 ? .milliseconds : .microseconds
     }
 
     /// Its symbol.
@@ -31,7 +31,7 @@ public enum Quantity {
 
   /// A single time with its unit.
   public static func time(_ nanoseconds: Int64) -> String {
-    switch abs(nanoseconds) {
+    switch nanoseconds.magnitude {
     case 0..<1_000: "\(nanoseconds) ns"
     case 1_000..<1_000_000: fixed(nanoseconds, per: 1_000, digits: 1) + " us"
     case 1_000_000..<1_000_000_000: fixed(nanoseconds, per: 1_000_000, digits: 3) + " ms"

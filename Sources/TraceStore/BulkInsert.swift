@@ -83,7 +83,8 @@ private final class PendingRows {
   @inline(__always)
   func add<let count: Int>(_ row: InlineArray<count, Int64>) {
     let start = used
-    precondition(unsafe start + count <= values.count, "a row that was not ended")
+    precondition(
+      unsafe count == width && start + count <= values.count, "not a row of this table")
     for index in row.indices { unsafe values[start + index] = row[index] }
     used = start + count
   }

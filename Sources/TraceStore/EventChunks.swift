@@ -95,7 +95,10 @@ final class EventChunkWriter {
       case .sectors: packer.add(form, count: count) { Int64(events[$0].sectors) }
       case .other: packer.add(form, count: count) { events[$0].other }
       case .otherDevice:
-        packer.add(form, count: count) { Int64(events[$0].otherDevice.rawValue) }
+        // A parser leaves that of an earlier remap in other events.
+        packer.add(form, count: count) {
+          events[$0].action == .remap ? Int64(events[$0].otherDevice.rawValue) : 0
+        }
       case .error: packer.add(form, count: count) { Int64(events[$0].error) }
       case .task: packer.add(form, count: count) { threads[$0] }
       }

@@ -11,12 +11,14 @@ final class SchedRows {
   /// Whether the source had any thread.
   private(set) var hasThreads = false
 
-  init(_ db: Database, sourceID: Int64) throws {
+  init(
+    _ db: Database, sourceID: Int64, threadsAtOnce: Int = WaitQuantiles.mostAtOnce
+  ) throws {
     self.db = db
     self.sourceID = sourceID
     slices = try SliceChunkWriter(db, sourceID: sourceID)
     lastThreadID = try Int64.fetchOne(db, sql: "SELECT max(thread_id) FROM sched_thread") ?? 0
-    quantiles = WaitQuantiles(firstThread: lastThreadID + 1)
+    quantiles = WaitQuantiles(firstThread: lastThreadID + 1, mostAtOnce: threadsAtOnce)
   }
 
   func nextThreadID() -> Int64 {

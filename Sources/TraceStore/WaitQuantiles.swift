@@ -26,21 +26,25 @@ struct WaitQuantiles {
   }
 
   /// Threads that are dealt with at once: some 2 KB each.
-  private static let mostAtOnce = 1 << 14
+  static let mostAtOnce = 1 << 14
 
+  private let mostAtOnce: Int
   /// The number of the source's first thread; those behind it count up.
   private let first: Int64
   /// Of the first threads.
   private var counted: [WaitCounts] = []
   private var pending: [(thread: Int64, waits: Int64)] = []
 
-  init(firstThread: Int64) { first = firstThread }
+  init(firstThread: Int64, mostAtOnce: Int = Self.mostAtOnce) {
+    first = firstThread
+    self.mostAtOnce = mostAtOnce
+  }
 
   /// Counts what the first threads have waited.
   mutating func count(_ slices: [ThreadSlice]) {
     for slice in slices where slice.wait != .min {
       let place = Int(truncatingIfNeeded: slice.thread - first)
-      guard place < Self.mostAtOnce else { continue }
+      guard place < mostAtOnce else { continue }
       while place >= counted.count { counted.append(WaitCounts()) }
       counted[place].add(slice.wait)
     }
@@ -64,8 +68,8 @@ struct WaitQuantiles {
     let update = try RawStatement(
       db, "UPDATE sched_thread SET p99_wait_ns = ? WHERE thread_id = ?")
     pending.sort { $0.thread < $1.thread }
-    for start in stride(from: 0, to: pending.count, by: Self.mostAtOnce) {
-      var targets = pending[start..<min(start + Self.mostAtOnce, pending.count)].map {
+    for start in stride(from: 0, to: pending.count, by: mostAtOnce) {
+      var targets = pending[start..<min(start + mostAtOnce, pending.count)].map {
         Target(thread: $0.thread, rank: (99 * $0.waits + 99) / 100)
       }
       try find(&targets, db, sourceID)
@@ -74,6 +78,8 @@ struct WaitQuantiles {
         update.bind(target.thread, at: 2)
         _ = try update.step()
       }
+      // All that were counted are in the first group.
+      counted = []
     }
     pending = []
     counted = []

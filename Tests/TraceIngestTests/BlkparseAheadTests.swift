@@ -46,6 +46,32 @@ struct BlkparseAheadTests {
       + "\(summary.first)..\(summary.last)\n\(sink.requests)\n\(sink.bios)"
   }
 
+  @Test("a hole that a plug at the end of the trace shows makes what is open doubtful")
+  func holeBeforePlug() throws {
+    let sink = CollectingSink()
+    let reader = BlkparseReader(sink: sink)
+    let text = Array(lines: [Self.lines[0], Self.lines[2].replacing("  3  ", with: "  9  ")])
+    _ = try reader.readAhead(text.span, text.indices, number: 1)
+    let summary = try reader.finish()
+    #expect(summary.lostEvents == 7)
+    #expect(sink.requests.map { $0.traits.contains(.lossy) } == [true])
+  }
+
+  @Test(
+    "a line that ends before its columns do, and a first line of NUL bytes",
+    arguments: [
+      "  8,0    0        1     0.100000000  4242  Q R [",
+      "  8,0    0        1     0.100000000  4242  m N ",
+      "  8,0    0        1     0.100000000 7  Q R [a]",
+      "  8,0    0        1     0.100000000 7  P N [a]",
+      "\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}  0        1     0.100000000  4242  Q   R 81920 + 8 [fio]",
+      "  8,0    0        1 \u{0}\u{0}\u{0}\u{0}\u{0}\u{0}100000000  4242  Q   R 81920 + 8 [fio]",
+    ])
+  func shortLines(_ line: String) throws {
+    let text = Array(lines: [line] + Self.lines)
+    #expect(try Self.result(text, ahead: true) == Self.result(text, ahead: false))
+  }
+
   @Test func changedTextsGiveTheSame() throws {
     let text = Array(lines: Self.lines)
     let odd = Array("\n\r\u{0}\t 19,.+[](mUPX".utf8)
@@ -56,6 +82,11 @@ struct BlkparseAheadTests {
         let ahead = try Self.result(changed, ahead: true)
         let one = try Self.result(changed, ahead: false)
         #expect(ahead == one, "byte \(byte) at \(index)")
+      }
+      // Cut out up to eight bytes: columns that move to the left bring the next line into this one.
+      for length in 1...8 where index + length <= text.count {
+        let shorter = Array(text[..<index] + text[(index + length)...])
+        #expect(try Self.result(shorter, ahead: true) == Self.result(shorter, ahead: false))
       }
       var other = text
       other.insert(10, at: index)

@@ -67,7 +67,6 @@ struct SchedColumnsTests {
 
   @Test("whatever is taken of changed lines is read alike", arguments: lines)
   func changed(_ line: String) {
-    var random = SystemRandomNumberGenerator()
     let bytes = Array(line.utf8)
     var taken = 0
     for before in [line, Self.lines[1]] {
@@ -80,9 +79,11 @@ struct SchedColumnsTests {
         var other = bytes
         other.remove(at: index)
         if Self.check(other, after: before) { taken += 1 }
-        other = bytes
-        other.insert(Self.odd.randomElement(using: &random) ?? 0, at: index)
-        if Self.check(other, after: before) { taken += 1 }
+        for byte in Self.odd {
+          other = bytes
+          other.insert(byte, at: index)
+          if Self.check(other, after: before) { taken += 1 }
+        }
       }
     }
     #expect(taken > 100 || line == Self.lines[5])

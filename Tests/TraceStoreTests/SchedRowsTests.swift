@@ -99,6 +99,44 @@ struct SchedRowsTests {
     #expect(run == 1000 * count)
   }
 
+  @Test(
+    "more threads than are dealt with at once have the same percentiles", arguments: [1, 3, 7, 100])
+  func percentilesOfManyThreads(_ atOnce: Int) throws {
+    let scratch = try Scratch()
+    // Some with few waits, whose longest it is, between those with many.
+    let all = (0..<20).map { (thread: Int) -> [Int64] in
+      let count = thread % 3 == 0 ? 50 : 150
+      return (0..<count).map { (place: Int) -> Int64 in
+        Int64((place * 7919 + thread * 13) % 1009) * 1000
+      }
+    }
+    try Self.add([("first", [1])], to: scratch.file)
+    try scratch.file.queue.inDatabase { db in
+      let rows = try SchedRows(db, sourceID: 1, threadsAtOnce: atOnce)
+      var batch = SchedBatch()
+      for waits in all {
+        var thread = Self.thread(rows.nextThreadID(), 7, "many")
+        for wait in waits {
+          var slice = ThreadSlice()
+          slice.thread = thread.id
+          slice.wait = wait
+          slice.waitCPU = 0
+          slice.cause = .woken
+          thread.add(slice)
+          batch.slices.append(slice)
+        }
+        batch.threads.append(thread)
+      }
+      try rows.insert(batch)
+      try rows.finish()
+    }
+    let found = try scratch.rows(
+      "SELECT p99_wait_ns FROM sched_thread WHERE comm = 'many' ORDER BY thread_id"
+    ).map { $0[0] as Int64? }
+    let expected = all.map { waits -> Int64? in waits.sorted()[(99 * waits.count + 99) / 100 - 1] }
+    #expect(found == expected)
+  }
+
   @Test("a thread that never waited has no percentile, and one that was only woken has no row")
   func notObserved() throws {
     let scratch = try Scratch()

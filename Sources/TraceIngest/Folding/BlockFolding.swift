@@ -18,9 +18,10 @@ struct BlockFolding {
   private var lastRemap: RemapKey?
   private var lastRemapCount: Int64 = 0
   private var losses: [LossInterval] = []
-  /// Holes whose end the folding has not reached, the next one last: they are noticed when a line
-  /// arrives, which is some thousand events before it is folded.
+  /// Holes whose end the folding has not reached, from ``nextLoss`` on and by their ends: they are noticed when a
+  /// line arrives, which is some thousand events before it is folded.
   private var comingLosses: [(until: Int64, device: DeviceNumber)] = []
+  private var nextLoss = 0
   private var kept: KeptEvents<BlockEvent>
 
   private struct RemapKey: Hashable {
@@ -124,9 +125,14 @@ struct BlockFolding {
   /// Tells the devices of the holes that have ended by this time.
   @inline(__always)
   private mutating func noticeLosses(until time: Int64) throws {
-    while let loss = comingLosses.last, loss.until <= time {
-      comingLosses.removeLast()
+    while nextLoss < comingLosses.count, comingLosses[nextLoss].until <= time {
+      let loss = comingLosses[nextLoss]
+      nextLoss += 1
       if let device = try folding(of: loss.device) { devices[device].lost(until: loss.until) }
+    }
+    if nextLoss > 0, nextLoss == comingLosses.count {
+      comingLosses.removeAll(keepingCapacity: true)
+      nextLoss = 0
     }
   }
 
@@ -214,7 +220,8 @@ struct BlockFolding {
       losses.append(
         LossInterval(
           stream: stream, cpu: gap.cpu, events: gap.events, from: gap.from, to: gap.to))
-      let place = comingLosses.firstIndex { $0.until < gap.to } ?? comingLosses.count
+      var place = comingLosses.count
+      while place > nextLoss, comingLosses[place - 1].until > gap.to { place -= 1 }
       comingLosses.insert((gap.to, gap.device), at: place)
     }
   }

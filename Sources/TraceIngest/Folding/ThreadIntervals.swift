@@ -439,9 +439,8 @@ struct ThreadIntervals: ~Copyable {
     ended.append(contentsOf: index.values.sorted())
     try letGo(slices.count)
     if let others = rows.takeOthers() {
-      var batch = SchedBatch()
       batch.threads.append(others)
-      try sink.receive(batch)
+      try handOver()
     }
     threads.removeAll()
     free.removeAll()
@@ -469,9 +468,12 @@ struct ThreadIntervals: ~Copyable {
       }
       ended.removeAll { !open.contains($0) }
     }
-    guard batch.count > 0 else { return }
-    try sink.receive(batch)
-    batch.removeAll()
+    try handOver()
+  }
+
+  private mutating func handOver() throws {
+    defer { batch.removeAll() }
+    if batch.count > 0 { try sink.receive(batch) }
   }
 
   /// The row of a thread that has ended. One that was only woken has one, too: its name may be all that

@@ -15,11 +15,11 @@ struct BlkparseColumns {
   static let tail = 49
 
   private let general = BlkparseLine()
-  /// The first eight bytes of the line before, and the device that they say.
-  private var deviceWord: UInt64 = 0
+  /// The first eight bytes of the line before, and the device that they say; at first `  0,0   `.
+  private var deviceWord: UInt64 = 0x2020_2030_2C30_2020
   private var device = DeviceNumber(rawValue: 0)
-  /// The seconds of the line before with their point, and what they are in nanoseconds.
-  private var secondsWord: UInt64 = 0
+  /// The seconds of the line before with their point, and what they are in nanoseconds; at first what no line has.
+  private var secondsWord = UInt64.max
   private var seconds: UInt64 = 0
   /// By the letter of an action.
   private let shapes = Shape.all
@@ -76,12 +76,7 @@ struct BlkparseColumns {
     let start = line.lowerBound
     let end = line.upperBound
     guard line.count > Self.tail + 1 else { return false }
-    let raw = unsafe bytes.bytes
-    @inline(__always) func word(_ at: Int) -> UInt64 {
-      unsafe UInt64(littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
-    }
-
-    let first = word(start)
+    let first = bytes.word(at: start)
     if first != deviceWord {
       guard let found = Self.device(bytes, start) else { return false }
       deviceWord = first
@@ -92,7 +87,7 @@ struct BlkparseColumns {
     guard cpuOnes < 10, bytes[start + 10] == 0x20, bytes[start + 19] == 0x20 else { return false }
     guard cpuTens == 0x20 || cpuTens &- 0x30 < 10 else { return false }
     // Five columns and a point.
-    let secondsWord = word(start + 20) << 16
+    let secondsWord = bytes.word(at: start + 20) << 16
     if secondsWord != self.secondsWord {
       guard secondsWord >> 56 == 0x2E,
         let seconds = Digits.rightAligned(secondsWord << 8 | 0x20_2020)
@@ -100,14 +95,14 @@ struct BlkparseColumns {
       self.secondsWord = secondsWord
       self.seconds = seconds * 1_000_000_000
     }
-    guard let sequence = Digits.rightAligned(word(start + 11)) else { return false }
+    guard let sequence = Digits.rightAligned(bytes.word(at: start + 11)) else { return false }
     let fractionHead = bytes[start + 26] &- 0x30
-    guard fractionHead < 10, let fraction = Digits.all(word(start + 27)),
+    guard fractionHead < 10, let fraction = Digits.all(bytes.word(at: start + 27)),
       bytes[start + 35] == 0x20
     else { return false }
 
     var at = start + 36
-    let pidWord = word(at)
+    let pidWord = bytes.word(at: at)
     if pidWord >> 40 & 0xFF == 0x20, let pid = Digits.rightAligned(pidWord << 24 | 0x20_2020) {
       event.pid = UInt32(truncatingIfNeeded: pid)
       at += 6
@@ -121,7 +116,7 @@ struct BlkparseColumns {
     }
     guard at + 8 <= end else { return false }
 
-    let rest = word(at)
+    let rest = bytes.word(at: at)
     let shape = shapes[Int(truncatingIfNeeded: rest >> 8 & 0xFF)]
     guard rest & 0xFF == 0x20, rest >> 16 & 0xFF == 0x20, shape.tail != .unknown else {
       return false
@@ -145,6 +140,8 @@ struct BlkparseColumns {
       }
     }
 
+    // Else what stands there may be the next line.
+    guard at - start >= Self.tail else { return false }
     event.device = device
     event.cpu = cpuTens == 0x20 ? UInt32(cpuOnes) : UInt32(cpuTens &- 0x30) * 10 + UInt32(cpuOnes)
     event.sequence = UInt32(truncatingIfNeeded: sequence)
@@ -170,7 +167,7 @@ struct BlkparseColumns {
       bytes.skipBlanks(&at, end)
       return general.tail(bytes, &at, end, &event)
     }
-    if hasTask { return Self.task(bytes, raw, at, end, &event) }
+    if hasTask { return Self.task(bytes, at, end, &event) }
     // `[0]`; other errors are rare.
     return at + 3 == end && bytes[at] == UInt8(ascii: "[") && bytes[at + 1] == UInt8(ascii: "0")
       && bytes[at + 2] == UInt8(ascii: "]")
@@ -202,7 +199,7 @@ struct BlkparseColumns {
   /// `[fio]` to the end of the line.
   @inline(__always)
   private static func task(
-    _ bytes: Span<UInt8>, _ raw: RawSpan, _ at: Int, _ end: Int, _ event: inout BlockEvent
+    _ bytes: Span<UInt8>, _ at: Int, _ end: Int, _ event: inout BlockEvent
   ) -> Bool {
     guard at + 1 < end, bytes[at] == UInt8(ascii: "["), bytes[end - 1] == UInt8(ascii: "]") else {
       return false
@@ -212,11 +209,9 @@ struct BlkparseColumns {
       event.task = TaskName(bytes, from: at + 1, to: end - 1)
       return true
     }
-    let low = unsafe UInt64(
-      littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at + 1, as: UInt64.self))
+    let low = bytes.word(at: at + 1)
     if length >= 8 {
-      let high = unsafe UInt64(
-        littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at + 9, as: UInt64.self))
+      let high = bytes.word(at: at + 9)
       event.task.low = low
       // A shift by 64 gives 0.
       event.task.high = high & ~(UInt64.max << UInt64(8 * (length - 8)))
@@ -240,30 +235,6 @@ struct BlkparseColumns {
       at += 1
     }
     return DeviceNumber(major: UInt64(major), minor: UInt64(minor))
-  }
-}
-
-extension BlockAction {
-  /// By the letter that blkparse prints; `U` is also that of `UT`.
-  fileprivate init?(letter: UInt8) {
-    switch letter {
-    case UInt8(ascii: "Q"): self = .queue
-    case UInt8(ascii: "G"): self = .getRequest
-    case UInt8(ascii: "I"): self = .insert
-    case UInt8(ascii: "D"): self = .issue
-    case UInt8(ascii: "C"): self = .complete
-    case UInt8(ascii: "P"): self = .plug
-    case UInt8(ascii: "U"): self = .unplug
-    case UInt8(ascii: "M"): self = .backMerge
-    case UInt8(ascii: "F"): self = .frontMerge
-    case UInt8(ascii: "A"): self = .remap
-    case UInt8(ascii: "X"): self = .split
-    case UInt8(ascii: "R"): self = .requeue
-    case UInt8(ascii: "S"): self = .sleep
-    case UInt8(ascii: "B"): self = .bounce
-    case UInt8(ascii: "m"): self = .message
-    default: return nil
-    }
   }
 }
 

@@ -163,25 +163,7 @@ struct BlkparseLine {
       at += 2
       return .unplugTimer
     }
-    let action: BlockAction? =
-      switch bytes[at] {
-      case UInt8(ascii: "Q"): .queue
-      case UInt8(ascii: "G"): .getRequest
-      case UInt8(ascii: "S"): .sleep
-      case UInt8(ascii: "I"): .insert
-      case UInt8(ascii: "D"): .issue
-      case UInt8(ascii: "C"): .complete
-      case UInt8(ascii: "R"): .requeue
-      case UInt8(ascii: "M"): .backMerge
-      case UInt8(ascii: "F"): .frontMerge
-      case UInt8(ascii: "B"): .bounce
-      case UInt8(ascii: "P"): .plug
-      case UInt8(ascii: "U"): .unplug
-      case UInt8(ascii: "X"): .split
-      case UInt8(ascii: "A"): .remap
-      case UInt8(ascii: "m"): .message
-      default: nil
-      }
+    let action = BlockAction(letter: bytes[at])
     if action != nil { at += 1 }
     return action
   }
@@ -409,5 +391,29 @@ struct BlkparseLine {
     event.task = TaskName(bytes, from: at + 1, to: last)
     at = last + 1
     return true
+  }
+}
+
+extension BlockAction {
+  /// By the letter that blkparse prints.
+  init?(letter: UInt8) {
+    switch letter {
+    case UInt8(ascii: "Q"): self = .queue
+    case UInt8(ascii: "G"): self = .getRequest
+    case UInt8(ascii: "S"): self = .sleep
+    case UInt8(ascii: "I"): self = .insert
+    case UInt8(ascii: "D"): self = .issue
+    case UInt8(ascii: "C"): self = .complete
+    case UInt8(ascii: "R"): self = .requeue
+    case UInt8(ascii: "M"): self = .backMerge
+    case UInt8(ascii: "F"): self = .frontMerge
+    case UInt8(ascii: "B"): self = .bounce
+    case UInt8(ascii: "P"): self = .plug
+    case UInt8(ascii: "U"): self = .unplug
+    case UInt8(ascii: "X"): self = .split
+    case UInt8(ascii: "A"): self = .remap
+    case UInt8(ascii: "m"): self = .message
+    default: return nil
+    }
   }
 }

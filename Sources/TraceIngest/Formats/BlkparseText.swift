@@ -103,7 +103,7 @@ private struct BlkparseState {
     var event = BlockEvent()
     while let newline = bytes.newline(from: at + BlkparseColumns.tail, to: range.upperBound) {
       // A carriage return and padding are cut off elsewhere.
-      guard newline > at, bytes[newline - 1] != 13, bytes[newline - 1] != 0,
+      guard bytes[newline - 1] != 13, bytes[newline - 1] != 0,
         columns.parse(bytes, at..<newline, into: &event), event.isPossible
       else { break }
       insideSummary = false

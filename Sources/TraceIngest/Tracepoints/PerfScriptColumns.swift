@@ -72,7 +72,7 @@ extension PerfScriptEnvelope {
   }
 
   /// Reads a line up to `sched:sched_`, to which the position moves. No load ends more than
-  /// 96 bytes behind the line's start, or 8 bytes behind its newline.
+  /// 104 bytes behind the line's start, or 8 bytes behind its newline.
   @inline(__always)
   static func parseHead(
     _ bytes: Span<UInt8>, _ position: inout Int, into head: inout Head, _ known: inout Seconds

@@ -88,7 +88,7 @@ enum SchedColumns {
     guard number(bytes, &at) != nil, bytes.stands(" prev_state=", at: at) else { return false }
     at += 12
     let state = at
-    while at < state + 8, bytes[at] > 0x20 { at += 1 }
+    while at < state + 8, bytes[at] > 0x20, bytes[at] != UInt8(ascii: "=") { at += 1 }
     // A number is the raw form of the state.
     guard at > state, (bytes[state] | 0x20) &- 0x61 < 26, bytes.stands(" ==> next_comm=", at: at),
       SchedPayload.letterState(bytes, state, at, &event),
