@@ -188,12 +188,12 @@ def both_ends_of_time(folder):
 def requests_for_ever(folder):
     """requests that take 73 years"""
     def make():
-        for n in range(300):
+        for n in range(1500):
             yield block(n + 1, "    0.%09d" % n, "Q", " W %d + 8 [fio]" % (8 * n))
-        for n in range(300):
-            yield block(n + 301, "    1.%09d" % n, "D", " W %d + 8 [fio]" % (8 * n))
-        for n in range(300):
-            yield block(n + 601, "2305843008.%09d" % n, "C", " W %d + 8 [0]" % (8 * n))
+        for n in range(1500):
+            yield block(n + 1501, "    1.%09d" % n, "D", " W %d + 8 [fio]" % (8 * n))
+        for n in range(1500):
+            yield block(n + 3001, "2305843008.%09d" % n, "C", " W %d + 8 [0]" % (8 * n))
     lines(folder + "/guest/blkparse.txt", make())
     os.makedirs(folder + "/host")
     lines(folder + "/host/blkparse.txt", make())

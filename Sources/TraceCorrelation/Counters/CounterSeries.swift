@@ -107,12 +107,14 @@ public struct CounterGrowth: Sendable, Equatable {
         readings: own.sorted { $0.ordinal < $1.ordinal }
       )
     }.sorted { left, right in
-      let lengths = (
-        left.span.upperBound - left.span.lowerBound,
-        right.span.upperBound - right.span.lowerBound
-      )
+      let lengths = (length(left.span), length(right.span))
       return lengths.0 != lengths.1
         ? lengths.0 > lengths.1 : left.readings.count > right.readings.count
     }
+  }
+
+  /// A counter may have any two values.
+  private static func length(_ span: ClosedRange<Int64>) -> UInt64 {
+    UInt64(bitPattern: span.upperBound &- span.lowerBound)
   }
 }

@@ -105,7 +105,9 @@ public struct QueueDepth: Sendable {
       while true {
         let border = intervals[place].at + length
         let until = min(moment, border)
-        held[place] += depth * (until - time)
+        // A thousand requests of 73 years, all at once, are more than Int64 holds.
+        let (area, isTooLarge) = depth.multipliedReportingOverflow(by: until - time)
+        held[place].add(saturating: isTooLarge ? .max : area)
         time = until
         guard moment >= border, place + 1 < intervals.count else { break }
         place += 1
@@ -133,7 +135,7 @@ public struct QueueDepth: Sendable {
       var place = Int((from - start) / length)
       while from < to, place < count {
         let until = min(to, start + Int64(place + 1) * length)
-        paired[place] += until - from
+        paired[place].add(saturating: until - from)
         from = until
         place += 1
       }

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// What a guest's virtual CPUs waited for on the host, second by second of the reference timeline, and what
 /// the guest itself reported for the same seconds.
 public enum StealSeconds {
@@ -58,7 +60,7 @@ public enum StealSeconds {
     public mutating func add(_ timeline: ThreadTimeline) {
       for span in timeline.waits {
         Self.add(span, trace, to: &waited)
-        allWaits += span.overlap(trace)
+        allWaits.add(saturating: span.overlap(trace))
       }
       for span in timeline.runs { Self.add(span, trace, to: &ran) }
     }
@@ -82,7 +84,7 @@ public enum StealSeconds {
   ) -> [Row] {
     let spans = [trace].compactMap(\.self) + reports.map(\.span)
     guard let first = spans.map(\.from).min(), let last = spans.map(\.to).max(),
-      last - first < 1_000_000 * second
+      first < last, last - first < 1_000_000 * second
     else { return [] }
     var place = 0
     return (floor(first)...floor(last - 1)).compactMap { number in
