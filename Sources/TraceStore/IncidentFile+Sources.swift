@@ -184,3 +184,24 @@ extension IncidentFile {
     return db.lastInsertedRowID
   }
 }
+
+extension IncidentFile {
+  /// The times of the sources are such as an ingest writes: all that is reckoned with them counts on it. Throws
+  /// ``StoreError`` where they are not.
+  public func requirePossibleTimes() throws {
+    try translating {
+      try queue.read { db in
+        let path = try String.fetchOne(
+          db,
+          sql: """
+            SELECT path FROM source_file WHERE first_ns NOT BETWEEN ?1 AND ?2
+              OR last_ns NOT BETWEEN ?1 AND ?2 OR start_ns NOT BETWEEN ?1 AND ?2
+              OR monotonic_start_ns NOT BETWEEN ?1 AND ?2
+            """, arguments: [Stamp.range.lowerBound, Stamp.range.upperBound])
+        if path != nil {
+          throw StoreError(.damaged, "has a damaged row among its sources; ingest the traces again")
+        }
+      }
+    }
+  }
+}

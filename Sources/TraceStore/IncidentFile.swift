@@ -81,14 +81,7 @@ public final class IncidentFile {
     self.queue = queue
     activity = Activity(queue, path: path, isNew: isNew)
     formerVersion = try Self.bringUpToDate(queue, mode)
-    if !isNew {
-      try translating {
-        try queue.read { db in
-          try SchemaCheck.isOurs(db)
-          try SchemaCheck.hasPossibleTimes(db)
-        }
-      }
-    }
+    if !isNew { try translating { try queue.read(SchemaCheck.isOurs) } }
   }
 
   /// Ends all use of it.

@@ -1,5 +1,4 @@
 internal import GRDB
-internal import TraceModel
 
 /// Whether the tables and views of an incident file are those that hiddenq makes.
 ///
@@ -24,20 +23,6 @@ enum SchemaCheck {
         found[name] == nil
         ? "lacks '\(name)'" : "has another '\(name)' than this hiddenq makes"
       throw StoreError(.foreign, what + "; ingest the traces again")
-    }
-  }
-
-  /// The times of the sources are such as an ingest writes: all that is reckoned with them counts on it.
-  static func hasPossibleTimes(_ db: Database) throws {
-    let path = try String.fetchOne(
-      db,
-      sql: """
-        SELECT path FROM source_file WHERE first_ns NOT BETWEEN ?1 AND ?2
-          OR last_ns NOT BETWEEN ?1 AND ?2 OR start_ns NOT BETWEEN ?1 AND ?2
-          OR monotonic_start_ns NOT BETWEEN ?1 AND ?2
-        """, arguments: [Stamp.range.lowerBound, Stamp.range.upperBound])
-    if path != nil {
-      throw StoreError(.damaged, "has a damaged row among its sources; ingest the traces again")
     }
   }
 

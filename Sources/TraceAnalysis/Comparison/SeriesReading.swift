@@ -53,6 +53,7 @@ struct SeriesReading {
 
   /// What each vCPU waited for, and where it ran, second by second of the host's scheduler trace.
   private mutating func readThreads() throws {
+    try file.requirePossibleTimes()
     let threads = try file.rows(
       """
       SELECT thread_id, source_id, machine, guest, vcpu, tid FROM thread_wait

@@ -245,10 +245,16 @@ extension IncidentFile {
         layer: Layer(rawValue: row["layer"]) ?? .guest, format: row["format"],
         lines: row["lines"], events: row["events"], skippedLines: row["skipped_lines"],
         lostEvents: row["lost_events"], sha256: row["sha256"],
-        span: first.flatMap { start in last.map { $0 - start } },
+        span: Self.span(first, last),
         wall: try Self.wall(row, first, last),
         duplicateOf: row["duplicate_of"], isRefused: row["refused"])
     }
+  }
+
+  private static func span(_ first: Int64?, _ last: Int64?) -> Int64? {
+    guard let first, let last else { return nil }
+    let (span, isTooLong) = last.subtractingReportingOverflow(first)
+    return isTooLong ? nil : span
   }
 
   private static func wall(
