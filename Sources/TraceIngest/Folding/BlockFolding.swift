@@ -107,12 +107,16 @@ struct BlockFolding {
     tally.add(.unpairedEvent, count: output.unpaired)
     summary.problems.append(contentsOf: tally.all)
     summary.stages = output.stages
-    summary.remaps = try remaps.map { key, count in
+    // In an order that is the same each time, down to the numbers of the streams.
+    summary.remaps = try remaps.sorted { one, other in
+      (one.value, one.key.delta, one.key.from, one.key.to)
+        > (other.value, other.key.delta, other.key.from, other.key.to)
+    }.map { key, count in
       RemapDelta(
         from: key.from,
         stream: try sink.stream(StreamKey(device: key.to, segment: segment)),
         delta: key.delta, count: count)
-    }.sorted { ($0.count, $0.delta) > ($1.count, $1.delta) }
+    }
     return summary
   }
 

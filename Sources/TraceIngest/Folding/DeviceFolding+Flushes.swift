@@ -136,7 +136,7 @@ extension DeviceFolding {
     open[bio].row.completed = flush.completed
     open[bio].row.completedCPU = flush.completedCPU
     open[bio].row.error = flush.error
-    open[bio].row.traits.formUnion(flush.traits.intersection(.aliased))
+    open[bio].row.traits.formUnion(flush.traits.intersection([.aliased, .acrossStep]))
     open[bio].phase = .issued
   }
 }
