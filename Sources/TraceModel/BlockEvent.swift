@@ -213,8 +213,8 @@ public struct BlockEvent: Sendable {
   /// CPUs of the largest machine; the store counts on it.
   @inlinable public static var mostCPUs: UInt32 { 1 << 16 }
 
-  /// Whether a device can have these sectors, and a machine this CPU. The kernel's number for "no sector", and what a damaged file
-  /// makes of one, are none to calculate with.
+  /// Whether a device can have these sectors, and a machine this CPU. The kernel's number for "no sector", and
+  /// what a damaged file makes of one, are none to calculate with.
   @inlinable
   public var isPossible: Bool {
     guard sectors <= Self.longest, cpu < Self.mostCPUs else { return false }

@@ -186,18 +186,17 @@ extension IncidentFile {
 }
 
 extension IncidentFile {
-  /// The times of the sources are such as an ingest writes: all that is reckoned with them counts on it. Throws
-  /// ``StoreError`` where they are not.
+  /// No source ends before it begins or long before all time: all that is reckoned with their times counts on it.
+  /// Throws ``StoreError`` where one does. Late times are no damage: a log may be dated as its machine's clock was set.
   public func requirePossibleTimes() throws {
     try translating {
       try queue.read { db in
         let path = try String.fetchOne(
           db,
           sql: """
-            SELECT path FROM source_file WHERE first_ns NOT BETWEEN ?1 AND ?2
-              OR last_ns NOT BETWEEN ?1 AND ?2 OR start_ns NOT BETWEEN ?1 AND ?2
-              OR monotonic_start_ns NOT BETWEEN ?1 AND ?2
-            """, arguments: [Stamp.range.lowerBound, Stamp.range.upperBound])
+            SELECT path FROM source_file
+            WHERE first_ns < ?1 OR last_ns < ?1 OR last_ns < first_ns
+            """, arguments: [Stamp.range.lowerBound])
         if path != nil {
           throw StoreError(.damaged, "has a damaged row among its sources; ingest the traces again")
         }

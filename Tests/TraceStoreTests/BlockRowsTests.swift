@@ -78,5 +78,12 @@ struct BlockRowsTests {
       try db.execute(sql: "UPDATE source_file SET last_ns = ?", arguments: [Int64.min])
     }
     #expect(throws: StoreError.self) { try scratch.file.requirePossibleTimes() }
+    // A log of the year 2099 is none of those: a clock may be set to any.
+    try scratch.file.queue.write { db in
+      try db.execute(
+        sql: "UPDATE source_file SET first_ns = ?1, last_ns = ?1",
+        arguments: [Int64(4_070_908_800_000_000_000)])
+    }
+    try scratch.file.requirePossibleTimes()
   }
 }
