@@ -186,8 +186,9 @@ extension IncidentFile {
 }
 
 extension IncidentFile {
-  /// No source ends before it begins or long before all time: all that is reckoned with their times counts on it.
-  /// Throws ``StoreError`` where one does. Late times are no damage: a log may be dated as its machine's clock was set.
+  /// No source ends before it begins, long before all time or behind the year 2100: all that is reckoned with their
+  /// times counts on it. Throws ``StoreError`` where one does. Traces end in 2043, but a log may have any date before
+  /// 2100, as its machine's clock was set.
   public func requirePossibleTimes() throws {
     try translating {
       try queue.read { db in
@@ -195,8 +196,8 @@ extension IncidentFile {
           db,
           sql: """
             SELECT path FROM source_file
-            WHERE first_ns < ?1 OR last_ns < ?1 OR last_ns < first_ns
-            """, arguments: [Stamp.range.lowerBound])
+            WHERE first_ns < ?1 OR last_ns NOT BETWEEN ?1 AND ?2 OR last_ns < first_ns
+            """, arguments: [Stamp.range.lowerBound, Int64(1) << 62])
         if path != nil {
           throw StoreError(.damaged, "has a damaged row among its sources; ingest the traces again")
         }
