@@ -211,7 +211,7 @@ def killed(folder, tries, source):
             kills += was_killed
             had_journal = os.path.exists(incident + "-journal")
             found = content(incident)
-            is_empty = found is None or (raw is None and found != after and "\r\n0," in found)
+            is_empty = found is None or (raw is None and found != after and "\n0," in found)
             fault.expect(found in (before, after) or (raw is None and is_empty), "half of it is there: %s" % found)
             if raw is not None and found == before != after:
                 fault.expect(bytes_of(incident) == raw, "a byte of what was there is another")

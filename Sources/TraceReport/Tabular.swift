@@ -5,7 +5,7 @@ public import TraceStore
 public enum TabularFormat: String, CaseIterable, Sendable {
   /// Aligned columns.
   case table
-  /// RFC 4180, with a header line; NULL is an empty field.
+  /// RFC 4180 quoting, a header line, lines that end with LF; NULL is an empty field.
   case csv
   /// One array of objects.
   case json
@@ -33,7 +33,7 @@ public struct TabularWriter {
   public mutating func begin(_ columns: [String]) {
     self.columns = columns
     switch format {
-    case .csv: write(columns.map(Self.field).joined(separator: ",") + "\r\n")
+    case .csv: write(columns.map(Self.field).joined(separator: ",") + "\n")
     case .json: write("[")
     case .table, .jsonl, .markdown: break
     }
@@ -43,7 +43,7 @@ public struct TabularWriter {
   public mutating func add(_ row: [StoredValue]) {
     count += 1
     switch format {
-    case .csv: write(row.map { Self.field(Self.plain($0)) }.joined(separator: ",") + "\r\n")
+    case .csv: write(row.map { Self.field(Self.plain($0)) }.joined(separator: ",") + "\n")
     case .json: write((count == 1 ? "\n" : ",\n") + object(row))
     case .jsonl: write(object(row) + "\n")
     case .table, .markdown: rows.append(row)

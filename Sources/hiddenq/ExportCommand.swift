@@ -7,8 +7,8 @@ struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Writes an incident for other tools.",
     discussion: """
-      csv and jsonl: a directory with one file per view of 'hiddenq schema' (io.csv, culprit.csv, ...). CSV is \
-      RFC 4180 with a header line, NULL an empty field; JSON Lines has null. perfetto: one trace file for \
+      csv and jsonl: a directory with one file per view of 'hiddenq schema' (io.csv, culprit.csv, ...). CSV has a \
+      header line, the quotes of RFC 4180, lines that end with LF, and an empty field for NULL; JSON Lines has null. perfetto: one trace file for \
       ui.perfetto.dev and trace_processor (docs/export.md).
       """)
 

@@ -174,7 +174,7 @@ struct CompareTests {
           + "either side; host alpha before and beta after, the only host of either side."))
     #expect(!outcome.words.contains("On one side only"))
     let rows = try Program.run("compare", first, second, "--format", "csv").output
-    let depths = rows.split(separator: "\r\n").filter { $0.contains("queue_depth") }
+    let depths = rows.split(separator: "\n").filter { $0.contains("queue_depth") }
     #expect(!depths.isEmpty)
     #expect(depths.contains { $0.contains("beta") })
     #expect(depths.allSatisfy { !$0.contains("alpha") && !$0.contains("not observed") })

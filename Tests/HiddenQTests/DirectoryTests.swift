@@ -422,7 +422,7 @@ struct DirectoryTests {
     let text = try Program.run("formats").output
     let lines = text.split(separator: "\n")
     #expect(lines.allSatisfy { $0.count <= 80 }, "\(lines.filter { $0.count > 80 })")
-    let rows = try Program.run("formats", "--format", "csv").output.split(separator: "\r\n")
+    let rows = try Program.run("formats", "--format", "csv").output.split(separator: "\n")
     #expect(lines.count { $0.hasPrefix("  $ ") } == rows.count - 1)
     #expect(lines.count { $0.hasPrefix("  clock ") } == rows.count - 1)
   }

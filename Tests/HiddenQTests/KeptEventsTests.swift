@@ -14,8 +14,9 @@ struct KeptEventsTests {
   }
 
   private static func lines(_ incident: String, _ sql: String) throws -> [String] {
-    try Program.run("query", incident, sql, "--format", "csv").output
-      .split(separator: "\r\n").dropFirst().map(String.init)
+    Array(
+      Program.records(try Program.run("query", incident, sql, "--format", "csv").output)
+        .dropFirst())
   }
 
   @Test("every line of the fixture's blkparse texts comes back as it stands there")

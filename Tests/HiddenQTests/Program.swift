@@ -69,6 +69,15 @@ enum Program {
   /// One value of a query.
   static func value(_ incident: String, _ sql: String) throws -> String {
     let outcome = try run("query", incident, sql, "--format", "csv")
-    return outcome.output.split(separator: "\r\n").dropFirst().first.map(String.init) ?? ""
+    return records(outcome.output).dropFirst().first ?? ""
+  }
+
+  /// The records of a CSV text as they stand there, the header first; quoted values may hold line ends.
+  static func records(_ csv: String) -> [String] {
+    var isQuoted = false
+    return csv.split {
+      if $0 == "\"" { isQuoted.toggle() }
+      return !isQuoted && $0 == "\n"
+    }.map(String.init)
   }
 }

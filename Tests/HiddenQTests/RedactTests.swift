@@ -87,7 +87,7 @@ struct RedactTests {
     #expect(try Program.run("correlate", original).status == 0)
     var names: [String: String] = [:]
     for line in try String(contentsOfFile: folder + "/map.csv", encoding: .utf8)
-      .split(separator: "\r\n").dropFirst()
+      .split(separator: "\n").dropFirst()
     {
       let parts = line.split(separator: ",", maxSplits: 1)
       names[String(parts[0])] = String(parts[1])
@@ -125,7 +125,7 @@ struct RedactTests {
       return outcome.output.split(separator: "\n").map(String.init)
     }
     let views = Set(
-      try Program.run("schema", "--format", "csv").output.split(separator: "\r\n").dropFirst()
+      try Program.run("schema", "--format", "csv").output.split(separator: "\n").dropFirst()
         .compactMap { $0.split(separator: ",").first.map(String.init) })
     #expect(views.isSuperset(of: ["io", "hop_summary", "finding", "culprit", "queue_depth"]))
     var compared = 0

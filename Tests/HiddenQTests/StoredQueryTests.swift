@@ -6,7 +6,7 @@ import Testing
 struct StoredQueryTests {
   private static let names: [String] = {
     let listed = try? Program.run("query", "--list", "--format", "csv").output
-    return (listed ?? "").split(separator: "\r\n").dropFirst().compactMap {
+    return (listed ?? "").split(separator: "\n").dropFirst().compactMap {
       $0.split(separator: ",").first.map(String.init)
     }
   }()
@@ -41,7 +41,7 @@ struct StoredQueryTests {
       #expect(outcome.status == 0, "\(outcome.errors)")
       rows += outcome.output.split(separator: "\n").count
       let table = try Program.run("query", incident, "--name", name, "--format", "csv").output
-      #expect(table.split(separator: "\r\n").first?.contains(",") ?? false)
+      #expect(table.split(separator: "\n").first?.contains(",") ?? false)
     }
     guard Repository.shared != nil else { return }
     #expect(name == "sums" ? rows == 0 : rows > 0)
