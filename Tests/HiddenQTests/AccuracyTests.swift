@@ -3,32 +3,30 @@ import TestSupport
 import Testing
 
 /// `bench/accuracy.py` and `bench/causes.py`: the fast parts of what `make accuracy` and `make causes` run whole.
-struct AccuracyTests {
+@Suite(.needsShared) struct AccuracyTests {
   @Test("short generated scenarios with a known truth are within their limits")
   func fast() throws {
-    guard let shared = Repository.shared else { return }
-    let (status, output) = try Self.script("accuracy.py", shared, "--only-blktrace")
+    let (status, output) = try Self.script("accuracy.py", "--only-blktrace")
     #expect(status == 0, "\(output)")
     #expect(output.contains("\ntotal "))
   }
 
   @Test("in short generated scenarios the cause is named, and nothing else is blamed")
   func causes() throws {
-    guard let shared = Repository.shared else { return }
-    let (status, output) = try Self.script("causes.py", shared)
+    let (status, output) = try Self.script("causes.py")
     #expect(status == 0, "\(output)")
     #expect(output.contains(" right\n"))
   }
 
   private static func script(
-    _ name: String, _ shared: URL, _ options: String...
+    _ name: String, _ options: String...
   ) throws -> (status: Int32, output: String) {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments =
-      [
+      try [
         "python3", Repository.root.appending(path: "bench/\(name)").path, "--fast", "--hiddenq",
-        Program.executable.path, "--tracegen", shared.appending(path: "tracegen").path,
+        Program.executable.path, "--tracegen", Repository.shared("tracegen").path,
       ] + options
     let pipe = Pipe()
     process.standardOutput = pipe

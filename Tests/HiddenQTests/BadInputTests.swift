@@ -115,8 +115,7 @@ struct BadInputTests {
   func fullDisk() throws {
     let folder = try Repository.temporaryFolder()
     guard Self.shell("mount -t tmpfs -o size=2600k tmpfs '\(folder.path)' 2>/dev/null") == 0 else {
-      print("note: no tmpfs can be mounted here; the full disk was not tested")
-      return
+      try Test.cancel("no tmpfs can be mounted here")
     }
     defer { _ = Self.shell("umount '\(folder.path)'") }
     let incident = folder.appending(path: "incident.db").path

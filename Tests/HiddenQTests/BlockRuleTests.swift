@@ -4,11 +4,11 @@ import Testing
 
 /// Rules about block I/O on generated scenarios whose truth is known: each speaks where it should, and is
 /// silent in its quiet twin.
-struct BlockRuleTests {
-  private static func findings(_ preset: String, _ shared: URL) throws -> [String: Substring] {
+@Suite(.needsShared) struct BlockRuleTests {
+  private static func findings(_ preset: String) throws -> [String: Substring] {
     let folder = try Repository.temporaryFolder()
     let scenario = folder.appending(path: "scenario")
-    try Scenario.make(preset, seed: 21, seconds: 3, in: scenario, shared)
+    try Scenario.make(preset, seed: 21, seconds: 3, in: scenario)
     let incident = folder.appending(path: "i.db").path
     for (path, option, name) in [
       ("host", "--host", "host"), ("guest-vm1", "--guest", "vm1"),
@@ -32,8 +32,7 @@ struct BlockRuleTests {
 
   @Test("a neighbour on the device is named, and the hop that holds the tail")
   func noisy() throws {
-    guard let shared = Repository.shared else { return }
-    let found = try Self.findings("noisy-io", shared)
+    let found = try Self.findings("noisy-io")
     let neighbour = try #require(found["NOISY_DISK_NEIGHBOUR"])
     #expect(neighbour.contains("critical"))
     #expect(neighbour.contains("rsync"))
@@ -44,8 +43,7 @@ struct BlockRuleTests {
 
   @Test("where nothing is wrong there is no warning")
   func quiet() throws {
-    guard let shared = Repository.shared else { return }
-    let found = try Self.findings("quiet", shared)
+    let found = try Self.findings("quiet")
     #expect(found["NOISY_DISK_NEIGHBOUR"] == nil)
     #expect(found["TAIL_AMPLIFIED"] == nil)
     for (code, sentence) in found {

@@ -3,12 +3,11 @@ import TestSupport
 import Testing
 
 /// Who was on the CPU, in real captures; skipped where they are not beside the checkout.
-struct CPUTests {
+@Suite(.needsShared) struct CPUTests {
   /// A capture of the shared folder, ingested and correlated once.
-  private static func incident(_ capture: String) throws -> String? {
-    guard let shared = Repository.shared else { return nil }
+  private static func incident(_ capture: String) throws -> String {
     let path = try Repository.temporaryFolder().path + "/incident.db"
-    let files = shared.appending(path: "traces/\(capture)").path
+    let files = try Repository.shared("traces/\(capture)").path
     #expect(try Program.run("ingest", path, files).status == 0)
     #expect(try Program.run("correlate", path).status == 0)
     return path
@@ -31,7 +30,7 @@ struct CPUTests {
 
   @Test("the blame for every thread's waits adds up to them, to the nanosecond")
   func sums() throws {
-    guard let incident = try Self.noisy.get() else { return }
+    let incident = try Self.noisy.get()
     let rows = try Self.rows(
       incident,
       """
@@ -46,7 +45,7 @@ struct CPUTests {
 
   @Test("the neighbour is named, and the guest's own threads are siblings")
   func neighbour() throws {
-    guard let incident = try Self.noisy.get() else { return }
+    let incident = try Self.noisy.get()
     let findings = try Self.rows(
       incident, "SELECT * FROM finding WHERE code = 'NOISY_CPU_NEIGHBOUR'")
     #expect(findings.count == 1)
@@ -63,7 +62,7 @@ struct CPUTests {
 
   @Test("without a foreign neighbour none is blamed, but the vCPUs' waits are told")
   func noNeighbour() throws {
-    guard let incident = try Self.baseline.get() else { return }
+    let incident = try Self.baseline.get()
     let codes = try Self.rows(incident, "SELECT code FROM finding").compactMap {
       $0["code"] as? String
     }
@@ -73,7 +72,7 @@ struct CPUTests {
 
   @Test("waits per vCPU are the kernel's own run_delay within 5 %", arguments: ["2842", "2843"])
   func schedstat(_ tid: String) throws {
-    guard let incident = try Self.noisy.get() else { return }
+    let incident = try Self.noisy.get()
     let rows = try Self.rows(
       incident,
       """
@@ -103,7 +102,6 @@ struct CPUTests {
   @Test("the guest's own steal agrees within the tolerance that is stated, which is a narrow one")
   func reconciliation() throws {
     for incident in [try Self.noisy.get(), try Self.baseline.get(), try Self.disk.get()] {
-      guard let incident else { return }
       let rows = try Self.rows(incident, "SELECT * FROM steal_reconciliation ORDER BY tool")
       #expect(rows.map { $0["tool"] as? String } == ["proc-stat", "vmstat"])
       for row in rows {
@@ -124,7 +122,7 @@ struct CPUTests {
 
   @Test("a guest that counts no steal is told so by its best samples; few samples are no agreement")
   func uncounted() throws {
-    guard let incident = try Self.incident("tcg-qcow2") else { return }
+    let incident = try Self.incident("tcg-qcow2")
     let finding = try Self.rows(
       incident, "SELECT sentence, because, confidence FROM finding WHERE code = 'STEAL_HIDDEN'"
     ).first
@@ -145,7 +143,7 @@ struct CPUTests {
 
   @Test("a guest's events fall into its vCPUs' stays, which a wrong clock could not do")
   func containment() throws {
-    guard let incident = try Self.noisy.get() else { return }
+    let incident = try Self.noisy.get()
     let row = try Self.rows(incident, "SELECT * FROM vcpu_check").first
     #expect(Self.number(row, "events") ?? 0 > 3000)
     #expect(Self.number(row, "violations_per_1000") ?? 1000 < 2)
@@ -154,7 +152,7 @@ struct CPUTests {
 
   @Test("an I/O's threads waited no longer than its half took")
   func overlay() throws {
-    guard let incident = try Self.noisy.get() else { return }
+    let incident = try Self.noisy.get()
     let row = try Self.rows(
       incident,
       """
@@ -171,7 +169,7 @@ struct CPUTests {
 
   @Test("the slowest I/Os name who had the CPU; the parts fill their waits and do not exceed them")
   func culpritsOfIOs() throws {
-    guard let incident = try Self.noisy.get() else { return }
+    let incident = try Self.noisy.get()
     let text = try Program.run("report", incident, "--format", "json", "--top", "300").output
     let report = try #require(
       try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])

@@ -6,7 +6,8 @@ import Testing
 struct CaptureTests {
   private static let captures: [String] = {
     guard let shared = Repository.shared else { return [] }
-    return Repository.folders(in: shared.appending(path: "traces")).filter { capture in
+    let all = ["traces", "changes"].flatMap { Repository.folders(in: shared.appending(path: $0)) }
+    return all.filter { capture in
       ["guest", "host"].allSatisfy {
         FileManager.default.fileExists(
           atPath: capture.appending(path: $0).appending(path: "blkparse.txt").path)
@@ -14,7 +15,9 @@ struct CaptureTests {
     }.map(\.path)
   }()
 
-  @Test("a real capture is joined whole from its two block traces", arguments: captures)
+  @Test(
+    "a real capture is joined whole from its two block traces", .needsShared,
+    arguments: captures)
   func realCaptures(_ capture: String) throws {
     let incident = try Repository.temporaryFolder().appending(path: "incident.db").path
     for (side, option) in [("host", "--host"), ("guest", "--guest")] {
@@ -46,13 +49,12 @@ struct CaptureTests {
   }
 
   @Test(
-    "a generated scenario is scored without a problem",
+    "a generated scenario is scored without a problem", .needsShared,
     arguments: ["quiet", "noisy-io", "multi-vm"])
   func generated(_ preset: String) throws {
-    guard let shared = Repository.shared else { return }
     let folder = try Repository.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let tracegen = shared.appending(path: "tracegen")
+    let tracegen = try Repository.shared("tracegen")
     let made = try Self.python([
       tracegen.appending(path: "tracegen.py").path, preset, folder.path, "--duration", "2.5",
       "--no-verify",

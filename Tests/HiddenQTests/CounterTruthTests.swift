@@ -6,16 +6,16 @@ import Testing
 struct CounterTruthTests {
   @Test(
     "remote share, lost packets and the first loss are as a generated scenario has them",
+    .needsShared,
     arguments: [
       ["noisy-cpu", "--numa-remote", "--duration", "2", "--date-style", "iso", "--seed", "5"],
       ["quiet", "--vms", "2", "--duration", "1", "--seed", "6"],
     ])
   func truth(_ scenario: [String]) throws {
-    guard let shared = Repository.shared else { return }
     let folder = try Repository.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let made = try Self.python(
-      [shared.appending(path: "tracegen/tracegen.py").path, scenario[0], folder.path]
+      [Repository.shared("tracegen/tracegen.py").path, scenario[0], folder.path]
         + scenario.dropFirst() + ["--no-verify"])
     #expect(made.status == 0, "\(made.output.prefix(2000))")
     let judged = try Self.python([

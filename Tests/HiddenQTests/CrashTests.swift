@@ -162,8 +162,7 @@ struct CrashTests {
     let medium = folder.appending(path: "medium").path
     try FileManager.default.createDirectory(atPath: medium, withIntermediateDirectories: false)
     guard Self.shell("mount -t tmpfs tmpfs '\(medium)' 2>/dev/null") == 0 else {
-      print("note: no tmpfs can be mounted here; a read-only medium was not tested")
-      return
+      try Test.cancel("no tmpfs can be mounted here")
     }
     defer { _ = Self.shell("umount '\(medium)'") }
     #expect(Self.shell("cp '\(incident)' '\(incident)-journal' '\(medium)'") == 0)

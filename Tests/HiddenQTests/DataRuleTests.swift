@@ -92,10 +92,10 @@ struct DataRuleTests {
   }
 
   /// A whole generated capture of a guest and its host, with the guest's page-cache trace; what is found in it.
-  private static func findings(_ preset: String, _ shared: URL) throws -> [String: String] {
+  private static func findings(_ preset: String) throws -> [String: String] {
     let folder = try Repository.temporaryFolder()
     let scenario = folder.appending(path: "scenario")
-    try Scenario.make(preset, seed: 23, seconds: 3, in: scenario, shared)
+    try Scenario.make(preset, seed: 23, seconds: 3, in: scenario)
     let analyzed = folder.appending(path: "analyzed").path
     let outcome = try Program.run("analyze", scenario.path, "-o", analyzed)
     #expect(outcome.status == 0, "\(outcome.errors)")
@@ -103,12 +103,12 @@ struct DataRuleTests {
   }
 
   @Test(
-    "PAGE_CACHE_HIDES: writes lie in the guest's page cache; where they do not for long, silent")
+    "PAGE_CACHE_HIDES: writes lie in the guest's page cache; where they do not for long, silent",
+    .needsShared)
   func pageCache() throws {
-    guard let shared = Repository.shared else { return }
-    let words = try #require(try Self.findings("page-cache-bound", shared)["PAGE_CACHE_HIDES"])
+    let words = try #require(try Self.findings("page-cache-bound")["PAGE_CACHE_HIDES"])
     #expect(words.contains("written data lay in the guest's page cache for"), "\(words)")
     // There its writes lie there for 12 ms.
-    #expect(try Self.findings("quiet", shared)["PAGE_CACHE_HIDES"] == nil)
+    #expect(try Self.findings("quiet")["PAGE_CACHE_HIDES"] == nil)
   }
 }

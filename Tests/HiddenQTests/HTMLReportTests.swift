@@ -98,10 +98,7 @@ import Testing
   func browser() throws {
     let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
       .first { FileManager.default.isExecutableFile(atPath: $0) }
-    guard let chromium else {
-      print("not checked in a browser: there is no chromium")
-      return
-    }
+    guard let chromium else { try Test.cancel("there is no chromium here") }
     let process = Process()
     process.executableURL = URL(filePath: chromium)
     let profile = try Repository.temporaryFolder().path

@@ -4,14 +4,14 @@ import Testing
 
 /// Before against after on the real captures beside the checkout (../shared), as a user compares them. What
 /// happened in them was written down when they were made.
-struct RealPairTests {
+@Suite(.needsShared) struct RealPairTests {
   private static let captures = [
     "kvm-baseline", "kvm-noisy-cpu", "kvm-neighbour-gone", "kvm-neighbour-moved",
     "kvm-noisy-disk",
   ]
 
   private static let incidents = Result {
-    let traces = try #require(Repository.shared).appending(path: "traces")
+    let traces = try Repository.shared("traces")
     var incidents: [String: String] = [:]
     for capture in captures {
       let incident = try Repository.temporaryFolder().appending(path: "incident.db").path
@@ -38,8 +38,8 @@ struct RealPairTests {
   }
 
   @Test(
-    "a neighbour on the disk: the host's scheduler and the disk are worse, by how much, and who it is",
-    .enabled(if: Repository.shared != nil))
+    "a neighbour on the disk: the host's scheduler and the disk are worse, by how much, and who it is"
+  )
   func noisyDisk() throws {
     let (status, first, _) = try Self.compared("kvm-baseline", "kvm-noisy-disk")
     #expect(status == 1)
@@ -55,8 +55,8 @@ struct RealPairTests {
   }
 
   @Test(
-    "the neighbour on the CPUs is gone: steal is better, and no hop is called so by its value alone",
-    .enabled(if: Repository.shared != nil))
+    "the neighbour on the CPUs is gone: steal is better, and no hop is called so by its value alone"
+  )
   func neighbourGone() throws {
     let (_, first, all) = try Self.compared("kvm-noisy-cpu", "kvm-neighbour-gone")
     #expect(first.firstMatch(of: /guest steal [0-9.]+ -> [0-9.]+ %, -[^:]+: better/) != nil)
@@ -68,8 +68,7 @@ struct RealPairTests {
   }
 
   @Test(
-    "the neighbour moved: steal falls, latency does not, and no layer is blamed for what rose",
-    .enabled(if: Repository.shared != nil))
+    "the neighbour moved: steal falls, latency does not, and no layer is blamed for what rose")
   func neighbourMoved() throws {
     let (_, first, _) = try Self.compared("kvm-noisy-cpu", "kvm-neighbour-moved")
     #expect(first.firstMatch(of: /guest steal [0-9.]+ -> [0-9.]+ %, -[^:]+: better/) != nil)

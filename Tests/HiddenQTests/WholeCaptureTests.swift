@@ -4,7 +4,7 @@ import Testing
 
 /// The real captures beside the checkout, joined from all that tells of their disks and clocks: against what
 /// was measured independently when they were made.
-struct WholeCaptureTests {
+@Suite struct WholeCaptureTests {
   private static let traces = Repository.shared?.appending(path: "traces")
 
   /// Those whose guest did I/O on the disk that both sides traced (`tcg-net` is about packets).
@@ -50,6 +50,7 @@ struct WholeCaptureTests {
 
   @Test(
     "every I/O is matched or says why not, hops add up, the clock is where it was measured",
+    .needsShared,
     arguments: captures)
   func whole(_ capture: String) throws {
     let incident = try Self.incident(capture)
@@ -108,7 +109,8 @@ struct WholeCaptureTests {
 
   @Test(
     "readings beside both folders are the host's, agree with the requests and are taken",
-    arguments: captures.filter { $0.hasPrefix("tcg") } + (traces == nil ? [] : ["tcg-net"]))
+    .needsShared,
+    arguments: captures.filter { $0.hasPrefix("tcg") } + ["tcg-net"])
   func readings(_ capture: String) throws {
     let blocks = ["blkparse", "guest.blktrace", "loop"]
     let folder = try Self.part(of: capture, blocks)
@@ -134,18 +136,18 @@ struct WholeCaptureTests {
         == (isJoined ? "matched requests and recorded" : "recorded"))
   }
 
-  @Test("buffered writes show how long their pages had been dirty")
+  @Test("buffered writes show how long their pages had been dirty", .needsShared)
   func pageCache() throws {
-    guard Self.traces != nil else { return }
     let incident = try Self.incident("tcg-buffered", ["perf-block-script"])
     #expect(
       try Program.value(
         incident, "SELECT count(page_cache_ns) > 400 AND min(page_cache_ns) > 0 FROM io") == "1")
   }
 
-  @Test("an image in a file is matched whole with its maps, and inference never disagrees")
+  @Test(
+    "an image in a file is matched whole with its maps, and inference never disagrees", .needsShared
+  )
   func maps() throws {
-    guard Self.traces != nil else { return }
     let given = try Self.incident("tcg-qcow2", ["filefrag-v-after", "qemu-img-map-after"])
     #expect(
       try Program.value(given, "SELECT group_concat(DISTINCT origin) FROM device_map") == "given")
@@ -172,13 +174,13 @@ struct WholeCaptureTests {
 
   @Test(
     "guest and host of different captures are refused, with the reason and without numbers",
+    .needsShared,
     arguments: [
       ("kvm-baseline", "kvm-noisy-cpu"), ("kvm-noisy-cpu", "kvm-neighbour-gone"),
       ("kvm-neighbour-moved", "kvm-numa-remote"), ("tcg-noisy-disk", "tcg-buffered"),
       ("tcg-buffered", "tcg-noisy-disk"),
     ])
   func mismatch(_ guest: String, _ host: String) throws {
-    guard Self.traces != nil else { return }
     let guestFiles = try Self.part(of: guest, ["blkparse"])
     let hostFiles = try Self.part(of: host, ["blkparse"])
     let incident = guestFiles.appending(path: "incident.db").path
@@ -196,14 +198,12 @@ struct WholeCaptureTests {
     try Self.expectRefusal(incident)
   }
 
-  @Test("so are those of generated incidents", arguments: ["quiet", "noisy-io"])
+  @Test("so are those of generated incidents", .needsShared, arguments: ["quiet", "noisy-io"])
   func mismatchOfSeeds(_ preset: String) throws {
-    guard let shared = Repository.shared else { return }
     let folder = try Repository.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     for seed in [1, 2] {
-      try Scenario.make(
-        preset, seed: seed, seconds: 2, in: folder.appending(path: "\(seed)"), shared)
+      try Scenario.make(preset, seed: seed, seconds: 2, in: folder.appending(path: "\(seed)"))
     }
     let incident = folder.appending(path: "incident.db").path
     for (file, machine) in [("1/guest-vm1", "guest"), ("2/host", "host")] {

@@ -1,4 +1,5 @@
 public import Foundation
+public import Testing
 
 /// Places in the checkout, and beside it.
 public enum Repository {
@@ -9,15 +10,25 @@ public enum Repository {
   /// The fixtures.
   public static let fixtures = root.appending(path: "Fixtures")
 
-  /// The folder of captures and samples beside the checkout; nil, and said so, where it is not.
+  /// The folder of captures and samples beside the checkout; nil where there is none. A test that reads it
+  /// has the trait ``Testing/Trait/needsShared``, so that it is reported as skipped, not as passed.
   public static let shared: URL? = {
     let folder = root.deletingLastPathComponent().appending(path: "shared")
-    guard FileManager.default.fileExists(atPath: folder.path) else {
-      print("note: there is no ../shared here; tests that need it pass without having tested")
-      return nil
-    }
-    return folder
+    return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
   }()
+
+  /// A folder in ``shared``. Throws where there is none, which a test with `needsShared` never meets.
+  public static func shared(_ path: String) throws -> URL {
+    try #require(shared, "there is no ../shared beside the checkout").appending(path: path)
+  }
+
+  /// All files below a folder, as sorted paths.
+  public static func files(below folder: URL) -> [String] {
+    let all = FileManager.default.enumerator(atPath: folder.path)?.allObjects as? [String] ?? []
+    return all.map { folder.appending(path: $0).path }.filter { path in
+      (try? URL(filePath: path).resourceValues(forKeys: [.isRegularFileKey]).isRegularFile) ?? false
+    }.sorted()
+  }
 
   /// Whether expected files are to be written instead of compared: `RECORD=1 swift test`.
   public static let isRecording = ProcessInfo.processInfo.environment["RECORD"] == "1"
@@ -60,5 +71,12 @@ public enum Repository {
       }
     }
     return "differs in blank lines from \(recorded.path)"
+  }
+}
+
+extension Trait where Self == ConditionTrait {
+  /// The test reads captures, samples or scripts beside the checkout (../shared) and is skipped without them.
+  public static var needsShared: Self {
+    .enabled(if: Repository.shared != nil, "needs ../shared beside the checkout")
   }
 }

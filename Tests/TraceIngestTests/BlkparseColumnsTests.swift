@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import TraceModel
 
@@ -103,11 +104,10 @@ struct BlkparseColumnsTests {
     #expect(taken > 1000)
   }
 
-  @Test func linesOfRealFilesAreReadAlike() throws {
+  @Test(.needsShared) func linesOfRealFilesAreReadAlike() throws {
     var files: [String] = []
     for folder in ["traces", "samples/blkparse"] {
-      guard let shared = SharedFiles.folder(folder) else { return }
-      files += SharedFiles.files(below: shared).filter {
+      files += Repository.files(below: try Repository.shared(folder)).filter {
         $0.contains("blkparse") && $0.hasSuffix(".txt")
       }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import TraceModel
 
@@ -19,9 +20,8 @@ struct BlktraceRealSetTests {
     return (sink, try IngestRun(input: input, options: options).read(into: sink))
   }
 
-  @Test func capturesGiveTheSameRowsAsTheirText() throws {
-    guard let traces = SharedFiles.folder("traces") else { return }
-    let inputs = SourceInput.grouping(SharedFiles.files(below: traces))
+  @Test(.needsShared) func capturesGiveTheSameRowsAsTheirText() throws {
+    let inputs = SourceInput.grouping(Repository.files(below: try Repository.shared("traces")))
     let sets = inputs.filter { $0.parts.contains { $0.contains(".blktrace.") } }
     #expect(sets.count == 20)
     for set in sets {

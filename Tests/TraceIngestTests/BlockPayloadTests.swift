@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import TraceModel
 
@@ -194,8 +195,8 @@ struct BlockPayloadTests {
     #expect(throws: IngestError.self) { _ = try blkparseText(printedWith: format) }
   }
 
-  @Test func tracerTextOfRealCapturesGivesTheRequestsOfItsBlktrace() throws {
-    guard let traces = SharedFiles.folder("traces") else { return }
+  @Test(.needsShared) func tracerTextOfRealCapturesGivesTheRequestsOfItsBlktrace() throws {
+    let traces = try Repository.shared("traces")
     for (capture, device) in [
       ("tcg-buffered", "loop6"), ("tcg-noisy-disk", "loop6"), ("tcg-qcow2", "loop7"),
     ] {

@@ -5,7 +5,7 @@ import TraceIngest
 import TraceModel
 
 /// Other people's files and real captures, where the folder with them is beside the checkout.
-struct ForeignBlkparseTests {
+@Suite(.needsShared) struct ForeignBlkparseTests {
   /// Lines of the shape of events, counted without our parser.
   private func eventLines(_ url: URL) throws -> Int64 {
     let shape = #/^ *\d+,\d+ +\d+ +-?\d+ +\d+\.\d{9} +\d+ /#
@@ -33,8 +33,7 @@ struct ForeignBlkparseTests {
 
   @Test("a mail with traces in it: prose and annotated lines are counted, events are read")
   func readsAMail() throws {
-    guard let shared = Repository.shared else { return }
-    let path = shared.appending(path: "samples/blkparse/imb_example.txt")
+    let path = try Repository.shared("samples/blkparse/imb_example.txt")
     let summary = try read(path.path, into: CollectingSink())
     let annotated = try eventLines(path) - summary.events
     #expect(annotated == 3)

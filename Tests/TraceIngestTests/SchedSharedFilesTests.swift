@@ -1,20 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 import TraceModel
 
 @testable import TraceIngest
 
 /// The real scheduler traces that lie beside the project; not part of it.
-struct SchedSharedFilesTests {
-  private static func folder(_ path: String) -> URL? {
-    let folder = SchedFixture.root.appending(path: "../shared/\(path)").standardized
-    guard FileManager.default.fileExists(atPath: folder.path) else {
-      print("not checked against real files: ../shared/\(path) is missing")
-      return nil
-    }
-    return folder
-  }
-
+@Suite(.needsShared) struct SchedSharedFilesTests {
   private static let samples = [
     "perf-script/perf61_sched_script.txt", "perf-script/perf61_callgraph.txt",
     "perf-script/perf61_mono_header.txt", "perf-script/perf61_block.txt",
@@ -28,7 +20,7 @@ struct SchedSharedFilesTests {
 
   @Test("every event of a real sample is read", arguments: samples)
   func everyEventIsRead(_ path: String) throws {
-    guard let folder = Self.folder("samples") else { return }
+    let folder = try Repository.shared("samples")
     let place = folder.appending(path: path)
     let (_, summary) = try readSchedFile(place.path)
     #expect(summary.skippedLines == 0)
@@ -42,7 +34,7 @@ struct SchedSharedFilesTests {
 
   @Test("perf sched latency and timehist of one capture tell of the same threads")
   func reportsAgree() throws {
-    guard let folder = Self.folder("samples/perf-sched") else { return }
+    let folder = try Repository.shared("samples/perf-sched")
     let (latency, _) = try readSchedFile(folder.appending(path: "latency.txt").path)
     let (timehist, _) = try readSchedFile(folder.appending(path: "timehist.txt").path)
     let rows = latency.latencies.filter { $0.threads == 1 && $0.tid != nil }
@@ -54,7 +46,7 @@ struct SchedSharedFilesTests {
 
   @Test("the run time of the events is that of perf sched timehist, but for threads that ended")
   func runTimeEqualsTimehist() throws {
-    guard let folder = Self.folder("samples") else { return }
+    let folder = try Repository.shared("samples")
     let (events, _) = try readSchedFile(
       folder.appending(path: "perf-script/perf61_sched_script.txt").path)
     let (timehist, _) = try readSchedFile(folder.appending(path: "perf-sched/timehist.txt").path)
@@ -71,7 +63,7 @@ struct SchedSharedFilesTests {
 
   @Test("perf sched map is refused with the command that helps")
   func mapIsRefused() throws {
-    guard let folder = Self.folder("samples/perf-sched") else { return }
+    let folder = try Repository.shared("samples/perf-sched")
     #expect {
       try readSchedFile(folder.appending(path: "map.txt").path)
     } throws: { error in

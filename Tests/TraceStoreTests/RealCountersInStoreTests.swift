@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import TestSupport
 import Testing
 import TraceIngest
 import TraceModel
@@ -7,18 +8,12 @@ import TraceModel
 @testable import TraceStore
 
 /// Real files from their bytes to the views, against figures taken from them with awk.
-@Suite struct RealCountersInStore {
-  static let capture = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "../../../shared/traces").standardizedFileURL
-
-  private func incident(_ files: [String], layer: Layer) throws -> (IncidentFile, String)? {
+@Suite(.needsShared) struct RealCountersInStore {
+  private func incident(_ files: [String], layer: Layer) throws -> (IncidentFile, String) {
     let path = FileManager.default.temporaryDirectory
       .appending(path: "hiddenq-\(UUID().uuidString).db").path
-    let paths = files.map { Self.capture.appending(path: $0).path }
-    guard paths.allSatisfy({ FileManager.default.fileExists(atPath: $0) }) else {
-      print("no real captures beside the package: nothing checked")
-      return nil
-    }
+    let traces = try Repository.shared("traces")
+    let paths = files.map { traces.appending(path: $0).path }
     let file = try IncidentFile(path, mode: .create)
     for path in paths {
       _ = try file.addSource(Machine(name: "m", layer: layer), path: path) { sink in
@@ -29,9 +24,7 @@ import TraceModel
   }
 
   @Test func vmstatRowsButTheFirst() throws {
-    guard
-      let (file, path) = try incident(["kvm-noisy-cpu/guest/vmstat-t.txt"], layer: .guest)
-    else { return }
+    let (file, path) = try incident(["kvm-noisy-cpu/guest/vmstat-t.txt"], layer: .guest)
     defer { try? FileManager.default.removeItem(atPath: path) }
     try file.queue.read { db in
       // awk '/^ *[0-9]/ && n++ {s += $17; c++} END {print c, s}'
@@ -44,8 +37,7 @@ import TraceModel
   }
 
   @Test func growthOfNumastat() throws {
-    guard let (file, path) = try incident(["kvm-noisy-cpu/host/numastat.txt"], layer: .host)
-    else { return }
+    let (file, path) = try incident(["kvm-noisy-cpu/host/numastat.txt"], layer: .host)
     defer { try? FileManager.default.removeItem(atPath: path) }
     try file.queue.read { db in
       // Last minus first of the file's tables, by node.
@@ -63,10 +55,8 @@ import TraceModel
   }
 
   @Test func dropsAtTheTap() throws {
-    guard
-      let (file, path) = try incident(
-        ["tcg-net/host/ip-s-s-link-loop.txt", "tcg-net/host/proc-net-dev-loop.txt"], layer: .host)
-    else { return }
+    let (file, path) = try incident(
+      ["tcg-net/host/ip-s-s-link-loop.txt", "tcg-net/host/proc-net-dev-loop.txt"], layer: .host)
     defer { try? FileManager.default.removeItem(atPath: path) }
     try file.queue.read { db in
       let rows = try Row.fetchAll(
