@@ -105,6 +105,11 @@ EVENTS ?= 5000000
 bench: release
 	python3 bench/bench.py --hiddenq .build/release/hiddenq --events $(EVENTS)
 
+# Small inputs beside the checkout (../shared/cases) that were once read wrongly: a line for each.
+.PHONY: cases
+cases: release
+	python3 bench/cases.py --hiddenq .build/release/hiddenq
+
 # Real files beside the checkout (../shared): what is read of them, against counts that are made without it.
 captures: release
 	python3 bench/captures.py --hiddenq .build/release/hiddenq
