@@ -103,6 +103,6 @@ struct NetworkFindingTests {
       ).isEmpty)
     let report = try Program.run("report", incident)
     #expect(report.output.contains("The network path"))
-    #expect(report.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    #expect(report.wideLines.isEmpty)
   }
 }

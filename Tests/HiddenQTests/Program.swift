@@ -10,6 +10,16 @@ enum Program {
 
     /// The output without its line breaks.
     var words: String { output.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+
+    /// Lines wider than a terminal's 80 columns. A long path is never broken, so that it can be copied: the
+    /// line that it fills, with at most a word before it, is not counted.
+    var wideLines: [Substring] {
+      output.split(separator: "\n").filter { line in
+        guard line.count > 80 else { return false }
+        let path = line.split(separator: " ").filter { $0.contains("/") }.map(\.count).max() ?? 0
+        return path <= 60 || line.count - path > 20
+      }
+    }
   }
 
   /// Beside the test bundle in the build folder.
