@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need nothing but a Swift toolchain and, on
 # Debian, root to install what is missing.
 
-PACKAGES = libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 python3-venv
+PACKAGES = libssl-dev libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev python3 python3-venv
 SWIFT ?= swift
 DEMO = hiddenq-demo
 

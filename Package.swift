@@ -20,10 +20,9 @@ let package = Package(
     .library(name: "TraceIngest", targets: ["TraceModel", "TraceIngest"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
   ],
   targets: [
     // The vocabulary: imports nothing, imported by all.
@@ -32,11 +31,14 @@ let package = Package(
     .systemLibrary(
       name: "CompressionLibraries",
       providers: [.apt(["zlib1g-dev", "liblzma-dev", "libzstd-dev", "libbz2-dev"])]),
+    // SHA-256 and HMAC, as the system's OpenSSL has them.
+    .systemLibrary(name: "OpenSSLCrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "TraceDigest", dependencies: ["OpenSSLCrypto"], swiftSettings: house),
     // bytes -> lines -> events -> requests, pushed into an EventSink.
     .target(
       name: "TraceIngest",
       dependencies: [
-        "TraceModel", "CompressionLibraries", .product(name: "Crypto", package: "swift-crypto"),
+        "TraceModel", "TraceDigest", "CompressionLibraries",
       ],
       swiftSettings: house),
     // Clocks, mapping, matching, hops: values in, values out.
@@ -47,10 +49,9 @@ let package = Package(
     .target(
       name: "TraceStore",
       dependencies: [
-        "TraceModel", "SchemaText",
+        "TraceModel", "TraceDigest", "SchemaText",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
-        .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: house),
     // Runs the correlation over a store; turns views into facts.
@@ -65,9 +66,9 @@ let package = Package(
     .executableTarget(
       name: "hiddenq",
       dependencies: [
-        "TraceModel", "SchemaText", "TraceIngest", "TraceStore", "TraceAnalysis", "TraceReport",
+        "TraceModel", "TraceDigest", "SchemaText", "TraceIngest", "TraceStore", "TraceAnalysis",
+        "TraceReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: house),
@@ -78,8 +79,7 @@ let package = Package(
     .testTarget(
       name: "TraceIngestTests",
       dependencies: [
-        "TraceModel", "TraceIngest", "TestSupport", "CompressionLibraries",
-        .product(name: "Crypto", package: "swift-crypto"),
+        "TraceModel", "TraceDigest", "TraceIngest", "TestSupport", "CompressionLibraries",
       ],
       swiftSettings: house),
     .testTarget(

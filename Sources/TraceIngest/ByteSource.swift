@@ -1,5 +1,5 @@
-internal import Crypto
 internal import Glibc
+internal import TraceDigest
 
 /// Why a file could not be read.
 public struct ReadError: Error, Sendable {
@@ -43,7 +43,7 @@ public final class ByteSource {
   private(set) var trailingBytes: Int64 = 0
 
   private let descriptor: Int32
-  private var digest = SHA256()
+  private let digest: SHA256
   /// It is read together with others, whose bytes are hashed one behind the other afterwards.
   var isOneOfSeveral = false
   private var packing = Packing.unknown
@@ -59,6 +59,7 @@ public final class ByteSource {
   /// Opens a regular file or, for `-`, standard input.
   public init(path: String) throws(ReadError) {
     self.path = path
+    digest = try Self.newDigest(path)
     if path == "-" {
       descriptor = 0
       size = 0
@@ -88,6 +89,12 @@ public final class ByteSource {
     }
     descriptor = opened
     size = Int64(status.st_size)
+  }
+
+  private static func newDigest(_ path: String) throws(ReadError) -> SHA256 {
+    do { return try SHA256() } catch {
+      throw ReadError(path: path, reason: error.description)
+    }
   }
 
   private static func isSpecial(_ status: stat) -> Bool {
@@ -123,11 +130,17 @@ public final class ByteSource {
   }
 
   /// SHA-256 of the bytes of the file that were read, in hexadecimal.
-  func sha256() -> String { digest.finalize().hexadecimal }
+  func sha256() throws(ReadError) -> String { try hexadecimal(digest) }
+
+  private func hexadecimal(_ digest: SHA256) throws(ReadError) -> String {
+    do { return try digest.digest().hexadecimal } catch {
+      throw ReadError(path: path, reason: error.description)
+    }
+  }
 
   /// SHA-256 of several files that were read to their ends, as if they were one.
   static func sha256(of sources: [ByteSource]) throws(ReadError) -> String {
-    if sources.count == 1 { return sources[0].sha256() }
+    if sources.count == 1 { return try sources[0].sha256() }
     let (bytes, sha256) = try fingerprint(of: sources)
     let read = sources.reduce(0) { $0 + $1.bytesRead }
     guard bytes == read else {
@@ -140,7 +153,7 @@ public final class ByteSource {
   static func fingerprint(
     of sources: [ByteSource]
   ) throws(ReadError) -> (bytes: Int64, sha256: String) {
-    var digest = SHA256()
+    let digest = try newDigest(sources[0].path)
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     var bytes: Int64 = 0
     for source in sources {
@@ -154,13 +167,12 @@ public final class ByteSource {
         if got == 0 { break }
         offset += got
         unsafe buffer.withUnsafeBytes { bytes in
-          unsafe digest.update(
-            bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[0..<got]))
+          unsafe digest.update(UnsafeRawBufferPointer(rebasing: bytes[0..<got]))
         }
       }
       bytes += Int64(offset)
     }
-    return (bytes, digest.finalize().hexadecimal)
+    return (bytes, try sources[0].hexadecimal(digest))
   }
 
   private func readFile(
@@ -171,8 +183,7 @@ public final class ByteSource {
         let got = unsafe Glibc.read(
           descriptor, bytes.baseAddress.map { unsafe $0 + offset }, count)
         if got > 0, !isOneOfSeveral {
-          unsafe digest.update(
-            bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + got]))
+          unsafe digest.update(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + got]))
         }
         return got
       }
@@ -222,17 +233,5 @@ public final class ByteSource {
         reason: "its \(program) data are damaged before byte \(bytesRead) (\(error.reason)); "
           + "check it with '\(program) -t' and copy it again")
     }
-  }
-}
-
-extension SHA256Digest {
-  fileprivate var hexadecimal: String {
-    let digits: [UInt8] = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for byte in self {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
   }
 }

@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import Crypto
 internal import Foundation
+internal import TraceDigest
 internal import TraceReport
 internal import TraceStore
 
@@ -89,10 +89,7 @@ struct FleetCommand: ParsableCommand {
       guard !sources.isEmpty else { return nil }
       // Names may hold any character but NUL.
       let text = sources.map { $0.joined(separator: "\0") + "\0" }.joined()
-      return SHA256.hash(data: Data(text.utf8)).map { byte in
-        let digits = String(byte, radix: 16)
-        return digits.count == 1 ? "0" + digits : digits
-      }.joined()
+      return try SHA256.digest(of: Array(text.utf8)).hexadecimal
     }
 
     /// The absolute start of the reference trace, of any block trace, or the first dated line.

@@ -1,7 +1,7 @@
 internal import ArgumentParser
-internal import Crypto
 internal import Foundation
 internal import TraceAnalysis
+internal import TraceDigest
 internal import TraceModel
 internal import TraceReport
 internal import TraceStore
@@ -175,10 +175,9 @@ struct RedactCommand: ParsableCommand {
 
   /// 256 random bits, in hexadecimal digits.
   private static func newKey() -> [UInt8] {
-    let bits = unsafe SymmetricKey(size: .bits256).withUnsafeBytes { unsafe [UInt8]($0) }
-    return bits.flatMap { byte in
-      Array(((byte < 16 ? "0" : "") + String(byte, radix: 16)).utf8)
-    }
+    // The system's generator is getrandom(2), which is fit for keys.
+    let bits = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
+    return Array(bits.hexadecimal.utf8)
   }
 
   private static func writeSecret(_ text: String, to path: String) throws {

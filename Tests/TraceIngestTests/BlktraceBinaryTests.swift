@@ -1,6 +1,6 @@
-import Crypto
 import Foundation
 import Testing
+import TraceDigest
 import TraceModel
 
 @testable import TraceIngest
@@ -114,7 +114,7 @@ struct BlktraceBinaryTests {
     #expect(summary.bytes == Int64(files[0].count + files[1].count))
     #expect(
       summary.sha256
-        == SHA256.hash(data: files[0] + files[1]).map { String(format: "%02x", $0) }.joined())
+        == (try SHA256.digest(of: Array(files[0] + files[1])).hexadecimal))
   }
 
   @Test func everyRecordHasItsOwnShape() throws {

@@ -1,6 +1,6 @@
-import Crypto
 import Foundation
 import Testing
+import TraceDigest
 import TraceModel
 
 @testable import TraceIngest
@@ -33,8 +33,8 @@ struct PackedSourceTests {
     return (sink, try IngestRun(input: SourceInput(path: path)).read(into: sink))
   }
 
-  private static func digest(_ bytes: [UInt8]) -> String {
-    SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+  private static func digest(_ bytes: [UInt8]) throws -> String {
+    try SHA256.digest(of: bytes).hexadecimal
   }
 
   @Test(arguments: Packing.allCases)
@@ -44,7 +44,7 @@ struct PackedSourceTests {
     #expect(sink.rows == (try read(Self.text).sink.rows))
     #expect(summary.events == 1600 && summary.skippedLines == 0 && summary.problems.isEmpty)
     #expect(summary.bytes == Int64(packed.count))
-    #expect(summary.sha256 == Self.digest(packed))
+    #expect(try summary.sha256 == Self.digest(packed))
   }
 
   @Test(arguments: Packing.allCases)
@@ -56,7 +56,7 @@ struct PackedSourceTests {
     let (sink, summary) = try read(packed)
     #expect(summary.events == 1600 && summary.problems.isEmpty)
     #expect(sink.requests.count == 400)
-    #expect(summary.sha256 == Self.digest(packed))
+    #expect(try summary.sha256 == Self.digest(packed))
   }
 
   @Test(arguments: Packing.allCases)
@@ -107,7 +107,7 @@ struct PackedSourceTests {
     #expect(summary.events == 1600)
     #expect(summary.problems.map(\.kind) == [.trailingBytes])
     #expect(summary.problems[0].count == 17)
-    #expect(summary.sha256 == Self.digest(packed))
+    #expect(try summary.sha256 == Self.digest(packed))
   }
 
   @Test func skippableFramesOfZstdAreSkipped() throws {
