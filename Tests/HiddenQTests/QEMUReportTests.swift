@@ -7,8 +7,9 @@ struct QEMUReportTests {
   func report() throws {
     let folder = try Repository.temporaryFolder()
     let incident = folder.appending(path: "incident.db").path
-    let log = Repository.fixtures.appending(path: "qemu-log/every-event-of-a-read/input.txt").path
-    #expect(try Program.run("ingest", incident, log, "--host", "kvm7").status == 0)
+    let log = Repository.fixtures.appending(path: "qemu-log/every-event-of-a-read")
+    #expect(
+      try Program.run("ingest", incident, "input.txt", "--host", "kvm7", in: log).status == 0)
     let report = try Program.run("report", incident)
     #expect(report.words.contains("Inside QEMU"), "\(report.output) \(report.errors)")
     #expect(report.words.contains("kvm7, disk at 0x55813c2ef450, us:"))
