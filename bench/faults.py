@@ -121,7 +121,7 @@ def content(incident):
     """All that counts in an incident file; None where there is nothing."""
     if not os.path.exists(incident) or os.path.getsize(incident) == 0:
         return None
-    status, output, errors = run(["query", "--format", "csv", incident, """
+    status, output, errors = run(["query", "--as-is", "--format", "csv", incident, """
         SELECT (SELECT count(*) FROM source), (SELECT sum(events) FROM source),
           (SELECT count(*) || ' ' || total(sectors) || ' ' || total(completed_ns) FROM request),
           (SELECT count(*) || ' ' || total(total_ns) FROM io), (SELECT count(*) FROM clock),

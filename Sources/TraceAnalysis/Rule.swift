@@ -3,7 +3,7 @@ internal import TraceStore
 
 /// A limit at which a rule speaks, or speaks louder. Stated, and changeable by `--threshold`.
 public struct Threshold: Sendable, Equatable {
-  /// Its name for the option: `hidden-steal`.
+  /// Its name for the option: `steal`.
   public let name: String
   /// The value unless another is given.
   public let standard: Double

@@ -84,6 +84,17 @@ public final class IncidentFile {
     if !isNew { try translating { try queue.read(SchemaCheck.isOurs) } }
   }
 
+  /// Whether a file is there that hiddenq made, by its header; it is not opened as a database.
+  public static func isOne(_ path: String) -> Bool {
+    guard let handle = FileHandle(forReadingAtPath: path) else { return false }
+    defer { try? handle.close() }
+    // `SQLite format 3`, and from byte 68 on the application's number.
+    guard let head = try? handle.read(upToCount: 72), head.count == 72,
+      head.prefix(15).elementsEqual("SQLite format 3".utf8)
+    else { return false }
+    return head.suffix(4).reduce(Int32(0)) { $0 << 8 | Int32($1) } == Schema.applicationID
+  }
+
   /// Ends all use of it.
   public func close() throws { try translating { try queue.close() } }
 

@@ -9,7 +9,7 @@ struct ThresholdOptions: ParsableArguments {
   @Option(
     name: .customLong("threshold"),
     help: ArgumentHelp(
-      "A rule's limit, as hidden-steal=10; 'findings --rules' names them.", valueName: "name=value")
+      "A rule's limit, as steal=10; 'findings --rules' names them.", valueName: "name=value")
   )
   var given: [String] = []
 
@@ -87,6 +87,7 @@ struct FindingsCommand: ParsableCommand {
     }
     guard let incident else { throw CommandFailure(message: "which incident file?") }
     let file = try Incident.correlated(incident)
+    try Incident.requireGuest(guest, in: file)
     let limits = try thresholds.thresholds
     let all =
       limits.isEmpty ? try file.findings() : try Findings.find(in: file, thresholds: limits)

@@ -72,7 +72,9 @@ struct IngestCommand: ParsableCommand {
     var words = words[...]
     var options = IngestOptions()
     options.allowedBadPercent = maxSkipped
-    if let first = words.first, let format = allFormats.first(where: { $0.name == first }) {
+    if let first = words.first, let format = allFormats.first(where: { $0.name == first }),
+      !Self.isIncident(first, before: words.dropFirst())
+    {
       options.format = format
       words.removeFirst()
     }
@@ -102,6 +104,14 @@ struct IngestCommand: ParsableCommand {
         message: "\(outcome.skipped) lines could not be used (--strict); see the view 'problem'",
         status: Exit.skippedInput)
     }
+  }
+}
+
+extension IngestCommand {
+  /// Whether a word that is the name of a format is meant as the incident file: a second word is missing, or an
+  /// incident file has that name and the next word is none.
+  fileprivate static func isIncident(_ word: String, before words: ArraySlice<String>) -> Bool {
+    words.count < 2 || IncidentFile.isOne(word) && !IncidentFile.isOne(words[words.startIndex])
   }
 }
 

@@ -38,7 +38,11 @@ struct CorrelateCommand: ParsableCommand {
 struct QueryCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "query", abstract: "Runs SQL that reads, or a stored query.",
-    discussion: "The views and their columns: 'hiddenq schema'. Stored queries: --list.")
+    discussion: """
+      The views and their columns: 'hiddenq schema'. Stored queries: --list. A statement that reads what \
+      'correlate' finds runs that first when it is due; exit status 3: it is due, and the file cannot be \
+      written.
+      """)
 
   @Argument(
     help: ArgumentHelp("The incident file.", valueName: "incident"),
@@ -55,6 +59,11 @@ struct QueryCommand: ParsableCommand {
 
   @Flag(help: "Name the stored queries.")
   var list = false
+
+  @Flag(
+    help: "Query the file as it is: do not run 'correlate', whose tables are empty when it is due."
+  )
+  var asIs = false
 
   @Option(help: "table, csv, json, jsonl or markdown.")
   var format = TabularFormat.table
@@ -77,9 +86,13 @@ struct QueryCommand: ParsableCommand {
       statement = query.sql
     default: throw CommandFailure(message: "give one SQL statement, or --name NAME")
     }
-    let file = try Incident.open(incident)
+    var file = try Incident.open(incident)
     var writer = TabularWriter(format) { Output.print($0) }
     do {
+      // What correlate finds is not there yet, which is no answer of none.
+      if try !asIs && file.needsCorrelation(for: statement) {
+        file = try Incident.correlated(file, status: Exit.notEnoughData)
+      }
       try file.query(
         statement, columns: { writer.begin($0) }, row: { writer.add($0) })
     } catch let error as StoreError {
@@ -113,7 +126,7 @@ struct ShowCommand: ParsableCommand {
     let file = try Incident.correlated(incident)
     switch (what.first, what.count) {
     case ("slowest", 1):
-      let ios = try file.ios(try filter.filter, slowest: top)
+      let ios = try file.ios(try filter.filter(in: file), slowest: top)
       guard !ios.isEmpty else {
         throw CommandFailure(message: "no such I/O", status: Exit.notEnoughData)
       }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import TraceAnalysis
+internal import TraceModel
 internal import TraceReport
 internal import TraceStore
 
@@ -37,6 +38,25 @@ struct FilterOptions: ParsableArguments {
       }
       return filter
     }
+  }
+
+  /// The same for this incident. A guest or disk that it does not have is a mistake, not an empty report.
+  func filter(in file: IncidentFile) throws -> IOFilter {
+    let filter = try filter
+    try Incident.requireGuest(guest, in: file)
+    if let device {
+      let disks = try file.guestDisks(of: guest)
+      guard disks.contains(device) else {
+        let owner = guest.map { "guest '\($0)'" } ?? "the guests"
+        throw CommandFailure(
+          message: "--device \(device): \(file.path) has no such disk; disks of \(owner): "
+            + Incident.list(disks))
+      }
+    }
+    if let from = filter.from, let to = filter.to, from >= to {
+      throw CommandFailure(message: "--from must be before --to")
+    }
+    return filter
   }
 
   /// Seconds, or a number with its unit.
@@ -87,7 +107,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     let file = try Incident.correlated(incident)
     var request = ReportRequest()
-    request.filter = try filter.filter
+    request.filter = try filter.filter(in: file)
     request.slowest = top
     let text =
       switch format {
@@ -101,6 +121,7 @@ struct ReportCommand: ParsableCommand {
     } else {
       Output.print(text)
     }
+    try Incident.requireOneCapture(file)
     guard try file.grades(request.filter).contains(where: { $0.grade != "unmatched" }) else {
       throw CommandFailure(
         message: "no I/O could be followed from a guest to its host; the report says why",
@@ -141,15 +162,51 @@ enum Incident {
 
   /// The same, correlated: runs that first when it is due.
   static func correlated(_ path: String) throws -> IncidentFile {
-    let file = try open(path)
+    try correlated(try open(path))
+  }
+
+  /// The same for an open file. Where it cannot be written, that is a failure with this status.
+  static func correlated(
+    _ file: IncidentFile, status: Int32 = Exit.couldNotRun
+  ) throws -> IncidentFile {
     guard try file.needsCorrelation() else { return file }
     do {
-      try correlate(try IncidentFile(path, mode: .write))
+      try correlate(try IncidentFile(file.path, mode: .write))
     } catch let error as StoreError {
       throw CommandFailure(
-        message: Exit.sentence(for: error, file: path) + "; 'correlate' is due and must write to it"
-      )
+        message: Exit.sentence(for: error, file: file.path)
+          + "; 'hiddenq correlate' is due and must write to it",
+        status: status)
     }
-    return try open(path)
+    return try open(file.path)
+  }
+
+  /// Refuses a guest that the incident does not have.
+  static func requireGuest(_ guest: String?, in file: IncidentFile) throws {
+    guard let guest else { return }
+    let guests = try file.guestNames()
+    guard guests.contains(guest) else {
+      throw CommandFailure(
+        message: "--guest \(guest): \(file.path) has no such guest; its guests: \(list(guests))")
+    }
+  }
+
+  /// Says with the exit status that files of several captures are in one incident file: the report has no
+  /// other findings then.
+  static func requireOneCapture(_ file: IncidentFile) throws {
+    guard try file.findings().contains(where: { $0.code.rawValue == "CAPTURES_MIXED" }) else {
+      return
+    }
+    throw CommandFailure(
+      message: "the files are not of one capture; the finding CAPTURES_MIXED says why",
+      status: Exit.notEnoughData)
+  }
+
+  /// `a, b, c and 9 more`; `none`.
+  static func list(_ names: [String]) -> String {
+    let most = 12
+    guard !names.isEmpty else { return "none" }
+    let shown = names.prefix(most).joined(separator: ", ")
+    return names.count > most ? "\(shown) and \(names.count - most) more" : shown
   }
 }

@@ -4,7 +4,30 @@ internal import TraceStore
 /// The verdicts: what the incident shows, how sure that is, and what to do.
 struct FindingSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
-    Self.blocks(of: try file.findings(guest: request.filter.guest))
+    let blocks = Self.blocks(of: try file.findings(guest: request.filter.guest))
+    guard let selection = Self.selection(request.filter) else { return blocks }
+    return blocks.prefix(1)
+      + [
+        .paragraph(
+          "Findings are about the whole capture, not only the selection (\(selection)). So are the "
+            + "sections about CPUs, queues, memory, network, clocks and files.")
+      ] + blocks.dropFirst()
+  }
+
+  /// What was selected besides a guest, whose findings are selected, too; nil: nothing.
+  private static func selection(_ filter: IOFilter) -> String? {
+    let span: String? =
+      switch (filter.from, filter.to) {
+      case (let from?, let to?): "\(Quantity.seconds(from)) to \(Quantity.seconds(to))"
+      case (let from?, nil): "from \(Quantity.seconds(from)) on"
+      case (nil, let to?): "until \(Quantity.seconds(to))"
+      case (nil, nil): nil
+      }
+    let parts = [
+      span, filter.device.map { "device \(Printable.text($0))" },
+      filter.op.map { "operation \(Printable.text($0))" },
+    ].compactMap { $0 }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
   static func blocks(of findings: [Finding]) -> [Block] {

@@ -20,13 +20,10 @@ extension IncidentFile {
     _ sql: String, columns: ([String]) throws -> Void, row: ([StoredValue]) throws -> Void
   ) throws {
     try translating {
-      let words = sql.lowercased()
-      for view in UnpackedView.allCases where words.contains(view.rawValue) {
-        try queue.unsafeReentrantWrite { db in try db.make(view) }
-      }
+      try makeViews(for: sql)
       // Rules read what correlation wrote before it is committed: within its transaction.
       try queue.unsafeReentrantRead { db in
-        try QueryGuard.check(sql, db)
+        _ = try QueryGuard.check(sql, db)
         let statement = try db.makeStatement(sql: sql)
         guard statement.isReadonly else {
           throw StoreError(.statement, "only statements that read are allowed")
@@ -37,6 +34,23 @@ extension IncidentFile {
           try row(next.databaseValues.map(StoredValue.init))
         }
       }
+    }
+  }
+
+  /// The tables that one statement reads, also those behind views. Throws ``StoreError`` for a statement that
+  /// does anything but read.
+  func tablesRead(by sql: String) throws -> Set<String> {
+    try translating {
+      try makeViews(for: sql)
+      return try queue.unsafeReentrantRead { db in try QueryGuard.check(sql, db) }
+    }
+  }
+
+  /// Makes the views that this connection unpacks, of those that the statement may name.
+  private func makeViews(for sql: String) throws {
+    let words = sql.lowercased()
+    for view in UnpackedView.allCases where words.contains(view.rawValue) {
+      try queue.unsafeReentrantWrite { db in try db.make(view) }
     }
   }
 }

@@ -29,27 +29,41 @@ enum QueryGuard {
   }
 
   /// Throws ``StoreError`` for a statement that does anything but read. It compiles the statement, and
-  /// SQLite asks for each thing that the statement would do.
-  static func check(_ sql: String, _ db: Database) throws {
+  /// SQLite asks for each thing that the statement would do. Returns the tables and views that it reads.
+  static func check(_ sql: String, _ db: Database) throws -> Set<String> {
     guard let connection = unsafe db.sqliteConnection else {
       throw StoreError(.unexpected, "the connection is closed")
     }
     _ = sqlite3_hard_heap_limit64(heap)
+    let read = Read()
+    let context = unsafe Unmanaged.passUnretained(read).toOpaque()
     unsafe sqlite3_set_authorizer(
       connection,
-      { _, action, first, second, _, _ in
+      { context, action, first, second, _, _ in
+        if action == SQLITE_READ, let context = unsafe context, let first = unsafe first {
+          let read = unsafe Unmanaged<Read>.fromOpaque(context).takeUnretainedValue()
+          unsafe read.tables.insert(String(cString: first))
+        }
         let isAllowed = unsafe QueryGuard.allows(
           action, first.map { unsafe String(cString: $0) },
           second.map { unsafe String(cString: $0) })
         return isAllowed ? SQLITE_OK : SQLITE_DENY
-      }, nil)
+      }, context)
     defer { unsafe _ = sqlite3_set_authorizer(connection, nil, nil) }
     var statement: OpaquePointer?
-    let code = unsafe sqlite3_prepare_v2(connection, sql, -1, &statement, nil)
+    let code = withExtendedLifetime(read) {
+      unsafe sqlite3_prepare_v2(connection, sql, -1, &statement, nil)
+    }
     unsafe sqlite3_finalize(statement)
     if code == SQLITE_AUTH {
       throw StoreError(.statement, "only statements that read the incident file are allowed")
     }
+    return read.tables
+  }
+
+  /// What a statement reads, told while it is compiled.
+  private final class Read {
+    var tables: Set<String> = []
   }
 
   private static func allows(_ action: Int32, _ first: String?, _ second: String?) -> Bool {
