@@ -156,6 +156,7 @@ public struct IngestRun: ~Copyable {
     var number: Int64 = 0
     var skipped: Int64 = 0
     var nextProgress: Int64 = 0
+    reader.begin(path: source.path)
     while true {
       let ahead = try reader.readAhead(input.buffer.span, input.atHand, number: number + 1)
       number += ahead.0

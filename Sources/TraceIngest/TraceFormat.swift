@@ -45,6 +45,8 @@ public enum FormatReader {
 
 /// Reads the lines of one file of a format, in order.
 public protocol LineFormatReader: AnyObject {
+  /// The file that is read, by its path as it was given; it comes before the first line.
+  func begin(path: String)
   /// Takes the line that stands at these positions. Throws what is wrong with it (``ParseError``); the
   /// run counts that and goes on.
   func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws
@@ -57,6 +59,9 @@ public protocol LineFormatReader: AnyObject {
 }
 
 extension LineFormatReader {
+  /// Most texts say themselves what they are of.
+  public func begin(path: String) {}
+
   /// Takes none.
   public func readAhead(
     _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64

@@ -47,8 +47,8 @@ public struct CounterObject: Hashable, Sendable {
   public let tool: String
   /// What kind of thing.
   public let kind: CounterObjectKind
-  /// Its name, unique on the machine within tool and kind; `#1`, `#2` by their order where the text
-  /// does not name it.
+  /// Its name, unique on the machine within tool and kind; `#1`, `#2` by their order where neither the text nor
+  /// the file's name names it, which are things of this file alone.
   public let name: String
 
   /// A thing as a tool names it.

@@ -34,17 +34,20 @@ final class CounterRows {
   }
 
   func object(_ object: CounterObject) throws -> Int32 {
+    // `#1` is told by its place in this file, and another thing in every other.
+    let name =
+      object.name.hasPrefix("#") ? "#\(sourceID):\(object.name.dropFirst())" : object.name
     let known = try Int32.fetchOne(
       db,
       sql: """
         SELECT object_id FROM counter_object
         WHERE machine_id = ? AND tool = ? AND kind = ? AND name = ?
         """,
-      arguments: [machineID, object.tool, object.kind.rawValue, object.name])
+      arguments: [machineID, object.tool, object.kind.rawValue, name])
     if let known { return known }
     try db.execute(
       sql: "INSERT INTO counter_object (machine_id, tool, kind, name) VALUES (?, ?, ?, ?)",
-      arguments: [machineID, object.tool, object.kind.rawValue, object.name])
+      arguments: [machineID, object.tool, object.kind.rawValue, name])
     return Int32(truncatingIfNeeded: db.lastInsertedRowID)
   }
 

@@ -16,9 +16,12 @@ protocol CounterTable: AnyObject {
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog) throws -> Bool
   /// Something that is not its own came.
   func interrupt(_ reason: CounterBreak)
+  /// The file that is read, by its path.
+  func begin(path: String)
 }
 
 extension CounterTable {
+  func begin(path: String) {}
   func interrupt(_ reason: CounterBreak) {}
 }
 
@@ -67,6 +70,10 @@ final class CounterReader: LineFormatReader {
     self.format = format
     tables = formats.map { $0.table() }
     active = formats.firstIndex { $0.name == format } ?? 0
+  }
+
+  func begin(path: String) {
+    for table in tables { table.begin(path: path) }
   }
 
   func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {

@@ -6,8 +6,9 @@ internal import TraceModel
 ///          rx_queue_0_packets: 116
 ///          rx0_kicks: 14623
 ///
-/// The text does not name the interface. A command line before it does (`# ethtool -S eth0`); else tables
-/// are told apart by their place between two dates.
+/// The text does not name the interface. A command line before it does (`# ethtool -S eth0`), also where only some
+/// lines were kept (`# ethtool -S eth0 | grep drop`), or the file's name (`ethtool_-S_eth0`); else tables are told
+/// apart by their place between two dates, and without dates each is another thing.
 struct EthtoolStatistics: CounterFormat {
   let name = "ethtool"
   let producedBy =
@@ -18,35 +19,101 @@ struct EthtoolStatistics: CounterFormat {
 }
 
 /// Which interface a command is about that somebody wrote before its output:
-/// `# ethtool -S eth0`, `root@web1:~# ethtool -g eth0`, `+ ethtool -S ens3`.
+/// `# ethtool -S eth0`, `root@web1:~# ethtool -g eth0`, `+ ethtool -S ens3`, `# ethtool -S eth0 | grep drop`.
 private func interface(
   ofCommand command: StaticString, _ bytes: Span<UInt8>, _ start: Int, _ end: Int
 ) -> Range<Int>? {
   guard let found = bytes.find(command, from: start, end) else { return nil }
   var at = found + command.utf8CodeUnitCount
   bytes.skipBlanks(&at, end)
+  if at < end, isQuote(bytes[at]) { at += 1 }
   let from = at
-  while at < end, bytes[at] > 0x20, bytes[at] != UInt8(ascii: ";") { at += 1 }
-  return at > from ? from..<at : nil
+  while at < end, bytes[at] > 0x20, !isQuote(bytes[at]), !isEndOfCommand(bytes[at]) { at += 1 }
+  // `+ ethtool -S $i`: the text of a script.
+  return at > from && bytes[from] != UInt8(ascii: "$") ? from..<at : nil
+}
+
+private func isQuote(_ byte: UInt8) -> Bool {
+  byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'")
+}
+
+private func isEndOfCommand(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: ";"), UInt8(ascii: "|"), UInt8(ascii: "&"), UInt8(ascii: ">"),
+    UInt8(ascii: ")"), UInt8(ascii: "`"), UInt8(ascii: "]"):
+    true
+  default: false
+  }
+}
+
+/// The interface that a file is named after.
+enum InterfaceInFileName {
+  /// `ethtool_-S_ens3`, `ethtool-S-eth0.txt`, `ethtool_eth0.log`, `eth0-ethtool.txt`: the interface; nil where
+  /// the name has none.
+  static func name(_ path: String) -> String? {
+    var name = path.split(separator: "/").last ?? ""
+    for ending in [".gz", ".xz", ".bz2", ".zst", ".txt", ".log", ".out"]
+    where name.hasSuffix(ending) {
+      name = name.dropLast(ending.count)
+    }
+    func behindMarks(_ text: Substring) -> Substring? {
+      text.first.map(isMark) == true ? text.drop(while: isMark) : nil
+    }
+    if name.hasPrefix("ethtool") {
+      guard var word = behindMarks(name.dropFirst("ethtool".count)) else { return nil }
+      // With the option in it, what follows can be nothing else.
+      if word.hasPrefix("S"), let interface = behindMarks(word.dropFirst()) {
+        return !interface.isEmpty && interface.utf8.count <= 15 ? String(interface) : nil
+      }
+      for option in ["statistics", "stats"] where word.hasPrefix(option) {
+        word = behindMarks(word.dropFirst(option.count)) ?? word
+      }
+      return isUsual(word) ? String(word) : nil
+    }
+    guard let found = name.firstRange(of: "ethtool") else { return nil }
+    let before = name[..<found.lowerBound]
+    let interface = before.prefix(before.reversed().drop(while: isMark).count)
+    return interface.count < before.count && isUsual(interface) ? String(interface) : nil
+  }
+
+  private static func isMark(_ character: Character) -> Bool { "_-. ".contains(character) }
+
+  /// Whether a word is what interfaces are called, and not `before` or `run1`.
+  static func isUsual(_ word: some StringProtocol) -> Bool {
+    let beginnings = [
+      "eth", "en", "em", "bond", "team", "tap", "vnet", "macvtap", "ib", "wlan", "wl", "veth", "br",
+      "virbr", "p",
+    ]
+    guard word.utf8.count <= 15,
+      word.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".@-_:".contains($0)) })
+    else { return false }
+    return beginnings.contains { beginning in
+      word.hasPrefix(beginning)
+        && word.dropFirst(beginning.count).first.map { next in
+          next.isNumber
+            || beginning == "en" && "spoxbd".contains(next)
+              && word.contains(where: \.isNumber)
+        } ?? false
+    }
+  }
 }
 
 /// Numbers interfaces that have no name by their place between two dates.
 private struct InterfaceNames {
   var given: String?
+  /// What the file's name says.
+  var ofFile: String?
   private var place = 0
 
   mutating func dateCame() { place = 0 }
 
   /// The name of the table that begins; `#1`, `#2` when nobody said.
   mutating func next(_ log: CounterLog) -> String {
-    // An undated loop over one interface has the same table again and again: place 1 each time.
     place += 1
     defer { given = nil }
-    guard let given else {
-      log.notices.add(.unnamedObject, count: 1, line: log.line)
-      return "#\(place)"
-    }
-    return given
+    if let name = given ?? ofFile { return name }
+    log.notices.add(.unnamedObject, count: 1, line: log.line)
+    return "#\(place)"
   }
 }
 
@@ -58,44 +125,60 @@ private final class EthtoolTable: CounterTable {
   private var known = NameTable()
   /// Object and counter for each name of this interface.
   private var targets: [(queue: String?, counter: Int32, nature: CounterNature)] = []
-  private var hasDate = false
+  /// The date before the line that began the last table, where every line has one.
+  private var lastPrefix: Int64?
+  /// A command named the interface, and no table has begun: its rows may follow without their title.
+  private var isAwaited = false
+
+  func begin(path: String) { names.ofFile = InterfaceInFileName.name(path) }
 
   func interrupt(_ reason: CounterBreak) {
-    if reason == .date {
-      names.dateCame()
-      hasDate = true
+    if reason == .date { names.dateCame() }
+    if reason != .blank {
       interface = nil
+      isAwaited = false
     }
-    if reason != .blank { interface = nil }
   }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog) throws -> Bool {
     var at = start
     bytes.skipBlanks(&at, end)
-    if let range = TraceIngest.interface(ofCommand: "ethtool -S ", bytes, start, end) {
-      names.given = bytes.text(from: range.lowerBound, to: range.upperBound)
+    if let range = TraceIngest.interface(ofCommand: "ethtool -S ", bytes, start, end)
+      ?? TraceIngest.interface(ofCommand: "ethtool --statistics ", bytes, start, end)
+    {
+      let name = bytes.text(from: range.lowerBound, to: range.upperBound)
+      names.given = name
+      interface = name
+      group = ""
+      isAwaited = true
       return true
     }
     if bytes.has("NIC statistics", at: at, end) {
-      // Without dates every table is a new sample of the same interface, as far as one can see.
-      if !hasDate { names.dateCame() }
-      let name = names.next(log)
-      interface = name
-      group = ""
-      try log.begin(try log.object("ethtool", .interface, name))
+      try open(log)
       return true
     }
     if bytes.has("no stats available", at: at, end), end - at == 18 {
-      if !hasDate { names.dateCame() }
-      let name = names.next(log)
+      try open(log)
       interface = nil
-      try log.begin(try log.object("ethtool", .interface, name))
       log.notices.add(.noCounters, count: 1, line: log.line)
       log.events += 1
       return true
     }
     guard let interface, bytes[start] == 0x20 || bytes[start] == 0x09 else { return false }
     return try row(bytes, at, end, interface, log)
+  }
+
+  /// A table begins.
+  private func open(_ log: CounterLog) throws {
+    if let prefix = log.prefix?.nanoseconds {
+      if let last = lastPrefix, (prefix &- last).magnitude >= 500_000_000 { names.dateCame() }
+      lastPrefix = prefix
+    }
+    let name = names.next(log)
+    interface = name
+    group = ""
+    isAwaited = false
+    try log.begin(try log.object("ethtool", .interface, name))
   }
 
   /// `rx_queue_0_packets: 116`, `[0]: rx_packets: 1`, `rxq0: rx_pkts: 5000000`: the name goes up to the
@@ -117,9 +200,11 @@ private final class EthtoolTable: CounterTable {
       return false
     }
     if bytes.has("Queue#", at: colon - 6, colon) {
+      if isAwaited { try open(log) }
       group = bytes.text(from: start, to: colon - 1) + " \(value) "
       return true
     }
+    if isAwaited { try open(log) }
     let target: (queue: String?, counter: Int32, nature: CounterNature)
     if !group.isEmpty {
       let name = group + bytes.text(from: start, to: colon)
@@ -145,7 +230,7 @@ private final class EthtoolTable: CounterTable {
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog
   ) throws -> (queue: String?, counter: Int32, nature: CounterNature) {
     let isReceive = bytes.has("rx", at: start, end)
-    let nature: CounterNature = bytes.has("peer_ifindex", at: start, end) ? .level : .total
+    let nature = nature(bytes, start, end)
     if isReceive || bytes.has("tx", at: start, end) {
       var at = start + 2
       if bytes.has("_queue_", at: at, end) { at += 7 }
@@ -157,6 +242,16 @@ private final class EthtoolTable: CounterTable {
     }
     let name = bytes.text(from: start, to: end)
     return (nil, try log.counter(name, unit(name), nature), nature)
+  }
+
+  /// `peer_ifindex`, `conntrack_allowance_available`: what there is, not what was counted.
+  private static func nature(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> CounterNature {
+    let levels: [StaticString] = [
+      "peer_ifindex", "_available", "temperature", "_current", "_speed", "_in_use", "_remaining",
+      "_posted_desc", "_completed_desc", "fill_cnt",
+    ]
+    for level in levels where bytes.find(level, from: start, end) != nil { return .level }
+    return .total
   }
 
   private static func unit(_ name: String) -> CounterUnit {
