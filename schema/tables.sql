@@ -318,7 +318,18 @@ CREATE TABLE counter_sample (
   moment_id INTEGER NOT NULL,
   object_id INTEGER NOT NULL,
   counter_id INTEGER NOT NULL,
-  value INTEGER NOT NULL
+  value INTEGER NOT NULL,
+  sample_id INTEGER PRIMARY KEY
+) STRICT;
+
+-- What they did since the reading before, worked out from all files together when correlation begins, for all
+-- but the first of a series. delta: what a total grew by, NULL for a level. kind: 0 grew, 1 ran over 32 bits,
+-- 2 began again from 0, 3 fell by itself, so that the step is left out.
+CREATE TABLE counter_step (
+  sample_id INTEGER PRIMARY KEY,
+  kind INTEGER NOT NULL CHECK (kind IN (0, 1, 2, 3)),
+  delta INTEGER,
+  interval_ns INTEGER
 ) STRICT;
 
 -- Rows of vmstat's default table, as printed. run counts the vmstat processes of the source;
@@ -823,11 +834,13 @@ CREATE TABLE net_point (
   ring_size INTEGER,
   resets INTEGER NOT NULL,
   from_wall_ns INTEGER,
-  to_wall_ns INTEGER
+  to_wall_ns INTEGER,
+  -- 1: counts since the interface came up, as they were read but once.
+  since_up INTEGER NOT NULL CHECK (since_up IN (0, 1))
 ) STRICT;
 
 -- A second of a guest. at_ns is its begin on the reference timeline; NULL where only the guest's wall clock
--- is known, whose wall_ns it then has. covered_ns: how much of it the host's scheduler trace covers.
+-- is known, whose wall_ns it then has, and where the guest's samples have no dates, one row for each then. covered_ns: how much of it the host's scheduler trace covers.
 CREATE TABLE steal_second (
   guest TEXT NOT NULL,
   at_ns INTEGER,

@@ -66,6 +66,9 @@ static const char viewNUMAMigration[] = {
 static const char viewNetPath[] = {
 #embed "../../schema/views/net_path.sql" suffix(, 0)
 };
+static const char viewNetTotal[] = {
+#embed "../../schema/views/net_total.sql" suffix(, 0)
+};
 static const char viewSteal[] = {
 #embed "../../schema/views/steal.sql" suffix(, 0)
 };
@@ -144,6 +147,18 @@ static const char queryCPUWaits[] = {
 };
 static const char querySteal[] = {
 #embed "../../schema/queries/steal.sql" suffix(, 0)
+};
+static const char queryRunQueues[] = {
+#embed "../../schema/queries/run-queues.sql" suffix(, 0)
+};
+static const char queryDiskLoad[] = {
+#embed "../../schema/queries/disk-load.sql" suffix(, 0)
+};
+static const char queryMemoryLoad[] = {
+#embed "../../schema/queries/memory-load.sql" suffix(, 0)
+};
+static const char viewTaskWait[] = {
+#embed "../../schema/views/task_wait.sql" suffix(, 0)
 };
 static const char queryFullQueues[] = {
 #embed "../../schema/queries/full-queues.sql" suffix(, 0)
@@ -247,6 +262,7 @@ static const struct SchemaFile files[] = {
     {"views/numa_placement.sql", viewNUMAPlacement},
     {"views/numa_migration.sql", viewNUMAMigration},
     {"views/net_path.sql", viewNetPath},
+    {"views/net_total.sql", viewNetTotal},
     {"views/steal.sql", viewSteal},
     {"views/steal_reconciliation.sql", viewStealReconciliation},
     {"views/vcpu_check.sql", viewVCPUCheck},
@@ -274,6 +290,9 @@ static const struct SchemaFile files[] = {
     {"queries/cpu-culprits.sql", queryCPUCulprits},
     {"queries/cpu-waits.sql", queryCPUWaits},
     {"queries/steal.sql", querySteal},
+    {"queries/run-queues.sql", queryRunQueues},
+    {"queries/disk-load.sql", queryDiskLoad},
+    {"queries/memory-load.sql", queryMemoryLoad},
     {"queries/full-queues.sql", queryFullQueues},
     {"queries/device-users.sql", queryDeviceUsers},
     {"queries/network-loss.sql", queryNetworkLoss},
@@ -282,6 +301,7 @@ static const struct SchemaFile files[] = {
     {"views/numa_counter.sql", viewNumaCounter},
     {"views/net_counter.sql", viewNetCounter},
     {"views/counter_value.sql", viewCounterValue},
+    {"views/task_wait.sql", viewTaskWait},
     {"views/fsync.sql", viewFsync},
     {"views/page_cache_task.sql", viewPageCacheTask},
     {"views/dirty_page.sql", viewDirtyPage},

@@ -15,6 +15,7 @@ public struct Correlation {
 
   private static func join(_ file: IncidentFile, _ thresholds: [String: Double]) throws {
     try file.requirePossibleTimes()
+    try file.workOutCounterSteps()
     let streams = try file.blockStreams()
     let maps = GivenMaps.compose(try file.givenExtents())
     let requests = try file.requests(of: streams)

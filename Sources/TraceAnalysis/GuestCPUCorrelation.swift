@@ -5,8 +5,8 @@ internal import TraceStore
 /// What the guests' vCPUs waited for, second by second and I/O by I/O, beside what the guests themselves say.
 struct GuestCPUCorrelation {
   private var seconds: [(guest: String, vcpus: Int?, row: StealSeconds.Row)] = []
-  /// What guests said at times that no clock places on the reference.
-  private var unplaced: [(guest: String, vcpus: Int?, report: CPUReportRow)] = []
+  /// What guests said at times that no clock places on the reference; `wall` is nil without dates.
+  private var unplaced: [(guest: String, vcpus: Int?, wall: Int64?, report: CPUReportRow)] = []
   private var checks: [(guest: String, source: Int64, host: Int64, check: RunCheck)] = []
   private var sums: [(guest: String, source: Int64, vcpus: Int, sum: StealSum)] = []
   private var wallClocks: WallClocks?
@@ -231,7 +231,11 @@ struct GuestCPUCorrelation {
     }
     guard reports.isEmpty, own.isEmpty else { return }
     // Nothing to lay them on: the guest's own wall clock.
-    unplaced += (all.first { $0.contains { $0.stolen != nil } } ?? []).map { (guest, vcpus, $0) }
+    if let dated = all.first(where: { $0.contains { $0.stolen != nil } }) {
+      unplaced += dated.map { (guest, vcpus, $0.from, $0) }
+    } else {
+      unplaced += try file.undatedReports(of: guest).map { (guest, vcpus, nil, $0) }
+    }
   }
 
   /// A wall clock that is less sure says nothing about a second.
@@ -248,7 +252,10 @@ struct GuestCPUCorrelation {
           $0.threads.span.to - $0.threads.span.from < $1.threads.span.to - $1.threads.span.from
         })
       else { continue }
-      let reports = try file.vmstatReports(of: guest) + file.procStatReports(of: guest)
+      var reports = try file.vmstatReports(of: guest) + file.procStatReports(of: guest)
+      if !reports.contains(where: { $0.stolen != nil }) {
+        reports = try file.undatedReports(of: guest)
+      }
       let accounts = Dictionary(grouping: reports, by: \.source).sorted { $0.key < $1.key }.map {
         source, own in (source, own.compactMap { account($0) })
       }
@@ -316,9 +323,9 @@ struct GuestCPUCorrelation {
         waited: row.waited, ran: row.ran, reported: row.reported, measured: row.measured,
         busy: row.busy)
     }
-    for (guest, vcpus, report) in unplaced {
+    for (guest, vcpus, wall, report) in unplaced {
       try writer.addStealSecond(
-        guest: guest, at: nil, wall: report.from, vcpus: vcpus, covered: nil, waited: nil, ran: nil,
+        guest: guest, at: nil, wall: wall, vcpus: vcpus, covered: nil, waited: nil, ran: nil,
         reported: report.stolen, measured: nil, busy: report.busy)
     }
     for (guest, source, vcpus, sum) in sums {

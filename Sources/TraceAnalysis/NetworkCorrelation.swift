@@ -5,6 +5,8 @@ internal import TraceStore
 /// The points of the network path and what they lost, from all counters of guests and hosts.
 struct NetworkCorrelation {
   private let ladder: NetworkLadder
+  /// What was read but once, counted since the interface came up.
+  private let sinceUp: NetworkLadder
 
   init(_ file: IncidentFile) throws {
     var counters: [NetworkCounter] = []
@@ -23,7 +25,9 @@ struct NetworkCorrelation {
             name: row.counter, readings: [reading]))
       }
     }
-    ladder = NetworkLadder(counters, try Self.topology(file))
+    let topology = try Self.topology(file)
+    ladder = NetworkLadder(counters, topology)
+    sinceUp = NetworkLadder(counters, topology, sinceUp: true)
   }
 
   private static func topology(_ file: IncidentFile) throws -> NetworkTopology {
@@ -60,6 +64,13 @@ struct NetworkCorrelation {
   }
 
   func write(to writer: CorrelationWriter) throws {
+    try Self.write(ladder, to: writer)
+    try Self.write(sinceUp, to: writer, isSinceUp: true)
+  }
+
+  private static func write(
+    _ ladder: NetworkLadder, to writer: CorrelationWriter, isSinceUp: Bool = false
+  ) throws {
     for point in ladder.points {
       let key = point.object.map { InterfaceKey(point.machine, $0) }
       try writer.add(
@@ -75,7 +86,7 @@ struct NetworkCorrelation {
             point.kicks == nil ? nil : point.kickedPackets, point.ring, Int64(point.resets),
             point.from, point.to,
           ],
-          counters: point.counters, isFirstLoss: point.isFirstLoss))
+          counters: point.counters, isFirstLoss: point.isFirstLoss, isSinceUp: isSinceUp))
     }
   }
 }

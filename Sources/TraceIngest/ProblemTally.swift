@@ -21,12 +21,15 @@ struct ProblemTally {
   }
 
   /// Notes trouble that is about no line.
-  mutating func add(_ kind: ProblemKind, count: Int64, line: Int64? = nil) {
+  mutating func add(
+    _ kind: ProblemKind, count: Int64, line: Int64? = nil, excerpt: @autoclosure () -> String? = nil
+  ) {
     guard count > 0 else { return }
     if problems[kind] != nil {
       problems[kind]?.count.add(saturating: count)
     } else {
-      problems[kind] = Problem(kind: kind, line: line, column: nil, count: count, excerpt: nil)
+      problems[kind] = Problem(
+        kind: kind, line: line, column: nil, count: count, excerpt: excerpt())
     }
   }
 

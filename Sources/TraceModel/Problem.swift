@@ -73,8 +73,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case malformedPayload = "malformed_payload"
   /// A switch away from a thread that was not on that CPU: switches are missing.
   case missingSwitch = "missing_switch"
-  /// A counter is smaller than before: it began again from 0.
+  /// The counters of a reading are smaller than before: they began again from 0.
   case counterReset = "counter_reset"
+  /// A counter is smaller than before, and the others of its reading went on.
+  case counterSteppedBack = "counter_stepped_back"
   /// A counter of 32 bits is smaller than before: it ran over.
   case counterWrapped = "counter_wrapped"
   /// A value that cannot be (a negative difference printed as an unsigned number).
@@ -111,7 +113,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .malformedTail, .lateLine, .malformedPayload, .foreignTool, .malformedRecord, .trailingBytes:
       .skipped
     case .toolNotice, .timeWentBack, .negativeTime, .unpairedEvent, .unusedEvent, .missingSwitch,
-      .counterReset,
+      .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .wallClockSet, .copyOfAnother, .unnamedObject, .noCounters, .threadsAddedUp:
       .note
@@ -163,6 +165,9 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       "the trace lacks context switches here; run and wait around them are left out"
     case .counterReset:
       "it counts from 0 again: a reboot, a reloaded driver, or a changed number of queues"
+    case .counterSteppedBack:
+      "one value fell while the others of its reading went on, so nothing was reset: that step is left out; "
+        + "the kernel lets iowait and idle fall so (proc(5)), and a live migration stolen time"
     case .counterWrapped: "it ran over 32 bits; the difference is counted across the wrap"
     case .impossibleValue: "left out; the counter went back while the tool took its difference"
     case .sinceBootRow: "kept out of the samples: the first row of vmstat averages since boot"

@@ -58,11 +58,14 @@ public struct NetworkPointRow: Sendable {
   public var counters: String
   /// Whether it loses first.
   public var isFirstLoss: Bool
+  /// Whether it is what was counted since the interface came up, read but once.
+  public var isSinceUp: Bool
 
   /// A point.
   public init(
     machine: String, guest: String?, guestBy: String?, position: Int, point: String,
-    direction: String, object: String?, counts: [Int64?], counters: String, isFirstLoss: Bool
+    direction: String, object: String?, counts: [Int64?], counters: String, isFirstLoss: Bool,
+    isSinceUp: Bool
   ) {
     self.machine = machine
     self.guest = guest
@@ -74,6 +77,7 @@ public struct NetworkPointRow: Sendable {
     self.counts = counts
     self.counters = counters
     self.isFirstLoss = isFirstLoss
+    self.isSinceUp = isSinceUp
   }
 }
 
@@ -144,12 +148,12 @@ extension IncidentFile {
 extension CorrelationWriter {
   /// Adds a point of the network path.
   public func add(_ row: NetworkPointRow) throws {
-    let places = Array(repeating: "?", count: 9 + row.counts.count).joined(separator: ", ")
+    let places = Array(repeating: "?", count: 10 + row.counts.count).joined(separator: ", ")
     try execute(
       "INSERT INTO net_point VALUES (\(places))",
       [
         row.machine, row.guest, row.guestBy, row.position, row.point, row.direction, row.object,
         row.counters, row.isFirstLoss ? 1 : 0,
-      ] + row.counts)
+      ] + row.counts + [row.isSinceUp ? 1 : 0])
   }
 }

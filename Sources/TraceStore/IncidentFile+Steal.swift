@@ -80,7 +80,8 @@ extension IncidentFile {
     }
   }
 
-  /// The same out of `/proc/stat`, read several times.
+  /// The same out of `/proc/stat`, read several times. A reading in which a counter began anew is left out, and one
+  /// with more stolen time than twice of what passed: no host steals that, a broken counter does.
   public func procStatReports(of machine: String) throws -> [CPUReportRow] {
     let dates = try dates(of: machine)
     return try fetch(
@@ -94,6 +95,10 @@ extension IncidentFile {
       WHERE tool = 'proc-stat' AND kind = 'machine' AND unit = 'ticks' AND machine = ?1 AND interval_ns > 0
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
       GROUP BY source_id, wall_ns HAVING min(delta) >= 0 AND max(is_reset) = 0
+        AND coalesce(max(CASE WHEN counter = 'steal' THEN delta END)
+          > 100 + interval_ns / 5000000 * (
+            SELECT nullif(count(*), 0) FROM counter_object JOIN machine USING (machine_id)
+            WHERE machine.name = ?1 AND tool = 'proc-stat' AND kind = 'cpu'), 0) = 0
       ORDER BY source_id, wall_ns
       """, [machine]
     ) { row in
@@ -108,6 +113,41 @@ extension IncidentFile {
         busy: row[4], read: nil,
         written: nil, isWholeSeconds: to % 1_000_000_000 == 0, isUTC: (row[5] as Int64?) != nil)
     }
+  }
+
+  /// What a machine said without dates: the rows of `vmstat`, else what `/proc/stat` grew by. They follow each
+  /// other, as long as each other for all that is known: from 0 to 1, 1 to 2, ...
+  public func undatedReports(of machine: String) throws -> [CPUReportRow] {
+    func reports(_ sql: String) throws -> [CPUReportRow] {
+      var place: Int64 = 0
+      return try fetch(sql, [machine]) { row in
+        place += 1
+        return try CPUReportRow(
+          source: row[0], from: place - 1, to: place, stolen: row[1], counted: nil, late: (0, 0),
+          busy: row[2], read: nil, written: nil, isWholeSeconds: false, isUTC: false)
+      }
+    }
+    let rows = try reports(
+      """
+      SELECT source_id, st, us + sy FROM vmstat_sample AS sample
+      JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+      WHERE machine.name = ?1 AND since_boot = 0 AND wall_ns IS NULL AND st IS NOT NULL
+      ORDER BY source_id, ordinal
+      """)
+    guard rows.isEmpty else { return rows }
+    return try reports(
+      """
+      SELECT source_id,
+        100.0 * sum(CASE WHEN counter = 'steal' THEN delta END) / nullif(sum(delta), 0) AS stolen,
+        100.0 * sum(CASE WHEN counter IN ('user', 'nice', 'system', 'irq', 'softirq') THEN delta END)
+          / nullif(sum(delta), 0)
+      FROM counter_value
+      WHERE tool = 'proc-stat' AND kind = 'machine' AND unit = 'ticks' AND machine = ?1 AND wall_ns IS NULL
+        AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
+      GROUP BY source_id, line
+      HAVING min(delta) >= 0 AND max(is_reset) = 0 AND stolen IS NOT NULL
+      ORDER BY source_id, line
+      """)
   }
 
   /// When counters of a machine were read, and into which file, in order of time; ns since 1970 as printed.

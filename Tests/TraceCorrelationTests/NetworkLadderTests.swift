@@ -114,4 +114,66 @@ struct NetworkLadderTests {
     #expect(point?.drops == 9)
     #expect(point?.packets == 900)
   }
+
+  @Test(
+    "drivers of other names: a loss in sum and for each queue counts once, the hardware's besides")
+  func drivers() {
+    let ladder = NetworkLadder(
+      [
+        Self.counter("vm1", "ethtool", "ens5", "rx_packets", 0, 1000),
+        Self.counter("vm1", "ethtool", "ens5", "rx_dropped", 5, 12),
+        Self.counter("vm1", "ethtool", "ens5", "[0]: rx_drops", 0, 3),
+        Self.counter("vm1", "ethtool", "ens5", "[1]: rx_drops", 0, 4),
+        Self.counter("vm1", "ethtool", "ens5", "rx_missed_errors", 0, 100),
+        Self.counter("vm1", "ethtool", "ens5", "rx_no_buffer_count", 0, 900),
+        Self.counter("host", "ethtool", "eno1", "rx_out_of_buffer", 0, 6),
+        Self.counter("host", "ip", "eno1", "rx_packets", 0, 500),
+        Self.counter("host", "ip", "eno1", "rx_dropped", 0, 0),
+      ], Self.only("vm1"))
+    #expect(ladder.points.map(\.place) == [.guestDriver, .nic])
+    #expect(ladder.points.map(\.drops) == [107, 6])
+    #expect(ladder.points.map(\.packets) == [1000, 500])
+    #expect(ladder.points[1].counters == "rx_out_of_buffer")
+  }
+
+  @Test("one counter that falls is no reset of its interface; all of them are")
+  func resets() {
+    func ladder(_ names: [(String, Int64, Int64)]) -> [NetworkPoint] {
+      NetworkLadder(
+        names.map { Self.counter("host", "ip", "tap0", $0.0, $0.1, $0.2) }, Self.only("vm1")
+      ).points.filter { $0.direction == .toGuest }
+    }
+    let one = ladder([("tx_packets", 1000, 1500), ("tx_dropped", 900, 20), ("tx_bytes", 10, 20)])
+    #expect(one.map(\.drops) == [0])
+    #expect(one.map(\.resets) == [0])
+    let all = ladder([("tx_packets", 1000, 150), ("tx_dropped", 900, 20), ("tx_bytes", 90, 20)])
+    #expect(all.map(\.drops) == [20])
+    #expect(all.map(\.packets) == [150])
+    #expect(all.map(\.resets) == [1])
+  }
+
+  @Test("tables without a name: one is the guest's only interface, of two nobody knows")
+  func unnamed() {
+    func points(_ objects: [String]) -> [NetworkPoint] {
+      NetworkLadder(
+        objects.map { Self.counter("vm1", "ethtool", "\($0) rx 0", "packets", 0, 7) },
+        Self.only("vm1")
+      ).points
+    }
+    #expect(points(["#3:1"]).map(\.object) == [nil])
+    #expect(points(["#3:1", "#4:1"]).map(\.object) == ["#3:1", "#4:1"])
+  }
+
+  @Test("what was read but once is what it lost since the interface came up")
+  func sinceUp() {
+    let counters = [("tx_packets", Int64(81_741_449)), ("tx_dropped", 11_155_280)].map {
+      NetworkCounter(
+        machine: "host", isGuest: false, tool: "ip", object: "tap1", name: $0.0,
+        readings: [CounterReading(source: 1, ordinal: 0, wall: nil, value: $0.1)])
+    }
+    #expect(NetworkLadder(counters, Self.only("vm1")).points.isEmpty)
+    let points = NetworkLadder(counters, Self.only("vm1"), sinceUp: true).points
+    #expect(points.map(\.packets) == [81_741_449])
+    #expect(points.map(\.drops) == [11_155_280])
+  }
 }

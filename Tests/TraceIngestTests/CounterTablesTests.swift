@@ -5,11 +5,15 @@ import TraceModel
 @testable import TraceIngest
 
 /// Reads text as a file of its own would be read, the format told by content.
-private func read(_ text: String) throws -> (RecordedCounters, SourceSummary) {
-  let path = FileManager.default.temporaryDirectory
-    .appending(path: "hiddenq-\(UUID().uuidString).txt").path
+private func read(
+  _ text: String, as name: String = "file.txt"
+) throws -> (RecordedCounters, SourceSummary) {
+  let folder = FileManager.default.temporaryDirectory
+    .appending(path: "hiddenq-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  let path = folder.appending(path: name).path
   try Data(text.utf8).write(to: URL(filePath: path))
-  defer { try? FileManager.default.removeItem(atPath: path) }
   let sink = RecordedCounters()
   var options = IngestOptions()
   options.allowedBadPercent = 60
@@ -177,7 +181,7 @@ private let start: Int64 = 1_791_367_872_000_000_000
       Wed Oct  7 12:11:13 CEST 2026
                                  node0           node8
       numa_hit                  575400              10
-      other_node                 77987          196164
+      other_node                 77987               3
 
       """)
     #expect(summary.format == "numastat")
@@ -185,7 +189,30 @@ private let start: Int64 = 1_791_367_872_000_000_000
     #expect(summary.toolClock == "wall")
     #expect(sink.moments.map { $0.wall?.nanoseconds } == [start, start + 1_000_000_000])
     #expect(sink.series("numastat node 8", "numa_hit") == [983_088, 10])
-    #expect(count(.counterReset, summary) == 1)
+    #expect(count(.counterReset, summary) == 2)
+    #expect(count(.counterSteppedBack, summary) == 0)
+  }
+
+  @Test("one value that fell is no reboot, and the note says which")
+  func oneValueThatFell() throws {
+    let (_, summary) = try read(
+      """
+      1791367872
+      cpu  5000 0 3000 90000 54281 0 0 1000 0 0
+      cpu0 5000 0 3000 90000 54281 0 0 1000 0 0
+      1791367873
+      cpu  5100 0 3050 90100 54280 0 0 1030 0 0
+      cpu0 5100 0 3050 90100 54280 0 0 1030 0 0
+      1791367874
+      cpu  5 0 3 90 1 0 0 0 0 0
+      cpu0 5 0 3 90 1 0 0 0 0 0
+
+      """)
+    let stepped = try #require(summary.problems.first { $0.kind == .counterSteppedBack })
+    #expect(stepped.count == 2)
+    #expect(stepped.line == 5)
+    #expect(stepped.excerpt == "proc-stat machine iowait: 54281, then 54280")
+    #expect(count(.counterReset, summary) == 10)
   }
 
   @Test func aDateIsNoRowOfATableWithOneNode() throws {
@@ -325,6 +352,79 @@ private let start: Int64 = 1_791_367_872_000_000_000
     #expect(sink.moments.count == 2)
     #expect(count(.noCounters, summary) == 2)
     #expect(count(.unnamedObject, summary) == 4)
+  }
+
+  @Test(
+    "the file's name says which interface it is about",
+    arguments: [
+      ("ethtool_-S_ens3", "ens3"), ("ethtool_-S_eth0.txt", "eth0"),
+      ("ethtool-S-bond0.log", "bond0"),
+      ("ethtool_-S_br-ex", "br-ex"), ("ethtool_enp0s31f6.out", "enp0s31f6"),
+      ("eth1-ethtool.txt", "eth1"), ("ethtool-before.txt", "#1"), ("ethtool2.txt", "#1"),
+      ("ethtool-run1.txt", "#1"), ("nic.txt", "#1"), ("ethtool_-S_", "#1"), ("ethtool-S.txt", "#1"),
+    ])
+  func nameOfTheFile(_ name: String, _ interface: String) throws {
+    let (sink, summary) = try read("NIC statistics:\n     rx_queue_0_drops: 3\n", as: name)
+    #expect(sink.series("ethtool queue \(interface) rx 0", "drops") == [3])
+    #expect(count(.unnamedObject, summary) == (interface == "#1" ? 1 : 0))
+  }
+
+  @Test(
+    "tables without name and date are things of their own; where every line has its date, rounds are told"
+  )
+  func unnamedTables() throws {
+    let table = "NIC statistics:\n     rx_queue_0_drops: 3\n"
+    let undated = try read(table + table).0
+    #expect(undated.series("ethtool queue #1 rx 0", "drops") == [3])
+    #expect(undated.series("ethtool queue #2 rx 0", "drops") == [3])
+    let lines = ["1791367872.0", "1791367873.0"].flatMap { date in
+      table.split(separator: "\n").map { "\(date) \($0)\n" }
+    }
+    #expect(try read(lines.joined()).0.series("ethtool queue #1 rx 0", "drops") == [3, 3])
+  }
+
+  @Test("a loop that keeps some lines has no title, but the command with the interface")
+  func grepLoop() throws {
+    let (sink, summary) = try read(
+      """
+      2026-10-07T10:15:00Z
+      # ethtool -S eth0 | grep -i drop
+           rx_queue_0_drops: 10
+           tx_queue_0_drops: 0
+      # /sbin/ethtool --statistics "eth1";
+           rx_dropped: 7
+      2026-10-07T10:15:01Z
+      # ethtool -S eth0 | grep -i drop
+           rx_queue_0_drops: 12
+           tx_queue_0_drops: 0
+
+      """)
+    #expect(summary.format == "ethtool")
+    #expect(summary.skippedLines == 0)
+    #expect(sink.moments.count == 2)
+    #expect(sink.series("ethtool queue eth0 rx 0", "drops") == [10, 12])
+    #expect(sink.series("ethtool interface eth1", "rx_dropped") == [7])
+  }
+
+  @Test("what is left of an allowance is no total: it may fall")
+  func levels() throws {
+    let (_, summary) = try read(
+      """
+      1791367872
+      # ethtool -S ens5
+      NIC statistics:
+           conntrack_allowance_available: 615471
+           conntrack_allowance_exceeded: 4
+      1791367873
+      # ethtool -S ens5
+      NIC statistics:
+           conntrack_allowance_available: 615
+           conntrack_allowance_exceeded: 4
+
+      """)
+    for kind in [ProblemKind.counterReset, .counterSteppedBack] {
+      #expect(count(kind, summary) == 0)
+    }
   }
 
   @Test func rings() throws {

@@ -27,6 +27,7 @@ import TraceModel
       }
       guard case .added = outcome else { throw StoreError(.unexpected, "not added") }
     }
+    try file.workOutCounterSteps()
     return (file, path)
   }
 
@@ -113,6 +114,139 @@ import TraceModel
     #expect(found == [[4_294_967_290, nil, 0], [4, 10, 0], [2, 2, 1]])
   }
 
+  /// Values of an object's counters, one reading a second.
+  private func readings(
+    _ object: CounterObject, _ values: [(name: String, values: [Int64])], from first: Int64 = 0,
+    isDated: Bool = true
+  ) -> (any EventSink) throws -> Void {
+    { sink in
+      let number = try sink.object(object)
+      var batch = CounterBatch()
+      for ordinal in 0..<(values.first?.values.count ?? 0) {
+        let wall =
+          isDated
+          ? WallTime(
+            nanoseconds: Self.start + (first + Int64(ordinal)) * Self.second, utcOffset: 0) : nil
+        let moment = try sink.moment(
+          CounterMoment(ordinal: Int64(ordinal), wall: wall, line: Int64(ordinal + 1)))
+        for counter in values {
+          let id = try sink.counter(Counter(name: counter.name, unit: .count, nature: .total))
+          batch.samples.append(
+            CounterSample(
+              moment: moment, object: number, counter: id, value: counter.values[ordinal]))
+        }
+      }
+      try sink.receive(batch)
+    }
+  }
+
+  private let cpu = CounterObject(tool: "proc-stat", kind: .cpu, name: "0")
+
+  @Test(
+    "one value that falls by itself is marked and left out, and no growth is invented behind it")
+  func stepBack() throws {
+    let (file, path) = try incident([
+      readings(
+        cpu,
+        [
+          ("user", [1000, 1100, 1200, 1300, 1400]),
+          ("iowait", [54281, 54281, 54280, 54280, 54283]),
+          // A live migration, and what the new host steals.
+          ("steal", [9000, 9100, 40, 60, 90]),
+        ])
+    ])
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let sql = """
+      SELECT delta, is_reset, is_step_back FROM counter_value WHERE counter = '%' ORDER BY wall_ns
+      """
+    func series(_ name: String) throws -> [[Int64?]] {
+      try rows(file, sql.replacing("%", with: name))
+    }
+    #expect(
+      try series("iowait") == [[nil, 0, 0], [0, 0, 0], [0, 0, 1], [0, 0, 0], [2, 0, 0]])
+    #expect(
+      try series("steal") == [[nil, 0, 0], [100, 0, 0], [0, 0, 1], [20, 0, 0], [30, 0, 0]])
+    #expect(try series("user").allSatisfy { $0[1] == 0 && $0[2] == 0 })
+  }
+
+  @Test("a reboot is when most of a reading falls; what did not fall is not counted from 0")
+  func reset() throws {
+    let (file, path) = try incident([
+      readings(
+        cpu,
+        [
+          ("user", [1000, 1100, 30]), ("system", [500, 520, 10]), ("irq", [0, 0, 0]),
+          ("softirq", [1, 1, 2]), ("idle", [3_000_000_000, 3_000_000_100, 700]),
+        ])
+    ])
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    #expect(
+      try rows(
+        file,
+        """
+        SELECT delta, is_reset FROM counter_value WHERE wall_ns = \(Self.start + 2 * Self.second)
+        ORDER BY counter
+        """) == [[700, 1], [0, 0], [1, 0], [10, 1], [30, 1]])
+  }
+
+  @Test("files whose dates are a moment off look like no reset")
+  func filesSideBySide() throws {
+    let (file, path) = try incident([
+      readings(cpu, [("user", [1000, 1100]), ("idle", [2000, 2100])], from: 0),
+      // Dated a second late.
+      readings(cpu, [("user", [1090, 1190]), ("idle", [2090, 2190])], from: 2),
+    ])
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    #expect(
+      try rows(
+        file,
+        "SELECT sum(delta), sum(is_reset), sum(is_step_back) FROM counter_value GROUP BY counter")
+        == [[190, 0, 1], [190, 0, 1]])
+  }
+
+  @Test("two tables without a name, of two files, are two objects")
+  func unnamed() throws {
+    let queue = CounterObject(tool: "ethtool", kind: .queue, name: "#1 rx 0")
+    let (file, path) = try incident([
+      readings(queue, [("packets", [25_000_000])], isDated: false),
+      readings(queue, [("packets", [37_000])], isDated: false),
+      readings(queue, [("packets", [37_500])]), readings(queue, [("packets", [99_000])], from: 5),
+    ])
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    #expect(
+      try rows(file, "SELECT count(DISTINCT object), count(delta) FROM net_counter") == [[4, 0]])
+  }
+
+  @Test("what the kernel counted of a thread: its name says what it is, QEMU's reply whose")
+  func threads() throws {
+    func task(_ name: String, _ waits: [Int64]) -> (any EventSink) throws -> Void {
+      readings(
+        CounterObject(tool: "task-schedstat", kind: .task, name: name),
+        [("run_ns", [0, 500_000_000]), ("wait_ns", waits), ("timeslices", [5, 9])])
+    }
+    let (file, path) = try incident([
+      task("42 CPU 3/KVM", [0, 400_000_000]), task("43 it's (odd)", [0, 0]),
+      { sink in
+        var batch = TopologyBatch()
+        var thread = ThreadFact(tid: 43, line: 1)
+        thread.role = .iothread
+        batch.threads.append(thread)
+        try sink.receive(batch)
+      },
+    ])
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    #expect(
+      try rows(
+        file,
+        """
+        SELECT tid, role = 'vcpu', role = 'iothread', vcpu, run_ns, wait_ns, timeslices, span_ns, readings
+        FROM task_wait ORDER BY tid
+        """) == [
+          [42, 1, 0, 3, 500_000_000, 400_000_000, 4, Self.second, 2],
+          [43, 0, 1, nil, 500_000_000, 0, 4, Self.second, 2],
+        ])
+  }
+
   @Test func averagesSinceBootAreNoSamplesAndAClockGivesTheTime() throws {
     let (file, path) = try incident([
       { sink in
@@ -175,7 +309,9 @@ import TraceModel
     }
   }
 
-  @Test(arguments: ["vm_counter", "numa_counter", "net_counter", "counter_value"])
+  @Test(arguments: [
+    "vm_counter", "numa_counter", "net_counter", "counter_value", "net_total", "task_wait",
+  ])
   func everyColumnHasItsComment(_ name: String) throws {
     let (file, path) = try incident([])
     defer { try? FileManager.default.removeItem(atPath: path) }

@@ -20,6 +20,7 @@ import TraceModel
         try IngestRun(source: ByteSource(path: path)).read(into: sink)
       }
     }
+    try file.workOutCounterSteps()
     return (file, path)
   }
 

@@ -1,78 +1,61 @@
 -- A counter at a point of the network path, at a moment. Samples of one object from several files of a
 -- machine form one series in the order of their dates; those of a file without dates, in the order of
--- the file.
+-- the file. Intervals, growth and resets are there once 'correlate' has run.
 CREATE VIEW net_counter AS
 SELECT
   -- The machine.
-  machine AS machine,
+  machine.name AS machine,
   -- 'guest' or 'host'.
-  layer AS layer,
+  machine.layer AS layer,
   -- The tool or file: 'ethtool', 'ethtool -g', 'ip', 'proc-net-dev', 'softnet' or 'tc'.
-  tool AS tool,
+  counter_object.tool AS tool,
   -- What is counted on: 'interface', 'queue', 'qdisc', 'cpu', ...
-  kind AS kind,
-  -- Its name: 'eth0', 'eth0 rx 3', 'eth0 root fq_codel 0:', the number of a CPU. '#1' where the text
-  -- does not name the interface.
-  object AS object,
+  counter_object.kind AS kind,
+  -- Its name: 'eth0', 'eth0 rx 3', 'eth0 root fq_codel 0:', the number of a CPU. '#3:1' is the first table of
+  -- source 3, where neither the text nor the file's name says which interface it is about.
+  counter_object.name AS object,
   -- The counter by the tool's own name. An interface's tx_dropped of a tap is what its guest lost.
-  counter AS counter,
+  counter.name AS counter,
   -- 'count', 'bytes', 'pages', 'sectors', 'ns', 'ms', 's' or 'ticks' (1/100 s).
-  unit AS unit,
+  counter.unit AS unit,
   -- 'total' grows since boot, 'level' is how much there is.
-  nature AS nature,
+  counter.nature AS nature,
   -- When, on the reference timeline, in ns; NULL until correlate finds a clock for the source.
-  at_ns AS at_ns,
+  CAST(
+    round(moment.wall_ns + relation.offset_ns + relation.drift_ppm * 1e-6 * moment.wall_ns)
+    AS INTEGER) AS at_ns,
   -- When, in ns since 1970 in UTC (local time where utc_offset_s is NULL); NULL without dates.
-  wall_ns AS wall_ns,
+  moment.wall_ns AS wall_ns,
   -- Seconds the printed time was ahead of UTC; NULL where the text does not say for sure.
-  utc_offset_s AS utc_offset_s,
+  moment.utc_offset_s AS utc_offset_s,
   -- ns since the sample before; NULL for the first and without dates.
-  wall_ns - before_wall_ns AS interval_ns,
+  step.interval_ns AS interval_ns,
   -- The value as it was read.
-  value AS value,
+  sample.value AS value,
   -- What a 'total' grew by since the sample before, wraps of 32 bits counted across and after a reset
   -- what it grew since; NULL for the first and for levels.
-  CASE
-    WHEN nature = 'level' OR before_value IS NULL THEN NULL
-    WHEN value >= before_value THEN value - before_value
-    WHEN before_value BETWEEN 2147483649 AND 4294967295 THEN value - before_value + 4294967296
-    ELSE value
-  END AS delta,
-  -- 1 when a 'total' went back to 0 since the sample before.
-  nature = 'total' AND before_value IS NOT NULL AND value < before_value
-    AND before_value NOT BETWEEN 2147483649 AND 4294967295 AS is_reset,
+  step.delta AS delta,
+  -- 1 when a 'total' went back to 0 since the sample before, and most others of its reading with it.
+  coalesce(step.kind = 2, 0) AS is_reset,
   -- The file it was read from.
-  source_id AS source_id,
+  moment.source_id AS source_id,
   -- The line at which the moment's first table begins.
-  line AS line
-FROM (
-  SELECT
-    machine.name AS machine, machine.layer, counter_object.tool, counter_object.kind,
-    counter_object.name AS object, counter.name AS counter, counter.unit, counter.nature,
-    CAST(
-      round(moment.wall_ns + relation.offset_ns + relation.drift_ppm * 1e-6 * moment.wall_ns)
-      AS INTEGER) AS at_ns,
-    moment.wall_ns, moment.utc_offset_s, moment.source_id, moment.line, sample.value,
-    lag(sample.value) OVER series AS before_value,
-    lag(moment.wall_ns) OVER series AS before_wall_ns
-  FROM counter_sample AS sample
-  JOIN counter_object USING (object_id)
-  JOIN counter USING (counter_id)
-  JOIN counter_moment AS moment USING (moment_id)
-  JOIN machine USING (machine_id)
-  LEFT JOIN clock_relation AS relation
-    ON relation.source_id = moment.source_id
-    AND relation.segment = (
-      SELECT max(piece.segment) FROM clock_relation AS piece
-      WHERE piece.source_id = moment.source_id
-        AND (piece.segment = 0 OR piece.from_ns <= moment.wall_ns)
-    )
-  WHERE counter_object.tool IN (
-    'ethtool', 'ethtool -g', 'ip', 'proc-net-dev', 'softnet', 'tc'
+  moment.line AS line,
+  -- 1 when it fell by itself while the other counters of its reading went on: the step is left out (delta 0).
+  coalesce(step.kind = 3, 0) AS is_step_back
+FROM counter_sample AS sample
+JOIN counter_object USING (object_id)
+JOIN counter USING (counter_id)
+JOIN counter_moment AS moment USING (moment_id)
+JOIN machine USING (machine_id)
+LEFT JOIN counter_step AS step USING (sample_id)
+LEFT JOIN clock_relation AS relation
+  ON relation.source_id = moment.source_id
+  AND relation.segment = (
+    SELECT max(piece.segment) FROM clock_relation AS piece
+    WHERE piece.source_id = moment.source_id
+      AND (piece.segment = 0 OR piece.from_ns <= moment.wall_ns)
   )
-  WINDOW series AS (
-    PARTITION BY sample.object_id, sample.counter_id,
-      CASE WHEN moment.wall_ns IS NULL THEN moment.source_id END
-    ORDER BY moment.wall_ns, moment.source_id, moment.ordinal
-  )
+WHERE counter_object.tool IN (
+  'ethtool', 'ethtool -g', 'ip', 'proc-net-dev', 'softnet', 'tc'
 );

@@ -50,4 +50,5 @@ SELECT
   counters AS counters,
   -- How it is known whose tap it is: 'command line', 'hardware address', 'only guest' or 'packet counts'.
   guest_by AS guest_by
-FROM net_point;
+FROM net_point
+WHERE since_up = 0;

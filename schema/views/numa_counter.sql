@@ -1,6 +1,6 @@
 -- What numastat's counters grew by between two of its tables, per node. They count allocations, not
 -- accesses. Tables of all files of a machine form one series in the order of their dates; those of a
--- file without dates, in the order of the file.
+-- file without dates, in the order of the file. Its rows are there once 'correlate' has run.
 CREATE VIEW numa_counter AS
 SELECT
   -- The machine.
@@ -13,76 +13,24 @@ SELECT
   -- the source.
   at_ns AS at_ns,
   -- How long it was, in ns, by the dates in the file; NULL without dates.
-  wall_ns - before_wall_ns AS interval_ns,
+  interval_ns AS interval_ns,
   -- Pages allocated where the policy wanted.
-  CASE
-    WHEN numa_hit >= before_numa_hit THEN numa_hit - before_numa_hit
-    WHEN before_numa_hit BETWEEN 2147483649 AND 4294967295 THEN numa_hit - before_numa_hit + 4294967296
-    ELSE numa_hit
-  END AS numa_hit,
+  numa_hit AS numa_hit,
   -- Pages allocated here though the policy wanted another node.
-  CASE
-    WHEN numa_miss >= before_numa_miss THEN numa_miss - before_numa_miss
-    WHEN before_numa_miss BETWEEN 2147483649 AND 4294967295 THEN numa_miss - before_numa_miss + 4294967296
-    ELSE numa_miss
-  END AS numa_miss,
+  numa_miss AS numa_miss,
   -- Pages wanted here and allocated on another node.
-  CASE
-    WHEN numa_foreign >= before_numa_foreign THEN numa_foreign - before_numa_foreign
-    WHEN before_numa_foreign BETWEEN 2147483649 AND 4294967295 THEN numa_foreign - before_numa_foreign + 4294967296
-    ELSE numa_foreign
-  END AS numa_foreign,
+  numa_foreign AS numa_foreign,
   -- Pages interleaved here as wanted.
-  CASE
-    WHEN interleave_hit >= before_interleave_hit THEN interleave_hit - before_interleave_hit
-    WHEN before_interleave_hit BETWEEN 2147483649 AND 4294967295 THEN interleave_hit - before_interleave_hit + 4294967296
-    ELSE interleave_hit
-  END AS interleave_hit,
+  interleave_hit AS interleave_hit,
   -- Pages allocated here by a task running here.
-  CASE
-    WHEN local_node >= before_local_node THEN local_node - before_local_node
-    WHEN before_local_node BETWEEN 2147483649 AND 4294967295 THEN local_node - before_local_node + 4294967296
-    ELSE local_node
-  END AS local_node,
+  local_node AS local_node,
   -- Pages allocated here by a task running on another node.
-  CASE
-    WHEN other_node >= before_other_node THEN other_node - before_other_node
-    WHEN before_other_node BETWEEN 2147483649 AND 4294967295 THEN other_node - before_other_node + 4294967296
-    ELSE other_node
-  END AS other_node,
+  other_node AS other_node,
   -- other_node / (local_node + other_node); NULL when nothing was allocated.
-  1.0 * (CASE
-      WHEN other_node >= before_other_node THEN other_node - before_other_node
-      WHEN before_other_node BETWEEN 2147483649 AND 4294967295 THEN other_node - before_other_node + 4294967296
-      ELSE other_node
-    END)
-    / nullif(
-    (CASE
-      WHEN local_node >= before_local_node THEN local_node - before_local_node
-      WHEN before_local_node BETWEEN 2147483649 AND 4294967295 THEN local_node - before_local_node + 4294967296
-      ELSE local_node
-    END)
-    + (CASE
-      WHEN other_node >= before_other_node THEN other_node - before_other_node
-      WHEN before_other_node BETWEEN 2147483649 AND 4294967295 THEN other_node - before_other_node + 4294967296
-      ELSE other_node
-    END), 0) AS remote_ratio,
-  -- 1 when a counter went back to 0 within the interval (a reboot): then the growth is what it grew
+  1.0 * other_node / nullif(local_node + other_node, 0) AS remote_ratio,
+  -- 1 when its counters went back to 0 within the interval (a reboot): then the growth is what they grew
   -- since.
-  (
-    coalesce(
-      numa_hit < before_numa_hit AND before_numa_hit NOT BETWEEN 2147483649 AND 4294967295, 0)
-    OR coalesce(
-      numa_miss < before_numa_miss AND before_numa_miss NOT BETWEEN 2147483649 AND 4294967295, 0)
-    OR coalesce(
-      numa_foreign < before_numa_foreign AND before_numa_foreign NOT BETWEEN 2147483649 AND 4294967295, 0)
-    OR coalesce(
-      interleave_hit < before_interleave_hit AND before_interleave_hit NOT BETWEEN 2147483649 AND 4294967295, 0)
-    OR coalesce(
-      local_node < before_local_node AND before_local_node NOT BETWEEN 2147483649 AND 4294967295, 0)
-    OR coalesce(
-      other_node < before_other_node AND before_other_node NOT BETWEEN 2147483649 AND 4294967295, 0)
-  ) AS is_reset,
+  is_reset AS is_reset,
   -- When the interval ended, in ns since 1970 in UTC (local time where utc_offset_s is NULL); NULL
   -- without dates.
   wall_ns AS wall_ns,
@@ -97,36 +45,28 @@ SELECT
   line AS line
 FROM (
   SELECT
-    point.*,
-    lag(point.ordinal) OVER series AS before_ordinal,
-    lag(wall_ns) OVER series AS before_wall_ns,
-    lag(numa_hit) OVER series AS before_numa_hit,
-    lag(numa_miss) OVER series AS before_numa_miss,
-    lag(numa_foreign) OVER series AS before_numa_foreign,
-    lag(interleave_hit) OVER series AS before_interleave_hit,
-    lag(local_node) OVER series AS before_local_node,
-    lag(other_node) OVER series AS before_other_node
+    machine, layer, node, at_ns, max(interval_ns) AS interval_ns,
+    max(CASE WHEN counter = 'numa_hit' THEN grown END) AS numa_hit,
+    max(CASE WHEN counter = 'numa_miss' THEN grown END) AS numa_miss,
+    max(CASE WHEN counter = 'numa_foreign' THEN grown END) AS numa_foreign,
+    max(CASE WHEN counter = 'interleave_hit' THEN grown END) AS interleave_hit,
+    max(CASE WHEN counter = 'local_node' THEN grown END) AS local_node,
+    max(CASE WHEN counter = 'other_node' THEN grown END) AS other_node,
+    max(is_reset) AS is_reset, wall_ns, utc_offset_s, tool, source_id, line
   FROM (
     SELECT
-      machine.machine_id, machine.name AS machine, machine.layer,
-      CAST(counter_object.name AS INTEGER) AS node, counter_object.tool,
-      moment.source_id, moment.ordinal, moment.wall_ns, moment.utc_offset_s, moment.line,
+      machine.name AS machine, machine.layer, CAST(counter_object.name AS INTEGER) AS node,
+      counter_object.tool, lower(counter.name) AS counter, sample.object_id, sample.moment_id,
+      moment.source_id, moment.wall_ns, moment.utc_offset_s, moment.line,
       CAST(
         round(moment.wall_ns + relation.offset_ns + relation.drift_ppm * 1e-6 * moment.wall_ns)
         AS INTEGER) AS at_ns,
-      max(CASE WHEN lower(counter.name) = 'numa_hit'
-        THEN CASE counter.unit WHEN 'bytes' THEN value / 4096 ELSE value END END) AS numa_hit,
-      max(CASE WHEN lower(counter.name) = 'numa_miss'
-        THEN CASE counter.unit WHEN 'bytes' THEN value / 4096 ELSE value END END) AS numa_miss,
-      max(CASE WHEN lower(counter.name) = 'numa_foreign'
-        THEN CASE counter.unit WHEN 'bytes' THEN value / 4096 ELSE value END END) AS numa_foreign,
-      max(CASE WHEN lower(counter.name) = 'interleave_hit'
-        THEN CASE counter.unit WHEN 'bytes' THEN value / 4096 ELSE value END END) AS interleave_hit,
-      max(CASE WHEN lower(counter.name) = 'local_node'
-        THEN CASE counter.unit WHEN 'bytes' THEN value / 4096 ELSE value END END) AS local_node,
-      max(CASE WHEN lower(counter.name) = 'other_node'
-        THEN CASE counter.unit WHEN 'bytes' THEN value / 4096 ELSE value END END) AS other_node
+      step.interval_ns, step.kind = 2 AS is_reset,
+      CASE counter.unit
+        WHEN 'bytes' THEN value / 4096 - (value - step.delta) / 4096 ELSE step.delta
+      END AS grown
     FROM counter_sample AS sample
+    JOIN counter_step AS step USING (sample_id)
     JOIN counter_object USING (object_id)
     JOIN counter USING (counter_id)
     JOIN counter_moment AS moment USING (moment_id)
@@ -147,11 +87,6 @@ FROM (
           WHERE other.machine_id = counter_object.machine_id AND other.tool = 'numastat'
         )
       )
-    GROUP BY sample.object_id, sample.moment_id
-  ) AS point
-  WINDOW series AS (
-    PARTITION BY machine_id, node, tool, CASE WHEN wall_ns IS NULL THEN source_id END
-    ORDER BY wall_ns, source_id, ordinal
   )
-)
-WHERE before_ordinal IS NOT NULL;
+  GROUP BY object_id, moment_id
+);

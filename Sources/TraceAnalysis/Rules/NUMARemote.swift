@@ -43,7 +43,10 @@ struct NUMARemote: Rule {
     let sql = """
       SELECT source.machine, count(DISTINCT node) AS nodes FROM source
       LEFT JOIN (
-        SELECT machine, node FROM numa_counter UNION SELECT machine, node FROM node_size
+        SELECT machine, node FROM node_size
+        UNION SELECT machine, CAST(object AS INTEGER) FROM counter_value WHERE kind = 'node'
+        UNION SELECT machine, CAST(replace(object, rtrim(object, '0123456789'), '') AS INTEGER)
+        FROM counter_value WHERE tool = 'numastat -p' AND kind = 'process' AND object LIKE '% node %'
       ) AS known USING (machine)
       WHERE layer = 'host' GROUP BY source.machine ORDER BY source.machine
       """

@@ -11,7 +11,7 @@ struct NetDropBeforeWire: Rule {
   var thresholds: [Threshold] { [warning, critical] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    try losses(evidence) + blindSpots(evidence)
+    try losses(evidence) + allowances(evidence) + totals(evidence) + blindSpots(evidence)
   }
 
   // MARK: Losses
@@ -60,12 +60,21 @@ struct NetDropBeforeWire: Rule {
     } else {
       severity = .info
     }
-    let way =
-      switch direction {
-      case "to_guest": " on the way to the guest"
-      case "from_guest": " on the way out"
-      default: ""
-      }
+    let way = Self.way(direction)
+    // The hardware keeps a packet for a while: no buffer is no loss yet.
+    let counters = numbers.text("counters") ?? ""
+    if counters.contains("no_buffer"), !counters.contains(" + ") {
+      return Finding(
+        code, .info, guest: guest,
+        sentence: Printable.text(
+          "\(point) of \(machine) had no buffer for a packet \(Quantity.count(drops)) times (\(counters))"
+            + (numbers.number("drops_per_s").map {
+              ", \(Quantity.decimal($0, digits: 1)) per second"
+            } ?? "") + "; how many were lost by that is not counted."),
+        confidence: .low,
+        because: "The interface keeps packets in a buffer of its own as long as it has room.",
+        evidenceSQL: sql, nextStep: nextStep(position, row.text("object"), direction))
+    }
     var sentence = "\(point) of \(machine) lost \(Quantity.count(drops))"
     if let offered = numbers.integer("offered"), let share {
       sentence +=
@@ -122,17 +131,141 @@ struct NetDropBeforeWire: Rule {
     }
   }
 
+  // MARK: What a provider withheld
+
+  /// ENA's counts of packets that a limit of the instance held up.
+  private func allowances(_ evidence: Evidence) throws -> [Finding] {
+    let sql = """
+      SELECT machine, layer, object, counter, sum(delta) AS grown, max(value) AS value,
+        sum(CASE WHEN delta IS NOT NULL THEN interval_ns END) AS span_ns
+      FROM net_counter
+      WHERE tool = 'ethtool' AND nature = 'total' AND counter LIKE '%\\_allowance\\_exceeded' ESCAPE '\\'
+      GROUP BY machine, object, counter
+      HAVING coalesce(grown, value) > 0 ORDER BY grown IS NULL, grown DESC, machine, object, counter
+      """
+    return try evidence.rows(sql).compactMap { row in
+      guard let machine = row.text("machine"), let object = row.text("object"),
+        let counter = row.text("counter"), let value = row.integer("value")
+      else { return nil }
+      let (limit, fate) = Self.limit(counter)
+      let grown = row.integer("grown")
+      let count =
+        grown.map { "grew by \(Quantity.count($0))" }
+        ?? "had reached \(Quantity.count(value)) since the interface came up"
+      let time =
+        grown == nil ? "" : row.integer("span_ns").map { " in \(Self.seconds($0))" } ?? ""
+      return Finding(
+        code, grown == nil ? .info : .warning,
+        guest: row.text("layer") == "guest" ? machine : nil,
+        sentence: Printable.text(
+          "\(counter) of \(object) on \(machine) \(count)\(time): the provider \(fate), because "
+            + "\(limit) was exceeded"
+            + (grown == nil ? "; it was read once, so when is not known." : ".")),
+        confidence: grown == nil ? .low : .medium,
+        because:
+          "The driver shows the provider's own count"
+          + (fate.contains("queued")
+            ? "; how many were lost and how many only delayed it does not tell." : "."),
+        evidenceSQL: sql,
+        nextStep:
+          "Spread the load over more or larger instances, or smooth its bursts; queues inside the guest do "
+          + "not help.")
+    }
+  }
+
+  /// What the counter's name says of the limit, and of what became of the packets.
+  private static func limit(_ counter: String) -> (limit: String, fate: String) {
+    let queued = "queued or dropped that many packets"
+    let dropped = "dropped that many packets"
+    if counter.contains("bw_in") { return ("the instance's bandwidth inward", queued) }
+    if counter.contains("bw_out") { return ("the instance's bandwidth outward", queued) }
+    if counter.contains("pps") { return ("the instance's number of packets per second", queued) }
+    if counter.contains("conntrack") {
+      return ("the instance's number of tracked connections", dropped)
+    }
+    if counter.contains("linklocal") {
+      return ("the number of packets to the provider's local services", dropped)
+    }
+    return ("a limit of the instance", queued)
+  }
+
+  private static func seconds(_ time: Int64) -> String {
+    Quantity.decimal(Double(time) / 1e9, digits: time % 1_000_000_000 == 0 ? 0 : 1) + " s"
+  }
+
+  // MARK: What was read once
+
+  /// Most that are told.
+  private static let mostTotals = 4
+
+  /// Losses that a counter shows which was read but once: all since the interface came up.
+  private func totals(_ evidence: Evidence) throws -> [Finding] {
+    let sql = """
+      SELECT guest, machine, point, object, position, direction, packets, drops, packets + drops AS offered,
+        100 * drop_rate AS drop_pct, counters
+      FROM net_total WHERE drops > 0 AND position <> 7
+      ORDER BY drop_pct DESC, drops DESC, machine, point, direction
+      """
+    return try evidence.rows(sql).filter {
+      ($0.number("drop_pct") ?? 100) >= evidence.value(of: warning)
+    }.prefix(Self.mostTotals).compactMap { row in
+      guard let machine = row.text("machine"), let point = row.text("point"),
+        let drops = row.integer("drops"), let position = row.integer("position"),
+        let direction = row.text("direction")
+      else { return nil }
+      var sentence = "\(point) of \(machine) lost \(Quantity.count(drops))"
+      if let offered = row.integer("offered"), let share = row.number("drop_pct") {
+        sentence +=
+          " of \(Quantity.count(offered)) packets (\(Quantity.decimal(share, digits: share < 1 ? 2 : 1)) %)"
+      } else {
+        sentence += " packets"
+      }
+      sentence += Self.way(direction)
+      return Finding(
+        code, .info, guest: row.text("guest"),
+        sentence: Printable.text(
+          sentence
+            + " since \([1, 6].contains(position) ? "the machine was started" : "the interface came up"); "
+            + "the counter was read once, so when is not known."),
+        confidence: .low,
+        because: Printable.text(
+          "The kernel counted them (\(row.text("counters") ?? "")), but it may all be long ago."),
+        evidenceSQL: sql,
+        nextStep:
+          "Read it again while the load runs: what it grows by is lost now. "
+          + nextStep(position, row.text("object"), direction))
+    }
+  }
+
+  private static func way(_ direction: String) -> String {
+    switch direction {
+    case "to_guest": " on the way to the guest"
+    case "from_guest": " on the way out"
+    default: ""
+    }
+  }
+
   // MARK: What nobody counted
 
   private func blindSpots(_ evidence: Evidence) throws -> [Finding] {
     let guests = try evidence.rows("SELECT DISTINCT machine FROM source WHERE layer = 'guest'")
       .compactMap { $0.text("machine") }.sorted()
-    let sql = "SELECT guest, machine, point FROM net_path ORDER BY position, point"
+    let sql = """
+      SELECT guest, machine, point, position, drops, 0 AS once FROM net_path
+      UNION ALL SELECT guest, machine, point, position, drops, 1 FROM net_total
+      ORDER BY position, point
+      """
     let points = try evidence.rows(sql)
     if points.isEmpty {
+      let counters = "SELECT DISTINCT machine, tool, object FROM net_counter"
+      let isCounted = try !evidence.rows(counters).isEmpty
       return [
         open(
-          nil, "Whether packets were lost is not known: no file counts them.", sql,
+          nil,
+          "Whether packets were lost is not known: "
+            + (isCounted
+              ? "none of the counters that are there says it." : "no file counts them."),
+          isCounted ? counters : sql,
           "Record on the guest and on its host, for the time of the load: while sleep 1; do date "
             + "+%s.%N; ip -s -s link; tc -s qdisc; cat /proc/net/softnet_stat; done")
       ]

@@ -16,9 +16,10 @@ struct StealHidden: Rule {
     let guests = try evidence.rows(
       "SELECT DISTINCT machine FROM source WHERE layer = 'guest' ORDER BY machine"
     ).compactMap { $0.text("machine") }
-    return try measured.compactMap(\.finding)
-      + guests.filter { guest in !measured.contains { $0.guest == guest } }
-      .flatMap { try alone(evidence, $0) }
+    let counted = try counted(evidence, guests)
+    let known = Set(measured.map(\.guest) + counted.compactMap(\.guest))
+    return try measured.compactMap(\.finding) + counted.compactMap(\.finding)
+      + guests.filter { !known.contains($0) }.flatMap { try alone(evidence, $0) }
   }
 
   // MARK: With the host's scheduler trace
@@ -158,23 +159,116 @@ struct StealHidden: Rule {
     }
   }
 
-  // MARK: Without it
+  // MARK: With the kernel's sums of the host's threads
+
+  /// Each virtual CPU's thread of hosts that have no scheduler trace of them.
+  private static let threads = """
+    SELECT machine, guest, tid, vcpu, comm, run_ns, wait_ns, span_ns, readings FROM task_wait
+    WHERE layer = 'host' AND role = 'vcpu' AND machine NOT IN (
+      SELECT machine FROM thread_wait WHERE role = 'vcpu')
+    """
+
+  /// What the hosts' schedstat says of guests' virtual CPUs; guest nil: no file says whose they are.
+  private func counted(
+    _ evidence: Evidence, _ guests: [String]
+  ) throws -> [(guest: String?, finding: Finding?)] {
+    let groups = try evidence.rows(
+      "SELECT DISTINCT machine, guest FROM (\(Self.threads)) ORDER BY machine, guest")
+    return try groups.compactMap { group in
+      guard let machine = group.text("machine") else { return nil }
+      let named = group.text("guest")
+      let place =
+        "machine = \(Evidence.literal(machine)) AND guest IS \(named.map(Evidence.literal) ?? "NULL")"
+      let sql = """
+        SELECT *, 100.0 * wait_ns / span_ns AS waited_pct,
+          100.0 * sum(wait_ns) OVER () / sum(span_ns) OVER () AS all_waited_pct,
+          100.0 * sum(wait_ns) OVER () / nullif(sum(wait_ns + run_ns) OVER (), 0) AS of_ready_pct,
+          count(*) OVER () AS threads, sum(wait_ns) OVER () AS all_waited_ns
+        FROM (\(Self.threads)) WHERE \(place) ORDER BY vcpu, tid
+        """
+      let rows = try evidence.rows(sql)
+      // One guest in the files, and one thread for each of its virtual CPUs: whose else.
+      let numbers = rows.compactMap { $0.integer("vcpu") }
+      let isOne = groups.count == 1 && guests.count == 1 && Set(numbers).count == rows.count
+      let guest = named ?? (isOne ? guests[0] : nil)
+      return (guest, finding(evidence, guest, rows, sql))
+    }
+  }
+
+  /// Threads whose waits are told one by one.
+  private static let mostThreads = 4
+
+  private func finding(
+    _ evidence: Evidence, _ guest: String?, _ rows: [QueryRow], _ sql: String
+  ) -> Finding? {
+    guard let first = rows.first, let threads = first.integer("threads"),
+      let waited = first.integer("all_waited_ns"), let ready = first.number("of_ready_pct")
+    else { return nil }
+    let share = first.number("all_waited_pct")
+    guard share ?? ready >= evidence.value(of: warning) else { return nil }
+    let who =
+      guest == nil
+      ? "\(threads == 1 ? "A vCPU thread" : "\(threads) vCPU threads")"
+      : "Its \(threads == 1 ? "vCPU thread" : "\(threads) vCPU threads")"
+    let waits = rows.compactMap { $0.integer("wait_ns") }.map(Self.rounded)
+    var sentence =
+      who + " waited "
+      + (rows.count <= Self.mostThreads
+        ? Self.list(waits) : Self.rounded(waited) + ", all together,")
+    if let share, let span = rows.compactMap({ $0.integer("span_ns") }).max() {
+      sentence +=
+        " of \(Self.rounded(span)) for a CPU of the host, \(Quantity.decimal(share, digits: 1)) % of "
+        + (threads == 1 ? "its time" : "their time")
+    } else {
+      sentence +=
+        " for a CPU of the host, \(Quantity.decimal(ready, digits: 1)) % of the time that they could run"
+    }
+    let isCritical = share ?? 0 >= evidence.value(of: critical)
+    return Finding(
+      code, isCritical ? .critical : .warning, guest: guest, sentence: sentence + ".",
+      confidence: share == nil ? .low : .medium,
+      because: "The kernel's own sums for each thread (schedstat)"
+        + (first.text("guest") == nil ? ", told as vCPUs by their names" : "")
+        + (share == nil
+          ? "; without dates, so it is not known in what time" : "")
+        + ". Who was on the CPUs they do not tell.",
+      evidenceSQL: sql,
+      nextStep:
+        "On the host: 'perf sched record -a -- sleep 30; perf sched script > sched.txt' and "
+        + "'ps -eLo pid,ppid,tid,psr,comm' show who was on the CPUs.")
+  }
+
+  private static func rounded(_ time: Int64) -> String {
+    Quantity.decimal(Double(time) / 1e9, digits: 1) + " s"
+  }
+
+  private static func list(_ parts: [String]) -> String {
+    parts.count < 2
+      ? parts.joined() : parts.dropLast().joined(separator: ", ") + " and " + (parts.last ?? "")
+  }
+
+  // MARK: Without them
 
   /// What the guest itself says, out of `/proc/stat` where it was read more than once: that tells how much of
-  /// the time the guest counted, and so what part of all its time was stolen.
+  /// the time the guest counted, and so what part of all its time was stolen. Readings in which a counter began
+  /// anew, or with more stolen than twice of what passed, are left out.
   private static func aloneSQL(_ guest: String) -> String {
     """
-    WITH own AS (
-      SELECT source_id, object, max(wall_ns) - min(wall_ns) AS span_ns, count(DISTINCT wall_ns) AS readings,
-        1e7 * sum(delta) AS counted_ns, 1e7 * sum(CASE WHEN counter = 'steal' THEN delta END) AS stolen_ns
+    WITH reading AS (
+      SELECT source_id, object, wall_ns, interval_ns, 1e7 * sum(delta) AS counted_ns,
+        1e7 * sum(CASE WHEN counter = 'steal' THEN delta END) AS stolen_ns
       FROM counter_value
       WHERE machine = \(Evidence.literal(guest)) AND tool = 'proc-stat' AND kind = 'cpu' AND unit = 'ticks'
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
-      GROUP BY source_id, object HAVING max(is_reset) = 0 AND span_ns > 0),
+        AND interval_ns > 0
+      GROUP BY source_id, object, wall_ns
+      HAVING max(is_reset) = 0 AND coalesce(stolen_ns, 0) <= 1e9 + 2 * interval_ns),
     stat AS (
-      SELECT max(readings) AS readings, 100.0 * sum(counted_ns) / sum(span_ns) AS counted_pct,
-        100.0 * sum(stolen_ns) / sum(span_ns) AS stolen_pct
-      FROM own GROUP BY source_id ORDER BY readings DESC, source_id LIMIT 1)
+      SELECT count(DISTINCT wall_ns) + 1 AS readings,
+        100.0 * sum(counted_ns) / sum(interval_ns) AS counted_pct,
+        100.0 * sum(stolen_ns) / sum(interval_ns) AS stolen_pct
+      FROM reading GROUP BY source_id HAVING stolen_pct IS NOT NULL
+      ORDER BY readings DESC, source_id LIMIT 1)
     SELECT guest, count(*) AS samples, avg(guest_reported_pct) AS reported_pct,
       max(guest_reported_pct) AS most_pct, avg(guest_busy_pct) AS busy_pct,
       (SELECT stolen_pct FROM stat) AS stolen_pct, (SELECT counted_pct FROM stat) AS counted_pct,
@@ -184,21 +278,53 @@ struct StealHidden: Rule {
     """
   }
 
+  /// `/proc/stat` of a guest, read once: what it counted since it was started.
+  private static func onceSQL(_ guest: String) -> String {
+    """
+    SELECT 100.0 * sum(CASE WHEN counter = 'steal' THEN value END) / nullif(sum(value), 0) AS stolen_pct,
+      sum(value) / 100.0 AS counted_s
+    FROM counter_value
+    WHERE machine = \(Evidence.literal(guest)) AND tool = 'proc-stat' AND kind = 'machine' AND unit = 'ticks'
+      AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
+    GROUP BY source_id, line HAVING stolen_pct IS NOT NULL
+    ORDER BY wall_ns DESC, source_id DESC, line DESC LIMIT 1
+    """
+  }
+
+  /// Nothing tells of the time of the capture.
+  private func unknown(_ evidence: Evidence, _ guest: String) throws -> Finding {
+    let once = Self.onceSQL(guest)
+    if let stolen = try evidence.rows(once).first?.number("stolen_pct") {
+      return Finding(
+        code, .info, guest: guest,
+        sentence:
+          "Since it was started the guest counted \(Quantity.decimal(stolen, digits: 1)) % of its CPU time as "
+          + "stolen; /proc/stat was read once, so how much of it was now is not known.",
+        confidence: .low, because: "An average since boot says nothing of any moment.",
+        evidenceSQL: once, nextStep: "In the guest: read /proc/stat again. " + Self.ask)
+    }
+    let boot = """
+      SELECT sum(problem.count) AS since_boot FROM problem JOIN source USING (source_id)
+      WHERE machine = \(Evidence.literal(guest)) AND kind = 'since_boot_row'
+      """
+    let isAverage = try evidence.rows(boot).first?.integer("since_boot") != nil
+    return Finding(
+      code, .info, guest: guest,
+      sentence:
+        "Whether its vCPUs waited for a CPU of the host: there is "
+        + (isAverage
+          ? "no scheduler trace of the host, and of the guest's vmstat only the average since boot."
+          : "neither the host's scheduler trace nor the guest's st."),
+      confidence: .none, because: "The input is missing.",
+      evidenceSQL: isAverage ? boot : "SELECT * FROM source",
+      nextStep: Self.ask + " In the guest: 'vmstat -t 1'.")
+  }
+
   private func alone(_ evidence: Evidence, _ guest: String) throws -> [Finding] {
     let sql = Self.aloneSQL(guest)
     guard let row = try evidence.rows(sql).first, let samples = row.integer("samples"),
       let reported = row.number("reported_pct"), let most = row.number("most_pct")
-    else {
-      return [
-        Finding(
-          code, .info, guest: guest,
-          sentence:
-            "Whether its vCPUs waited for a CPU of the host: there is neither the host's scheduler "
-            + "trace nor the guest's st.",
-          confidence: .none, because: "The input is missing.", evidenceSQL: "SELECT * FROM source",
-          nextStep: Self.ask + " In the guest: 'vmstat -t 1'.")
-      ]
-    }
+    else { return [try unknown(evidence, guest)] }
     let stolen = row.number("stolen_pct")
     guard stolen ?? reported >= evidence.value(of: warning) else {
       return [
@@ -230,7 +356,7 @@ struct StealHidden: Rule {
           because:
             "The guest's own account, of the time that it counted: a guest whose ticks come late counts less "
             + "than passes, so this may be too much. Who was on the CPU only the host knows.",
-          evidenceSQL: sql, nextStep: "In the guest: read /proc/stat twice. " + Self.ask)
+          evidenceSQL: sql, nextStep: try Self.again(evidence, guest) + Self.ask)
       ]
     }
     return [
@@ -245,6 +371,19 @@ struct StealHidden: Rule {
         evidenceSQL: sql,
         nextStep: Self.ask)
     ]
+  }
+
+  /// What would tell how much time the guest counted.
+  private static func again(_ evidence: Evidence, _ guest: String) throws -> String {
+    let row = try evidence.rows(
+      """
+      SELECT count(*) AS files FROM source
+      WHERE machine = \(Evidence.literal(guest)) AND format = 'proc-stat' AND refused = 0
+      """
+    ).first
+    return row?.integer("files") ?? 0 == 0
+      ? "In the guest: read /proc/stat twice. "
+      : "In the guest: read /proc/stat twice, each time with the date before it (date +%s.%N). "
   }
 
   private static let ask =

@@ -20,13 +20,20 @@ public struct CounterReading: Sendable, Equatable {
   }
 }
 
+extension CounterReading {
+  /// Whether another stands behind it in the same file.
+  func isFollowed(by other: CounterReading) -> Bool {
+    source == other.source && ordinal < other.ordinal
+  }
+}
+
 /// What a counter grew by over all files that show it.
 public struct CounterGrowth: Sendable, Equatable {
   /// Last minus first, resets bridged.
   public var growth: Int64
   /// Readings that were used.
   public var readings: Int
-  /// How often it went back to 0.
+  /// How often it began again from 0.
   public var resets: Int
   /// The first date; nil without dates.
   public var from: Int64?
@@ -38,7 +45,12 @@ public struct CounterGrowth: Sendable, Equatable {
   /// Readings with dates are ordered by them. Where two files show the same time, only the longer one is
   /// used for it, so that no interval counts twice and loops that ran side by side cannot look like
   /// resets. Files without dates are put in the order of their values: a counter only grows.
-  public init?(_ readings: [CounterReading]) {
+  /// `isReset` is asked of two readings of which the second is smaller: whether the object began anew between
+  /// them; without it the counter speaks for itself.
+  public init?(
+    _ readings: [CounterReading],
+    isReset: ((_ before: CounterReading, _ after: CounterReading) -> Bool)? = nil
+  ) {
     // A counter is never below zero; a damaged file may say so.
     let readings = readings.filter { $0.value >= 0 }
     let dated = readings.filter { $0.wall != nil }
@@ -47,16 +59,14 @@ public struct CounterGrowth: Sendable, Equatable {
     growth = 0
     resets = 0
     self.readings = series.count
+    var counter = CounterSeries(series[0].value)
     for (before, after) in zip(series, series.dropFirst()) {
-      if after.value >= before.value {
-        growth.add(saturating: after.value - before.value)
-      } else if Self.wraps.contains(before.value) {
-        growth.add(saturating: after.value - before.value + (1 << 32))
-      } else {
-        // It began anew: what it shows is what it grew since.
-        growth.add(saturating: after.value)
-        resets += 1
-      }
+      let step = counter.step(
+        to: after.value,
+        isReset: after.value < before.value
+          && (isReset?(before, after) ?? Self.beganAnew(before, after)))
+      growth.add(saturating: step.growth)
+      if step.kind == .reset { resets += 1 }
     }
     if dated.count >= 2 {
       from = series.first?.wall
@@ -64,8 +74,21 @@ public struct CounterGrowth: Sendable, Equatable {
     }
   }
 
-  /// Where a counter of 32 bits is when it wraps next.
-  private static let wraps = (Int64(1) << 31 + 1)...(Int64(1) << 32 - 1)
+  /// All that was counted since the object was made, by the only reading there is; nil where there are more.
+  public init?(sinceUp readings: [CounterReading]) {
+    let readings = readings.filter { $0.value >= 0 }
+    guard readings.count == 1, let only = readings.first else { return nil }
+    growth = only.value
+    self.readings = 1
+    resets = 0
+    to = only.wall
+  }
+
+  private static func beganAnew(_ before: CounterReading, _ after: CounterReading) -> Bool {
+    var evidence = ResetEvidence()
+    evidence.add(before.value, after.value)
+    return evidence.isReset(inFileOrder: before.isFollowed(by: after))
+  }
 
   /// Readings in the order of their dates, each stretch of time from one file only.
   private static func byDate(_ readings: [CounterReading]) -> [CounterReading] {

@@ -65,16 +65,17 @@ enum InterfaceCount: String {
   }
 }
 
-/// What a driver counts of its queues.
-enum DriverCount {
-  case received, transmitted, receiveDropped, transmitDropped, receiveKicks, transmitKicks, stops
-}
-
 /// What an interface's counters grew by.
 struct InterfaceGrowth {
   let isGuest: Bool
   var device: [InterfaceCount: Growth] = [:]
-  var driver: [DriverCount: Growth] = [:]
+  /// Notifications of the queues, and how often they were stopped.
+  private(set) var receiveKicks: Growth?
+  private(set) var transmitKicks: Growth?
+  private(set) var stops: Growth?
+  /// What the driver counts, by what it means and by the name of it.
+  private var receive: [DriverCounter.Kind: [String: Growth]] = [:]
+  private var transmit: [DriverCounter.Kind: [String: Growth]] = [:]
   private var qdiscPackets = Growth()
   private var qdiscDrops = Growth()
   private var qdiscRequeues = Growth()
@@ -82,9 +83,51 @@ struct InterfaceGrowth {
   init(isGuest: Bool) { self.isGuest = isGuest }
 
   /// Packets to the machine.
-  var received: Int64? { device[.received]?.total ?? driver[.received]?.total }
+  var received: Int64? { device[.received]?.total ?? driverReceived?.total }
   /// Packets from the machine.
-  var transmitted: Int64? { device[.transmitted]?.total ?? driver[.transmitted]?.total }
+  var transmitted: Int64? { device[.transmitted]?.total ?? driverTransmitted?.total }
+  /// Packets to the machine as its driver counts them.
+  var driverReceived: Growth? { Self.passed(receive) }
+  /// Packets from the machine as its driver counts them.
+  var driverTransmitted: Growth? { Self.passed(transmit) }
+
+  /// What was lost on the way in. The kernel's count of the interface has the driver's in it, where the driver
+  /// reports them.
+  var receiveDropped: Growth? { Self.larger(device[.receiveDropped], Self.lost(receive)) }
+  /// What was lost on the way out.
+  var transmitDropped: Growth? { Self.larger(device[.transmitDropped], Self.lost(transmit)) }
+
+  private static func larger(_ kernel: Growth?, _ driver: Growth?) -> Growth? {
+    kernel?.total ?? 0 > 0 || driver?.total ?? 0 == 0 ? kernel ?? driver : driver
+  }
+
+  /// The same packets may be counted by name, in sum and for each queue: the largest of them.
+  private static func passed(_ counts: [DriverCounter.Kind: [String: Growth]]) -> Growth? {
+    let casts = sum(counts[.cast])
+    return largest(Array((counts[.packets] ?? [:]).values) + [casts].compactMap(\.self))
+  }
+
+  /// Counts of one loss under several names are not added up: it is the largest of them, at least.
+  private static func lost(_ counts: [DriverCounter.Kind: [String: Growth]]) -> Growth? {
+    let parts = sum(counts[.droppedPart])
+    var lost = largest(Array((counts[.dropped] ?? [:]).values) + [parts].compactMap(\.self))
+    if let missed = largest(Array((counts[.missed] ?? [:]).values)) {
+      if lost == nil { lost = missed } else { lost?.add(missed) }
+    }
+    return lost ?? largest(Array((counts[.shortage] ?? [:]).values))
+  }
+
+  private static func sum(_ counts: [String: Growth]?) -> Growth? {
+    guard let counts, !counts.isEmpty else { return nil }
+    return counts.sorted { $0.key < $1.key }.reduce(into: Growth()) { $0.add($1.value) }
+  }
+
+  /// The first by name among equals.
+  private static func largest(_ counts: [Growth]) -> Growth? {
+    counts.min {
+      ($1.total ?? 0, $0.names.sorted().joined()) < ($0.total ?? 0, $1.names.sorted().joined())
+    }
+  }
 
   mutating func addQdisc(_ name: String, _ growth: CounterGrowth) {
     switch name {
@@ -97,19 +140,35 @@ struct InterfaceGrowth {
 
   /// A counter of a queue (`rx`, `tx`) or of the interface as a whole.
   mutating func addDriver(_ name: String, queue: String?, _ growth: CounterGrowth) {
-    let count: DriverCount
-    switch (queue, name) {
-    case ("rx", "packets"): count = .received
-    case ("tx", "packets"): count = .transmitted
-    case ("rx", "drops"): count = .receiveDropped
-    case ("tx", "drops"): count = .transmitDropped
-    case ("rx", "kicks"): count = .receiveKicks
-    case ("tx", "kicks"): count = .transmitKicks
-    case ("tx", "stop"), ("tx", "stopped"), (nil, "tx_stop"), (nil, "tx_queue_stopped"):
-      count = .stops
-    default: return
+    func add(to count: inout Growth?) {
+      var sum = count ?? Growth()
+      sum.add(growth, "\(queue ?? "") \(name)")
+      count = sum
     }
-    driver[count, default: Growth()].add(growth, "\(queue ?? "") \(name)")
+    switch (queue, name) {
+    case ("rx", "kicks"): add(to: &receiveKicks)
+    case ("tx", "kicks"): add(to: &transmitKicks)
+    case ("tx", "stop"), ("tx", "stopped"), (nil, "tx_stop"), (nil, "tx_queue_stopped"):
+      add(to: &stops)
+    default:
+      guard let counter = DriverCounter(name, queue: queue) else { return }
+      if counter.isReceive {
+        receive[counter.kind, default: [:]][counter.name, default: Growth()].add(
+          growth, counter.name)
+      } else {
+        transmit[counter.kind, default: [:]][counter.name, default: Growth()].add(
+          growth, counter.name)
+      }
+    }
+  }
+
+  /// Takes what another's driver counts: it is the same interface.
+  mutating func takeDriver(of other: InterfaceGrowth) {
+    receiveKicks = other.receiveKicks
+    transmitKicks = other.transmitKicks
+    stops = other.stops
+    receive = other.receive
+    transmit = other.transmit
   }
 
   /// The point with the numbers of its root queue; nil where none was seen.

@@ -66,9 +66,16 @@ public struct NetworkLadder {
   private var interfaces: [InterfaceKey: InterfaceGrowth] = [:]
   private var backlogs: [String: (isGuest: Bool, passed: Growth, dropped: Growth)] = [:]
 
-  /// The ladder of these counters.
-  public init(_ counters: [NetworkCounter], _ topology: NetworkTopology) {
+  /// Counters that were read but once, counted since the interface came up.
+  private let isSinceUp: Bool
+
+  /// The ladder of what these counters grew by; `sinceUp`: of those that were read but once, by all that they
+  /// counted.
+  public init(
+    _ counters: [NetworkCounter], _ topology: NetworkTopology, sinceUp isSinceUp: Bool = false
+  ) {
     self.topology = topology
+    self.isSinceUp = isSinceUp
     owners = topology.taps
     collect(counters)
     findOwners()
@@ -103,11 +110,13 @@ public struct NetworkLadder {
   private mutating func collect(_ counters: [NetworkCounter]) {
     var readings: [InterfaceKey: [InterfaceCount: [CounterReading]]] = [:]
     var guests: [String: Bool] = [:]
+    let witnesses = Self.witnesses(counters)
     for counter in counters {
       guests[counter.machine] = counter.isGuest
+      let witness = witnesses[Self.thing(counter)]
       switch counter.tool {
       case "softnet":
-        guard let growth = CounterGrowth(counter.readings) else { continue }
+        guard let growth = growth(counter.readings, witness) else { continue }
         var backlog =
           backlogs[counter.machine] ?? (counter.isGuest, Growth(), Growth())
         if counter.name == "processed" { backlog.passed.add(growth, "processed") }
@@ -121,13 +130,13 @@ public struct NetworkLadder {
         // Children of a root count what the root counts.
         let words = counter.object.split(separator: " ")
         guard words.count >= 2, words[1] == "root", words.contains("noqueue") == false,
-          let growth = CounterGrowth(counter.readings)
+          let growth = growth(counter.readings, witness)
         else { continue }
         let key = InterfaceKey(counter.machine, String(words[0]))
         interfaces[key, default: InterfaceGrowth(isGuest: counter.isGuest)].addQdisc(
           counter.name, growth)
       case "ethtool":
-        guard let growth = CounterGrowth(counter.readings) else { continue }
+        guard let growth = growth(counter.readings, witness) else { continue }
         let words = counter.object.split(separator: " ")
         guard let name = words.first else { continue }
         let key = InterfaceKey(counter.machine, String(name))
@@ -137,8 +146,10 @@ public struct NetworkLadder {
       }
     }
     for (key, counts) in readings {
+      let witness = witnesses[
+        Thing(machine: key.machine, tool: Self.kernel, object: key.name)]
       for (count, all) in counts {
-        guard let growth = CounterGrowth(count.merged(all)) else { continue }
+        guard let growth = growth(count.merged(all), witness) else { continue }
         interfaces[key, default: InterfaceGrowth(isGuest: guests[key.machine] ?? false)].device[
           count, default: Growth()
         ].add(growth, count.rawValue)
@@ -147,18 +158,57 @@ public struct NetworkLadder {
     nameUnnamed()
   }
 
+  private func growth(_ readings: [CounterReading], _ witness: ResetWitness?) -> CounterGrowth? {
+    isSinceUp
+      ? CounterGrowth(sinceUp: readings) : CounterGrowth(readings, isReset: witness?.isReset)
+  }
+
+  /// What begins anew as a whole.
+  private struct Thing: Hashable {
+    let machine: String
+    let tool: String
+    let object: String
+  }
+
+  /// `ip` and `/proc/net/dev` show the same counts.
+  private static let kernel = "ip"
+
+  private static func thing(_ counter: NetworkCounter) -> Thing {
+    Thing(
+      machine: counter.machine, tool: counter.tool == "proc-net-dev" ? kernel : counter.tool,
+      object: counter.object)
+  }
+
+  private static func witnesses(_ counters: [NetworkCounter]) -> [Thing: ResetWitness] {
+    var witnesses: [Thing: ResetWitness] = [:]
+    for counter in counters {
+      let thing = thing(counter)
+      let witness = witnesses[thing] ?? ResetWitness()
+      let name =
+        thing.tool == kernel
+        ? InterfaceCount(device: counter.name)?.rawValue ?? counter.name : counter.name
+      witness.add(name, counter.readings)
+      witnesses[thing] = witness
+    }
+    return witnesses
+  }
+
   /// `ethtool -S` does not name its interface. In a guest with one interface it can be no other.
   private mutating func nameUnnamed() {
-    for (key, unnamed) in interfaces where key.name.hasPrefix("#") {
-      interfaces[key] = nil
-      guard unnamed.isGuest else { continue }
+    let unnamed = interfaces.filter { $0.key.name.hasPrefix("#") }
+    for (key, interface) in unnamed {
+      let isAlone = unnamed.keys.count { $0.machine == key.machine } == 1
       let own = interfaces.keys.filter {
         $0.machine == key.machine && !$0.name.hasPrefix("#") && !Self.isVirtual($0.name)
       }
+      // Of several it is not known whose they are: each stays by itself, where no tool names any.
+      if interface.isGuest, !isAlone, own.isEmpty { continue }
+      interfaces[key] = nil
+      guard interface.isGuest, isAlone else { continue }
       if own.count == 1 {
-        interfaces[own[0]]?.driver = unnamed.driver
+        interfaces[own[0]]?.takeDriver(of: interface)
       } else if own.isEmpty {
-        interfaces[InterfaceKey(key.machine, "")] = unnamed
+        interfaces[InterfaceKey(key.machine, "")] = interface
       }
     }
   }
@@ -183,7 +233,8 @@ public struct NetworkLadder {
       owners[rest[0]] = TapOwner(topology.guests[0], by: .onlyGuest)
       return
     }
-    matchCounts(rest)
+    // Counts since each end came up need not be of the same time.
+    if !isSinceUp { matchCounts(rest) }
   }
 
   /// A tap and a guest's interface that passed the same packets both ways are two ends of one cable; files
@@ -251,17 +302,17 @@ public struct NetworkLadder {
     let ring = topology.rings[key]
     var out = point(.guestDriver, .fromGuest)
     out.packets = interface.transmitted
-    out.lose(interface.device[.transmitDropped] ?? interface.driver[.transmitDropped])
-    out.stops = interface.driver[.stops]?.total
-    out.kicks = interface.driver[.transmitKicks]?.total
-    out.kickedPackets = interface.driver[.transmitted]?.total ?? out.packets
+    out.lose(interface.transmitDropped)
+    out.stops = interface.stops?.total
+    out.kicks = interface.transmitKicks?.total
+    out.kickedPackets = interface.driverTransmitted?.total ?? out.packets
     out.ring = ring?.transmit
     var back = point(.guestDriver, .toGuest)
     back.packets = interface.received
     // The driver's own losses are in the interface's count, which has those of the stack too.
-    back.lose(interface.device[.receiveDropped] ?? interface.driver[.receiveDropped])
-    back.kicks = interface.driver[.receiveKicks]?.total
-    back.kickedPackets = interface.driver[.received]?.total ?? back.packets
+    back.lose(interface.receiveDropped)
+    back.kicks = interface.receiveKicks?.total
+    back.kickedPackets = interface.driverReceived?.total ?? back.packets
     back.ring = ring?.receive
     points += [out, back].filter(\.isSeen)
   }
@@ -303,13 +354,13 @@ public struct NetworkLadder {
     var out = NetworkPoint(machine: key.machine, place: .nic, direction: .fromGuest)
     out.object = key.name
     out.packets = interface.transmitted
-    out.lose(interface.device[.transmitDropped])
-    out.stops = interface.driver[.stops]?.total
+    out.lose(interface.transmitDropped)
+    out.stops = interface.stops?.total
     out.ring = ring?.transmit
     var back = NetworkPoint(machine: key.machine, place: .nic, direction: .toGuest)
     back.object = key.name
     back.packets = interface.received
-    back.lose(interface.device[.receiveDropped])
+    back.lose(interface.receiveDropped)
     back.ring = ring?.receive
     points += [out, back].filter(\.isSeen)
     var qdisc = NetworkPoint(machine: key.machine, place: .nicQdisc, direction: .fromGuest)

@@ -31,7 +31,22 @@ final class CounterLog {
   private var objects: [CounterObject: Int32] = [:]
   private var counters: [Counter: Int32] = [:]
   private var lastTotals: [Int64: Int64] = [:]
+  /// What the counters of an object say together in this moment; of those before the current one.
+  private var evidence: [Int32: ResetEvidence] = [:]
+  private var current: Int32 = -1
+  private var currentEvidence = ResetEvidence()
+  /// Values of this moment that are smaller than before.
+  private var falls: [Fall] = []
   private var settings: [[String]: String] = [:]
+
+  /// A total that is smaller than it was.
+  private struct Fall {
+    let object: Int32
+    let counter: Int32
+    let before: Int64
+    let value: Int64
+    let line: Int64
+  }
 
   private static let batchSize = 4096
   private static let longestName = 1024
@@ -94,6 +109,7 @@ final class CounterLog {
       isNew = true
     }
     if isNew {
+      settle()
       momentWall = prefix ?? (isClockNew ? clock : nil)
       isClockNew = false
       clock = nil
@@ -111,9 +127,17 @@ final class CounterLog {
     guard let moment else { return }
     if nature == .total {
       let key = Int64(object) << 32 | Int64(counter)
-      if let before = lastTotals[key], value < before {
-        let wrapped = before < 1 << 32 && before > 1 << 31
-        notices.add(wrapped ? .counterWrapped : .counterReset, count: 1, line: line)
+      if let before = lastTotals[key] {
+        if object != current {
+          if current >= 0 { evidence[current] = currentEvidence }
+          current = object
+          currentEvidence = evidence[object] ?? ResetEvidence()
+        }
+        currentEvidence.add(before, value)
+        if value < before {
+          falls.append(
+            Fall(object: object, counter: counter, before: before, value: value, line: line))
+        }
       }
       if lastTotals.count >= 4 * Self.mostNames { lastTotals.removeAll(keepingCapacity: true) }
       lastTotals[key] = value
@@ -121,6 +145,39 @@ final class CounterLog {
     batch.samples.append(
       CounterSample(moment: moment, object: object, counter: counter, value: value))
     if batch.count >= Self.batchSize { try flush() }
+  }
+
+  /// The moment is complete: says of each value that fell whether its object began anew.
+  private func settle() {
+    defer {
+      evidence.removeAll(keepingCapacity: evidence.count < 1 << 12)
+      current = -1
+      currentEvidence = ResetEvidence()
+      falls.removeAll(keepingCapacity: falls.count < 1 << 12)
+    }
+    guard !falls.isEmpty else { return }
+    if current >= 0 { evidence[current] = currentEvidence }
+    for fall in falls {
+      let kind: ProblemKind
+      if evidence[fall.object]?.isReset(inFileOrder: true) == true {
+        kind = .counterReset
+      } else if CounterSeries.wrap(fall.before, fall.value) != nil {
+        kind = .counterWrapped
+      } else {
+        kind = .counterSteppedBack
+      }
+      notices.add(kind, count: 1, line: fall.line, excerpt: self.excerpt(fall))
+    }
+  }
+
+  /// `proc-stat cpu 0 iowait: 54281, then 54280`
+  private func excerpt(_ fall: Fall) -> String {
+    let object = objects.first { $0.value == fall.object }?.key
+    let counter = counters.first { $0.value == fall.counter }?.key
+    let names = [object?.tool, object?.kind.rawValue, object?.name, counter?.name]
+    return String(
+      (names.compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
+        + ": \(fall.before), then \(fall.value)").prefix(ProblemTally.excerptLength))
   }
 
   /// Adds what the text says about an object besides its counters; the same again is left out.
@@ -147,6 +204,7 @@ final class CounterLog {
 
   /// Hands over what is left and says what was read.
   func finish(format: String) throws -> SourceSummary {
+    settle()
     try flush()
     var summary = SourceSummary()
     summary.format = format

@@ -30,6 +30,7 @@ struct CPUSection: ReportSection {
           "\(guests.count - Self.mostGuests) more guests waited less: 'hiddenq query --name cpu-waits'."
         ))
     }
+    blocks += try Self.counted(file, request.filter.guest)
     let overlays = try file.overlays(request.filter)
     if !overlays.isEmpty {
       blocks += [.paragraph(Self.overlay), .facts(overlays.map(Self.fact))]
@@ -67,6 +68,38 @@ struct CPUSection: ReportSection {
             Quantity.count(thread.migrations),
           ]
         }))
+  }
+
+  /// Threads of hosts without a scheduler trace, as the kernel counted them.
+  private static func counted(_ file: IncidentFile, _ guest: String?) throws -> [Block] {
+    let threads = try file.rows(
+      """
+      SELECT machine, guest, comm, tid, run_ns, wait_ns, span_ns FROM task_wait
+      WHERE layer = 'host' AND wait_ns > 0 AND machine NOT IN (SELECT machine FROM thread_wait)
+      ORDER BY role IS NULL, wait_ns DESC, machine, tid
+      """
+    ).filter { guest == nil || $0.text("guest") == nil || $0.text("guest") == guest }
+    guard !threads.isEmpty else { return [] }
+    let rest = threads.count - mostThreads
+    return [
+      .table(
+        Table(
+          caption: "By the kernel's own sums (schedstat)"
+            + (rest > 0 ? " (\(rest) more threads waited):" : ":"),
+          columns: [
+            .text("thread", yielding: .init(least: 20, keepsBeginning: true)), .number("tid"),
+            .number("ran"), .number("waited"), .number("in"), .number("of time"),
+          ],
+          rows: threads.prefix(mostThreads).map { row in
+            let (wait, span) = (row.integer("wait_ns") ?? 0, row.integer("span_ns"))
+            return [
+              Printable.text(row.text("comm") ?? ""), row.integer("tid").map { "\($0)" } ?? "",
+              row.integer("run_ns").map(Quantity.seconds) ?? "", Quantity.seconds(wait),
+              span.map(Quantity.seconds) ?? "?",
+              span.flatMap { $0 > 0 ? Quantity.percent(Double(wait) / Double($0)) : nil } ?? "?",
+            ]
+          }))
+    ]
   }
 
   private static func culprits(_ all: [CulpritRow], _ guest: String?) -> [Block] {

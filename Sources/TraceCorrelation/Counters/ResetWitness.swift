@@ -1,0 +1,53 @@
+internal import TraceModel
+
+/// All counters of an object: asked whether it began anew between two readings of one of them.
+final class ResetWitness {
+  /// A moment of a file.
+  private struct Moment: Hashable {
+    let source: Int64
+    let ordinal: Int64
+  }
+
+  /// By what they mean, so that two tools' names of one count are one; in the order of file and moment.
+  private var counters: [String: [[CounterReading]]] = [:]
+  private var known: [[Moment]: Bool] = [:]
+
+  func add(_ name: String, _ readings: [CounterReading]) {
+    counters[name, default: []].append(
+      readings.sorted { ($0.source, $0.ordinal) < ($1.source, $1.ordinal) })
+  }
+
+  /// Whether most counters that both moments have fell.
+  func isReset(_ before: CounterReading, _ after: CounterReading) -> Bool {
+    let moments = [before, after].map { Moment(source: $0.source, ordinal: $0.ordinal) }
+    if let answer = known[moments] { return answer }
+    var evidence = ResetEvidence()
+    for parts in counters.values {
+      guard let was = Self.value(of: parts, at: moments[0]),
+        let now = Self.value(of: parts, at: moments[1])
+      else { continue }
+      evidence.add(was, now)
+    }
+    let answer = evidence.isReset(inFileOrder: before.isFollowed(by: after))
+    if known.count > 1 << 12 { known.removeAll(keepingCapacity: true) }
+    known[moments] = answer
+    return answer
+  }
+
+  /// The sum of the parts that the moment shows; nil where it shows none.
+  private static func value(of parts: [[CounterReading]], at moment: Moment) -> Int64? {
+    var sum: Int64?
+    for readings in parts {
+      let place = readings.partitioningIndex {
+        ($0.source, $0.ordinal) >= (moment.source, moment.ordinal)
+      }
+      guard place < readings.count, readings[place].source == moment.source,
+        readings[place].ordinal == moment.ordinal
+      else { continue }
+      var value = sum ?? 0
+      value.add(saturating: max(0, readings[place].value))
+      sum = value
+    }
+    return sum
+  }
+}

@@ -1,0 +1,121 @@
+internal import GRDB
+internal import TraceModel
+
+extension IncidentFile {
+  /// Works out what every counter did from reading to reading, for all files together: growth, runs over 32 bits,
+  /// beginnings anew, single values that stepped back. To be called before anything reads `delta` or `is_reset`.
+  ///
+  /// Readings of an object with dates are one series over all files of its machine, in the order of the dates;
+  /// those of a file without dates are a series of their own.
+  public func workOutCounterSteps() throws {
+    try writing { db in
+      try db.execute(sql: "DELETE FROM counter_step")
+      let rows = try Row.fetchCursor(
+        db,
+        sql: """
+          SELECT sample.object_id, CASE WHEN moment.wall_ns IS NULL THEN moment.source_id END,
+            sample.moment_id, moment.source_id, moment.ordinal, moment.wall_ns,
+            sample.sample_id, sample.counter_id, sample.value, counter.nature = 'total'
+          FROM counter_sample AS sample
+          JOIN counter_moment AS moment USING (moment_id)
+          JOIN counter USING (counter_id)
+          ORDER BY 1, 2, moment.wall_ns, moment.source_id, moment.ordinal, sample.sample_id
+          """)
+      var steps = try CounterStepWriter(db)
+      while let row = try rows.next() {
+        try steps.add(
+          CounterStepWriter.Moment(
+            object: row[0], ownSource: row[1], moment: row[2], source: row[3], ordinal: row[4],
+            wall: row[5]),
+          CounterStepWriter.Sample(
+            sample: row[6], counter: row[7], value: row[8], isTotal: row[9]))
+      }
+      try steps.finish()
+      return .commit
+    }
+  }
+}
+
+/// Goes through the readings of one object after the other.
+private struct CounterStepWriter {
+  /// Where a value stands.
+  struct Moment: Equatable {
+    let object: Int64
+    /// The source where readings have no dates, which is a series of its own then.
+    let ownSource: Int64?
+    let moment: Int64
+    let source: Int64
+    let ordinal: Int64
+    let wall: Int64?
+  }
+
+  struct Sample {
+    let sample: Int64
+    let counter: Int64
+    let value: Int64
+    let isTotal: Bool
+  }
+
+  /// A counter of the object, with the moment it was read last at.
+  private struct Known {
+    var series: CounterSeries
+    var at: Moment
+  }
+
+  private let steps: BulkInsert
+  private var now: Moment?
+  private var reading: [Sample] = []
+  private var known: [Int64: Known] = [:]
+
+  init(_ db: Database) throws {
+    steps = try BulkInsert(
+      db, into: "counter_step", columns: ["sample_id", "kind", "delta", "interval_ns"])
+  }
+
+  mutating func add(_ moment: Moment, _ sample: Sample) throws {
+    if let now, now != moment {
+      try settle(now)
+      if now.object != moment.object || now.ownSource != moment.ownSource {
+        known.removeAll(keepingCapacity: known.count < 1 << 16)
+      }
+    }
+    now = moment
+    reading.append(sample)
+  }
+
+  mutating func finish() throws {
+    if let now { try settle(now) }
+    try steps.finish()
+  }
+
+  /// A reading is complete: first what its counters say together, then each of them.
+  private mutating func settle(_ now: Moment) throws {
+    var evidence = ResetEvidence()
+    var isInFileOrder = true
+    for sample in reading where sample.isTotal {
+      guard let before = known[sample.counter] else { continue }
+      evidence.add(before.series.last, sample.value)
+      if before.at.source != now.source || before.at.ordinal >= now.ordinal {
+        isInFileOrder = false
+      }
+    }
+    let isReset = evidence.isReset(inFileOrder: isInFileOrder)
+    for sample in reading {
+      guard var before = known[sample.counter] else {
+        known[sample.counter] = Known(series: CounterSeries(sample.value), at: now)
+        continue
+      }
+      let interval = now.wall.flatMap { wall in before.at.wall.map { wall &- $0 } }
+      let step =
+        sample.isTotal ? before.series.step(to: sample.value, isReset: isReset) : nil
+      steps.add(sample.sample)
+      steps.add(step?.kind.rawValue ?? CounterStepKind.grew.rawValue)
+      steps.add(step?.growth ?? .min)
+      steps.add(interval ?? .min)
+      try steps.endRow()
+      before.at = now
+      known[sample.counter] = before
+    }
+    reading.removeAll(keepingCapacity: reading.count < 1 << 16)
+  }
+}
