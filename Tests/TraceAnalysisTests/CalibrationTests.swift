@@ -56,7 +56,8 @@ struct CalibrationTests {
         families[statistic, default: []].append(
           LineJudge.Pending(
             line: line, outcome: outcomes[statistic], obstacle: nil, blocks: sides.blocks,
-            crossesClock: false, leastSamples: statistic.leastSamples, whole: nil))
+            ratio: sides.ratio, crossesClock: false, leastSamples: statistic.leastSamples,
+            whole: nil))
       }
     }
     let judge = LineJudge(settings: Self.settings, clockBound: 0, load: nil)

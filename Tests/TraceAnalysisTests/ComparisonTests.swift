@@ -47,6 +47,49 @@ struct ComparisonTests {
     #expect(interval.low < 50_000 && 50_000 < interval.high && interval.low > 40_000)
   }
 
+  // MARK: Time spans
+
+  @Test(
+    "what is counted by block does not grow with the ratio of the sides' time spans",
+    arguments: [
+      (6_400_000, 86_400 * second), (1, Stamp.range.upperBound), (second, 3_600 * second),
+      (second, 100 * second), (10 * second, 10 * second),
+    ] as [(Int64, Int64)])
+  func spans(_ short: Int64, _ long: Int64) {
+    func wave(_ length: Int64) -> LatencyWave {
+      var wave = LatencyWave(CellGrid.Stretch(run: 0, start: 0, end: length))
+      for place: Int64 in 0..<100 { wave.add(1_000 + 900 * (place % 2), at: length / 100 * place) }
+      return wave
+    }
+    let block = BlockLength.common([wave(short)], [wave(long)]).block
+    let sides = TwoSides(
+      before: CellGrid([CellGrid.Stretch(run: 0, start: 0, end: short)], block: block),
+      after: CellGrid([CellGrid.Stretch(run: 0, start: 0, end: long)], block: block),
+      settings: ComparisonSettings())
+    #expect(sides.after.blocks <= ComparisonSettings.mostBlocks + 1)
+    // Within the limit the shorter side has as many as it takes.
+    if Double(long) <= Double(short) * 100 {
+      #expect(sides.blocks >= ComparisonSettings.leastBlocks)
+    }
+  }
+
+  @Test("a side that is far longer than the other cannot be judged, and the reason says so")
+  func lopsided() throws {
+    var line = ComparisonLine(
+      guest: "vm1", device: "253,0", object: nil, op: "all", subject: Hop.block.rawValue,
+      statistic: .mean, unit: .nanoseconds, countBefore: 1_000, countAfter: 1_000)
+    line.before = 1
+    line.after = 2
+    let pending = LineJudge.Pending(
+      line: line, outcome: nil, obstacle: nil, blocks: 1, ratio: 13_500_000, crossesClock: false,
+      leastSamples: 50, whole: nil)
+    let judge = LineJudge(settings: ComparisonSettings(), clockBound: 0, load: nil)
+    let judged = try #require(judge.judged([pending]).first)
+    #expect(judged.verdict == .cannotTell)
+    #expect(
+      judged.reason?.contains("13,500,000 times as long as the other, the limit is 128") == true)
+  }
+
   // MARK: Judging
 
   private func pending(
@@ -64,7 +107,8 @@ struct ComparisonTests {
       outcome: TwoSides.Outcome(
         before: before, after: after,
         difference: Interval(change - abs(change) / 2, change + abs(change) / 2), ratio: nil, p: p),
-      obstacle: nil, blocks: 20, crossesClock: false, leastSamples: 50, whole: whole?.rawValue)
+      obstacle: nil, blocks: 20, ratio: 1, crossesClock: false, leastSamples: 50,
+      whole: whole?.rawValue)
   }
 
   private func verdicts(_ family: [LineJudge.Pending]) -> [String: ComparisonVerdict] {

@@ -122,4 +122,49 @@ struct SeriesComparisonTests {
     #expect(remote.map(\.amount) == [0, 25e9, 0])
     #expect(remote.map(\.base) == [0, 0.5e9, 0.25e9])
   }
+
+  @Test("of a trace that spans decades a few thousand intervals are kept, and hold all of it")
+  func decades() throws {
+    var seconds = VCPUSeconds(from: 0, to: Stamp.range.upperBound)
+    seconds.watch(7, guest: "vm1", name: "vcpu 0")
+    var slice = ThreadSlice()
+    slice.thread = 7
+    slice.wait = Stamp.range.upperBound
+    slice.began = Stamp.range.upperBound
+    seconds.add(slice)
+    let points = try #require(seconds.waits.first).value
+    #expect(Int64(points.count) <= VCPUSeconds.mostIntervals && points.count > 2_000)
+    // It waited all the time: 1,000 ms of each second.
+    #expect(points.allSatisfy { abs($0.amount / $0.base - 1_000) < 1e-6 })
+  }
+
+  @Test(
+    "how long a series of a week is correlated is found without a hundred billion steps",
+    .timeLimit(.minutes(1)))
+  func long() {
+    // A wave of two hours in which neighbours depend on each other, second by second.
+    let points = (0..<Int64(7 * 86_400)).map { second -> MeasuredSeries.Point in
+      let amount: Double = second / 3_600 % 2 == 0 ? 20 : 10
+      return MeasuredSeries.Point(
+        at: second * Self.second, length: Self.second, amount: amount, base: 1)
+    }
+    let week = MeasuredSeries(
+      key: MeasuredSeries.Key(subject: .steal, guest: "vm1"), run: 0, points: points)
+    #expect(week.correlationTime > Double(600 * Self.second))
+  }
+
+  @Test("two readings decades apart make no more blocks than two an hour apart")
+  func farApart() throws {
+    func series(_ ends: Int64) -> MeasuredSeries {
+      MeasuredSeries(
+        key: MeasuredSeries.Key(subject: .steal, guest: "vm1"), run: 0,
+        points: (0..<Int64(40)).map { place -> MeasuredSeries.Point in
+          let at = place * Self.second + (place < 20 ? 0 : ends)
+          return MeasuredSeries.Point(at: at, length: Self.second, amount: 10, base: 1)
+        })
+    }
+    let line = try line([series(0)], [series(Stamp.range.upperBound)])
+    #expect(line.verdict == .cannotTell)
+    #expect(line.reason?.contains("times as long as the other") == true, "\(line.reason ?? "")")
+  }
 }

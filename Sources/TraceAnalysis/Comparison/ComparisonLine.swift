@@ -144,4 +144,9 @@ public struct ComparisonSettings: Sendable {
   static let leastWantedBlocks = 10
   /// So many blocks on a side are enough; longer blocks are better then.
   static let enoughBlocks = 48
+  /// No more than about this many blocks on a side: a side that is longer than the other by more than
+  /// ``mostRatio`` leaves that one too few to judge.
+  static let mostBlocks = 1_024
+  /// By how much one side may be longer than the other.
+  static let mostRatio = Double(mostBlocks) / Double(leastBlocks)
 }

@@ -133,6 +133,7 @@ struct DiskComparison {
       line.after = statistic.value(of: second)
       return LineJudge.Pending(
         line: line, outcome: outcomes[statistic], obstacle: obstacle, blocks: sides.blocks,
+        ratio: sides.ratio,
         crossesClock: hop == .virtioSubmit || hop == .virtioReturn,
         leastSamples: statistic.leastSamples, whole: hop.whole?.rawValue)
     }

@@ -11,6 +11,8 @@ struct LineJudge {
     /// What stands against judging it at all.
     let obstacle: String?
     let blocks: Int
+    /// How many times as long as the other the longer side is.
+    let ratio: Double
     let crossesClock: Bool
     /// So many samples it takes on either side.
     let leastSamples: Int
@@ -73,6 +75,13 @@ struct LineJudge {
       )
     }
     guard pending.blocks >= ComparisonSettings.leastBlocks else {
+      if pending.ratio > ComparisonSettings.mostRatio {
+        return (
+          .cannotTell,
+          "one side is \(Quantity.decimal(pending.ratio, digits: 0)) times as long as the other, the limit "
+            + "is \(Quantity.decimal(ComparisonSettings.mostRatio, digits: 0)): compare traces of similar length"
+        )
+      }
       return (
         .cannotTell,
         "\(pending.blocks) blocks of time on the shorter side, at least "
@@ -96,7 +105,7 @@ struct LineJudge {
     if pending.crossesClock, abs(change) <= clockBound {
       return (
         .cannotTell,
-        "the change is within the clocks' bound of \(Quantity.time(Int64(clockBound.rounded())))"
+        "the change is within the clocks' bound of \(Quantity.time(clockBound))"
       )
     }
     guard abs(change) >= least else { return (.noDifference, "shown, but too small to matter") }

@@ -59,11 +59,20 @@ struct MeasuredSeries: Sendable {
     return CellGrid.Stretch(run: run, start: first.at, end: last.at + last.length)
   }
 
+  /// Finding how long values are correlated takes time that grows with the square of their number: of more than
+  /// this some neighbours are taken together.
+  private static let mostValues = 4_096
+
   /// For how many ns neighbouring intervals depend on each other.
   var correlationTime: Double {
-    let values = points.compactMap { $0.base > 0 ? $0.amount / $0.base : nil }
-    guard values.count >= 16 else { return 0 }
-    return BlockLength.automatic(values) * Double(interval)
+    let known = points.filter { $0.base > 0 }
+    guard known.count >= 16 else { return 0 }
+    let together = (known.count - 1) / Self.mostValues + 1
+    let values = stride(from: 0, to: known.count, by: together).map { first in
+      let own = known[first..<min(known.count, first + together)]
+      return own.reduce(0) { $0 + $1.amount } / own.reduce(0) { $0 + $1.base }
+    }
+    return BlockLength.automatic(values) * Double(interval) * Double(together)
   }
 
   /// The sums of each cell of a grid.

@@ -74,7 +74,7 @@ struct SeriesComparison {
     }
     return LineJudge.Pending(
       line: line, outcome: isLong ? sides.outcome(before: first, after: second) : nil,
-      obstacle: nil, blocks: sides.blocks, crossesClock: false,
+      obstacle: nil, blocks: sides.blocks, ratio: sides.ratio, crossesClock: false,
       leastSamples: Self.leastIntervals, whole: nil)
   }
 
@@ -97,7 +97,10 @@ struct SeriesComparison {
     let most = (lengths.min() ?? 0) / Int64(ComparisonSettings.leastWantedBlocks)
     let enough = (lengths.max() ?? 0) / Int64(ComparisonSettings.enoughBlocks)
     let needed = 2 * ((before + after).map(\.correlationTime).max() ?? 0)
-    let wanted = max(enough, Int64(needed))
-    return (max(1, least, min(most, wanted)), wanted > max(least, most))
+    let longest = lengths.max() ?? 0
+    let wanted = max(enough, BlockLength.length(needed, within: longest))
+    return (
+      max(BlockLength.least(longest), least, min(most, wanted)), wanted > max(least, most)
+    )
   }
 }

@@ -1,6 +1,7 @@
 internal import TraceModel
 
-/// How long each vCPU waited for a CPU of the host, and on which memory nodes it ran, second by second.
+/// How long each vCPU waited for a CPU of the host, and on which memory nodes it ran, second by second; in a trace of
+/// more than ``mostIntervals`` seconds by a few seconds, so that memory does not grow with its time span.
 struct VCPUSeconds {
   /// A vCPU.
   struct VCPU: Hashable {
@@ -20,12 +21,20 @@ struct VCPUSeconds {
   private var ran: [String: [Double]] = [:]
   private var remote: [String: [Double]] = [:]
 
+  /// The length of an interval: whole seconds, in ns.
+  private let length: Int64
+
   private static let second: Int64 = 1_000_000_000
+  /// At most so many intervals of a trace.
+  static let mostIntervals: Int64 = 4_096
 
   /// The whole seconds from the first to the last moment of a trace, ns on its clock.
   init(from: Int64, to: Int64) {
     self.from = from
-    count = max(0, Int((to - from) / Self.second))
+    let seconds = max(0, (to - from) / Self.second)
+    let together = max(1, (seconds + Self.mostIntervals - 1) / Self.mostIntervals)
+    length = together * Self.second
+    count = Int(seconds / together)
   }
 
   /// Follows a thread. Threads of one name add up.
@@ -45,36 +54,37 @@ struct VCPUSeconds {
     }
     if slice.run != .min, let node = nodes[Int64(slice.cpu)], let memory = memory[vcpu.guest] {
       let away = 1 - (memory[node] ?? 0)
-      share(slice.began, slice.began + slice.run) { second, time in
-        ran[vcpu.guest]?[second] += Double(time)
-        remote[vcpu.guest]?[second] += away * Double(time)
+      share(slice.began, slice.began + slice.run) { interval, time in
+        ran[vcpu.guest]?[interval] += Double(time)
+        remote[vcpu.guest]?[interval] += away * Double(time)
       }
     }
   }
 
-  /// Hands out the parts of a stretch of time, second by second.
+  /// Hands out the parts of a stretch of time, interval by interval.
   private func share(_ begin: Int64, _ end: Int64, _ body: (Int, Int64) -> Void) {
     var at = max(begin, from)
-    let last = min(end, from + Int64(count) * Self.second)
+    let last = min(end, from + Int64(count) * length)
     while at < last {
-      let place = (at - from) / Self.second
-      let border = min(last, from + (place + 1) * Self.second)
+      let place = (at - from) / length
+      let border = min(last, from + (place + 1) * length)
       body(Int(place), border - at)
       at = border
     }
   }
 
   private func points(_ amounts: (Int) -> (Double, Double)) -> [MeasuredSeries.Point] {
-    (0..<count).map { second in
-      let (amount, base) = amounts(second)
+    (0..<count).map { interval in
+      let (amount, base) = amounts(interval)
       return MeasuredSeries.Point(
-        at: from + Int64(second) * Self.second, length: Self.second, amount: amount, base: base)
+        at: from + Int64(interval) * length, length: length, amount: amount, base: base)
     }
   }
 
-  /// Waits in ms of each second.
+  /// Waits in ms of each interval, to be divided by its seconds.
   var waits: [VCPU: [MeasuredSeries.Point]] {
-    waited.mapValues { times in points { (Double(times[$0]) / 1e6, 1) } }
+    let seconds = Double(length / Self.second)
+    return waited.mapValues { times in points { (Double(times[$0]) / 1e6, seconds) } }
   }
 
   /// The part of its time on a CPU, in percent, that a guest ran on nodes where its memory was not, if it

@@ -86,7 +86,8 @@ enum BlockLength {
   }
 
   /// One length in ns for both sides: as long as the latencies of any stretch are correlated, and long
-  /// enough that there are not more blocks than needed; but so short that ten are left on either side.
+  /// enough that there are not more blocks than needed; but so short that ten are left on either side, unless the
+  /// longer side would then have more than the limit.
   static func common(
     _ before: [LatencyWave], _ after: [LatencyWave]
   ) -> (block: Int64, isTooShort: Bool) {
@@ -97,7 +98,18 @@ enum BlockLength {
     // That choice is best for the spread of a mean. Blocks that change sides must not depend on their
     // neighbours either: twice as long is what keeps the test silent where there is nothing.
     let needed = 2 * ((before + after).map(\.correlationTime).max() ?? 0)
-    let wanted = max(enough, Int64(needed))
-    return (max(1, min(most, wanted)), wanted > most)
+    let wanted = max(enough, length(needed, within: longest))
+    return (max(least(longest), min(most, wanted)), wanted > most)
+  }
+
+  /// A length in ns, no longer than the whole.
+  static func length(_ nanoseconds: Double, within whole: Int64) -> Int64 {
+    nanoseconds < Double(whole) ? Int64(nanoseconds) : whole
+  }
+
+  /// The shortest block for a side of that length, ns: what is counted by block must not grow with the ratio of
+  /// the sides' time spans, which may be a day and a millisecond.
+  static func least(_ longest: Int64) -> Int64 {
+    max(1, longest / Int64(ComparisonSettings.mostBlocks))
   }
 }

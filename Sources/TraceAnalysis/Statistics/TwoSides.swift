@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// Before and after, cut into blocks of one length, with the draws that all their lines share.
 struct TwoSides: Sendable {
   /// What the data say about one statistic of one line, before anything is made of it.
@@ -21,11 +23,13 @@ struct TwoSides: Sendable {
     self.before = before
     self.after = after
     self.settings = settings
-    drawsBefore = BlockDraws(before, replicates: settings.replicates, seed: settings.seed)
-    drawsAfter = BlockDraws(after, replicates: settings.replicates, seed: settings.seed &+ 1)
+    // With too few blocks on a side nothing is drawn.
+    let count =
+      min(before.blocks, after.blocks) < ComparisonSettings.leastBlocks ? 0 : settings.replicates
+    drawsBefore = BlockDraws(before, replicates: count, seed: settings.seed)
+    drawsAfter = BlockDraws(after, replicates: count, seed: settings.seed &+ 1)
     permutation = BlockPermutation(
-      before: before.blocks, after: after.blocks, count: settings.replicates,
-      seed: settings.seed &+ 2)
+      before: before.blocks, after: after.blocks, count: count, seed: settings.seed &+ 2)
   }
 
   /// Whether any side has several runs, so that what varies between runs is known.
@@ -33,6 +37,12 @@ struct TwoSides: Sendable {
 
   /// Blocks of the side that has fewer.
   var blocks: Int { min(before.blocks, after.blocks) }
+
+  /// How many times as long as the other the longer side is; 1 where a side is empty.
+  var ratio: Double {
+    let lengths = [before, after].map { $0.stretches.saturatingSum(\.length) }.sorted()
+    return lengths[0] > 0 ? Double(lengths[1]) / Double(lengths[0]) : 1
+  }
 
   static func runs(_ grid: CellGrid) -> Int { Set(grid.stretches.map(\.run)).count }
 

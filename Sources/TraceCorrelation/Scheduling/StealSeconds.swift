@@ -39,6 +39,8 @@ public enum StealSeconds {
   }
 
   private static let second: Int64 = 1_000_000_000
+  /// Second by second nothing is kept of what spans more than eleven days.
+  private static let mostSeconds: Int64 = 1_000_000
   /// The host's trace must cover so much of a second: its edges are no seconds.
   private static let leastCovered: Int64 = 900_000_000
   /// And the guest's samples so much.
@@ -66,6 +68,7 @@ public enum StealSeconds {
     }
 
     private static func add(_ span: Span, _ trace: Span, to sums: inout [Int64: Int64]) {
+      guard trace.to - trace.from < mostSeconds * second else { return }
       var from = max(trace.from, span.from)
       let end = min(trace.to, span.to)
       while from < end {
@@ -84,7 +87,7 @@ public enum StealSeconds {
   ) -> [Row] {
     let spans = [trace].compactMap(\.self) + reports.map(\.span)
     guard let first = spans.map(\.from).min(), let last = spans.map(\.to).max(),
-      first < last, last - first < 1_000_000 * second
+      first < last, last - first < mostSeconds * second
     else { return [] }
     var place = 0
     return (floor(first)...floor(last - 1)).compactMap { number in
