@@ -82,6 +82,13 @@ public struct IOCulprits: Sendable, Equatable {
       }, uniquingKeysWith: { first, _ in first })
   }
 
+  /// A moment so far from another, or the last in the range of moments.
+  fileprivate static func moment(_ moment: Int64, _ distance: Int64) -> Int64 {
+    var sum = moment
+    sum.add(saturating: distance)
+    return min(max(sum, Stamp.range.lowerBound), Stamp.range.upperBound)
+  }
+
   /// The two halves of the virtio queue on the reference timeline.
   fileprivate struct Halves {
     let submit: Span
@@ -93,12 +100,12 @@ public struct IOCulprits: Sendable, Equatable {
         let submit = io.virtioSubmit, let host = io.hostScheduler, let hardware = io.hardwareQueue,
         let back = io.virtioReturn
       else { return nil }
-      // A damaged file may hold any number.
-      let issued = start &+ scheduler
-      let queued = issued &+ submit
-      let completed = queued &+ host &+ hardware
+      // Each is within Stamp.range; their sums need not be, and then no slice lies there.
+      let issued = IOCulprits.moment(start, scheduler)
+      let queued = IOCulprits.moment(issued, submit)
+      let completed = IOCulprits.moment(IOCulprits.moment(queued, host), hardware)
       self.submit = Span(from: issued, to: max(issued, queued))
-      self.back = Span(from: completed, to: max(completed, completed &+ back))
+      self.back = Span(from: completed, to: max(completed, IOCulprits.moment(completed, back)))
     }
   }
 }
@@ -118,28 +125,29 @@ private struct GuestSide {
   /// The one that serves its disks where a kernel thread queued for it.
   var fallback: Int64?
   var relations: [Relation] = []
-  var names: [Int64: (name: String, guest: String?)] = [:]
 
   static func all(of guest: String, in file: IncidentFile) throws -> [GuestSide] {
+    // A host's trace may have hundreds of thousands of threads, of which few work for a guest.
     let rows = try file.rows(
       """
-      SELECT thread_wait.*, source.layer FROM thread_wait JOIN source USING (source_id)
-      WHERE source.layer = 'host' AND segment = 0 ORDER BY source_id, thread_id
+      SELECT source_id, thread_id, tid, role, vcpu FROM thread_wait JOIN source USING (source_id)
+      WHERE guest = \(Evidence.literal(guest)) AND source.layer = 'host' AND segment = 0
+      ORDER BY source_id, thread_id
       """)
     return try Dictionary(grouping: rows, by: { $0.integer("source_id") ?? 0 })
       .sorted { $0.key < $1.key }
-      .compactMap { source, own in try GuestSide(guest, source, own, in: file) }
+      .compactMap { source, own in try GuestSide(source, own, in: file) }
   }
 
-  /// Nil where it shows none of the guest's virtual CPUs, or no clock ties it to the reference.
-  private init?(_ guest: String, _ source: Int64, _ rows: [QueryRow], in file: IncidentFile) throws
-  {
+  /// From the guest's threads in it; nil where it shows none of its virtual CPUs, or no clock ties it to the
+  /// reference.
+  private init?(_ source: Int64, _ rows: [QueryRow], in file: IncidentFile) throws {
     self.source = source
     var workers: [String: [Int64]] = [:]
     for row in rows {
-      guard let thread = row.integer("thread_id"), let tid = row.integer("tid") else { continue }
-      names[thread] = (row.text("comm") ?? "", row.text("guest"))
-      guard row.text("guest") == guest, let role = row.text("role") else { continue }
+      guard let thread = row.integer("thread_id"), let tid = row.integer("tid"),
+        let role = row.text("role")
+      else { continue }
       if role == "vcpu", let number = row.integer("vcpu") { vcpus[number] = thread }
       byThreadID[tid] = thread
       workers[role, default: []].append(thread)
@@ -180,6 +188,11 @@ private struct GuestSide {
         stays.append((slice.thread, slice.cpu, span))
       }
     }
+    // Of those that were on a CPU in this time few had one that was waited for.
+    stays.removeAll { stay in
+      !waits.contains { $0.cpu == stay.cpu && $0.span.overlap(stay.span) > 0 }
+    }
+    let names = try Self.names(of: Set(stays.map(\.thread)), in: file)
     func parts(_ half: Span, _ victims: Set<Int64>) -> [IOCulprits.Part] {
       var spans: [String: (guest: String?, name: String, spans: [Span])] = [:]
       for wait in waits where victims.contains(wait.thread) && wait.span.overlap(half) > 0 {
@@ -197,6 +210,22 @@ private struct GuestSide {
     return IOCulprits(submit: parts(halves.submit, submit), back: parts(halves.back, back))
   }
 
+  /// The names of threads and the guests they work for, by number; the idle tasks of CPUs have none.
+  private static func names(
+    of threads: Set<Int64>, in file: IncidentFile
+  ) throws -> [Int64: (name: String, guest: String?)] {
+    guard !threads.isEmpty else { return [:] }
+    let rows = try file.rows(
+      """
+      SELECT thread_id, comm, guest FROM thread_wait
+      WHERE thread_id IN (\(threads.sorted().map { "\($0)" }.joined(separator: ", ")))
+      """)
+    return Dictionary(
+      rows.compactMap { row in
+        row.integer("thread_id").map { ($0, (row.text("comm") ?? "", row.text("guest"))) }
+      }, uniquingKeysWith: { first, _ in first })
+  }
+
   private func victims(_ vcpu: Int64?, _ worker: Int64?) -> Set<Int64> {
     Set([vcpu.flatMap { vcpus[$0] }, worker].compactMap(\.self))
   }
@@ -205,17 +234,22 @@ private struct GuestSide {
     guard let relation = relations.last(where: { $0.from <= own }) ?? relations.first else {
       return own
     }
-    return own &+ distance(relation, at: own)
+    return Self.moment(own, distance(relation, at: own))
   }
 
   /// The inverse, to a microsecond or so: only chunks are chosen by it.
   private func own(_ reference: Int64) -> Int64 {
     guard let first = relations.first else { return reference }
-    let near = reference &- distance(first, at: reference)
-    return reference &- distance(relations.last { $0.from <= near } ?? first, at: near)
+    let near = Self.moment(reference, -distance(first, at: reference))
+    return Self.moment(reference, -distance(relations.last { $0.from <= near } ?? first, at: near))
   }
 
+  private static func moment(_ moment: Int64, _ distance: Int64) -> Int64 {
+    IOCulprits.moment(moment, distance)
+  }
+
+  /// The ranges of a relation's columns keep it within 64 bits for any moment of a slice.
   private func distance(_ relation: Relation, at own: Int64) -> Int64 {
-    Int64(exactly: (relation.offset + relation.drift * 1e-6 * Double(own)).rounded()) ?? 0
+    Int64((relation.offset + relation.drift * 1e-6 * Double(own)).rounded())
   }
 }
