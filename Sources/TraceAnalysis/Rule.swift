@@ -55,9 +55,7 @@ struct Evidence {
   }
 
   /// A text as a literal of SQL.
-  static func literal(_ text: String) -> String {
-    "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-  }
+  static func literal(_ text: String) -> String { SQLText.literal(text) }
 }
 
 /// All rules, in the order in which equally severe findings are told.

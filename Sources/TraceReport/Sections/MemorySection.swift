@@ -12,10 +12,7 @@ struct MemorySection: ReportSection {
     ).compactMap { $0.text("machine") }
     var blocks: [Block] = []
     for host in hosts {
-      let name =
-        "'"
-        + host.split(separator: "'", omittingEmptySubsequences: false)
-        .joined(separator: "''") + "'"
+      let name = SQLText.literal(host)
       let placements = try file.rows(
         """
         SELECT guest, node, run_share, memory_share, memory_bytes, remote_share, migrations
