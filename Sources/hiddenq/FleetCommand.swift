@@ -95,10 +95,12 @@ struct FleetCommand: ParsableCommand {
     /// The absolute start of the reference trace, of any block trace, or the first dated line.
     private func start(of file: IncidentFile) throws -> Int64 {
       if let at {
-        guard let date = try? Date(at, strategy: .iso8601) else {
+        guard let date = try? Date(at, strategy: .iso8601),
+          let start = Int64(exactly: (date.timeIntervalSince1970 * 1e9).rounded())
+        else {
           throw CommandFailure(message: "'\(at)' is no time: write 2026-11-25T08:00:00Z")
         }
-        return Int64((date.timeIntervalSince1970 * 1e9).rounded())
+        return start
       }
       let start = try file.rows(
         """

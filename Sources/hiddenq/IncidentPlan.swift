@@ -237,12 +237,15 @@ private struct PlanDocument {
 
   /// A whole number; `_` may group its digits.
   private func number(
-    _ key: String, of values: [String: Node], in node: Node, what: String, least: Int64 = .min
+    _ key: String, of values: [String: Node], in node: Node, what: String,
+    within range: ClosedRange<Int64>
   ) throws -> Int64 {
     let text = try text(key, of: values, in: node, what: what)
-    guard let number = Int64(text.replacing("_", with: "")), number >= least else {
-      let wanted = least == .min ? "a whole number" : "a whole number from \(least)"
-      throw failure(values[key] ?? node, "'\(key)' is '\(text)', expected \(wanted)")
+    guard let number = Int64(text.replacing("_", with: "")), range.contains(number) else {
+      throw failure(
+        values[key] ?? node,
+        "'\(key)' is '\(text)', expected a whole number from \(range.lowerBound) to "
+          + "\(range.upperBound)")
     }
     return number
   }
@@ -312,6 +315,7 @@ private struct PlanDocument {
 
   func extents(_ node: Node, _ names: [GivenDevice]) throws -> [GivenDeviceExtent] {
     var extents: [GivenDeviceExtent] = []
+    let sectors = 0...BlockEvent.mostSectors
     for entry in try list(node, what: "'mapping'") {
       let values = try mapping(
         entry,
@@ -330,22 +334,22 @@ private struct PlanDocument {
       switch (values["sector_offset"], values["extents"]) {
       case (.some, nil):
         let offset = try number(
-          "sector_offset", of: values, in: entry, what: "a mapping", least: 0)
+          "sector_offset", of: values, in: entry, what: "a mapping", within: sectors)
         own.append(extent(0, offset, nil, line(entry)))
       case (nil, let node?):
         for piece in try list(node, what: "'extents'") {
           let what = "an extent"
           let keys = ["guest_sector", "host_sector", "sectors"]
           let values = try mapping(piece, keys: keys, what: what)
-          let (from, to, sectors) = (
-            try number("guest_sector", of: values, in: piece, what: what, least: 0),
-            try number("host_sector", of: values, in: piece, what: what, least: 0),
-            try number("sectors", of: values, in: piece, what: what, least: 1)
+          let (from, to, length) = (
+            try number("guest_sector", of: values, in: piece, what: what, within: sectors),
+            try number("host_sector", of: values, in: piece, what: what, within: sectors),
+            try number("sectors", of: values, in: piece, what: what, within: 1...sectors.upperBound)
           )
-          guard !from.addingReportingOverflow(sectors).overflow,
-            !to.addingReportingOverflow(sectors).overflow
-          else { throw failure(piece, "the extent ends beyond any disk") }
-          own.append(extent(from, to, sectors, line(piece)))
+          guard from + length <= sectors.upperBound, to + length <= sectors.upperBound else {
+            throw failure(piece, "the extent ends beyond any disk")
+          }
+          own.append(extent(from, to, length, line(piece)))
         }
       default:
         throw failure(entry, "a mapping needs either 'sector_offset' or 'extents'")
@@ -388,9 +392,13 @@ private struct PlanDocument {
         referenceToolClock: try values["reference_tool_clock"].map {
           try text($0, what: "'reference_tool_clock'")
         } ?? "blktrace",
-        offset: try number("offset_ns", of: values, in: entry, what: what), driftPPM: drift,
+        offset: try number(
+          "offset_ns", of: values, in: entry, what: what, within: -(1 << 62)...1 << 62),
+        driftPPM: drift,
         error: values["error_ns"] == nil
-          ? nil : try number("error_ns", of: values, in: entry, what: what, least: 0),
+          ? nil
+          : try number(
+            "error_ns", of: values, in: entry, what: what, within: 0...Stamp.range.upperBound),
         line: line(entry))
       if let other = clocks.first(where: {
         $0.machine == clock.machine && $0.toolClock == clock.toolClock

@@ -350,6 +350,12 @@ struct DirectoryTests {
       testDescription: "an offset below zero", text: mapping + "    sector_offset: -1\n",
       says: "incident.yaml:9: 'sector_offset' is '-1', expected a whole number from 0"),
     Mistake(
+      testDescription: "a sector beyond any disk",
+      text: mapping + "    sector_offset: 9223372036854775807\n",
+      says:
+        "incident.yaml:9: 'sector_offset' is '9223372036854775807', expected a whole number from 0 to "
+        + "18014398509481984"),
+    Mistake(
       testDescription: "a sector mapped twice",
       text: mapping + """
             extents:
@@ -360,7 +366,7 @@ struct DirectoryTests {
     Mistake(
       testDescription: "an extent beyond any disk",
       text: mapping
-        + "    extents: [{guest_sector: 9223372036854775807, host_sector: 0, sectors: 9}]\n",
+        + "    extents: [{guest_sector: 18014398509481980, host_sector: 0, sectors: 9}]\n",
       says: "incident.yaml:9: the extent ends beyond any disk"),
     Mistake(
       testDescription: "a drift that cannot be",
