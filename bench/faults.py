@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Breaks what hiddenq stands on, and prints what became of it.
 
-usage: faults.py [--hiddenq PATH] [--only WORD...] [--tries N] [--seed N] [--keep DIR]
+usage: faults.py [--hiddenq PATH] [--only WORD...] [--tries N] [--seed N] [--keep DIR] [--all-numbers] [--jobs N]
 
 A table: the fault, how often it was tried, how the runs ended, and whether each was as promised: a file goes in
 whole or not at all, what was there before is there after, and what cannot be done is one sentence and status 2.
---tries is that of runs that kill -9 ended, and of flipped pages (default 210); the others follow from it.
+--tries is that of runs that kill -9 ended, of flipped pages and of numbers (default 210); the others follow from it.
+The seed is printed; without one it is drawn. --all-numbers tries every number in every numeric column of every table
+once, which takes an hour or more; --jobs: so many of them at once.
 
 Exit status: 0 all as promised; 1 some are not; 2 it could not be run.
 """
 import argparse
 import collections
+import concurrent.futures
 import os
 import random
 import re
@@ -20,6 +23,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -610,53 +614,227 @@ def circular(folder, tries, source):
     yield fault
 
 
-# What no ingest writes into a column of integers.
-NUMBERS = [-1, 1 << 31, 1 << 53, 1 << 61, (1 << 63) - 1, -(1 << 63), -(1 << 61)]
+# MARK: Numbers
+
+
+# Ends of types and ranges, what doubles cannot hold, and what is no length, place or share.
+WHOLE = [-1, 0, 1 << 31, 1 << 53, 1 << 61, (1 << 62) + 1, (1 << 63) - 1, -(1 << 63), -(1 << 61)]
+REAL = [float("inf"), float("-inf"), 1.7e308, -1.7e308, 1e19, 9.3e18, -1.0, -0.0, 5e-324, float("nan")]
+
+
+def numeric(connection):
+    """Every numeric column: the table, its name, its type."""
+    tables = [table for table, in connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")]
+    return [(table, column[1], column[2]) for table in tables
+            for column in connection.execute('PRAGMA table_info("%s")' % table) if column[2] in ("INTEGER", "REAL")]
+
+
+def rows(connection, table):
+    return connection.execute('SELECT count(*) FROM "%s"' % table).fetchone()[0]
+
+
+def trim(path, most=40):
+    """Leaves a few rows of each table, those of one I/O together: what is tried is columns, not sizes."""
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TEMP TABLE kept AS SELECT request_id FROM guest_io LIMIT %d" % most)
+    connection.execute("""INSERT INTO kept SELECT host_request_id FROM guest_io
+        WHERE request_id IN (SELECT request_id FROM kept) AND host_request_id IS NOT NULL""")
+    for table in ("guest_io", "block_request", "block_detour", "merged_bio", "io_page"):
+        connection.execute("DELETE FROM %s WHERE request_id NOT IN (SELECT request_id FROM kept)" % table)
+    for table in ("culprit_sum", "counter_sample", "queue_interval", "dirtied_page", "block_moment", "writeback_pass",
+                  "device_stall", "qemu_block_request", "source_problem", "thread_slice_chunk", "page_extent",
+                  "recorded_clock", "sched_latency_row"):
+        connection.execute("DELETE FROM %s WHERE rowid NOT IN (SELECT rowid FROM %s LIMIT %d)"
+                           % (table, table, 2 if table == "thread_slice_chunk" else most))
+    connection.execute("""DELETE FROM sched_thread WHERE thread_id NOT IN (
+        SELECT thread_id FROM sched_thread LEFT JOIN thread_owner USING (thread_id)
+        ORDER BY guest IS NULL, thread_id LIMIT 60)""")
+    connection.execute("DELETE FROM thread_owner WHERE thread_id NOT IN (SELECT thread_id FROM sched_thread)")
+    connection.commit()
+    connection.execute("VACUUM")
+    connection.close()
+
+
+def fill(path):
+    """A row into each table that has none, with values that other tables have in columns of that name."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA ignore_check_constraints = on")
+    tables = [(table, sql) for table, sql in connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")]
+    known = {}
+    for table, _ in tables:
+        for column in connection.execute('PRAGMA table_info("%s")' % table):
+            value = connection.execute(
+                'SELECT "%s" FROM "%s" WHERE "%s" IS NOT NULL LIMIT 1' % (column[1], table, column[1])).fetchone()
+            if value:
+                known.setdefault((column[1], column[2]), value[0])
+    for table, sql in tables:
+        if rows(connection, table):
+            continue
+        names, values = [], []
+        for column in connection.execute('PRAGMA table_info("%s")' % table):
+            words = re.search(r"\b%s \w+[^,]*? IN \('(\w+)'" % column[1], sql)
+            names.append('"%s"' % column[1])
+            values.append(words.group(1) if words else known.get(
+                (column[1], column[2]), {"INTEGER": 1, "REAL": 0.5, "TEXT": "x", "BLOB": b""}[column[2]]))
+        connection.execute('INSERT INTO "%s" (%s) VALUES (%s)' % (
+            table, ", ".join(names), ", ".join("?" * len(names))), values)
+    connection.commit()
+    connection.close()
+
+
+def number_bases(folder):
+    """Small correlated incident files, which together have rows in every table."""
+    base = made(folder, "guest", "host")
+    for fixture in ("perf-sched/clock-set-back-by-less-than-a-second", ):
+        run(["ingest", base, os.path.join(ROOT, "Fixtures", fixture, "input.txt"), "--host", "h", "--keep-events"])
+    run(["correlate", base])
+    bases = [("a block capture", base)]
+    shared = os.path.join(ROOT, "..", "shared", "traces")
+    for capture in ("tcg-buffered", "kvm-noisy-cpu"):
+        if os.path.isdir(os.path.join(shared, capture)):
+            whole = os.path.join(folder, capture)
+            run(["analyze", os.path.join(shared, capture), "-o", whole], seconds=300)
+            bases.append((capture, os.path.join(whole, "incident.db")))
+    for _, path in bases:
+        trim(path)
+        fill(path)
+        # What was cut away is no fault of the file, and correlate is not due.
+        status, _, errors = run(["report", path])
+        if status not in (0, 3):
+            sys.exit("faults: the report of %s ends with %s: %s" % (path, status, errors))
+    return bases
+
+
+def readers(path, other, folder, source):
+    """Every command that reads an incident file."""
+    out = os.path.join(folder, "out")
+    copy = os.path.join(folder, "copy.db")
+    if os.path.exists(copy):
+        os.remove(copy)
+    return [
+        ["report", path], ["report", path, "--format", "json"], ["report", path, "--format", "html"],
+        ["report", path, "--format", "markdown"], ["findings", path], ["show", path, "slowest"], ["show", path, "io", "1"],
+        ["compare", path, other], ["compare", other, path, "--format", "json"],
+        ["export", path, "--format", "perfetto", "-o", out + ".perfetto"],
+        ["export", path, "--format", "csv", "-o", out], ["export", path, "--format", "jsonl", "-o", out],
+        ["query", path, "--name", source.choice(STORED)], ["check", path], ["redact", path, "-o", copy],
+        ["fleet", "load", path]]
+
+
+STORED = sorted(name[:-4] for name in os.listdir(os.path.join(ROOT, "schema", "queries")))
+
+
+def try_number(base, other, folder, table, column, number, where, order, seed):
+    """Sets a number, and lets every command read it. Returns how the runs ended, and what was not as promised."""
+    source = random.Random(seed)
+    path = os.path.join(folder, "number.db")
+    ends, faults = collections.Counter(), []
+    for suffix in ("", "-journal"):
+        if os.path.exists(path + suffix):
+            os.remove(path + suffix)
+    shutil.copy(base, path)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA ignore_check_constraints = on")
+    try:
+        changed = connection.execute(
+            'UPDATE OR IGNORE "%s" SET "%s" = ? %s' % (table, column, where), (number,)).rowcount
+        connection.commit()
+    except sqlite3.Error:
+        # A column that must not be NULL, which is what SQLite makes of nan.
+        changed = 0
+        connection.rollback()
+    connection.close()
+    if not changed:
+        return collections.Counter(["not to be set"]), []
+    # Before: the readers see the number itself. After: correlate has read it, and filled the derived tables anew.
+    commands = readers(path, other, folder, source)
+    if order == "after":
+        commands = [["correlate", path]] + [command for command in commands if command[0] in (
+            "report", "findings", "show", "compare", "export") and "html" not in command and "csv" not in command]
+    for arguments in commands:
+        status, _, errors = run(arguments, seconds=60)
+        what = "%s %s with %s.%s = %r%s %s" % (arguments[0], " ".join(arguments[2:4]), table, column, number,
+                                               " in one row" if where else "", order)
+        if status not in (0, 1, 2, 3):
+            faults.append("%s: status %s %s" % (what, status, errors.strip()[-300:]))
+        elif status == 2 and len(errors.strip().splitlines()) != 1:
+            faults.append("%s: no sentence: %s" % (what, errors.strip()[:200]))
+        ends["status 2" if status == 2 else "hung" if status is None else "crashed" if status < 0 else "read"] += 1
+    return ends, faults
 
 
 def numbers(folder, tries, source):
-    """Any number in a column of any table, in one row or in all: pages and rows are whole then."""
-    bases = [("a block capture and a scheduler trace", made(folder, "guest", "host", "correlate"))]
-    sched = os.path.join(ROOT, "Fixtures", "perf-sched", "clock-set-back-by-less-than-a-second", "input.txt")
-    for step in (["ingest", bases[0][1], sched, "--host", "h"], ["correlate", bases[0][1]]):
-        run(step)
-    shared = os.path.join(ROOT, "..", "shared", "traces", "tcg-buffered")
-    if os.path.isdir(shared):
-        run(["analyze", shared, "-o", os.path.join(folder, "whole")], seconds=120)
-        bases.append(("a capture with the page cache", os.path.join(folder, "whole", "incident.db")))
-    path = os.path.join(folder, "number.db")
+    """Any number in any numeric column of any table, in one row or in all, read by every command."""
+    bases = number_bases(folder)
+    plan = []
+    done = set()
     for name, base in bases:
-        fault = Fault("damaged: a number in " + name)
         connection = sqlite3.connect(base)
-        tables = [table for table, in connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
-        columns = [(table, column[1]) for table in tables
-                   if connection.execute('SELECT count(*) FROM "%s"' % table).fetchone()[0]
-                   for column in connection.execute('PRAGMA table_info("%s")' % table) if column[2] == "INTEGER"]
+        for table, column, kind in numeric(connection):
+            # The first file that was recorded with it; that of a table which no capture fills is made up.
+            recorded = [other for _, other in bases if has_recorded(other, table)]
+            if base != (recorded or [bases[0][1]])[0]:
+                continue
+            for number in WHOLE if kind == "INTEGER" else REAL:
+                # What is alike in all rows shows what one does not, and the other way round.
+                place = (len(plan) % rows(connection, table)) + 1
+                one = 'WHERE rowid = (SELECT rowid FROM "%s" LIMIT 1 OFFSET %d)' % (table, place - 1)
+                plan.append((name, base, table, column, number, one if len(plan) % 3 == 0 else "", "before"))
+                if table not in DERIVED:
+                    plan.append((name, base, table, column, number, "" if len(plan) % 3 == 0 else one, "after"))
+            done.add((table, column))
         connection.close()
-        for _ in range(tries // 2):
-            (table, column), number = source.choice(columns), source.choice(NUMBERS)
-            where = source.choice(("", "WHERE rowid %% 7 = %d" % source.randrange(7)))
-            shutil.copy(base, path)
-            connection = sqlite3.connect(path)
-            connection.execute("PRAGMA ignore_check_constraints = on")
-            try:
-                connection.execute('UPDATE OR IGNORE "%s" SET "%s" = ? %s' % (table, column, where), (number,))
-                connection.commit()
-            except sqlite3.Error:
-                # A table without row numbers, or a number that its index holds already.
-                connection.rollback()
-            connection.close()
-            for arguments in (["correlate"], ["report"], ["findings"], ["show", "slowest"]):
-                status, _, errors = run([arguments[0], path] + arguments[1:], seconds=60)
-                fault.expect(status in (0, 1, 2, 3), "%s with %s.%s = %d: status %s %s" % (
-                    arguments[0], table, column, number, status, errors.strip()[-200:]))
-                if status == 2:
-                    fault.expect(len(errors.strip().splitlines()) == 1, "no sentence: %s" % errors.strip()[:200])
-                fault.end("status 2" if status == 2 else "crashed" if status is None or status < 0 else "read")
-        yield fault
-    if len(bases) == 1:
-        print("faults: ../shared is not there, so nothing was tried with the page cache")
+    fault = Fault("damaged: a number in a column")
+    if ALL:
+        chosen = plan
+    else:
+        chosen = source.sample(plan, min(len(plan), tries))
+    other = os.path.join(folder, "other.db")
+    shutil.copy(bases[-1][1], other)
+
+    def one(task):
+        index, (name, base, table, column, number, where, order) = task
+        own = os.path.join(folder, "worker-%d" % threading.get_ident())
+        os.makedirs(own, exist_ok=True)
+        return try_number(base, other, own, table, column, number, where, order, index)
+
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for index, (ends, faults) in enumerate(pool.map(one, enumerate(chosen)), 1):
+            fault.tries += sum(ends.values())
+            fault.ends += ends
+            fault.faults += faults
+            for text in faults:
+                print("  " + text, flush=True)
+            if ALL and index % 500 == 0:
+                print("  %d of %d numbers" % (index, len(chosen)), flush=True)
+    print("  %d numbers of %d in %d columns of %d tables; %d files: %s" % (
+        len(chosen), len(plan), len(done), len({table for table, _ in done}), len(bases), ", ".join(name for name, _ in bases)))
+    yield fault
+
+
+RECORDED = {}
+
+
+def has_recorded(path, table):
+    """Whether a file has rows in a table that `fill` did not make."""
+    if path not in RECORDED:
+        connection = sqlite3.connect(path)
+        RECORDED[path] = {name: rows(connection, name) for name, in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'")}
+        connection.close()
+    return RECORDED[path].get(table, 0) > 1
+
+
+def derived_tables():
+    """The tables that correlate empties and fills."""
+    with open(os.path.join(ROOT, "schema", "tables.sql")) as file:
+        return set(re.findall(r"(?m)^CREATE TABLE (\w+)", file.read().split("-- From here on: what `correlate` finds.")[1]))
+
+
+DERIVED = derived_tables()
+ALL, JOBS = False, 1
 
 
 KEEP = None
@@ -665,22 +843,26 @@ FAULTS = [killed, interrupted, full_disk, failing_calls, full_output, changing_t
 
 
 def main():
-    global PROGRAM, KEEP
+    global PROGRAM, KEEP, ALL, JOBS
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build", "release", "hiddenq"))
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--tries", type=int, default=210)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    parser.add_argument("--all-numbers", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep")
     options = parser.parse_args()
     if options.help:
         print(__doc__.strip())
         return 0
     PROGRAM, KEEP = os.path.abspath(options.hiddenq), options.keep
+    ALL, JOBS = options.all_numbers, options.jobs
     if not os.access(PROGRAM, os.X_OK):
         print("faults: there is no %s; build it first" % PROGRAM)
         return 2
+    print("seed %d" % options.seed)
     print("%-44s %5s  %s" % ("fault", "tries", "outcome"))
     failed = total = 0
     for make in FAULTS:
