@@ -56,22 +56,28 @@ public struct DiskStatistics: Sendable {
   private static func stored(_ file: IncidentFile, _ filter: IOFilter) throws -> [Group] {
     var groups: [String: Group] = [:]
     for row in try file.storedHops(filter) {
-      guard let hop = Hop(rawValue: row.hop) else { continue }
+      let hop = try hop(row.hop)
       groups[row.op, default: Group(op: row.op)].hops[hop] = row.statistics
     }
     for row in try file.storedTail(filter) {
-      guard let hop = Hop(rawValue: row.hop) else { continue }
+      let hop = try hop(row.hop)
       groups[row.op, default: Group(op: row.op)].tail.append(
         TailShare(
           percentile: row.percentile, hop: hop, ios: row.ios, mean: row.mean, share: row.share))
     }
     for row in try file.storedWhatIf(filter) {
-      guard let hop = Hop(rawValue: row.hop) else { continue }
+      let hop = try hop(row.hop)
       groups[row.op, default: Group(op: row.op)].whatIf.append(
         WhatIf(hop: hop, percentile: row.percentile, now: row.now, without: row.without))
     }
     let order = ["all"] + BlockOperation.inReports.map(\.name)
+    for op in groups.keys where !order.contains(op) { throw StoreError.unknownWord(op, "op") }
     return order.compactMap { groups[$0] }
+  }
+
+  private static func hop(_ word: String) throws -> Hop {
+    guard let hop = Hop(rawValue: word) else { throw StoreError.unknownWord(word, "hop") }
+    return hop
   }
 }
 

@@ -1,4 +1,6 @@
 /// Numbers as people read them: one unit per table, grouped digits, never a number without its unit.
+///
+/// Any number has a text: one that is not finite, or too large for digits, is written as Swift writes it.
 public enum Quantity {
   /// A unit of time for a whole table.
   public enum TimeUnit: Sendable {
@@ -12,6 +14,11 @@ public enum Quantity {
       nanoseconds.magnitude >= 1_000_000 ? .milliseconds : .microseconds
     }
 
+    /// The same of a number that need not be whole.
+    public static func fitting(_ nanoseconds: Double) -> TimeUnit {
+      abs(nanoseconds) >= 1_000_000 ? .milliseconds : .microseconds
+    }
+
     /// Its symbol.
     public var symbol: String {
       switch self {
@@ -21,12 +28,22 @@ public enum Quantity {
     }
 
     /// A time in this unit, without the symbol; milliseconds with three digits, microseconds with one.
+    public func text(_ nanoseconds: Double) -> String {
+      Quantity.whole(nanoseconds).map { text($0) } ?? "\(nanoseconds) ns"
+    }
+
+    /// The same of a whole number.
     public func text(_ nanoseconds: Int64) -> String {
       switch self {
       case .microseconds: Quantity.fixed(nanoseconds, per: 1_000, digits: 1)
       case .milliseconds: Quantity.fixed(nanoseconds, per: 1_000_000, digits: 3)
       }
     }
+  }
+
+  /// The same of a number that need not be whole, rounded to whole ns.
+  public static func time(_ nanoseconds: Double) -> String {
+    whole(nanoseconds).map(time) ?? "\(nanoseconds) ns"
   }
 
   /// A single time with its unit.
@@ -39,6 +56,14 @@ public enum Quantity {
     }
   }
 
+  /// The nearest whole number; nil where there is none of 64 bits.
+  private static func whole(_ number: Double) -> Int64? { Int64(exactly: number.rounded()) }
+
+  /// The same of a number that need not be whole.
+  public static func seconds(_ nanoseconds: Double) -> String {
+    whole(nanoseconds).map(seconds) ?? "\(nanoseconds) ns"
+  }
+
   /// A moment or a long time, with its unit.
   public static func seconds(_ nanoseconds: Int64) -> String {
     fixed(nanoseconds, per: 1_000_000_000, digits: 3) + " s"
@@ -46,26 +71,35 @@ public enum Quantity {
 
   /// A count with its thousands set apart.
   public static func count(_ number: Int64) -> String {
-    let digits = String(number.magnitude)
+    number < 0 ? "-" + grouped(number.magnitude) : grouped(number.magnitude)
+  }
+
+  private static func grouped(_ number: UInt64) -> String {
+    let digits = String(number)
     var text = ""
     for (index, digit) in digits.enumerated() {
       if index > 0, (digits.count - index) % 3 == 0 { text.append(",") }
       text.append(digit)
     }
-    return number < 0 ? "-" + text : text
+    return text
   }
 
   /// A share of 0 to 1 as percent with one digit, cut off: what is not all must not read as all.
   public static func percent(_ share: Double) -> String {
-    fixed(Int64((share * 1000).rounded(.down)), per: 10, digits: 1) + " %"
+    guard let tenths = Int64(exactly: (share * 1000).rounded(.down)) else {
+      return "\(share) times"
+    }
+    return fixed(tenths, per: 10, digits: 1) + " %"
   }
 
   /// A number with so many digits behind the point.
   public static func decimal(_ number: Double, digits: Int) -> String {
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }
-    guard abs(number) * scale < 9e18 else { return "\(number)" }
-    return fixed(Int64((number * scale).rounded()), per: Int64(scale), digits: digits)
+    guard let units = whole(number * scale), let unit = Int64(exactly: scale) else {
+      return "\(number)"
+    }
+    return fixed(units, per: unit, digits: digits)
   }
 
   /// `value / unit` rounded to so many digits.
@@ -77,7 +111,7 @@ public enum Quantity {
     let whole = magnitude / UInt64(scale)
     var fraction = String(magnitude % UInt64(scale))
     while fraction.count < digits { fraction = "0" + fraction }
-    let text = digits == 0 ? count(Int64(whole)) : count(Int64(whole)) + "." + fraction
+    let text = digits == 0 ? grouped(whole) : grouped(whole) + "." + fraction
     return value < 0 && magnitude != 0 ? "-" + text : text
   }
 }

@@ -117,7 +117,7 @@ extension ComparisonSections {
     let values: String
     if line.unit == .nanoseconds {
       let unit = Quantity.TimeUnit.fitting(Int64(max(before, after).rounded()))
-      values = [before, after].map { "\(unit.text(Int64($0.rounded()))) \(unit.symbol)" }
+      values = [before, after].map { "\(unit.text($0)) \(unit.symbol)" }
         .joined(separator: " -> ")
     } else {
       values =

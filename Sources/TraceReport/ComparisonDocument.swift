@@ -113,7 +113,7 @@ struct ComparisonSections {
     guard let most = shown.compactMap(\.before).max() ?? shown.compactMap(\.after).max() else {
       return []
     }
-    let unit = Quantity.TimeUnit.fitting(Int64(most / 2))
+    let unit = Quantity.TimeUnit.fitting(most / 2)
     return [
       .table(
         Table(
@@ -136,8 +136,8 @@ struct ComparisonSections {
     _ line: ComparisonLine, _ name: String, _ unit: Quantity.TimeUnit
   ) -> [String] {
     [
-      name, line.before.map { unit.text(Int64($0.rounded())) } ?? "-",
-      line.after.map { unit.text(Int64($0.rounded())) } ?? "-",
+      name, line.before.map { unit.text($0) } ?? "-",
+      line.after.map { unit.text($0) } ?? "-",
       ChangeText.change(line, unit: unit) ?? "", line.verdict.rawValue,
     ]
   }
@@ -232,7 +232,7 @@ struct ComparisonSections {
               statement.guest, statement.device,
               (Self.names[statement.subject] ?? statement.subject).dropPrefix,
             ].compactMap { $0 }.joined(separator: " ")),
-          Quantity.time(Int64(statement.seconds * 1e9)), "\(statement.before)",
+          Quantity.time(statement.seconds * 1e9), "\(statement.before)",
           "\(statement.after)", statement.isTooShort ? "*" : "",
         ]
       })
@@ -279,9 +279,9 @@ enum ChangeText {
     }
     guard let change = line.change, let difference = line.difference else { return nil }
     if line.unit == .nanoseconds {
-      let unit = unit ?? Quantity.TimeUnit.fitting(Int64(change.rounded()))
+      let unit = unit ?? Quantity.TimeUnit.fitting(change)
       func text(_ value: Double) -> String {
-        (value < 0 ? "" : "+") + unit.text(Int64(value.rounded()))
+        (value < 0 ? "" : "+") + unit.text(value)
       }
       return "\(text(change)) (\(text(difference.low)) .. "
         + "\(text(difference.high)))"

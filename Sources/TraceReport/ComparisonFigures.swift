@@ -35,7 +35,7 @@ struct ComparisonFigures {
           let time = mean * Double(count(line)) / Double(count(whole))
           return StackedBars.Part(
             mark: mark, value: time,
-            note: "\(mark.letter): \(Quantity.time(Int64(time.rounded())))")
+            note: "\(mark.letter): \(Quantity.time(time))")
         }
       }
       guard !parts.isEmpty else { return nil }
@@ -63,7 +63,7 @@ struct ComparisonFigures {
 
   private func numbers(_ lines: [ComparisonLine], _ name: (ComparisonLine) -> String) -> Table {
     func time(_ value: Double?) -> String {
-      value.map { Quantity.time(Int64($0.rounded())) } ?? "-"
+      value.map { Quantity.time($0) } ?? "-"
     }
     return Table(
       caption: "",

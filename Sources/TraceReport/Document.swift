@@ -205,14 +205,14 @@ public struct Waterfall: Sendable {
   /// The bar in so many characters: each hop gets its part, rounded so that the whole is full, and the name
   /// of its culprit where there is room.
   public func bar(width: Int) -> String {
-    let lengths = segments.map { max(0, $0.nanoseconds) }
+    let lengths = segments.map { Double(max(0, $0.nanoseconds)) }
     let whole = lengths.reduce(0, +)
     guard whole > 0 else { return "" }
     var text = ""
-    var passed: Int64 = 0
+    var passed = 0.0
     for (segment, length) in zip(segments, lengths) {
       passed += length
-      let until = Int((Double(passed) / Double(whole) * Double(width)).rounded())
+      let until = Int((passed / whole * Double(width)).rounded())
       text += Self.stretch(segment, width: until - text.count)
     }
     return text

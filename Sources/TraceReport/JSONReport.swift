@@ -148,7 +148,7 @@ public enum JSONReport {
   private static func rows(of sql: String, _ file: IncidentFile) throws -> String {
     var text = ""
     var writer = TabularWriter(.json) { text += $0 }
-    try file.query(sql, columns: { writer.begin($0) }, row: { writer.add($0) })
+    try file.query(sql, isChecked: true, columns: { writer.begin($0) }, row: { writer.add($0) })
     writer.end()
     while text.hasSuffix("\n") { text.removeLast() }
     return text

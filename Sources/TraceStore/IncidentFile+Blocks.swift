@@ -63,7 +63,7 @@ extension IncidentFile {
             arguments: [try row[1] as Int64])
           return try BlockStream(
             stream: stream, source: row[1],
-            machine: Machine(name: row[2], layer: Layer(rawValue: row[3]) ?? .guest),
+            machine: Machine(name: row[2], layer: row.word(3)),
             device: row[4], segment: row[5], requests: row[8], issuedRequests: row[9],
             first: row[6] ?? 0, last: row[7] ?? 0, remapDeltas: remaps,
             losses: losses.map { loss in

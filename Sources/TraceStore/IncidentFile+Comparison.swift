@@ -61,6 +61,7 @@ extension IncidentFile {
         while try moments.step() {
           let (stream, moment) = (moments.integer(0), moments.integer(1))
           guard moment != .min else { continue }
+          guard NumberRange.duration.contains(moment) else { throw Self.damagedIO }
           if let span = spans[stream], span.contains(moment) { continue }
           let span = spans[stream] ?? moment...moment
           spans[stream] = min(span.lowerBound, moment)...max(span.upperBound, moment)
@@ -87,6 +88,10 @@ extension IncidentFile {
     }
   }
 
+  private static var damagedIO: StoreError {
+    StoreError(.damaged, "has a damaged row among its I/Os; 'hiddenq check' names the rows")
+  }
+
   /// Hands out the I/Os of some of these traces, each with the place of its trace among them. None is kept:
   /// what that takes does not grow with their number.
   public func forEachIO(of traces: [DiskTrace], _ body: (Int, DiskIO) throws -> Void) throws {
@@ -106,7 +111,9 @@ extension IncidentFile {
           """)
         while try ios.step() {
           guard let place = places[ios.integer(0)], ios.integer(1) != .min else { continue }
-          try body(place, DiskIO(ios, isJoined: traces[place].isJoined))
+          let io = DiskIO(ios, isJoined: traces[place].isJoined)
+          guard io.isPossible else { throw Self.damagedIO }
+          try body(place, io)
         }
       }
     }
@@ -114,6 +121,18 @@ extension IncidentFile {
 }
 
 extension DiskIO {
+  /// Whether its numbers can be.
+  fileprivate var isPossible: Bool {
+    func isDuration(_ time: Int64) -> Bool {
+      time == .min || NumberRange.duration.contains(time)
+    }
+    return operation != nil && NumberRange.duration.contains(moment)
+      && NumberRange.sector.contains(sectors)
+      && isDuration(clockError) && isDuration(pageCache) && isDuration(guestScheduler)
+      && isDuration(virtioSubmit) && isDuration(virtioReturn) && isDuration(hostScheduler)
+      && isDuration(hardwareQueue) && isDuration(block)
+  }
+
   /// The statement's current row.
   fileprivate init(_ row: RawStatement, isJoined: Bool) {
     moment = row.integer(1)

@@ -33,12 +33,13 @@ public struct QueryRow: Sendable {
 }
 
 extension IncidentFile {
-  /// All rows of one statement that reads.
+  /// All rows of one statement of ours that reads. Throws ``StoreError`` for a number that its column cannot hold.
   public func rows(_ sql: String) throws -> [QueryRow] {
     var names: [String] = []
     var rows: [QueryRow] = []
     try query(
-      sql, columns: { names = $0 }, row: { rows.append(QueryRow(columns: names, values: $0)) })
+      sql, isChecked: true, columns: { names = $0 },
+      row: { rows.append(QueryRow(columns: names, values: $0)) })
     return rows
   }
 
@@ -53,14 +54,11 @@ extension IncidentFile {
             ORDER BY finding_id
             """,
           arguments: [guest]
-        ).compactMap { row in
-          guard let code = try Finding.Code(rawValue: row["code"]),
-            let severity = try Finding.Severity(rawValue: row["severity"]),
-            let confidence = try Finding.Confidence(rawValue: row["confidence"])
-          else { return nil }
-          return try Finding(
-            code, severity, guest: row["guest"], sentence: row["sentence"],
-            confidence: confidence, because: row["because"], evidenceSQL: row["evidence_sql"],
+        ).map { row in
+          try Finding(
+            row.word("code"), row.word("severity"), guest: row["guest"], sentence: row["sentence"],
+            confidence: row.word("confidence"), because: row["because"],
+            evidenceSQL: row["evidence_sql"],
             nextStep: row["next_step"])
         }
       }

@@ -214,7 +214,8 @@ extension IncidentFile {
       """, source
     ) { row in
       var moment = BlockMoment()
-      moment.kind = BlockMoment.Kind(rawValue: row.integer(0)) ?? .queued
+      guard let kind = BlockMoment.Kind(rawValue: row.integer(0)) else { throw Self.damaged }
+      moment.kind = kind
       moment.device = DeviceNumber(rawValue: UInt32(truncatingIfNeeded: row.integer(1)))
       moment.sector = row.integer(2)
       moment.sectors = row.integer(3)

@@ -38,7 +38,8 @@ public struct ClockBracket: Sendable {
   private static func nanoseconds(_ text: String) -> Int64? {
     let parts = text.split(separator: ".")
     guard parts.count == 2, parts[1].utf8.count == 9, let seconds = Int64(parts[0]),
-      let rest = Int64(parts[1]), seconds >= 0, seconds < 1 << 33
+      let rest = Int64(parts[1]), seconds >= 0, rest >= 0,
+      seconds < NumberRange.moment.highest / 1_000_000_000
     else { return nil }
     return seconds * 1_000_000_000 + rest
   }

@@ -86,7 +86,7 @@ extension IncidentFile {
     let dates = try dates(of: machine)
     return try fetch(
       """
-      SELECT source_id, wall_ns - interval_ns, wall_ns,
+      SELECT source_id, wall_ns - interval_ns AS from_ns, wall_ns,
         100.0 * sum(CASE WHEN counter = 'steal' THEN delta END) / nullif(sum(delta), 0),
         100.0 * sum(CASE WHEN counter IN ('user', 'nice', 'system', 'irq', 'softirq') THEN delta END)
           / nullif(sum(delta), 0),
@@ -199,7 +199,7 @@ extension IncidentFile {
   public func traceStart(of source: Int64) throws -> TraceStartRow? {
     try fetch(
       """
-      SELECT first_ns, last_ns, CASE WHEN start_clock = 'CLOCK_REALTIME' THEN start_ns END, tool_clock,
+      SELECT first_ns, last_ns, CASE WHEN start_clock = 'CLOCK_REALTIME' THEN start_ns END AS start_ns, tool_clock,
         monotonic_start_ns
       FROM source_file WHERE source_id = ? AND first_ns IS NOT NULL AND last_ns IS NOT NULL
       """, [source]

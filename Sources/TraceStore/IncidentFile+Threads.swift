@@ -57,7 +57,7 @@ extension IncidentFile {
             try TracedThreadRow(
               id: row[0], source: row[1], segment: row[2],
               machine: Machine(
-                name: shared(row[3]), layer: Layer(rawValue: row[4]) ?? .guest),
+                name: shared(row[3]), layer: row.word(4)),
               tid: row[5], process: row[6], name: shared(row[7]), run: row[8], wait: row[9],
               kernelWait: row[10]))
         }
@@ -132,7 +132,7 @@ extension IncidentFile {
           fact.pid = try row["pid"]
           fact.parent = try row["ppid"]
           fact.comm = try row["comm"]
-          fact.role = try (row["role"] as String?).flatMap(ThreadRole.init)
+          fact.role = try row["role"] as String? == nil ? nil : row.word("role")
           fact.vcpu = try row["vcpu"]
           fact.guest = try row["guest"]
           return try ThreadFactRow(machine: row["machine"], fact: fact, path: row["path"])

@@ -189,6 +189,7 @@ extension IncidentFile {
         var faults = try String.fetchAll(db, sql: "PRAGMA integrity_check(10)").filter {
           $0 != "ok"
         }
+        faults += try Self.impossibleNumbers(db)
         for query in Schema.queries where query.name == "sums" {
           let count = try Row.fetchAll(db, sql: query.sql).count
           if count > 0 { faults.append("the hops of \(count) I/Os do not add up to their total") }
@@ -196,5 +197,48 @@ extension IncidentFile {
         return faults
       }
     }
+  }
+
+  /// The columns that hold a number out of their range, each with the first such row: ten of them at most.
+  private static func impossibleNumbers(_ db: Database) throws -> [String] {
+    var faults: [String] = []
+    for table in try SchemaCheck.tables() {
+      let columns = try Row.fetchAll(
+        db, sql: "SELECT name, type FROM pragma_table_info(?) WHERE type IN ('INTEGER', 'REAL')",
+        arguments: [table]
+      ).compactMap { row -> (name: String, range: NumberRange, condition: String)? in
+        let (name, type): (String, String) = try (row[0], row[1])
+        let range = NumberRange.of(name)
+        guard range != .any || type == "REAL" else { return nil }
+        let column = name.quotedDatabaseIdentifier
+        return (
+          name, range,
+          range == .any
+            ? "abs(\(column)) > \(Double.greatestFiniteMagnitude)"
+            : "\(column) NOT BETWEEN \(range.lowest) AND \(range.highest)"
+        )
+      }
+      guard !columns.isEmpty else { continue }
+      let counts = try Row.fetchOne(
+        db,
+        sql: "SELECT "
+          + columns.map { "count(*) FILTER (WHERE \($0.condition))" }.joined(separator: ", ")
+          + " FROM \(table)")
+      for (place, column) in columns.enumerated() {
+        guard let count: Int = try counts?[place], count > 0,
+          let first = try Row.fetchOne(
+            db,
+            sql: "SELECT rowid, \(column.name.quotedDatabaseIdentifier) || '' FROM \(table) "
+              + "WHERE \(column.condition) LIMIT 1")
+        else { continue }
+        let (row, value): (Int64, String) = try (first[0], first[1])
+        faults.append(
+          "\(table).\(column.name) is \(value) in row \(row)"
+            + (count > 1 ? " and in \(count - 1) more" : "")
+            + ", expected \(column.range.expected)")
+        if faults.count == 10 { return faults }
+      }
+    }
+    return faults
   }
 }

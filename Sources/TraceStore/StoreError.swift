@@ -1,4 +1,5 @@
 internal import GRDB
+internal import TraceModel
 
 /// Why the incident file could not do what was asked. Ends the command.
 public struct StoreError: Error, Sendable {
@@ -37,6 +38,13 @@ public struct StoreError: Error, Sendable {
   /// a number.
   static var damagedRequest: StoreError {
     StoreError(.damaged, "has a damaged row among its block requests; 'hiddenq check' says more")
+  }
+
+  /// A word that a column with a fixed vocabulary cannot hold.
+  public static func unknownWord(_ text: String, _ column: String) -> StoreError {
+    StoreError(
+      .damaged,
+      "is damaged: '\(column)' is the unknown '\(Printable.text(String(text.prefix(40))))'")
   }
 
   /// A failure in our own words.

@@ -27,6 +27,33 @@ struct QuantityTests {
   func percent(_ share: Double, _ text: String) {
     #expect(Quantity.percent(share) == text)
   }
+
+  @Test(
+    "any number has a text",
+    arguments: [
+      Double.infinity, -.infinity, .nan, 1.7e308, -1.7e308, 1e19, -1e19, 9.3e18, 9.2e18, -9.3e18,
+      -0.0, .leastNonzeroMagnitude,
+      0x1p63, -0x1p63, 0x1p53,
+    ])
+  func any(_ number: Double) {
+    var texts = [Quantity.time(number), Quantity.seconds(number), Quantity.percent(number)]
+    texts.append(Quantity.TimeUnit.fitting(number).text(number))
+    for digits in 0...4 { texts.append(Quantity.decimal(number, digits: digits)) }
+    for text in texts {
+      #expect(text.contains { $0.isNumber } || !number.isFinite)
+      #expect(text.hasPrefix("-") == (number < 0 && number < -1), "\(text)")
+    }
+  }
+
+  @Test("whole numbers to the last have one, too")
+  func ends() {
+    #expect(Quantity.count(.max) == "9,223,372,036,854,775,807")
+    #expect(Quantity.count(.min) == "-9,223,372,036,854,775,808")
+    #expect(Quantity.time(Int64.min) == "-9,223,372,036.855 s")
+    #expect(Quantity.TimeUnit.microseconds.text(Int64.max) == "9,223,372,036,854,775.8")
+    #expect(Quantity.decimal(9.2e18, digits: 0) == "9,200,000,000,000,000,000")
+    #expect(Quantity.time(1_999_950.4) == "2.000 ms")
+  }
 }
 
 struct PrintableTests {

@@ -55,5 +55,5 @@ struct ComparisonFindings {
   /// How much longer a hop is on average, ns; 0 where that is not known.
   func change(_ hop: Hop) -> Double { line(hop, .mean)?.change ?? 0 }
 
-  func time(_ value: Double) -> String { Quantity.time(Int64(value.rounded())) }
+  func time(_ value: Double) -> String { Quantity.time(value) }
 }

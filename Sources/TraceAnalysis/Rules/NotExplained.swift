@@ -88,7 +88,7 @@ struct NotExplained: Rule {
   }
 
   private static func time(_ nanoseconds: Double) -> String {
-    Quantity.time(Int64(nanoseconds.rounded()))
+    Quantity.time(nanoseconds)
   }
 
   /// Twenty-four slices of the time of a disk's matched I/Os.

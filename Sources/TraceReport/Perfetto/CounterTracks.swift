@@ -29,7 +29,7 @@ enum CounterTracks {
   ) throws {
     var last: (name: String, track: TrackEvents.Track)?
     try file.query(
-      sql, columns: { _ in },
+      sql, isChecked: true, columns: { _ in },
       row: { row in
         guard row.count > 2, case .text(let name) = row[0], case .integer(let at) = row[1] else {
           return

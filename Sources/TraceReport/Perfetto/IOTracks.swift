@@ -1,3 +1,4 @@
+internal import TraceModel
 internal import TraceStore
 
 /// A track for each hop of a guest's disk. What overlaps goes on lanes, tracks of one name, which the
@@ -30,7 +31,7 @@ enum IOTracks {
       WHERE total_ns IS NOT NULL AND coalesce(reference_ns, queued_at_ns) IS NOT NULL
       ORDER BY at_ns, io_id
       """,
-      columns: { names = $0 },
+      isChecked: true, columns: { names = $0 },
       row: { values in
         let row = Dictionary(uniqueKeysWithValues: zip(names, values))
         guard case .integer(let id)? = row["io_id"], case .integer(let at)? = row["at_ns"],
@@ -45,7 +46,8 @@ enum IOTracks {
             parent: events.track(
               "guest \(guest), disk \(device)" + (isOwn ? " (own clock, tied to no host's)" : "")))
         // The last lane's number decides where all its slices go.
-        let end = at.addingReportingOverflow(total).partialValue
+        var end = at
+        end.add(saturating: total)
         let lane = disk.lanes.take(from: at, to: end)
         func track(_ hop: String) throws -> TrackEvents.Track {
           while disk.tracks[hop, default: []].count <= lane {
@@ -70,7 +72,7 @@ enum IOTracks {
             continue
           }
           try add(hop, op, id, begin, length, to: track(hop), events)
-          begin += length
+          begin.add(saturating: length)
         }
         disks[key] = disk
       })
@@ -82,8 +84,10 @@ enum IOTracks {
     _ hop: String, _ op: String, _ id: Int64, _ begin: Int64, _ length: Int64,
     to track: TrackEvents.Track, _ events: TrackEvents
   ) throws {
+    var end = begin
+    end.add(saturating: max(0, length))
     try events.slice(
-      "\(hop) \(op)", on: track, from: begin, to: begin + max(0, length), flow: id,
+      "\(hop) \(op)", on: track, from: begin, to: end, flow: id,
       details: [("io_id", .integer(id)), ("hop_ns", .integer(length))])
   }
 }

@@ -65,7 +65,9 @@ enum VCPUTracks {
     guard let relation = relations.last(where: { $0.from <= own }) ?? relations.first else {
       return own
     }
-    let distance = relation.offset + relation.drift * 1e-6 * Double(own)
-    return own.addingReportingOverflow(Int64(exactly: distance.rounded()) ?? 0).partialValue
+    var moment = own
+    moment.add(
+      saturating: Int64((relation.offset + relation.drift * 1e-6 * Double(own)).rounded()))
+    return moment
   }
 }

@@ -44,7 +44,7 @@ struct ClockSection: ReportSection {
       "time of \(Printable.text(clock.reference)) = own \(offset(clock)), drift \(drift) ppm, "
       + "within \(Quantity.time(clock.middleError)) in the middle and "
       + "\(Quantity.time(clock.error)) at the ends "
-      + "(\(Quantity.seconds(Int64(clock.from))) to \(Quantity.seconds(Int64(clock.to)))); "
+      + "(\(Quantity.seconds(clock.from)) to \(Quantity.seconds(clock.to))); "
     switch clock.method {
     case "recorded": text += "no request binds it, what was recorded does"
     case "matched requests": text += "\(Quantity.count(Int64(clock.pairs))) requests bind it"

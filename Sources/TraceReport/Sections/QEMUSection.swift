@@ -64,7 +64,7 @@ struct QEMUSection: ReportSection {
       rows: sorted.map { row in
         [
           row.text("op") ?? "", row.text("stage") ?? "", Quantity.count(row.integer("count") ?? 0),
-          time(row, "min_ns"), unit.text(Int64((row.number("mean_ns") ?? 0).rounded())),
+          time(row, "min_ns"), unit.text(row.number("mean_ns") ?? 0),
           time(row, "p50_ns"), time(row, "p99_ns"), time(row, "max_ns"),
         ]
       })

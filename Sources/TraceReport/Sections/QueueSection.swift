@@ -133,7 +133,8 @@ struct QueueSection: ReportSection {
       case "guest_scheduler": "H2 scheduler"
       case "virtio_queue": "ring (D to C)"
       case "host_scheduler": "H4 scheduler"
-      default: "H5 hardware"
+      case "hardware_queue": "H5 hardware"
+      default: point.hop
       }
     return Printable.text("\(point.machine) \(point.device) \(hop)")
   }

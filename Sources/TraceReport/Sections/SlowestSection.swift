@@ -53,7 +53,7 @@ extension IORow {
       let named = culprits.filter { Double($0.wait) >= Self.leastCulprit * Double(block ?? .max) }
         .prefix(Self.mostCulprits)
       let most = named.first.flatMap { part in
-        4 * part.wait >= nanoseconds
+        4 * Double(part.wait) >= Double(nanoseconds)
           ? Waterfall.Segment.Culprit(name: part.printableName, wait: part.wait) : nil
       }
       segments.append(

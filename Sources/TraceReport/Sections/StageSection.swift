@@ -30,7 +30,7 @@ struct StageSection: ReportSection {
             rows: own.map { row in
               [
                 row.stage, Quantity.count(Int64(row.count)), unit.text(row.min),
-                unit.text(Int64(row.mean.rounded())), unit.text(row.p50), unit.text(row.p99),
+                unit.text(row.mean), unit.text(row.p50), unit.text(row.p99),
                 unit.text(row.max),
               ]
             })))

@@ -32,7 +32,7 @@ struct TailSection: ReportSection {
     _ name: String, _ group: DiskStatistics.Group, _ bound: Double?
   ) -> Figure {
     let percentiles = group.tail.filter { $0.hop == .block }
-    let unit = Quantity.TimeUnit.fitting(Int64(percentiles.first?.mean ?? 0))
+    let unit = Quantity.TimeUnit.fitting(percentiles.first?.mean ?? 0)
     func share(_ percentile: Double, _ hop: Hop) -> TailShare? {
       group.tail.first { $0.percentile == percentile && $0.hop == hop }
     }
@@ -43,9 +43,9 @@ struct TailSection: ReportSection {
           guard let part = share(whole.percentile, hop), let mark = Mark(hop) else { return nil }
           return StackedBars.Part(
             mark: mark, value: part.mean,
-            note: "\(mark.letter): \(Quantity.time(Int64(part.mean))), "
+            note: "\(mark.letter): \(Quantity.time(part.mean)), "
               + Quantity.percent(part.share))
-        }, total: Quantity.time(Int64(whole.mean)), bound: bound)
+        }, total: Quantity.time(whole.mean), bound: bound)
     }
     let numbers = Table(
       caption: "\(name): hops of the I/Os around each percentile of Q to C, mean in \(unit.symbol)",
@@ -54,8 +54,8 @@ struct TailSection: ReportSection {
       rows: percentiles.map { whole in
         ["p\(label(whole.percentile))"]
           + parts.map { hop in
-            share(whole.percentile, hop).map { unit.text(Int64($0.mean)) } ?? "not observed"
-          } + [unit.text(Int64(whole.mean)), "\(whole.ios)"]
+            share(whole.percentile, hop).map { unit.text($0.mean) } ?? "not observed"
+          } + [unit.text(whole.mean), "\(whole.ios)"]
       })
     return Figure(
       title: "\(name): where the I/Os around each percentile spent their time",

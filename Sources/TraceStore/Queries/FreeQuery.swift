@@ -15,9 +15,12 @@ public enum StoredValue: Sendable, Equatable {
 }
 
 extension IncidentFile {
-  /// Runs one statement that reads, and hands out its rows one by one.
+  /// Runs one statement that reads, and hands out its rows one by one. A user's statement may name its columns as it
+  /// likes and gets what the file holds; `isChecked`: a statement of ours, whose numbers must be in the ranges of
+  /// their columns.
   public func query(
-    _ sql: String, columns: ([String]) throws -> Void, row: ([StoredValue]) throws -> Void
+    _ sql: String, isChecked: Bool = false, columns: ([String]) throws -> Void,
+    row: ([StoredValue]) throws -> Void
   ) throws {
     try translating {
       try makeViews(for: sql)
@@ -28,10 +31,15 @@ extension IncidentFile {
         guard statement.isReadonly else {
           throw StoreError(.statement, "only statements that read are allowed")
         }
-        try columns(statement.columnNames)
+        let names = statement.columnNames
+        try columns(names)
         let rows = try Row.fetchCursor(statement)
         while let next = try rows.next() {
-          try row(next.databaseValues.map(StoredValue.init))
+          let values = next.databaseValues.map { StoredValue($0) } as [StoredValue]
+          if isChecked {
+            for (name, value) in zip(names, values) { try NumberRange.check(value, name) }
+          }
+          try row(values)
         }
       }
     }

@@ -242,7 +242,7 @@ extension IncidentFile {
       let last: Int64? = try row["last_ns"]
       return try SourceRow(
         id: row["source_id"], path: row["path"], machine: row["machine"],
-        layer: Layer(rawValue: row["layer"]) ?? .guest, format: row["format"],
+        layer: row.word("layer"), format: row["format"],
         lines: row["lines"], events: row["events"], skippedLines: row["skipped_lines"],
         lostEvents: row["lost_events"], sha256: row["sha256"],
         span: Self.span(first, last),

@@ -131,8 +131,8 @@ extension IncidentFile {
         let row = try Row.fetchOne(
           db,
           sql: """
-            SELECT min(coalesce(reference_ns, queued_at_ns)),
-              max(coalesce(reference_ns, queued_at_ns)) FROM io WHERE \(condition)
+            SELECT min(coalesce(reference_ns, queued_at_ns)) AS from_ns,
+              max(coalesce(reference_ns, queued_at_ns)) AS to_ns FROM io WHERE \(condition)
             """,
           arguments: arguments)
         guard let row, let from: Int64 = try row[0], let to: Int64 = try row[1] else { return nil }
@@ -154,7 +154,7 @@ extension IncidentFile {
         try Row.fetchAll(
           db,
           sql: """
-            SELECT (coalesce(reference_ns, queued_at_ns) - \(start)) / \(width) AS at,
+            SELECT (coalesce(reference_ns, queued_at_ns) - \(start)) / \(width) AS place,
               CASE \(rows) ELSE \(edges.count) END AS length, count(*)
             FROM io WHERE \(condition) AND \(column) IS NOT NULL AND op <> 'flush'
             GROUP BY 1, 2 ORDER BY 1, 2
