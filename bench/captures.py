@@ -42,7 +42,7 @@ LINES = {
     "perf-sched-latency": r"\| +avg:",
     "qemu-log": r"^\d+@\d+\.\d{6}:\w",
     "lscpu": r"^\d+,",
-    "proc-diskstats": r"^ *\d+ +\d+ \S+( \d+){11,} *$",
+    "proc-diskstats": r"^ *\d+ +\d+ \S+(( \d+){11,}|( \d+){4}) *$",
     "proc-net-dev": r"^ *[^|:]+: *\d+( +\d+){15}",
     "softnet": r"^[0-9a-f]{8}( [0-9a-f]{8}){8,}",
     "proc-schedstat": r"^(cpu|domain)\d+ ",

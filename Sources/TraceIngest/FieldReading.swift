@@ -8,6 +8,19 @@ extension Span where Element == UInt8 {
     while position < end, self[position] == 0x20 || self[position] == 0x09 { position += 1 }
   }
 
+  /// Moves past a terminal's escape sequences: `ESC [ ... letter`, `ESC ] ... BEL`.
+  func skipEscapes(_ position: inout Int, _ end: Int) {
+    while position + 1 < end, self[position] == 0x1B {
+      var at = position + 2
+      switch self[position + 1] {
+      case UInt8(ascii: "["): while at < end, !(0x40...0x7E).contains(self[at]) { at += 1 }
+      case UInt8(ascii: "]"): while at < end, self[at] != 7 { at += 1 }
+      default: at -= 1
+      }
+      position = Swift.min(at + 1, end)
+    }
+  }
+
   /// A decimal number of at most 19 digits and its end; nil, and the position as it was, when there is
   /// no digit or the number is too large for Int64.
   @inline(__always)

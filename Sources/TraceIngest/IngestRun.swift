@@ -54,6 +54,8 @@ public struct IngestRun: ~Copyable {
   private let sources: [ByteSource]
   private let format: any TraceFormat
   private let options: IngestOptions
+  /// The beginning of the file, to say what a refused one is.
+  private let head: [UInt8]
   /// Told how many bytes were read, now and then.
   private let progress: (Int64) -> Void
 
@@ -95,7 +97,8 @@ public struct IngestRun: ~Copyable {
       if head.isEmpty { head = begin }
       others.append(InputPart(other))
     }
-    guard !head.isEmpty else { throw IngestError.empty }
+    guard !head.isEmpty, head.count == 1 << 16 || head.contains(where: { $0 > 0x20 || $0 == 0 })
+    else { throw IngestError.empty }
     if Self.isUTF16(head.span) {
       throw IngestError.unrecognized(
         hint: "this is UTF-16 text, as PowerShell's '>' writes it; convert it: "
@@ -110,6 +113,7 @@ public struct IngestRun: ~Copyable {
       }
       self.format = format
     }
+    self.head = Array(head)
     self.input = input
     self.others = others
     self.sources = sources
@@ -120,7 +124,7 @@ public struct IngestRun: ~Copyable {
   /// Reads it all into the sink. Throws ``ReadError``, ``IngestError``, or what the sink throws; then
   /// nothing of the source may be kept.
   public consuming func read(into sink: any EventSink) throws -> SourceSummary {
-    let (format, options, sources) = (format, options, sources)
+    let (format, options, sources, head) = (format, options, sources, head)
     var summary =
       switch format.reader(into: sink) {
       case .lines(let reader): try readLines(reader)
@@ -136,12 +140,23 @@ public struct IngestRun: ~Copyable {
       $0.kind.severity == .skipped && $0.kind != .trailingBytes
     }
     guard summary.events > 0 else {
-      guard let first = bad.first?.excerpt else { throw IngestError.empty }
+      // What is no text has no first line to show.
+      guard let begin = head.firstIndex(where: { $0 > 0x20 }), !head.prefix(512).contains(0)
+      else { throw IngestError.empty }
+      if let advice = KnownOutputs.advice(head.span) {
+        throw IngestError.unrecognized(hint: advice)
+      }
+      let end = head[begin...].firstIndex { $0 == 10 || $0 == 13 } ?? head.count
+      let first = head.span.text(from: begin, to: min(end, begin + ProblemTally.excerptLength))
       throw IngestError.noEvents(
-        format: format.name, firstLine: first, lines: summary.lines)
+        format: format.name, firstLine: bad.first?.excerpt ?? first, lines: summary.lines)
     }
     let all = summary.skippedLines + summary.events
     let percent = 100 * Double(summary.skippedLines) / Double(all)
+    if percent > 50, let advice = KnownOutputs.advice(head.span) {
+      // It was not recognised as this, but told to be.
+      throw IngestError.unrecognized(hint: advice)
+    }
     if percent > options.allowedBadPercent, let most = bad.max(by: { $0.count < $1.count }) {
       throw IngestError.tooManyBadLines(
         bad: summary.skippedLines, of: all, allowedPercent: options.allowedBadPercent, first: most)

@@ -33,6 +33,15 @@ struct ProblemTally {
     }
   }
 
+  /// Adds what another tally noted.
+  mutating func add(_ problem: Problem) {
+    if problems[problem.kind] != nil {
+      problems[problem.kind]?.count.add(saturating: problem.count)
+    } else {
+      problems[problem.kind] = problem
+    }
+  }
+
   /// All of it, in the order of the kinds.
   var all: [Problem] { ProblemKind.allCases.compactMap { problems[$0] } }
 }

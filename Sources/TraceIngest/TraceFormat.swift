@@ -22,6 +22,8 @@ public protocol TraceFormat: Sendable {
   var clock: String { get }
   /// What an analysis gains from it.
   var goodFor: String { get }
+  /// What to say of a file that has the form and nothing that is used; nil: that no line is an event.
+  var needs: String? { get }
   /// The side that such files are always of, wherever they lie; nil: either.
   var readBy: Layer? { get }
   /// Whether a file that begins with these bytes is of this format.
@@ -31,6 +33,8 @@ public protocol TraceFormat: Sendable {
 }
 
 extension TraceFormat {
+  /// Nothing particular.
+  public var needs: String? { nil }
   /// Either side's.
   public var readBy: Layer? { nil }
 }

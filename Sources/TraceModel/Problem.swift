@@ -47,6 +47,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case trailingBytes = "trailing_bytes"
   /// A notice of the tool among the events.
   case toolNotice = "tool_notice"
+  /// Output of another command in the same file.
+  case otherOutput = "other_output"
   /// The tool says that it dropped events.
   case droppedEvents = "dropped_events"
   /// Gaps in the sequence numbers.
@@ -95,6 +97,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case copyOfAnother = "copy_of_another"
   /// A table that does not say which object it is about.
   case unnamedObject = "unnamed_object"
+  /// A start of a guest in its log that a later one follows.
+  case supersededStart = "superseded_start"
   /// The tool has no counters for it.
   case noCounters = "no_counters"
   /// Output of another system's tool of the same name.
@@ -112,8 +116,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
       .malformedTail, .lateLine, .malformedPayload, .foreignTool, .malformedRecord, .trailingBytes:
       .skipped
-    case .toolNotice, .timeWentBack, .negativeTime, .unpairedEvent, .unusedEvent, .missingSwitch,
-      .counterReset, .counterSteppedBack,
+    case .toolNotice, .otherOutput, .supersededStart, .timeWentBack, .negativeTime, .unpairedEvent,
+      .unusedEvent, .missingSwitch, .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .wallClockSet, .copyOfAnother, .unnamedObject, .noCounters, .threadsAddedUp:
       .note
@@ -128,7 +132,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   public var advice: String {
     switch self {
     case .unrecognizedLine:
-      "not an event of this format; fine for prompts and notices, else check how the file was made"
+      "not an event of this format; check how the file was made"
     case .truncatedLine: "the file was cut here; copy it again if more is missing than this line"
     case .malformedNumber: "a field is not the number it should be; check the file for damage"
     case .unknownAction: "expected one of A B C D F G I M P Q R S U UT X m after the pid"
@@ -141,6 +145,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .trailingBytes:
       "bytes behind the packed data were not used; check how the file was put together"
     case .toolNotice: "kept out of the events"
+    case .otherOutput: "output of other commands in the same file; it is not used"
+    case .supersededStart:
+      "the guest was started several times: the last start counts; if the incident was before it, save the log "
+        + "up to that start"
     case .droppedEvents:
       "record again with larger buffers: blktrace -b 4096 -n 16, perf record -m 16M, "
         + "trace-cmd record -b 65536"
@@ -183,7 +191,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .unnamedObject: "named by its place in the output; print the interface's name before it"
     case .noCounters: "the driver offers no statistics; look at ip -s link and /proc/net/dev"
     case .tooManyBadLines:
-      "more lines than --max-skipped allows cannot be read; check how the file was made, then raise it"
+      "more lines than --max-skipped allows cannot be read; check that the file is one tool's output, as it was "
+        + "printed"
     case .noEvents: "it has the head of this format and no event; was the tracer stopped too early?"
     case .unreadable: "it could not be read to its end; check it and copy it again"
     case .foreignTool: "only the output of Linux tools can be used here"

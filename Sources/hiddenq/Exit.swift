@@ -67,6 +67,7 @@ enum Exit {
     case .empty:
       return "is empty; was the tracer stopped before it wrote, or the copy cut?"
     case .noEvents(let format, let firstLine, _):
+      if let needs = allFormats.first(where: { $0.name == format })?.needs { return needs }
       return "no line is an event of format '\(format)'; it begins with '\(firstLine.prefix(60))'"
     case .unrecognized(let hint):
       return hint ?? "is in no format that 'hiddenq formats' lists"

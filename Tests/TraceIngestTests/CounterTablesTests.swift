@@ -122,8 +122,15 @@ private let start: Int64 = 1_791_367_872_000_000_000
 
       """
     let row = " 1  0      0 812344  10240 655360    0    0   120   340  800 1500 10  5 80  3  2\n"
-    let (sink, _) = try read(german + row + row)
+    let (sink, german16) = try read(german + row + row)
+    #expect(german16.skippedLines == 0)
     #expect(sink.vmstat.count == 2)
+    #expect(sink.vmstat.map(\.isSinceBoot) == [true, false])
+    #expect(sink.vmstat[1].values[VmstatColumn.cache.rawValue] == 655_360)
+    let active = german.replacing("  Puff  Cache", with: "inaktv  aktiv")
+    let (other, _) = try read(active + row + row)
+    #expect(other.vmstat[1].values[VmstatColumn.cache.rawValue] == nil)
+    #expect(other.vmstat[1].values[VmstatColumn.free.rawValue] == 812_344)
     #expect(sink.vmstat[1].values[VmstatColumn.st.rawValue] == 2)
     let (bare, _) = try read(row + row)
     #expect(bare.vmstat.map(\.isSinceBoot) == [false, false])

@@ -91,6 +91,28 @@ import TraceModel
     NAME="sda1" MAJ:MIN="8:1" PKNAME="sda" SIZE="9G" START="2048"
     """,
     """
+    2026-10-07 08:02:19.454+0000: starting up libvirt version: 11.1.0, qemu version: 9.2.3
+    LC_ALL=C \\
+    /usr/bin/qemu-system-x86_64 \\
+    -name guest=web1,debug-threads=on \\
+    -object '{"qom-type":"iothread","id":"it'\\''s"}' \\
+    -msg timestamp=on
+    2026-10-07 09:00:00.000+0000: shutting down, reason=destroyed
+    """,
+    """
+    #==[ Command ]======================================#
+    # /usr/bin/vmstat 1 4
+     r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st
+     7  0      0 302340   3832  95856    0    0   578   387  213  192  7 29 48  5 10
+    [root@web1 ~]# ps aux
+    USER       PID %CPU COMMAND
+    qemu      2832 75.0 /usr/bin/qemu-system-x86_64 -name a -object {"id":"x y"}
+    === free -m ===
+    Mem: 1 2 3
+    ==> /proc/diskstats <==
+     8    1 sda1 5024 46400 6662 13324
+    """,
+    """
     {"blockdevices": [{"name": "sda", "maj:min": " 8:0", "children": [{"name": "sda1"}]}]}
     """,
     """

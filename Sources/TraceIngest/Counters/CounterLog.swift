@@ -11,12 +11,16 @@ final class CounterLog {
   private(set) var isClockNew = false
   /// The date before the line that is read; nil when it has none.
   var prefix: WallTime?
+  /// Seconds between the rows that the last command asked for (`vmstat 1`); nil where none says it.
+  var interval: Int64?
   /// Data lines that were used.
   var events: Int64 = 0
   /// Earliest and latest date that came with data.
   private(set) var first = Stamp.unseen
   private(set) var last = Stamp.unseen
   private(set) var hasWall = false
+  /// The latest begin of rows that have no dates and no interval: nobody knows when they end.
+  private var openBegin = Stamp.unseen
   var notices = ProblemTally()
   /// Scratch for the tables.
   var fields = Fields()
@@ -180,6 +184,15 @@ final class CounterLog {
         + ": \(fall.before), then \(fall.value)").prefix(ProblemTally.excerptLength))
   }
 
+  /// The whole of these bytes as a number; one that Int64 does not hold cannot be, and is noted.
+  func number(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int64? {
+    let value = bytes.wholeNumber(range)
+    if value == nil, bytes.isNumber(range) {
+      notices.add(.impossibleValue, count: 1, line: line)
+    }
+    return value
+  }
+
   /// Adds what the text says about an object besides its counters; the same again is left out.
   func setting(_ kind: String, _ object: String, _ name: String, _ value: String) throws {
     guard settings[[kind, object, name]] != value else { return }
@@ -190,14 +203,20 @@ final class CounterLog {
     try sink.receive(batch)
   }
 
-  /// Adds a row of vmstat.
-  func add(_ row: VmstatRow) throws {
+  /// Hands over facts about the machine.
+  func receive(_ batch: TopologyBatch) throws { try sink.receive(batch) }
+
+  /// Adds a row of vmstat. `elapsed` is the time since the begin of its run, ns, where the command says it.
+  func add(_ row: VmstatRow, elapsed: Int64?) throws {
     var row = row
     row.ordinal = vmstatOrdinal
     vmstatOrdinal += 1
     row.line = line
-    if let wall = row.wall { see(wall) }
-    if let wall = row.runStart { see(wall) }
+    if let wall = row.wall {
+      see(wall)
+    } else if let begin = row.runStart {
+      see(begin, elapsed: elapsed)
+    }
     batch.vmstat.append(row)
     if batch.count >= Self.batchSize { try flush() }
   }
@@ -211,7 +230,8 @@ final class CounterLog {
     summary.toolClock = hasWall ? "wall" : "none"
     summary.events = events
     summary.first = first
-    summary.last = last
+    // An end that would be the begin of rows is none.
+    summary.last = openBegin.isSeen && openBegin.rawValue >= last.rawValue ? .unseen : last
     summary.problems = notices.all
     return summary
   }
@@ -226,6 +246,21 @@ final class CounterLog {
     } else {
       last = stamp
     }
+  }
+
+  /// A row that follows a date at a known distance, or at an unknown one.
+  private func see(_ begin: WallTime, elapsed: Int64?) {
+    if let elapsed {
+      let (moment, overflow) = begin.nanoseconds.addingReportingOverflow(elapsed)
+      if !overflow, Stamp.range.contains(moment) {
+        return see(WallTime(nanoseconds: moment, utcOffset: begin.utcOffset))
+      }
+    }
+    hasWall = true
+    if begin.utcOffset == nil { notices.add(.unknownZone, count: 1, line: line) }
+    let stamp = Stamp(begin.nanoseconds)
+    if !first.isSeen || stamp.rawValue < first.rawValue { first = stamp }
+    if !openBegin.isSeen || stamp.rawValue > openBegin.rawValue { openBegin = stamp }
   }
 
   private func flush() throws {

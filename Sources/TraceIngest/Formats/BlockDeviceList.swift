@@ -5,31 +5,27 @@ internal import TraceModel
 ///     NAME      MAJ:MIN         SIZE TYPE   START
 ///     loop6       7:6     3221225472 loop
 ///     ├─loop6p1 259:0     1610612736 part    2048
-struct BlockDeviceList: TraceFormat {
+struct BlockDeviceList: FactFormat {
   let name = "lsblk"
   let producedBy = "lsblk -J -b -o NAME,MAJ:MIN,PKNAME,SIZE,TYPE,MOUNTPOINT,START"
   let clock = "none"
   let goodFor = "which partition and volume lies on which disk, and where"
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
-    if beginsAsJSON(head) {
-      return head.find("\"blockdevices\"", from: 0, head.count) == nil ? .no : .yes
-    }
+  func lines() -> any FactLines { BlockDeviceLines() }
+
+  func begins(_ head: Span<UInt8>) -> Bool {
+    if beginsAsJSON(head) { return head.find("\"blockdevices\"", from: 0, head.count) != nil }
     // Its own complaints and a command line may stand before it, nothing else.
     var isOurs = true
+    let lines = BlockDeviceLines()
     return anyLine(of: head, atMost: 12) { start, end in
-      if Self.isHeader(head, start, end)
-        || head.find("MAJ:MIN=\"", from: start, end) != nil
-          && head.find("NAME=\"", from: start, end) != nil
-      {
-        return true
-      }
+      if lines.opens(head, start, end) { return true }
       let isBefore =
         head.has("lsblk: ", at: start, end) || head.has("#", at: start, end)
         || head.has("$ ", at: start, end)
       if !isBefore { isOurs = false }
       return false
-    } && isOurs ? .yes : .no
+    } && isOurs
   }
 
   static func isHeader(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
@@ -49,7 +45,7 @@ private final class BlockDeviceReader: WholeFileReader {
   private let sink: any EventSink
   private let format: String
   private var json: FactJSONReader?
-  private var lines: FactLineReader?
+  private var lines: CounterReader?
   private var tally = ProblemTally()
   private var number: Int64 = 0
   private var skipped: Int64 = 0
@@ -61,20 +57,18 @@ private final class BlockDeviceReader: WholeFileReader {
 
   func read(whole bytes: Span<UInt8>, _ range: Range<Int>) throws {
     var at = range.lowerBound
-    while at < range.upperBound, bytes[at] <= 0x20 { at += 1 }
-    if at < range.upperBound, bytes[at] == UInt8(ascii: "{") || bytes[at] == UInt8(ascii: "[") {
+    if beginsAsJSON(bytes, range) {
       let reader = FactJSONReader(sink: sink, format: format) { values in
         var batch = TopologyBatch()
-        for value in values { Self.devices(value["blockdevices"], nil, &batch) }
+        for value in values { Self.devices(value.json["blockdevices"], nil, &batch) }
         return batch
       }
       json = reader
       try reader.read(whole: bytes, range)
       return
     }
-    let reader = FactLineReader(sink: sink, format: format, lines: BlockDeviceLines())
+    let reader = CounterReader(sink: sink, format: format)
     lines = reader
-    at = range.lowerBound
     while at < range.upperBound {
       var end = at
       while end < range.upperBound, bytes[end] != 10 { end += 1 }
@@ -96,7 +90,7 @@ private final class BlockDeviceReader: WholeFileReader {
     if let json { return try json.finish() }
     var summary = try lines?.finish() ?? SourceSummary()
     summary.lines = number
-    summary.skippedLines = skipped
+    summary.skippedLines += skipped
     summary.problems.insert(contentsOf: tally.all, at: 0)
     return summary
   }
@@ -125,6 +119,12 @@ private final class BlockDeviceLines: FactLines {
   private var columns: [(name: String, range: Range<Int>)] = []
   /// The devices above, by depth.
   private var above: [String] = []
+
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    BlockDeviceList.isHeader(bytes, start, end)
+      || bytes.find("MAJ:MIN=\"", from: start, end) != nil
+        && bytes.find("NAME=\"", from: start, end) != nil
+  }
 
   /// `8:0` with blanks, as `8,0`.
   static func number(_ text: String) -> String {

@@ -4,23 +4,18 @@ internal import TraceModel
 ///
 ///     # CPU,Core,Socket,Node,,L1d,L1i,L2,L3
 ///     0,0,0,0,,0,0,0,0
-struct LscpuParsable: TraceFormat {
+struct LscpuParsable: FactFormat {
   let name = "lscpu"
   let producedBy = "lscpu -p"
   let clock = "none"
   let goodFor = "which CPUs share a core and which node they are on"
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
-    anyLine(of: head) { start, end in
-      head.has("# The following is the parsable format", at: start, end)
-        || head.has("# CPU,Core", at: start, end) || head.has("# CPU,Socket", at: start, end)
-        || head.has("# CPU,Node", at: start, end)
-    } ? .yes : .no
+  func begins(_ head: Span<UInt8>) -> Bool {
+    let lines = LscpuLines()
+    return anyLine(of: head) { start, end in lines.opens(head, start, end) }
   }
 
-  func reader(into sink: any EventSink) -> FormatReader {
-    .lines(FactLineReader(sink: sink, format: name, lines: LscpuLines()))
-  }
+  func lines() -> any FactLines { LscpuLines() }
 }
 
 private final class LscpuLines: FactLines {
@@ -28,6 +23,13 @@ private final class LscpuLines: FactLines {
   private var core: Int?
   private var socket: Int?
   private var node: Int?
+
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    let beginnings: [StaticString] = [
+      "# The following is the parsable format", "# CPU,Core", "# CPU,Socket", "# CPU,Node",
+    ]
+    return beginnings.contains { bytes.has($0, at: start, end) }
+  }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
     if bytes[start] == UInt8(ascii: "#") {
@@ -80,26 +82,27 @@ private final class LscpuLines: FactLines {
 ///     node distances:
 ///     node   0   1
 ///       0:  10  21
-struct NumactlHardware: TraceFormat {
+struct NumactlHardware: FactFormat {
   let name = "numactl"
   let producedBy = "numactl -H"
   let clock = "none"
   let goodFor = "the CPUs and memory of each node, and how far nodes are apart"
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
-    anyLine(of: head) { start, end in
-      head.has("available: ", at: start, end) && head.find(" nodes (", from: start, end) != nil
-        || head.has("No NUMA available on this system", at: start, end)
-    } ? .yes : .no
+  func begins(_ head: Span<UInt8>) -> Bool {
+    let lines = NumactlLines()
+    return anyLine(of: head) { start, end in lines.opens(head, start, end) }
   }
 
-  func reader(into sink: any EventSink) -> FormatReader {
-    .lines(FactLineReader(sink: sink, format: name, lines: NumactlLines()))
-  }
+  func lines() -> any FactLines { NumactlLines() }
 }
 
 private final class NumactlLines: FactLines {
   private var columns: [Int64] = []
+
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    bytes.has("available: ", at: start, end) && bytes.find(" nodes (", from: start, end) != nil
+      || bytes.has("No NUMA available on this system", at: start, end)
+  }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
     let known: [StaticString] = [

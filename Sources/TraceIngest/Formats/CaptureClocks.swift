@@ -10,21 +10,18 @@ internal import TraceModel
 ///
 /// The others were read between the two of the wall clock. `monotonic_ns` is there as root only. A wall clock
 /// that went further than they did was set meanwhile.
-struct CaptureClocks: TraceFormat {
+struct CaptureClocks: FactFormat {
   let name = "capture-clocks"
   let producedBy = "sh capture.sh (made by hiddenq capture)"
   let clock = "none"
   let goodFor = "whether the wall clock was set during a capture"
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
-    anyLine(of: head, atMost: 4) { start, end in
-      head.has("start before realtime=", at: start, end)
-    } ? .yes : .no
+  func begins(_ head: Span<UInt8>) -> Bool {
+    let lines = CaptureClockLines()
+    return anyLine(of: head, atMost: 4) { start, end in lines.opens(head, start, end) }
   }
 
-  func reader(into sink: any EventSink) -> FormatReader {
-    .lines(FactLineReader(sink: sink, format: name, lines: CaptureClockLines()))
-  }
+  func lines() -> any FactLines { CaptureClockLines() }
 }
 
 private final class CaptureClockLines: FactLines {
@@ -49,6 +46,10 @@ private final class CaptureClockLines: FactLines {
 
   /// NTP slews a clock by this share of the time at most; what goes beyond was set.
   private static let mostSlew = 0.0005
+
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    bytes.has("start before realtime=", at: start, end)
+  }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
     log.fields.cut(bytes, start, end)

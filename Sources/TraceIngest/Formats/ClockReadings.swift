@@ -13,29 +13,30 @@ internal import TraceModel
 ///     4330572 1795337810536194443 1795337810540531805 3188307472760 3188311803332 1795337809736511361 ...
 ///
 /// The guest read its clock between the two readings of the host.
-struct ClockReadings: TraceFormat {
+struct ClockReadings: FactFormat {
   let name = "clock-readings"
   let producedBy = "readings of a guest's clocks between two of the host's"
   let clock = "none"
   let goodFor = "the relation of both clocks, beside or without what the requests show"
   let readBy: Layer? = .host
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
-    anyLine(of: head, atMost: 8) { start, end in
-      head.has("host_before realtime=", at: start, end)
-        || head.has(ClockReadingTable.head, at: start, end)
-    } ? .yes : .no
+  func begins(_ head: Span<UInt8>) -> Bool {
+    let lines = ClockReadingLines()
+    return anyLine(of: head, atMost: 8) { start, end in lines.opens(head, start, end) }
   }
 
-  func reader(into sink: any EventSink) -> FormatReader {
-    .lines(FactLineReader(sink: sink, format: name, lines: ClockReadingLines()))
-  }
+  func lines() -> any FactLines { ClockReadingLines() }
 }
 
 private final class ClockReadingLines: FactLines {
   /// Which reading it is, counted by its first line.
   private var number = 0
   private var table: ClockReadingTable?
+
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    bytes.has("host_before realtime=", at: start, end)
+      || bytes.has(ClockReadingTable.head, at: start, end)
+  }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
     log.fields.cut(bytes, start, end)

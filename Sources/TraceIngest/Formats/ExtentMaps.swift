@@ -22,7 +22,7 @@ struct QemuImgMap: TraceFormat {
       FactJSONReader(sink: sink, format: name) { values in
         var batch = TopologyBatch()
         for value in values {
-          guard case .array(let extents) = value else { continue }
+          guard case .array(let extents) = value.json else { continue }
           for extent in extents { Self.add(extent, &batch) }
         }
         return batch
@@ -53,28 +53,29 @@ struct QemuImgMap: TraceFormat {
 ///     File size of disk.qcow2 is 270139392 (65952 blocks of 4096 bytes)
 ///      ext:     logical_offset:        physical_offset: length:   expected: flags:
 ///        0:        0..      48:     151552..    151600:     49:             last,eof
-struct FilefragMap: TraceFormat {
+struct FilefragMap: FactFormat {
   let name = "filefrag"
   let producedBy = "filefrag -v disk.img"
   let clock = "none"
   let goodFor = "the way from a byte of an image file to a sector of the host's device"
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
-    anyLine(of: head, atMost: 12) { start, end in
-      head.has("Filesystem type is: ", at: start, end)
-        || head.has("File size of ", at: start, end)
-          && head.find(" blocks of ", from: start, end) != nil
-    } ? .yes : .no
+  func begins(_ head: Span<UInt8>) -> Bool {
+    let lines = FilefragLines()
+    return anyLine(of: head, atMost: 12) { start, end in lines.opens(head, start, end) }
   }
 
-  func reader(into sink: any EventSink) -> FormatReader {
-    .lines(FactLineReader(sink: sink, format: name, lines: FilefragLines()))
-  }
+  func lines() -> any FactLines { FilefragLines() }
 }
 
 private final class FilefragLines: FactLines {
   private var file: String?
   private var blockSize: Int64 = 0
+
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    bytes.has("Filesystem type is: ", at: start, end)
+      || bytes.has("File size of ", at: start, end)
+        && bytes.find(" blocks of ", from: start, end) != nil
+  }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
     if bytes.has("Filesystem type is: ", at: start, end) { return true }
@@ -139,25 +140,26 @@ private final class FilefragLines: FactLines {
 /// `dmsetup table`: what mapped devices are made of, in sectors of 512 bytes.
 ///
 ///     rootvg-lv--data: 0 41943040 linear 8:2 2048
-struct DmsetupTable: TraceFormat {
+struct DmsetupTable: FactFormat {
   let name = "dmsetup"
   let producedBy = "dmsetup table"
   let clock = "none"
   let goodFor = "the way from a logical volume to the disks below it"
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
+  func begins(_ head: Span<UInt8>) -> Bool {
     let lines = DmsetupLines()
-    var log = FactLog()
-    return anyLine(of: head, atMost: 5) { start, end in lines.take(head, start, end, &log) }
-      ? .yes : .no
+    return anyLine(of: head, atMost: 5) { start, end in lines.opens(head, start, end) }
   }
 
-  func reader(into sink: any EventSink) -> FormatReader {
-    .lines(FactLineReader(sink: sink, format: name, lines: DmsetupLines()))
-  }
+  func lines() -> any FactLines { DmsetupLines() }
 }
 
 private final class DmsetupLines: FactLines {
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    var log = FactLog()
+    return take(bytes, start, end, &log)
+  }
+
   private static let targets: [StaticString] = [
     "linear", "striped", "crypt", "thin", "thin-pool", "cache", "snapshot", "snapshot-origin",
     "snapshot-merge", "mirror", "raid", "multipath", "zero", "error", "delay", "flakey",

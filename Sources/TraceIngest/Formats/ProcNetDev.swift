@@ -93,7 +93,8 @@ private final class SoftnetTable: CounterTable {
       guard at == end || bytes[at] == 0x20 else { return false }
       bytes.skipBlanks(&at, end)
     }
-    guard words.count >= 9 else { return false }
+    // The fourth to eighth are 0 in every kernel; those of /proc/net/stat/* are not.
+    guard words.count >= 9, words[3..<8].allSatisfy({ $0 == 0 }) else { return false }
     if log.isClockNew { rows = 0 }
     let hasIndex = words.count >= 13
     if counters.isEmpty {

@@ -117,8 +117,18 @@ private final class ProcVmstatTable: CounterTable {
       else { return false }
       at += 1
     }
-    guard at + 1 < end, let value = bytes.wholeNumber(at + 1..<end) else { return false }
+    guard at + 1 < end, bytes.isNumber(at + 1..<end) else { return false }
     guard isOpen || Self.isKnown(bytes, start, at) else { return false }
+    // Files of control groups have names and numbers, too.
+    guard !NamedValues.isControlGroup(bytes, start..<at) else {
+      isOpen = false
+      firstName = nil
+      return false
+    }
+    guard let value = log.number(bytes, at + 1..<end) else {
+      log.events += 1
+      return true
+    }
     let number: Int32
     if let seen = known.value(bytes, from: start, to: at) {
       number = seen
@@ -155,11 +165,17 @@ private final class ProcVmstatTable: CounterTable {
   /// What a file may begin with: its first name, or what people grep for.
   private static func isKnown(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     let beginnings: [StaticString] = [
-      "nr_", "numa_", "pg", "pswp", "allocstall", "workingset_", "thp_", "compact_", "kswapd_",
-      "slabs_scanned", "oom_kill", "drop_", "unevictable_", "balloon_", "swap_ra", "htlb_",
-      "direct_map", "zswp", "pageoutrun",
+      "numa_", "pg", "pswp", "allocstall", "workingset_", "thp_", "compact_", "kswapd_",
+      "slabs_scanned", "drop_", "unevictable_", "balloon_", "swap_ra", "htlb_", "direct_map",
+      "zswp", "pageoutrun", "nr_free_", "nr_zone_", "nr_inactive_", "nr_active_",
+      "nr_unevictable", "nr_mlock", "nr_anon_", "nr_mapped", "nr_file_", "nr_dirty", "nr_dirtied",
+      "nr_written", "nr_writeback", "nr_slab", "nr_page_table_pages", "nr_kernel_", "nr_unstable",
+      "nr_bounce", "nr_vmscan_", "nr_isolated_", "nr_shmem", "nr_alloc_batch", "nr_pages_scanned",
+      "nr_zspages", "nr_swapcached", "nr_foll_pin_", "nr_throttled_written", "nr_tlb_",
+      "nr_sec_page_table_pages", "nr_iommu_pages", "nr_unaccepted", "nr_memmap", "nr_balloon_",
+      "nr_hugetlb", "nr_indirectly_reclaimable", "nr_shadow_call_stack", "nr_overhead", "nr_bulk",
     ]
     for beginning in beginnings where bytes.has(beginning, at: start, end) { return true }
-    return false
+    return bytes.equals("oom_kill", start..<end)
   }
 }

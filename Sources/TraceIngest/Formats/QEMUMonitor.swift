@@ -13,10 +13,15 @@ struct QEMUMonitor: TraceFormat {
   let clock = "none"
   let goodFor = "which threads of the host are a guest's vCPUs and iothreads, and its disks"
 
+  let needs: String? =
+    "no reply in it has a vCPU, an iothread or a disk; save those of query-cpus-fast, query-iothreads and "
+    + "query-block"
+
   func recognizes(_ head: Span<UInt8>) -> Recognition {
     guard beginsAsJSON(head) else { return .no }
     let keys: [StaticString] = [
       "\"thread-id\"", "\"thread_id\"", "\"query-", "\"QMP\"", "\"inserted\"", "\"io-status\"",
+      "thread_id=",
     ]
     for key in keys where head.find(key, from: 0, head.count) != nil { return .yes }
     return .no
@@ -26,7 +31,7 @@ struct QEMUMonitor: TraceFormat {
     .bytes(
       FactJSONReader(sink: sink, format: name) { values in
         var replies = MonitorReplies()
-        for value in values { replies.visit(value, guest: nil) }
+        for value in values { replies.visit(value.json, guest: value.guest) }
         return replies.named()
       })
   }
@@ -47,7 +52,12 @@ struct MonitorReplies {
       for member in members {
         switch member.key {
         case "return", "execute", "id", "error", "QMP", "timestamp", "event", "data":
-          if member.key == "return" { visit(member.value, guest: guest) }
+          guard member.key == "return" else { break }
+          if case .string(let text) = member.value {
+            monitor(text, guest: guest, line: value.line ?? 1)
+          } else {
+            visit(member.value, guest: guest)
+          }
         case "query-name":
           let reply = member.value["return"] ?? member.value
           guestName = reply["name"]?.string ?? guestName
@@ -71,6 +81,17 @@ struct MonitorReplies {
       named.drives[index].guest = guestName
     }
     return named
+  }
+
+  /// What a command of the human monitor answered: `* CPU #0: thread_id=25627\r\n  CPU #1: ...`.
+  private mutating func monitor(_ text: String, guest: String?, line: Int64) {
+    for part in text.utf8.split(separator: 10) {
+      let bytes = Array(part)
+      guard let fact = ThreadLines.monitor(bytes.span, 0, bytes.count, line: line) else { continue }
+      var thread = fact
+      thread.guest = guest
+      batch.threads.append(thread)
+    }
   }
 
   /// An element of a reply; false when it is none.

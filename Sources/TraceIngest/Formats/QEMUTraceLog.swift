@@ -156,6 +156,13 @@ final class QEMUTraceReader: LineFormatReader {
 
   /// `qemu-system-x86_64: warning: ...`, also with `2026-11-22T08:28:22.258739Z ` before.
   private static func isNotice(_ bytes: Span<UInt8>, _ line: Range<Int>) -> Bool {
+    // The trace may stand in libvirt's log of the guest.
+    let (start, end) = bytes.trimmed(line.lowerBound, line.upperBound)
+    if start < end, LibvirtLog.isPart(bytes, start, end) { return true }
+    return isMessage(bytes, line)
+  }
+
+  private static func isMessage(_ bytes: Span<UInt8>, _ line: Range<Int>) -> Bool {
     bytes.find("qemu", from: line.lowerBound, min(line.upperBound, line.lowerBound + 64)) != nil
       && bytes.find(": ", from: line.lowerBound, line.upperBound) != nil
   }

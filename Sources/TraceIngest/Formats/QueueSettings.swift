@@ -4,30 +4,31 @@ internal import TraceModel
 ///
 ///     /sys/block/vdb/queue/nr_requests:256
 ///     vdb/queue/scheduler: [mq-deadline] none
-struct QueueSettings: TraceFormat {
+struct QueueSettings: FactFormat {
   let name = "queue-settings"
   let producedBy = "grep . /sys/block/*/queue/{scheduler,nr_requests,max_sectors_kb,write_cache}"
   let clock = "none"
   let goodFor = "schedulers and limits on both sides: double queueing"
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
-    anyLine(of: head, atMost: 8) { start, end in
-      let lines: [StaticString] = ["/scheduler:", "/nr_requests:", "/max_sectors_kb:"]
-      for line in lines {
-        guard let found = head.find(line, from: start, end) else { continue }
-        // A path and nothing before it: prose has blanks.
-        return head.find(" ", from: start, found) == nil
-      }
-      return false
-    } ? .yes : .no
+  func begins(_ head: Span<UInt8>) -> Bool {
+    let lines = QueueLines()
+    return anyLine(of: head, atMost: 8) { start, end in lines.opens(head, start, end) }
   }
 
-  func reader(into sink: any EventSink) -> FormatReader {
-    .lines(FactLineReader(sink: sink, format: name, lines: QueueLines()))
-  }
+  func lines() -> any FactLines { QueueLines() }
 }
 
 private final class QueueLines: FactLines {
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    let lines: [StaticString] = ["/scheduler:", "/nr_requests:", "/max_sectors_kb:"]
+    for line in lines {
+      guard let found = bytes.find(line, from: start, end) else { continue }
+      // A path and nothing before it: prose has blanks.
+      return bytes.find(" ", from: start, found) == nil
+    }
+    return false
+  }
+
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
     guard let colon = bytes.find(":", from: start, end) else {
       // `/sys/block/vdb/mq/0`: a hardware queue.

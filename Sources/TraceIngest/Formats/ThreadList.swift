@@ -6,27 +6,25 @@ internal import TraceModel
 ///       PID   TID PSR CLS PRI  NI     TIME STAT COMMAND
 ///     18571 18579   1  TS  19   0 00:04:23 S    CPU 0/KVM
 ///     * CPU #0: thread_id=25627
-struct ThreadList: TraceFormat {
+struct ThreadList: FactFormat {
   let name = "ps"
   let producedBy = "ps -eLo pid,tid,psr,comm"
   let clock = "none"
   let goodFor = "which threads are vCPUs, iothreads and vhost workers"
 
-  func recognizes(_ head: Span<UInt8>) -> Recognition {
+  func begins(_ head: Span<UInt8>) -> Bool {
     let lines = ThreadLines()
     var log = FactLog()
     // The header, then a row below it.
     return anyLine(of: head, atMost: 8) { start, end in
       lines.take(head, start, end, &log) && log.batch.count > 0
-    } ? .yes : .no
+    }
   }
 
-  func reader(into sink: any EventSink) -> FormatReader {
-    .lines(FactLineReader(sink: sink, format: name, lines: ThreadLines()))
-  }
+  func lines() -> any FactLines { ThreadLines() }
 }
 
-private final class ThreadLines: FactLines {
+final class ThreadLines: FactLines {
   private var columns = 0
   private var pid: Int?
   private var parent: Int?
@@ -34,11 +32,23 @@ private final class ThreadLines: FactLines {
   private var cpu: Int?
   private var hasCommand = false
 
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    if Self.monitor(bytes, start, end, line: 1) != nil { return true }
+    var fields = Fields()
+    fields.cut(bytes, start, end)
+    func has(_ names: StaticString...) -> Bool {
+      names.contains { name in (0..<fields.count).contains { bytes.equals(name, fields[$0]) } }
+    }
+    // `top -H` and `pidstat -t` have other columns besides.
+    return fields.count >= 2 && has("TID", "LWP", "SPID")
+      && has("PID", "TGID", "COMMAND", "CMD", "COMM", "NAME")
+      && bytes.find("%usr", from: start, end) == nil
+  }
+
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
-    if let found = bytes.find("thread_id=", from: start, end),
-      let number = bytes.find("CPU #", from: start, found)
-    {
-      return monitor(bytes, number + 5, found + 10, end, &log)
+    if let fact = Self.monitor(bytes, start, end, line: log.line) {
+      log.batch.threads.append(fact)
+      return true
     }
     log.fields.cut(bytes, start, end)
     let fields = log.fields
@@ -77,19 +87,22 @@ private final class ThreadLines: FactLines {
     return true
   }
 
-  /// `* CPU #0: thread_id=25627`
-  private func monitor(
-    _ bytes: Span<UInt8>, _ number: Int, _ thread: Int, _ end: Int, _ log: inout FactLog
-  ) -> Bool {
-    var at = number
-    guard let vcpu = bytes.decimal(&at, end) else { return false }
-    at = thread
-    guard let tid = bytes.decimal(&at, end) else { return false }
-    var fact = ThreadFact(tid: tid, line: log.line)
+  /// `* CPU #0: thread_id=25627`; nil for any other line.
+  static func monitor(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, line: Int64
+  ) -> ThreadFact? {
+    var at = start
+    while at < end, bytes[at] <= 0x20 || bytes[at] == UInt8(ascii: "*") { at += 1 }
+    guard bytes.has("CPU #", at: at, end), let found = bytes.find("thread_id=", from: at, end)
+    else { return nil }
+    at += 5
+    guard let vcpu = bytes.decimal(&at, end) else { return nil }
+    at = found + 10
+    guard let tid = bytes.decimal(&at, end) else { return nil }
+    var fact = ThreadFact(tid: tid, line: line)
     fact.role = .vcpu
     fact.vcpu = vcpu
-    log.batch.threads.append(fact)
-    return true
+    return fact
   }
 }
 

@@ -44,6 +44,9 @@ private final class VmstatRows: CounterTable {
   private var offset: Int32??
   private var run: Int64 = -1
   private var runStart: WallTime?
+  /// Seconds between its rows; nil where no command says it.
+  private var interval: Int64?
+  private var rowsOfRun: Int64 = 0
   /// The next row is the first of a run for sure.
   private var isRunDue = true
   /// The next row may be: a header came that may be a repetition.
@@ -104,10 +107,15 @@ private final class VmstatRows: CounterTable {
   /// ` r  b   swpd   free   buff  cache   si ... st                 UTC`.
   private func columnHeader(_ bytes: Span<UInt8>, _ log: CounterLog) -> Bool {
     let fields = log.fields
-    guard bytes.equals("r", fields[0]), bytes.equals("b", fields[1]) else { return false }
-    // FreeBSD, macOS, AIX, Solaris: `r b w avm fre flt re pi po fr sr ...`
-    for index in 0..<fields.count where bytes.equals("avm", fields[index]) {
+    guard bytes.equals("r", fields[0]), bytes.equals("b", fields[1]) else {
+      return translatedHeader(bytes, log)
+    }
+    // FreeBSD, AIX, Solaris: `r b w avm fre flt re pi po fr sr ...`
+    if ForeignVmstat.system(
+      bytes, fields[0].lowerBound, fields[fields.count - 1].upperBound) != nil
+    {
       isForeign = true
+      columns = []
       return false
     }
     var found: [VmstatColumn?] = []
@@ -131,6 +139,32 @@ private final class VmstatRows: CounterTable {
     if columns != found { isRunDue = true }
     columns = found
     offset = zoneName.map { bytes.writtenZone($0) }
+    header(log)
+    return true
+  }
+
+  /// ` l  s   swpd   frei   Puff  Cache   si   so    bi    bo   in   cs bn sy un wa gs` below a header with
+  /// dashes: the order is the same in all languages.
+  private func translatedHeader(_ bytes: Span<UInt8>, _ log: CounterLog) -> Bool {
+    let fields = log.fields
+    guard isHeaderNew, fields.count >= 15 else { return false }
+    for index in 0..<fields.count where bytes[fields[index].lowerBound] &- 0x30 < 10 {
+      return false
+    }
+    // The zone of -t is one more.
+    let zone = bytes.writtenZone(fields[fields.count - 1])
+    let count = fields.count - (zone == nil ? 0 : 1)
+    guard (16...18).contains(count), bytes.equals("si", fields[6]) else { return false }
+    var found: [VmstatColumn?] = Self.usualOrder.prefix(count).map { $0 }
+    // With -a these two are inactive and active memory.
+    if bytes[fields[5].lowerBound] | 0x20 != UInt8(ascii: "c") {
+      found[4] = nil
+      found[5] = nil
+    }
+    isForeign = false
+    if columns != found { isRunDue = true }
+    columns = found
+    offset = zone.map { .some($0) }
     header(log)
     return true
   }
@@ -174,7 +208,7 @@ private final class VmstatRows: CounterTable {
 
     var values = [Int64?](repeating: nil, count: VmstatColumn.allCases.count)
     for (index, column) in order.enumerated() {
-      guard let column, let value = bytes.wholeNumber(fields[index]) else { continue }
+      guard let column, let value = log.number(bytes, fields[index]) else { continue }
       // si to cs are unsigned differences of 32 bits: a counter that went back shows as 4294967xxx.
       let isDifference = (VmstatColumn.si.rawValue...VmstatColumn.cs.rawValue)
         .contains(column.rawValue)
@@ -192,7 +226,14 @@ private final class VmstatRows: CounterTable {
     if isFirst {
       run += 1
       runStart = log.takeClock()
+      rowsOfRun = 0
+      interval = log.interval
     }
+    let elapsed = interval.flatMap { seconds -> Int64? in
+      let (time, isTooLong) = (seconds * 1_000_000_000).multipliedReportingOverflow(by: rowsOfRun)
+      return isTooLong ? nil : time
+    }
+    rowsOfRun += 1
     var row = VmstatRow()
     row.run = run
     // Without a header the beginning of the run is not in the file.
@@ -210,7 +251,7 @@ private final class VmstatRows: CounterTable {
     isHeaderNew = false
     isInterrupted = false
     log.events += 1
-    try log.add(row)
+    try log.add(row, elapsed: elapsed)
     return true
   }
 
@@ -292,7 +333,7 @@ private final class VmstatDisks: CounterTable {
     let disk = try log.object("vmstat -d", .disk, name)
     try log.begin(disk)
     for (index, (counter, nature)) in counters.enumerated() {
-      guard let value = bytes.wholeNumber(fields[index + 1]) else { continue }
+      guard let value = log.number(bytes, fields[index + 1]) else { continue }
       try log.add(disk, counter, value, nature)
     }
     log.events += 1
@@ -364,7 +405,7 @@ private final class VmstatPartition: CounterTable {
       ("requested writes", .sectors),
     ]
     for (index, (column, unit)) in columns.enumerated() {
-      guard let value = bytes.wholeNumber(fields[index]) else { continue }
+      guard let value = log.number(bytes, fields[index]) else { continue }
       try log.add(disk, try log.counter(column, unit), value, .total)
     }
     log.events += 1
@@ -398,7 +439,7 @@ private final class VmstatSlabs: CounterTable {
       ("Num", .count), ("Total", .count), ("Size", .bytes), ("Pages", .count),
     ]
     for (index, (column, unit)) in columns.enumerated() {
-      guard let value = bytes.wholeNumber(fields[index + 1]) else { continue }
+      guard let value = log.number(bytes, fields[index + 1]) else { continue }
       try log.add(slab, try log.counter(column, unit, .level), value, .level)
     }
     log.events += 1
@@ -410,53 +451,88 @@ private final class VmstatSlabs: CounterTable {
 ///
 ///          16345678 K total memory
 ///            123456 stolen cpu ticks
+///           8154400 K paged in
+///         182032258 pages alloc in normal
 ///             44376 forks
+///
+/// Since procps 4.0 `K paged in` stands where `pages paged in` stood: the kernel has always counted KiB there.
+/// `pages alloc in ...` and `pages free` came with 4.0.5.
 private final class VmstatSummary: CounterTable {
   private var isOpen = false
 
   func interrupt(_ reason: CounterBreak) { isOpen = false }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog) throws -> Bool {
-    var at = start
+    var from = start
+    bytes.skipBlanks(&from, end)
+    var at = from
+    while at < end, bytes[at] &- 0x30 < 10 { at += 1 }
+    let digits = from..<at
+    guard !digits.isEmpty, at + 1 < end, bytes[at] == 0x20 else { return false }
     bytes.skipBlanks(&at, end)
-    guard at < end, let number = bytes.decimal(&at, end), at + 1 < end, bytes[at] == 0x20 else {
-      return false
-    }
-    at += 1
-    var value = number
-    var unit = CounterUnit.count
-    var nature = CounterNature.total
-    if let scale = Self.scale(bytes, at, end) {
-      value = number.multipliedReportingOverflow(by: scale).partialValue
-      unit = .bytes
-      nature = .level
+    let scale: Int64
+    let target: (unit: CounterUnit, nature: CounterNature)
+    if let unit = Self.scale(bytes, at, end) {
+      scale = unit
       at += 2
-    } else if bytes.has("cpu ticks", at: end - 9, end) {
-      unit = .ticks
+      // `K paged in`: since boot; all others are how much there is.
+      let isTotal = bytes.equals("paged in", at..<end) || bytes.equals("paged out", at..<end)
+      target = (.bytes, isTotal ? .total : .level)
+    } else if let known = Self.target(bytes, at, end) {
+      scale = 1
+      target = known
     } else {
-      let names: [StaticString] = [
-        "pages paged in", "pages paged out", "pages swapped in", "pages swapped out",
-        "interrupts", "CPU context switches", "boot time", "forks",
-      ]
-      var isKnown = false
-      for name in names where bytes.equals(name, at..<end) { isKnown = true }
-      guard isKnown else { return false }
-      if bytes.equals("boot time", at..<end) { nature = .level }
-      // The kernel's pgpgin and pgpgout count KiB, whatever procps calls them.
-      if bytes.has("pages swapped", at: at, end) { unit = .pages }
+      return false
     }
     let machine = try log.object("vmstat -s", .machine, "")
     if !isOpen || bytes.has("total memory", at: at, end) { try log.begin(machine) }
     isOpen = true
-    let counter = try log.counter(bytes.text(from: at, to: end), unit, nature)
-    try log.add(machine, counter, value, nature)
     log.events += 1
+    guard let number = log.number(bytes, digits) else { return true }
+    let (value, overflow) = number.multipliedReportingOverflow(by: scale)
+    guard !overflow else {
+      // `18014398509481983 K used memory`: a difference that fell below 0.
+      log.notices.add(.impossibleValue, count: 1, line: log.line)
+      return true
+    }
+    let counter = try log.counter(
+      bytes.text(from: at, to: end), target.unit, target.nature)
+    try log.add(machine, counter, value, target.nature)
     return true
+  }
+
+  /// What a line without a unit counts; nil for lines that no procps prints.
+  private static func target(
+    _ bytes: Span<UInt8>, _ at: Int, _ end: Int
+  ) -> (unit: CounterUnit, nature: CounterNature)? {
+    let kinds: [StaticString] = [
+      "non-nice user", "nice user", "system", "idle", "IO-wait", "IRQ", "softirq", "stolen",
+      "non-nice guest", "nice guest", "guest", "guest nice", "steal",
+    ]
+    if bytes.has(" cpu ticks", at: end - 10, end) {
+      let isKnown = kinds.contains { bytes.equals($0, at..<end - 10) }
+      return isKnown ? (.ticks, .total) : nil
+    }
+    if bytes.has("pages alloc in ", at: at, end) { return (.pages, .total) }
+    let pages: [StaticString] = ["pages swapped in", "pages swapped out", "pages free"]
+    if pages.contains(where: { bytes.equals($0, at..<end) }) { return (.pages, .total) }
+    // The kernel's pgpgin and pgpgout count KiB, whatever procps calls them.
+    let totals: [StaticString] = [
+      "pages paged in", "pages paged out", "interrupts", "CPU context switches", "forks",
+    ]
+    if totals.contains(where: { bytes.equals($0, at..<end) }) { return (.count, .total) }
+    return bytes.equals("boot time", at..<end) ? (.seconds, .level) : nil
   }
 
   /// `K total memory`: the unit of `-S`, in bytes; nil when the line is about no memory.
   private static func scale(_ bytes: Span<UInt8>, _ at: Int, _ end: Int) -> Int64? {
     guard at + 2 < end, bytes[at + 1] == 0x20 else { return nil }
+    let names: [StaticString] = [
+      "total memory", "used memory", "active memory", "inactive memory", "free memory",
+      "buffer memory", "swap cache", "total swap", "used swap", "free swap", "paged in",
+      "paged out",
+    ]
+    guard names.contains(where: { bytes.equals($0, at + 2..<end) }) else { return nil }
     switch bytes[at] {
     case UInt8(ascii: "K"): return 1024
     case UInt8(ascii: "k"): return 1000

@@ -12,68 +12,39 @@ struct FactLog {
 /// Takes lines that hold facts; false for a line that is no known part of the format.
 protocol FactLines: AnyObject {
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool
+  /// Whether its lines begin with this one, whatever stands before it.
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool
+  /// Whether each line stands for itself, among those of other outputs.
+  var areSingle: Bool { get }
+  /// The file is a log, in which all other lines are messages.
+  var isLog: Bool { get }
+  /// The file is at its end.
+  func finish(_ log: inout FactLog)
 }
 
-/// Reads a text of facts, line by line.
-final class FactLineReader: LineFormatReader {
-  private let sink: any EventSink
-  private let format: String
-  private let lines: any FactLines
-  private var log = FactLog()
-  private var events: Int64 = 0
-
-  init(sink: any EventSink, format: String, lines: any FactLines) {
-    self.sink = sink
-    self.format = format
-    self.lines = lines
-  }
-
-  func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
-    var end = line.upperBound
-    while end > line.lowerBound, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
-    guard end > line.lowerBound else { return }
-    log.line = number
-    if lines.take(bytes, line.lowerBound, end, &log) {
-      // A long line may be a long text.
-      if log.batch.count >= 1024 || line.count > 1 << 16 { try flush() }
-      return
-    }
-    // Dates and rulers between the outputs of several commands.
-    var start = line.lowerBound
-    bytes.skipBlanks(&start, end)
-    switch DateLine(bytes, start, end) {
-    case .whole, .banner: return
-    case .prefix, .none: throw ParseError(.unrecognizedLine, column: 1)
-    }
-  }
-
-  func finish() throws -> SourceSummary {
-    try flush()
-    var summary = SourceSummary()
-    summary.format = format
-    summary.toolClock = "none"
-    summary.events = events
-    summary.problems = log.notices.all
-    return summary
-  }
-
-  private func flush() throws {
-    events += Int64(log.batch.count)
-    try sink.receive(log.batch)
-    log.batch = TopologyBatch()
-  }
+extension FactLines {
+  var areSingle: Bool { false }
+  var isLog: Bool { false }
+  func finish(_ log: inout FactLog) {}
 }
 
-/// Reads a JSON file of facts as a whole.
+/// A JSON text of a file.
+struct JSONText {
+  let json: JSONValue
+  /// The guest that the command before it names: `virsh qemu-monitor-command web1 ...`.
+  let guest: String?
+}
+
+/// Reads a file of facts in JSON as a whole. Prompts, commands and dates may stand between its texts.
 final class FactJSONReader: WholeFileReader {
   private let sink: any EventSink
   private let format: String
-  private let facts: ([JSONValue]) -> TopologyBatch
+  private let facts: ([JSONText]) -> TopologyBatch
   private var summary = SourceSummary()
   private var notices = ProblemTally()
 
   /// `facts` finds them in the texts of the file.
-  init(sink: any EventSink, format: String, facts: @escaping ([JSONValue]) -> TopologyBatch) {
+  init(sink: any EventSink, format: String, facts: @escaping ([JSONText]) -> TopologyBatch) {
     self.sink = sink
     self.format = format
     self.facts = facts
@@ -81,20 +52,56 @@ final class FactJSONReader: WholeFileReader {
 
   func read(whole bytes: Span<UInt8>, _ range: Range<Int>) throws {
     var parser = JSONParser(range)
-    var values: [JSONValue] = []
+    var values: [JSONText] = []
+    var guest: String?
     do {
-      while let value = try parser.next(bytes) { values.append(value) }
+      while let begin = parser.begin(bytes) {
+        let end = bytes.newline(from: begin, to: range.upperBound) ?? range.upperBound
+        let isJSON = bytes[begin] == UInt8(ascii: "{") || bytes[begin] == UInt8(ascii: "[")
+        let (_, last) = bytes.trimmed(begin, end)
+        if let command = CommandLine.marked(bytes, begin, last)
+          ?? CommandLine.bare(bytes, begin, last)
+        {
+          guest = Self.guest(bytes, command.text)
+          notices.add(
+            .toolNotice, line: parser.line, column: nil, bytes: bytes, from: begin, to: last)
+          parser.skip(to: end)
+        } else if isJSON, let value = try parser.next(bytes) {
+          values.append(JSONText(json: value, guest: guest))
+        } else {
+          if case .none = DateLine(bytes, begin, last) {
+            notices.add(
+              .unrecognizedLine, line: parser.line, column: 1, bytes: bytes, from: begin, to: last)
+            summary.skippedLines += 1
+          }
+          parser.skip(to: end)
+        }
+      }
     } catch {
       // A text that is cut or broken is of no use from there on; what stands before it is.
       let at = min(max(range.lowerBound, error.column - 1), range.upperBound)
       notices.add(
         error.kind, line: parser.line, column: nil, bytes: bytes, from: at, to: range.upperBound)
-      summary.skippedLines = 1
+      summary.skippedLines += 1
     }
     let batch = facts(values)
     try sink.receive(batch)
     summary.events = Int64(batch.count)
     summary.lines = parser.line
+  }
+
+  /// `virsh qemu-monitor-command web1 --pretty '{...}'`: web1.
+  private static func guest(_ bytes: Span<UInt8>, _ command: Range<Int>) -> String? {
+    let name: StaticString = "qemu-monitor-command "
+    guard let found = bytes.find(name, from: command.lowerBound, command.upperBound) else {
+      return nil
+    }
+    var fields = Fields()
+    fields.cut(bytes, found + name.utf8CodeUnitCount, command.upperBound)
+    for index in 0..<fields.count where bytes[fields[index].lowerBound] != UInt8(ascii: "-") {
+      return bytes.text(from: fields[index].lowerBound, to: fields[index].upperBound)
+    }
+    return nil
   }
 
   func finish() throws -> SourceSummary {
@@ -121,11 +128,29 @@ func anyLine(
   return false
 }
 
-/// Whether a file begins as JSON does.
-func beginsAsJSON(_ head: Span<UInt8>) -> Bool {
-  var at = 0
-  while at < head.count, head[at] == 0x20 || head[at] == 10 || head[at] == 13 || head[at] == 9 {
-    at += 1
+/// Whether a file begins as JSON does, behind commands and dates.
+func beginsAsJSON(_ head: Span<UInt8>) -> Bool { beginsAsJSON(head, 0..<head.count) }
+
+/// Whether the bytes between the positions begin as JSON does, behind commands and dates.
+func beginsAsJSON(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+  var at = range.lowerBound
+  // More lines than anybody's prompt has.
+  for _ in 0..<20 {
+    while at < range.upperBound, bytes[at] <= 0x20 { at += 1 }
+    guard at < range.upperBound else { return false }
+    let end = bytes.newline(from: at, to: range.upperBound) ?? range.upperBound
+    let (_, last) = bytes.trimmed(at, end)
+    var isBefore =
+      CommandLine.marked(bytes, at, last) != nil || CommandLine.bare(bytes, at, last) != nil
+    if !isBefore {
+      if bytes[at] == UInt8(ascii: "{") || bytes[at] == UInt8(ascii: "[") { return true }
+      switch DateLine(bytes, at, last) {
+      case .whole, .banner: isBefore = true
+      case .prefix, .none: break
+      }
+    }
+    guard isBefore else { return false }
+    at = end
   }
-  return at < head.count && (head[at] == UInt8(ascii: "{") || head[at] == UInt8(ascii: "["))
+  return false
 }

@@ -53,6 +53,15 @@ struct JSONParser {
     end = range.upperBound
   }
 
+  /// Where the next value begins, or what stands in its place; nil at the end of the text.
+  mutating func begin(_ bytes: Span<UInt8>) -> Int? {
+    skipBlanks(bytes)
+    return at < end ? at : nil
+  }
+
+  /// Goes on at a later position of the same line.
+  mutating func skip(to position: Int) { at = min(max(at, position), end) }
+
   /// The next value; nil at the end of the text. Throws where the text is none.
   mutating func next(_ bytes: Span<UInt8>) throws(ParseError) -> JSONValue? {
     skipBlanks(bytes)

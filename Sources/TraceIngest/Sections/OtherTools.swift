@@ -1,0 +1,307 @@
+extension KnownOutputs {
+  /// Tools and files by one of their lines, the more exact ones first.
+  static let list: [KnownOutput] =
+    machine + sysstat + processes + proc + network + virtual + tracers + others
+
+  /// What tools that we read print without the options that we need.
+  private static let machine = [
+    KnownOutput(
+      beginning: "Architecture:", none: ["\""],
+      advice: "this is the summary of lscpu; save the table of CPUs: lscpu -p > FILE"),
+    KnownOutput(
+      beginning: "driver: ",
+      advice: "this is ethtool -i; save the counters: ethtool -S INTERFACE > FILE"),
+    KnownOutput(
+      beginning: "Settings for ",
+      advice: "this is ethtool without options; save the counters: ethtool -S INTERFACE > FILE"),
+    KnownOutput(
+      beginning: "Features for ",
+      advice: "this is ethtool -k; save the counters: ethtool -S INTERFACE > FILE"),
+    KnownOutput(
+      beginning: "Coalesce parameters for ",
+      advice: "this is ethtool -c; save the counters: ethtool -S INTERFACE > FILE"),
+    KnownOutput(
+      beginning: "Channel parameters for ",
+      advice: "this is ethtool -l; save the counters: ethtool -S INTERFACE > FILE"),
+    // `/boot/grub2/grubenv: 1 extent found`
+    KnownOutput(
+      any: [" extent found", " extents found"],
+      advice: "this is filefrag without the extents; save them: filefrag -v FILE"),
+  ]
+
+  /// sysstat's tools. All begin with `Linux 6.1.0 (web1)  11/22/26  _x86_64_  (2 CPU)`.
+  private static let sysstat = [
+    // `12:06:39 PM   UID       PID    %usr %system  %guest   %wait    %CPU   CPU  Command`
+    KnownOutput(
+      all: ["PID", "Command"],
+      any: [
+        "%usr", "%user", "kB_rd/s", "minflt/s", "cswch/s", "StkSize", "threads", "prio", "usr-ms",
+      ],
+      advice: "this is pidstat, whose averages nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      all: ["avg-cpu:"],
+      advice: "this is iostat, whose averages nothing here uses; save /proc/diskstats in a loop"),
+    KnownOutput(
+      beginning: "Device", any: [" tps ", " r/s ", " rrqm/s "],
+      advice: "this is iostat, whose averages nothing here uses; save /proc/diskstats in a loop"),
+    // `CPU %usr %nice %sys %iowait %steal %irq %soft %guest %gnice %idle`: sar -u ALL. mpstat has %irq
+    // before %steal.
+    KnownOutput(inOrder: [" CPU ", "%steal", "%irq", "%idle"], advice: sar),
+    KnownOutput(
+      all: [" CPU ", "%irq", "%idle"],
+      advice: "this is mpstat, whose averages nothing here uses; \(Advice.cpu)"),
+    KnownOutput(
+      all: ["%usr", "%irq"], any: [" NODE ", " CORE "],
+      advice: "this is mpstat, whose averages nothing here uses; \(Advice.cpu)"),
+    KnownOutput(
+      all: [" CPU "], any: [" intr/s", " 0/s ", " HI/s "], none: ["INTR"],
+      advice: "this is mpstat -I, whose averages nothing here uses; \(Advice.cpu)"),
+    KnownOutput(all: [" CPU ", "%user", "%system"], advice: sar),
+    KnownOutput(
+      any: [" rxpck/s", " rxerr/s", " totsck", " active/s", " irec/s", " iseg/s"],
+      advice: "this is sar -n, whose averages nothing here uses; \(Advice.network)"),
+    KnownOutput(
+      any: [" rtps ", " DEV  "], none: ["rx"],
+      advice: "this is sar of disks, whose averages nothing here uses; \(Advice.disks)"),
+    KnownOutput(
+      any: [
+        " runq-sz", " kbmemfree", " kbswpfree", " pgpgin/s", " pswpin/s", " proc/s", " dentunusd",
+        " kbhugfree", " INTR ", " rcvin/s", " MHz", " degC", "%scpu-10", "%smem-10", "%sio-10",
+        "LINUX RESTART",
+      ], advice: sar),
+    KnownOutput(
+      beginning: "{\"sysstat\":",
+      advice: "this is JSON of a tool of sysstat, whose averages nothing here uses; \(Advice.cpu)"),
+  ]
+
+  private static let sar = "this is sar, whose averages nothing here uses; \(Advice.cpu)"
+
+  /// Lists of processes and what they use.
+  private static let processes = [
+    KnownOutput(
+      beginning: "top - ", advice: "this is top, whose averages nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      any: ["%Cpu(s):", "Cpu(s):"],
+      advice: "this is top, whose averages nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      beginning: "last pid:",
+      advice: "this is top of another system than Linux; only the tools of Linux are read"),
+    KnownOutput(
+      all: ["PID", "USER", "TIME+"],
+      advice: "this is top, whose averages nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      beginning: "Total DISK READ",
+      advice: "this is iotop, whose averages nothing here uses; \(Advice.disks)"),
+    KnownOutput(
+      beginning: "ATOP - ", advice: "this is atop, whose averages nothing here uses; \(Advice.cpu)"),
+    KnownOutput(
+      any: ["total-cpu-usage--", "total-usage--"],
+      advice: "this is dstat, whose averages nothing here uses; \(Advice.cpu)"),
+    KnownOutput(
+      beginning: "AAA,", any: ["progname", "host,", "date,", "interval,"],
+      advice: "this is nmon, whose averages nothing here uses; \(Advice.cpu)"),
+    KnownOutput(
+      beginning: "#<----",
+      advice: "this is collectl, whose averages nothing here uses; \(Advice.cpu)"),
+    // `USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND`, `UID PID PPID C STIME TTY TIME CMD`
+    KnownOutput(
+      all: ["PID"], any: [" CMD", " COMMAND"], none: ["TID", "LWP", "SPID", "DISK", "usecs"],
+      advice: "this is a list of processes (ps), which has no threads; \(Advice.threads)"),
+    KnownOutput(
+      all: [" up ", "load average"],
+      advice: "this is uptime or w, whose averages nothing here uses; \(Advice.cpu)"),
+    KnownOutput(
+      all: ["total", "used", "free", "shared"],
+      advice: "this is free, which nothing here uses; \(Advice.memory)"),
+    KnownOutput(
+      beginning: "Filesystem", any: ["Use%", "Mounted on", "IUse%"],
+      advice: "this is df, which nothing here uses; save the disks: lsblk -J -b -o "
+        + "NAME,MAJ:MIN,PKNAME,SIZE,TYPE,MOUNTPOINT,START > FILE"),
+  ]
+
+  /// Files of /proc and tools that print them.
+  private static let proc = [
+    KnownOutput(
+      beginning: "MemTotal:",
+      advice: "this is /proc/meminfo, which nothing here uses; \(Advice.memory)"),
+    KnownOutput(
+      beginning: "MemFree:",
+      advice: "this is /proc/meminfo, which nothing here uses; \(Advice.memory)"),
+    KnownOutput(
+      beginning: "CPU0 ", all: ["CPU1"],
+      advice: "this is /proc/interrupts or /proc/softirqs, which nothing here uses; \(Advice.cpu)"),
+    KnownOutput(
+      beginning: "slabinfo - version",
+      advice: "this is /proc/slabinfo; save its table as vmstat prints it: vmstat -m > FILE"),
+    KnownOutput(
+      beginning: "Active / Total Objects",
+      advice: "this is slabtop; save its table as vmstat prints it: vmstat -m > FILE"),
+    KnownOutput(
+      beginning: "Node ", all: [", zone "],
+      advice: "this is /proc/buddyinfo or /proc/zoneinfo, which nothing here uses; \(Advice.memory)"
+    ),
+    KnownOutput(
+      all: ["avg10=", "avg60=", "total="],
+      advice: "this is /proc/pressure (PSI), which nothing here uses; for the wait of threads "
+        + Advice.tasks),
+    KnownOutput(
+      beginning: "major minor", all: ["#blocks"],
+      advice: "this is /proc/partitions; save the disks: lsblk -J -b -o "
+        + "NAME,MAJ:MIN,PKNAME,SIZE,TYPE,MOUNTPOINT,START > FILE"),
+    // `processor       : 0`
+    KnownOutput(
+      beginning: "processor\t:",
+      advice: "this is /proc/cpuinfo; save the table of CPUs: lscpu -p > FILE"),
+    KnownOutput(
+      beginning: "Sched Debug Version",
+      advice: "this is sched_debug, which nothing here uses; \(Advice.tasks)"),
+    // `qemu-system-x86 (2832, #threads: 8)`
+    KnownOutput(
+      all: ["#threads:"],
+      advice: "this is /proc/PID/sched, which nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      beginning: "se.exec_start", all: [":"],
+      advice: "this is /proc/PID/sched, which nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      beginning: "Name:\t",
+      advice: "this is /proc/PID/status, which nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      beginning: "rchar: ", advice: "this is /proc/PID/io, which nothing here uses; \(Advice.disks)"
+    ),
+    // `2832 (qemu-system-x86) S 1 2832 ...`
+    KnownOutput(
+      any: [") S 1 ", ") R 1 ", ") D 1 "], none: ["["],
+      advice: "this is /proc/PID/stat, which nothing here uses; \(Advice.tasks)"),
+  ]
+
+  /// Networks.
+  private static let network = [
+    // `entries  in_hit in_slow_tot ...`, `entries  clashres found ...`, `entries,allocs,...`
+    KnownOutput(
+      beginning: "entries  ", any: ["in_hit", "clashres", "searched", "allocs", "syn_received"],
+      advice:
+        "this is a table of /proc/net/stat, not softnet_stat; save /proc/net/softnet_stat in a loop: "
+        + "while sleep 1; do date +%s.%N; cat /proc/net/softnet_stat; done > FILE"),
+    KnownOutput(
+      beginning: "cpu=", all: ["found=", "insert_failed="],
+      advice: "this is conntrack -S, which nothing here uses; \(Advice.network)"),
+    KnownOutput(
+      beginning: "Ip: Forwarding", advice: snmp("/proc/net/snmp")),
+    KnownOutput(beginning: "TcpExt: ", advice: snmp("/proc/net/netstat")),
+    KnownOutput(beginning: "#kernel", advice: snmp("nstat")),
+    KnownOutput(beginning: "IpInReceives ", advice: snmp("nstat")),
+    KnownOutput(beginning: "Ip6InReceives ", advice: snmp("/proc/net/snmp6")),
+    KnownOutput(all: ["total packets received"], advice: snmp("netstat -s")),
+    KnownOutput(beginning: "Forwarding: ", advice: snmp("netstat -s")),
+    KnownOutput(beginning: "Kernel Interface table", advice: interfaces("netstat -i")),
+    KnownOutput(beginning: "Active Internet connections", advice: interfaces("netstat")),
+    KnownOutput(
+      beginning: "Netid", all: ["State", "Recv-Q"], advice: interfaces("ss")),
+    KnownOutput(beginning: "State ", all: ["Recv-Q", "Send-Q"], advice: interfaces("ss")),
+    KnownOutput(all: ["Link encap:"], advice: interfaces("ifconfig")),
+    // `eth0: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1500`
+    KnownOutput(all: [": flags=", "mtu "], advice: interfaces("ifconfig")),
+    KnownOutput(beginning: "sockets: used ", advice: interfaces("/proc/net/sockstat")),
+    KnownOutput(beginning: "sl  local_address", advice: interfaces("/proc/net/tcp")),
+  ]
+
+  private static func snmp(_ name: String) -> String {
+    "this is \(name), whose counters of protocols nothing here uses; \(Advice.network)"
+  }
+
+  private static func interfaces(_ name: String) -> String {
+    "this is \(name), which nothing here uses; save the counters of interfaces: ip -s -s link > FILE"
+  }
+
+  /// Hypervisors.
+  private static let virtual = [
+    // `Domain: 'web1'`
+    KnownOutput(
+      beginning: "Domain: '",
+      advice:
+        "this is virsh domstats, which nothing here uses (vcpu.N.delay is the time, in ns, that a vCPU "
+        + "waited for a CPU since it began); \(Advice.tasks)"),
+    KnownOutput(
+      beginning: "VCPU: ",
+      advice: "this is virsh vcpuinfo, which nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      beginning: "Id ", all: ["Name", "State"],
+      advice: "this is virsh list; save each guest's command line: "
+        + "tr '\\0' ' ' < /proc/$PID/cmdline > FILE"),
+    KnownOutput(
+      any: ["<domain type=", "<domstatus "],
+      advice: "this is a guest's XML (virsh dumpxml); save its command line as QEMU runs it: "
+        + "tr '\\0' ' ' < /proc/$PID/cmdline > FILE"),
+    KnownOutput(
+      beginning: "OS Type:",
+      advice: "this is virsh dominfo, which nothing here uses; \(Advice.threads)"),
+    KnownOutput(
+      beginning: "Scheduler      :",
+      advice: "this is virsh schedinfo, which nothing here uses; \(Advice.tasks)"),
+    KnownOutput(
+      all: [" rd_req "],
+      advice: "this is virsh domblkstat, which nothing here uses; \(Advice.disks)"),
+    KnownOutput(
+      all: [" rx_bytes "], none: [":"],
+      advice: "this is virsh domifstat, which nothing here uses; save the counters of interfaces: "
+        + "ip -s -s link > FILE"),
+    KnownOutput(
+      beginning: "kvm statistics",
+      advice:
+        "this is kvm_stat, which nothing here uses; record the exits: trace-cmd record -e kvm:kvm_exit "
+        + "-e kvm:kvm_entry"),
+    KnownOutput(
+      beginning: "Analyze events for ",
+      advice:
+        "this is perf kvm stat, which nothing here uses; convert its perf.data: perf script -i FILE > "
+        + "FILE.txt"),
+    KnownOutput(
+      beginning: "\"(PDH-CSV ",
+      advice: "this is a table of esxtop -b or of Windows' counters, which nothing here reads"),
+    KnownOutput(
+      beginning: "virt-top ",
+      advice: "this is virt-top, whose averages nothing here uses; \(Advice.tasks)"),
+  ]
+
+  /// Tools that trace and keep sums.
+  private static let tracers = [
+    KnownOutput(
+      beginning: "Performance counter stats for",
+      advice:
+        "this is perf stat, whose counts nothing here uses; record the scheduler: perf sched record"
+    ),
+    KnownOutput(
+      beginning: "# Overhead",
+      advice: "this is perf report; convert its perf.data: perf script -i FILE > FILE.txt"),
+    KnownOutput(
+      beginning: "TIME(s)", all: ["COMM"],
+      advice:
+        "this is a tool of bcc (biosnoop), which nothing here uses; record the disk: blktrace -d "
+        + "/dev/DISK"),
+    KnownOutput(
+      all: ["secs ", ": count", "distribution"],
+      advice:
+        "this is a histogram of bcc or bpftrace, which has no single I/O; record the disk: blktrace -d "
+        + "/dev/DISK"),
+    KnownOutput(
+      beginning: "Starting ", any: [" process", " thread"], none: [":", "..."],
+      advice: "this is fio, whose sums nothing here uses; record the disk: blktrace -d /dev/DISK"),
+  ]
+
+  /// All else that lies beside.
+  private static let others = [
+    KnownOutput(
+      all: [" bytes from ", "icmp_seq="], advice: "this is ping, which nothing here uses"),
+    KnownOutput(
+      beginning: "Module ", all: ["Size", "Used by"],
+      advice: "this is lsmod, which nothing here uses"),
+    KnownOutput(
+      beginning: "[    0.000000] ",
+      advice: "this is the kernel's log (dmesg), which nothing here uses"),
+    KnownOutput(
+      beginning: "-- Logs begin at ",
+      advice: "this is journalctl, which nothing here uses"),
+    KnownOutput(
+      beginning: "vm.", all: [" = "], advice: "this is sysctl, which nothing here uses"),
+  ]
+}
