@@ -88,7 +88,7 @@ final class CounterRows {
       vmstat.add(row.run)
       vmstat.add(row.isSinceBoot ? 1 : 0)
       vmstat.add(row.wall?.nanoseconds ?? .min)
-      vmstat.add((row.wall?.utcOffset).map { Int64($0) } ?? .min)
+      vmstat.add(((row.wall ?? row.runStart)?.utcOffset).map { Int64($0) } ?? .min)
       vmstat.add(row.runStart?.nanoseconds ?? .min)
       vmstat.add(row.line)
       for value in row.values { vmstat.add(value ?? .min) }

@@ -37,8 +37,10 @@ public struct WallSourceRow: Sendable {
   public let format: String
   /// Its first moment, ns since 1970.
   public let first: Int64
-  /// Its last one.
+  /// Its last one; the first where ``hasEnd`` is false.
   public let last: Int64
+  /// Whether it is known when it ends: rows that follow a date without one may go on for hours.
+  public let hasEnd: Bool
   /// Whether the distance of its times from UTC is known; else they are local, as if they were UTC.
   public let isUTC: Bool
   /// Whether its times are whole seconds: cut off, not rounded.
@@ -178,7 +180,7 @@ extension IncidentFile {
   public func wallSources() throws -> [WallSourceRow] {
     try fetch(
       """
-      SELECT source_id, name, format, first_ns, last_ns,
+      SELECT source_id, name, format, first_ns, coalesce(last_ns, first_ns), last_ns IS NOT NULL,
         NOT EXISTS (SELECT 1 FROM counter_moment AS moment
           WHERE moment.source_id = source_file.source_id AND wall_ns IS NOT NULL
             AND utc_offset_s IS NULL)
@@ -186,12 +188,13 @@ extension IncidentFile {
           WHERE sample.source_id = source_file.source_id AND utc_offset_s IS NULL
             AND coalesce(wall_ns, run_wall_ns) IS NOT NULL)
       FROM source_file JOIN machine USING (machine_id)
-      WHERE tool_clock = 'wall' AND first_ns IS NOT NULL AND last_ns IS NOT NULL
+      WHERE tool_clock = 'wall' AND first_ns IS NOT NULL
       ORDER BY source_id
       """
     ) {
       try WallSourceRow(
-        source: $0[0], machine: $0[1], format: $0[2], first: $0[3], last: $0[4], isUTC: $0[5])
+        source: $0[0], machine: $0[1], format: $0[2], first: $0[3], last: $0[4], hasEnd: $0[5],
+        isUTC: $0[6])
     }
   }
 

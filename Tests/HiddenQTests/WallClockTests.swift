@@ -92,4 +92,32 @@ struct WallClockTests {
         "SELECT count(*) FROM problem WHERE kind = 'unknown_zone' AND advice LIKE '%hours%'")
         == "1")
   }
+
+  @Test(
+    "rows of vmstat below one date are of its zone, and end when the command says",
+    arguments: [
+      ("", "from 2026-10-07 10:15:01 UTC on.", ""),
+      ("$ vmstat 5 2\n", "2026-10-07 10:15:01 to 10:15:06 UTC.", "1791368106000000000"),
+    ])
+  func rowsBelowADate(_ command: String, _ said: String, _ last: String) throws {
+    let folder = try Repository.temporaryFolder()
+    let file = folder.appending(path: "vmstat.txt")
+    try """
+    Wed Oct  7 12:15:01 CEST 2026
+    \(command)procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
+     r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st
+     1  0      0 812344  10240 655360    0    0     1     4   80  100  2  1 96  1  0
+     4  0      0 812300  10240 655360    0    0     0    40 1800 2500 50 10 10  0 30
+
+    """.write(to: file, atomically: true, encoding: .utf8)
+    let incident = folder.appending(path: "i.db").path
+    #expect(try Program.run("ingest", incident, file.path, "--guest", "g").status == 0)
+    let report = try Program.run("report", incident)
+    #expect(report.words.contains(said), "\(report.output.prefix(300))")
+    let columns = "first_ns, coalesce(last_ns, '')"
+    #expect(
+      try Program.value(incident, "SELECT \(columns) FROM source")
+        == "1791368101000000000,\(last)")
+    #expect(try Program.value(incident, "SELECT utc_offset_s FROM vm_counter") == "7200")
+  }
 }

@@ -30,10 +30,13 @@ struct OverviewSection: ReportSection {
     else {
       return [.paragraph("\(who).")]
     }
+    let clock = known != nil ? "UTC" : "by the local time that the files have"
+    let isEndKnown = !written.contains { !$0.hasEnd && $0.last >= to }
     let (begin, end) = (Self.moment(from), Self.moment(to))
+    // Rows without dates below a date: they go on from there, nobody knows for how long.
+    guard isEndKnown else { return [.paragraph("\(who), from \(begin) \(clock) on.")] }
     let isOneDay = begin.prefix(10) == end.prefix(10)
     let until = isOneDay ? String(end.dropFirst(11)) : end
-    let clock = known != nil ? "UTC" : "by the local time that the files have"
     return [.paragraph("\(who), \(begin) to \(until) \(clock).")]
   }
 
