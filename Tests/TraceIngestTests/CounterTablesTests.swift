@@ -368,7 +368,8 @@ private let start: Int64 = 1_791_367_872_000_000_000
       ("ethtool-S-bond0.log", "bond0"),
       ("ethtool_-S_br-ex", "br-ex"), ("ethtool_enp0s31f6.out", "enp0s31f6"),
       ("eth1-ethtool.txt", "eth1"), ("ethtool-before.txt", "#1"), ("ethtool2.txt", "#1"),
-      ("ethtool-run1.txt", "#1"), ("nic.txt", "#1"), ("ethtool_-S_", "#1"), ("ethtool-S.txt", "#1"),
+      ("ethtool-run1.txt", "#1"), ("ethtool-S-loop.txt", "#1"), ("ethtool_-S_loop.txt", "#1"),
+      ("nic.txt", "#1"), ("ethtool_-S_", "#1"), ("ethtool-S.txt", "#1"),
     ])
   func nameOfTheFile(_ name: String, _ interface: String) throws {
     let (sink, summary) = try read("NIC statistics:\n     rx_queue_0_drops: 3\n", as: name)

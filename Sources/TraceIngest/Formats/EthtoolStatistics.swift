@@ -52,6 +52,11 @@ enum InterfaceInFileName {
   /// the name has none.
   static func name(_ path: String) -> String? {
     var name = path.split(separator: "/").last ?? ""
+    // As a sosreport names the output of its commands: what follows can be nothing else.
+    if name.hasPrefix("ethtool_-S_"), !name.contains(".") {
+      let interface = name.dropFirst("ethtool_-S_".count)
+      return !interface.isEmpty && interface.utf8.count <= 15 ? String(interface) : nil
+    }
     for ending in [".gz", ".xz", ".bz2", ".zst", ".txt", ".log", ".out"]
     where name.hasSuffix(ending) {
       name = name.dropLast(ending.count)
@@ -61,11 +66,7 @@ enum InterfaceInFileName {
     }
     if name.hasPrefix("ethtool") {
       guard var word = behindMarks(name.dropFirst("ethtool".count)) else { return nil }
-      // With the option in it, what follows can be nothing else.
-      if word.hasPrefix("S"), let interface = behindMarks(word.dropFirst()) {
-        return !interface.isEmpty && interface.utf8.count <= 15 ? String(interface) : nil
-      }
-      for option in ["statistics", "stats"] where word.hasPrefix(option) {
+      for option in ["statistics", "stats", "S"] where word.hasPrefix(option) {
         word = behindMarks(word.dropFirst(option.count)) ?? word
       }
       return isUsual(word) ? String(word) : nil
