@@ -24,7 +24,8 @@ public enum Report {
   static let sections: [any ReportSection] = [
     OverviewSection(), FindingSection(), HopSection(), HostSideSection(), TailSection(),
     HeatSection(), CPUSection(), CPUPictureSection(), SlowestSection(), QueueSection(),
-    MemorySection(), NetworkSection(), MatchSection(), ClockSection(), StageSection(),
+    MemorySection(), NetworkSection(), CounterSection(), MatchSection(), ClockSection(),
+    StageSection(),
     QEMUSection(), DataSection(),
   ]
 

@@ -82,6 +82,20 @@ extension IncidentFile {
     }
   }
 
+  /// The machine's ticks by `/proc/stat`, or by `vmstat -s` under other names.
+  private static let ticks = """
+    (SELECT machine, source_id, wall_ns, interval_ns, utc_offset_s, line, delta, is_reset,
+      CASE counter
+        WHEN 'non-nice user cpu ticks' THEN 'user' WHEN 'nice user cpu ticks' THEN 'nice'
+        WHEN 'system cpu ticks' THEN 'system' WHEN 'idle cpu ticks' THEN 'idle'
+        WHEN 'IO-wait cpu ticks' THEN 'iowait' WHEN 'IRQ cpu ticks' THEN 'irq'
+        WHEN 'softirq cpu ticks' THEN 'softirq' WHEN 'stolen cpu ticks' THEN 'steal'
+        ELSE counter
+      END AS counter
+    FROM counter_value
+    WHERE unit = 'ticks' AND kind = 'machine' AND tool IN ('proc-stat', 'vmstat -s'))
+    """
+
   /// The same out of `/proc/stat`, read several times. A reading in which a counter began anew is left out, and one
   /// with more stolen time than twice of what passed: no host steals that, a broken counter does.
   public func procStatReports(of machine: String) throws -> [CPUReportRow] {
@@ -93,8 +107,8 @@ extension IncidentFile {
         100.0 * sum(CASE WHEN counter IN ('user', 'nice', 'system', 'irq', 'softirq') THEN delta END)
           / nullif(sum(delta), 0),
         utc_offset_s, sum(delta)
-      FROM counter_value
-      WHERE tool = 'proc-stat' AND kind = 'machine' AND unit = 'ticks' AND machine = ?1 AND interval_ns > 0
+      FROM \(Self.ticks)
+      WHERE machine = ?1 AND interval_ns > 0
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
       GROUP BY source_id, wall_ns HAVING min(delta) >= 0 AND max(is_reset) = 0
         AND coalesce(max(CASE WHEN counter = 'steal' THEN delta END)
@@ -117,7 +131,7 @@ extension IncidentFile {
     }
   }
 
-  /// What a machine said without dates: the rows of `vmstat`, else what `/proc/stat` grew by. They follow each
+  /// What a machine said without dates: the rows of `vmstat`, else what `/proc/stat` or `vmstat -s` grew by. They follow each
   /// other, as long as each other for all that is known: from 0 to 1, 1 to 2, ...
   public func undatedReports(of machine: String) throws -> [CPUReportRow] {
     func reports(_ sql: String) throws -> [CPUReportRow] {
@@ -143,8 +157,8 @@ extension IncidentFile {
         100.0 * sum(CASE WHEN counter = 'steal' THEN delta END) / nullif(sum(delta), 0) AS stolen,
         100.0 * sum(CASE WHEN counter IN ('user', 'nice', 'system', 'irq', 'softirq') THEN delta END)
           / nullif(sum(delta), 0)
-      FROM counter_value
-      WHERE tool = 'proc-stat' AND kind = 'machine' AND unit = 'ticks' AND machine = ?1 AND wall_ns IS NULL
+      FROM \(Self.ticks)
+      WHERE machine = ?1 AND wall_ns IS NULL
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
       GROUP BY source_id, line
       HAVING min(delta) >= 0 AND max(is_reset) = 0 AND stolen IS NOT NULL

@@ -117,6 +117,23 @@ struct CounterFindingTests {
     #expect(
       once.first?.sentence.hasPrefix("Since it was started the guest counted 1.0 % of its CPU time")
         ?? false)
+    // The same by vmstat -s: 200 of 1,000 ticks between the two.
+    func summary(_ time: Int) -> String {
+      ["non-nice user", "nice user", "system", "idle", "IO-wait", "IRQ", "softirq", "stolen"].map {
+        "  \(time * ($0 == "stolen" ? 200 : $0 == "idle" ? 800 : 0)) \($0) cpu ticks\n"
+      }.joined()
+    }
+    for isTwice in [false, true] {
+      let found = try Self.findings(
+        Self.incident([
+          "guest/s.txt": "1760000000\n" + summary(1) + (isTwice ? "1760000010\n" + summary(2) : "")
+        ]), "STEAL_HIDDEN")
+      #expect(found.map(\.confidence) == ["low"])
+      #expect(
+        found.first?.sentence.contains(
+          isTwice ? "20.0 % stolen on average of 1 sample" : "counted 20.0 % of its CPU time")
+          ?? false, "\(found)")
+    }
     let average = try Self.findings(
       Self.incident(["guest/vmstat.txt": Self.header]), "STEAL_HIDDEN")
     #expect(average.map(\.confidence) == ["none"])
@@ -323,5 +340,11 @@ struct CounterFindingTests {
     #expect(memory.contains("guest,proc-vmstat,pswpin,1000,100.0,,1"))
     #expect(memory.contains("guest,proc-vmstat,oom_kill,1,0.1,,1"))
     #expect(memory.contains("guest,vmstat,r (running or waiting),,4.0,4,2"))
+    let report = try Program.run("report", incident)
+    #expect(report.words.contains("host sda 100 50 10.0 ms 80.0 % 1.5"))
+    #expect(report.words.contains("2.0 tasks waited for a CPU on average (schedstat, 1 CPU)"))
+    #expect(
+      report.words.contains("oom_kill 1; pswpin 1,000; b (blocked) 0.0 on average, 0 at most"))
+    #expect(report.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
   }
 }

@@ -176,4 +176,23 @@ struct NetworkLadderTests {
     #expect(points.map(\.packets) == [81_741_449])
     #expect(points.map(\.drops) == [11_155_280])
   }
+
+  @Test("files without dates that contradict each other's order are no series")
+  func noOrder() {
+    func points(_ files: [(packets: Int64, dropped: Int64)]) -> [Int64?] {
+      let counters = ["tx_packets", "tx_dropped"].map { name in
+        NetworkCounter(
+          machine: "host", isGuest: false, tool: "ip", object: "tap0", name: name,
+          readings: files.enumerated().map { source, file in
+            CounterReading(
+              source: Int64(source), ordinal: 0, wall: nil,
+              value: name == "tx_packets" ? file.packets : file.dropped)
+          })
+      }
+      return NetworkLadder(counters, Self.only("vm1")).points.map(\.drops)
+    }
+    #expect(points([(1000, 5), (4000, 25)]) == [20])
+    #expect(points([(4000, 25), (1000, 5)]) == [20])
+    #expect(points([(1000, 25), (4000, 5)]).isEmpty)
+  }
 }

@@ -156,7 +156,8 @@ struct SeriesReading {
     WHERE delta IS NOT NULL AND interval_ns IS NOT NULL AND (
       tool IN ('ip', 'proc-net-dev') AND counter IN ('rx_dropped', 'tx_dropped', 'rx_drop', 'tx_drop')
       OR tool = 'tc' AND counter = 'dropped' AND object LIKE '% root %'
-      OR tool = 'ethtool' AND counter IN ('drops', 'rx_drops', 'tx_drops')
+      OR tool = 'ethtool' AND counter IN (
+        'drops', 'rx_drops', 'tx_drops', 'rx_dropped', 'tx_dropped', 'rx_missed_errors', 'rx_out_of_buffer')
       OR tool = 'softnet' AND counter = 'dropped')
     """
 

@@ -278,14 +278,15 @@ struct StealHidden: Rule {
     """
   }
 
-  /// `/proc/stat` of a guest, read once: what it counted since it was started.
+  /// `/proc/stat` or `vmstat -s` of a guest, read once: what it counted since it was started.
   private static func onceSQL(_ guest: String) -> String {
     """
-    SELECT 100.0 * sum(CASE WHEN counter = 'steal' THEN value END) / nullif(sum(value), 0) AS stolen_pct,
+    SELECT 100.0 * sum(CASE WHEN counter IN ('steal', 'stolen cpu ticks') THEN value END)
+        / nullif(sum(value), 0) AS stolen_pct,
       sum(value) / 100.0 AS counted_s
     FROM counter_value
-    WHERE machine = \(Evidence.literal(guest)) AND tool = 'proc-stat' AND kind = 'machine' AND unit = 'ticks'
-      AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
+    WHERE machine = \(Evidence.literal(guest)) AND tool IN ('proc-stat', 'vmstat -s')
+      AND kind = 'machine' AND unit = 'ticks' AND counter NOT LIKE '%guest%'
     GROUP BY source_id, line HAVING stolen_pct IS NOT NULL
     ORDER BY wall_ns DESC, source_id DESC, line DESC LIMIT 1
     """
@@ -299,7 +300,7 @@ struct StealHidden: Rule {
         code, .info, guest: guest,
         sentence:
           "Since it was started the guest counted \(Quantity.decimal(stolen, digits: 1)) % of its CPU time as "
-          + "stolen; /proc/stat was read once, so how much of it was now is not known.",
+          + "stolen; that was read once, so how much of it was now is not known.",
         confidence: .low, because: "An average since boot says nothing of any moment.",
         evidenceSQL: once, nextStep: "In the guest: read /proc/stat again. " + Self.ask)
     }
@@ -338,8 +339,8 @@ struct StealHidden: Rule {
       ]
     }
     let shown =
-      "\(Quantity.decimal(reported, digits: 1)) % stolen on average of \(Quantity.count(samples)) samples, "
-      + "\(Quantity.decimal(most, digits: 1)) % at most"
+      "\(Quantity.decimal(reported, digits: 1)) % stolen on average of \(Quantity.count(samples)) sample"
+      + (samples == 1 ? ", " : "s, ") + "\(Quantity.decimal(most, digits: 1)) % at most"
     let busy =
       row.number("busy_pct").map {
         ", beside \(Quantity.decimal($0, digits: 1)) % of its own work (us + sy)"

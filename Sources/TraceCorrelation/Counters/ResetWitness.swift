@@ -34,6 +34,28 @@ final class ResetWitness {
     return answer
   }
 
+  /// Whether files without dates cannot be put in an order by what they show: by one counter a file is before
+  /// another, by a second one behind it. Between them the object began anew, or they are of two machines.
+  private(set) lazy var isOutOfOrder: Bool = {
+    var order: [[Int64]: Bool] = [:]
+    for readings in counters.values.joined() {
+      let spans = Dictionary(grouping: readings.lazy.filter { $0.wall == nil }, by: \.source)
+        .mapValues { own in
+          (least: own.map(\.value).min() ?? 0, most: own.map(\.value).max() ?? 0)
+        }
+        .sorted { ($0.value.least, $0.key) < ($1.value.least, $1.key) }
+      for (place, before) in spans.enumerated() {
+        for after in spans[(place + 1)...] where before.value.most < after.value.least {
+          let pair = [min(before.key, after.key), max(before.key, after.key)]
+          let isInOrder = before.key == pair[0]
+          if order[pair] == !isInOrder { return true }
+          order[pair] = isInOrder
+        }
+      }
+    }
+    return false
+  }()
+
   /// The sum of the parts that the moment shows; nil where it shows none.
   private static func value(of parts: [[CounterReading]], at moment: Moment) -> Int64? {
     var sum: Int64?

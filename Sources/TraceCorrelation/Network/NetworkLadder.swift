@@ -159,8 +159,9 @@ public struct NetworkLadder {
   }
 
   private func growth(_ readings: [CounterReading], _ witness: ResetWitness?) -> CounterGrowth? {
-    isSinceUp
-      ? CounterGrowth(sinceUp: readings) : CounterGrowth(readings, isReset: witness?.isReset)
+    if isSinceUp { return CounterGrowth(sinceUp: readings) }
+    if readings.count(where: { $0.wall != nil }) < 2, witness?.isOutOfOrder == true { return nil }
+    return CounterGrowth(readings, isReset: witness?.isReset)
   }
 
   /// What begins anew as a whole.
