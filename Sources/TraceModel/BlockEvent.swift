@@ -149,18 +149,6 @@ extension RWBS {
   /// Read, write or discard: the letters that do not change over a request's life.
   @inlinable
   public var direction: RWBS { intersection([.read, .write, .discard]) }
-
-  /// The operation of a request with these letters and so many sectors.
-  ///
-  /// A write without data is a flush: its only work is the preflush (`Q FWS [jbd2/vda-8]`).
-  @inlinable
-  public func operation(sectors: Int64) -> BlockOperation {
-    if contains(.discard) { return .discard }
-    if contains(.flush) { return .flush }
-    if contains(.write) { return sectors == 0 ? .flush : .write }
-    if contains(.read) { return .read }
-    return contains(.preflush) ? .flush : .other
-  }
 }
 
 /// One block trace event, from whatever format it was read.

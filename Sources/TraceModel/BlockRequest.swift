@@ -54,9 +54,12 @@ public struct BlockRequest: Sendable {
 
   /// What it is for.
   public var operation: BlockOperation {
-    traits.contains(.passthrough)
-      ? .other
-      : rwbs.operation(sectors: traits.contains(.flush) ? 0 : sectors)
+    // The view `request` says the same in SQL.
+    if traits.contains(.passthrough) { return .other }
+    if rwbs.contains(.discard) { return .discard }
+    if rwbs.contains(.flush) || traits.contains(.flush) { return .flush }
+    if rwbs.contains(.write) { return .write }
+    return rwbs.contains(.read) ? .read : .other
   }
 }
 

@@ -63,6 +63,43 @@ struct BlockRowsTests {
     #expect(rows.allSatisfy { $0[3] == 7 && $0[4] == "fio" })
   }
 
+  @Test("what a request is for is the same in the view and in the program, whatever its letters")
+  func operations() throws {
+    let scratch = try SchedRowsTests.Scratch()
+    var written: [BlockRequest] = []
+    _ = try scratch.file.addSource(Machine(name: "g", layer: .guest), path: "a") { sink in
+      let device = try #require(DeviceNumber(major: 8, minor: 0))
+      let stream = try sink.stream(StreamKey(device: device, segment: 0))
+      let task = try sink.task(TaskIdentity(pid: 7, name: TaskName("fio")))
+      let traits: [RequestTraits] = [[], .flush, .passthrough]
+      for letters in UInt16(0)..<(1 << 7) {
+        for trait in traits {
+          for sectors in [Int64(0), 8] {
+            var request = Self.request(
+              sink.nextRequestID(), queued: 1, issued: 2, completed: 3, task: task, stream: stream)
+            request.rwbs = RWBS(rawValue: letters)
+            request.traits = trait
+            request.sectors = sectors
+            written.append(request)
+          }
+        }
+      }
+      var batch = BlockBatch()
+      batch.requests = written
+      try sink.receive(batch)
+      var summary = SourceSummary()
+      summary.format = "blktrace"
+      summary.toolClock = "blktrace"
+      summary.sha256 = "a"
+      summary.events = 1
+      return summary
+    }
+    let rows = try scratch.rows("SELECT op FROM request ORDER BY request_id")
+    let operations = rows.map { $0[0] as String }
+    #expect(operations == written.map(\.operation.name))
+    #expect(Set(operations).count == BlockOperation.allCases.count)
+  }
+
   @Test("a file whose sources have times that no trace has is not reckoned with")
   func impossibleTimes() throws {
     let scratch = try SchedRowsTests.Scratch()
