@@ -12,6 +12,8 @@ public enum IngestError: Error, Sendable {
   case unusableOption(String)
   /// A set of files that is no binary trace.
   case notOneText(files: Int)
+  /// The file is of a format that is read, and all of it is refused, for the reason that the kind and the hint say.
+  case refused(ProblemKind, line: Int64?, lines: Int64, hint: String)
   /// More lines than allowed could not be used.
   case tooManyBadLines(bad: Int64, of: Int64, allowedPercent: Double, first: Problem)
 
@@ -30,6 +32,8 @@ public enum IngestError: Error, Sendable {
           kind: .tooManyBadLines, line: first.line, column: first.column, count: bad,
           excerpt: first.excerpt), all
       )
+    case .refused(let kind, let line, let lines, let hint):
+      (Problem(kind: kind, line: line, column: nil, count: 1, excerpt: hint), lines)
     case .empty, .unrecognized, .unusableOption, .notOneText: nil
     }
   }

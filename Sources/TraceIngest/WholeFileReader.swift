@@ -12,7 +12,8 @@ extension WholeFileReader {
     for part in parts {
       let range = try part.input.available(atLeast: wholeFileLimit + 1)
       guard range.count <= wholeFileLimit else {
-        throw IngestError.unrecognized(
+        throw IngestError.refused(
+          .tooLarge, line: nil, lines: 0,
           hint: "is larger than \(wholeFileLimit >> 20) MiB, which no file of its kind is")
       }
       let buffer = part.input.buffer

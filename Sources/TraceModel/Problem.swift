@@ -49,6 +49,12 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case toolNotice = "tool_notice"
   /// Output of another command in the same file.
   case otherOutput = "other_output"
+  /// A person or the terminal added something to the line; the event in it counts.
+  case annotatedLine = "annotated_line"
+  /// A mark says that lines were cut out here.
+  case elidedLines = "elided_lines"
+  /// The numbering has gaps that are no losses: a filter left lines out.
+  case filteredText = "filtered_text"
   /// The tool says that it dropped events.
   case droppedEvents = "dropped_events"
   /// Gaps in the sequence numbers.
@@ -75,6 +81,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case malformedPayload = "malformed_payload"
   /// A switch away from a thread that was not on that CPU: switches are missing.
   case missingSwitch = "missing_switch"
+  /// The letters of threads that leave a CPU are those of the next higher bit.
+  case shiftedStates = "shifted_states"
   /// The counters of a reading are smaller than before: they began again from 0.
   case counterReset = "counter_reset"
   /// A counter is smaller than before, and the others of its reading went on.
@@ -107,6 +115,12 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case tooManyBadLines = "too_many_bad_lines"
   /// It looks like a format, and no line is an event of it.
   case noEvents = "no_events"
+  /// Its times fall again and again.
+  case notInOrder = "not_in_order"
+  /// It is the traces of several machines in one text.
+  case severalMachines = "several_machines"
+  /// It is larger than any file of its kind.
+  case tooLarge = "too_large"
   /// Reading it failed half-way: the packed data are damaged, or the disk.
   case unreadable = "unreadable"
 
@@ -116,7 +130,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
       .malformedTail, .lateLine, .malformedPayload, .foreignTool, .malformedRecord, .trailingBytes:
       .skipped
-    case .toolNotice, .otherOutput, .supersededStart, .timeWentBack, .negativeTime, .unpairedEvent,
+    case .toolNotice, .annotatedLine, .elidedLines, .filteredText, .shiftedStates, .otherOutput,
+      .supersededStart, .timeWentBack, .negativeTime, .unpairedEvent,
       .unusedEvent, .missingSwitch, .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .wallClockSet, .copyOfAnother, .unnamedObject, .noCounters, .threadsAddedUp:
@@ -124,7 +139,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .droppedEvents, .sequenceGap, .tooManyOpen, .tooManyDevices, .tooManyThreads,
       .truncatedInput:
       .dataLoss
-    case .tooManyBadLines, .noEvents, .unreadable: .refused
+    case .tooManyBadLines, .noEvents, .notInOrder, .severalMachines, .tooLarge, .unreadable:
+      .refused
     }
   }
 
@@ -149,6 +165,16 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .supersededStart:
       "the guest was started several times: the last start counts; if the incident was before it, save the log "
         + "up to that start"
+    case .annotatedLine:
+      "a remark, or the echo of a key such as ^C, was taken off the line; its event counts"
+    case .elidedLines:
+      "lines were cut out here: what happened in them is missing; give the whole file if you have it"
+    case .filteredText:
+      "the numbering shows events that the text leaves out, by blkparse -a or grep: no loss, but stages that need "
+        + "them are missing; print the trace again without the filter"
+    case .shiftedStates:
+      "the idle task leaves with S, which is R one bit too high: a fault of kernels 4.15 to 4.19, or of a tool older "
+        + "than the kernel; all states are read one bit lower (S as R, D as S)"
     case .droppedEvents:
       "record again with larger buffers: blktrace -b 4096 -n 16, perf record -m 16M, "
         + "trace-cmd record -b 65536"
@@ -194,6 +220,11 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       "more lines than --max-skipped allows cannot be read; check that the file is one tool's output, as it was "
         + "printed"
     case .noEvents: "it has the head of this format and no event; was the tracer stopped too early?"
+    case .notInOrder:
+      "sort a text by its time column; give the per-CPU files of blktrace instead of one stream"
+    case .severalMachines:
+      "print each trace by itself: trace-cmd report -i FILE > FILE.txt, and name the machine of each"
+    case .tooLarge: "no file of its kind is so large; check what it is"
     case .unreadable: "it could not be read to its end; check it and copy it again"
     case .foreignTool: "only the output of Linux tools can be used here"
     }

@@ -56,9 +56,9 @@ struct AnalyzeCommand: ParsableCommand {
     Output.print(TextRenderer.render(document))
     Output.print(outcome.leftOut)
     Output.print("\nwritten: \(incident), \(outdir)/report.html, \(outdir)/report.md\n")
-    if strict, outcome.skipped > 0 {
+    if strict, outcome.skipped > 0 || outcome.refused > 0 {
       throw CommandFailure(
-        message: "\(outcome.skipped) lines could not be used (--strict)",
+        message: "\(outcome.whatWasSkipped) could not be used (--strict)",
         status: Exit.skippedInput)
     }
   }

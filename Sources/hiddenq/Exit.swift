@@ -71,6 +71,7 @@ enum Exit {
       return "no line is an event of format '\(format)'; it begins with '\(firstLine.prefix(60))'"
     case .unrecognized(let hint):
       return hint ?? "is in no format that 'hiddenq formats' lists"
+    case .refused(_, _, _, let hint): return hint
     case .unusableOption(let reason):
       return reason
     case .notOneText(let files):

@@ -99,9 +99,9 @@ struct IngestCommand: ParsableCommand {
     if outcome.usable == 0 {
       throw CommandFailure(message: "nothing could be used; \(incident) is as it was")
     }
-    if strict, outcome.skipped > 0 {
+    if strict, outcome.skipped > 0 || outcome.refused > 0 {
       throw CommandFailure(
-        message: "\(outcome.skipped) lines could not be used (--strict); see the view 'problem'",
+        message: "\(outcome.whatWasSkipped) could not be used (--strict); see the view 'problem'",
         status: Exit.skippedInput)
     }
   }
@@ -145,6 +145,16 @@ struct Ingestion {
     var hasChanged = false
     /// Lines of new files that could not be used.
     var skipped: Int64 = 0
+    /// Files of a known format that were refused as a whole.
+    var refused = 0
+
+    /// `12 lines`, `2 files and 12 lines`.
+    var whatWasSkipped: String {
+      let lines = "\(skipped) \(skipped == 1 ? "line" : "lines")"
+      guard refused > 0 else { return lines }
+      let files = "\(refused) \(refused == 1 ? "file" : "files")"
+      return skipped == 0 ? files : "\(files) and \(lines)"
+    }
 
     /// All of it for a terminal: the table, then what was left out, grouped by reason.
     var text: String {
@@ -226,6 +236,7 @@ struct Ingestion {
       for file in input.files {
         if let refusal = try add(file, of: input, to: store, &outcome) { refused.append(refusal) }
       }
+      outcome.refused = refused.count
       if outcome.usable > 0 {
         for refusal in refused { try keep(refusal, in: store, &outcome) }
         for plan in input.plans where try store.replaceGiven(plan.given, path: plan.path) {
@@ -283,7 +294,7 @@ struct Ingestion {
       throw error
     } catch {
       outcome.unused.append((file.name, Exit.sentence(for: error)))
-      guard file.isFound, let machine = file.machine,
+      guard let machine = file.machine,
         let (problem, lines) = Self.refusal(error)
       else { return nil }
       return Refused(

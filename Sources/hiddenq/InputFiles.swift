@@ -12,8 +12,6 @@ struct InputFile {
   let name: String
   /// nil: nobody said, and its place does not tell.
   let machine: Machine?
-  /// It was found in a directory, not named.
-  let isFound: Bool
 
   var path: String { input.path }
 }
@@ -36,7 +34,7 @@ struct InputFiles {
   /// Lists files as they are named, and directories with all below. A machine that is given holds for all.
   init(_ paths: [String], machine: Machine?) throws {
     files = SourceInput.grouping(paths.filter { !Self.isDirectory($0) }).map {
-      InputFile(input: $0, name: $0.path, machine: machine, isFound: false)
+      InputFile(input: $0, name: $0.path, machine: machine)
     }
     for path in paths where Self.isDirectory(path) {
       let plan = try IncidentPlan(in: path)
@@ -190,8 +188,7 @@ private struct DirectoryWalk {
       files.append(
         InputFile(
           input: input, name: stop.prefix + input.path.dropFirst(head.count),
-          machine: machine ?? plan?.machine(of: stop.prefix + first) ?? stop.machine,
-          isFound: true))
+          machine: machine ?? plan?.machine(of: stop.prefix + first) ?? stop.machine))
     }
     for folder in folders { walk(folder) }
   }

@@ -97,6 +97,36 @@ struct BadInputTests {
     #expect(strict.status == 4)
   }
 
+  @Test(
+    "a trace that is refused as a whole is kept with the reason, named or found",
+    arguments: [true, false])
+  func refusedTraceIsKept(_ isNamed: Bool) throws {
+    let folder = try Repository.temporaryFolder()
+    let guest = folder.appending(path: "guest")
+    try FileManager.default.createDirectory(at: guest, withIntermediateDirectories: true)
+    let good = guest.appending(path: "good.txt").path
+    try "  8,0    0        1     0.000000100    10  Q   W 100 + 8 [fio]\n"
+      .write(toFile: good, atomically: true, encoding: .utf8)
+    let falling = guest.appending(path: "falling.txt").path
+    let lines = (0..<2400).map { number in
+      "  8,0    0        0  \(number % 2 == 0 ? "1000" : "   1").00000\(1000 + number)    10  Q   W 100 + 8 [fio]\n"
+    }
+    try lines.joined().write(toFile: falling, atomically: true, encoding: .utf8)
+    let incident = folder.path + "/a.db"
+    let run = try Program.run(
+      ["ingest", incident] + (isNamed ? [good, falling] : [guest.path]) + ["--guest", "g"])
+    #expect(run.status == 0)
+    #expect(run.words.contains("its times fall back 1000 times"))
+    #expect(
+      try Program.value(
+        incident, "SELECT count(*) || kind || severity FROM problem WHERE severity = 'refused'")
+        == "1not_in_orderrefused")
+    #expect(try Program.value(incident, "SELECT count(*) FROM source") == "2")
+    let strict = try Program.run(
+      "ingest", folder.path + "/b.db", good, falling, "--guest", "g", "--strict")
+    #expect(strict.status == 4)
+  }
+
   @Test("a place that cannot be written is a sentence, too")
   func unwritable() throws {
     let folder = try Repository.temporaryFolder()

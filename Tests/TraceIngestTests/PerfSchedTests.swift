@@ -18,7 +18,7 @@ struct PerfSchedTests {
     #expect {
       try readSched(text(times))
     } throws: { error in
-      guard case IngestError.unrecognized(let hint?) = error else { return false }
+      guard case IngestError.refused(.notInOrder, _, _, let hint) = error else { return false }
       return hint.contains("--deltatime")
     }
   }

@@ -57,13 +57,13 @@ struct BlockFolding {
     case .clockStep:
       tally.add(.timeWentBack, count: 1, line: event.line)
       try drain()
-      try beginSegment()
+      try beginSegment(event)
       for index in devices.indices { try devices[index].clockStepped(to: segment) }
     case .newTrace:
       tally.add(.timeWentBack, count: 1, line: event.line)
       try drain()
       try finishDevices()
-      try beginSegment()
+      try beginSegment(event)
     }
     if order.hasGaps { try noteGaps() }
     if kept.isWanted { try kept.add(event, segment: segment, to: sink.receive) }
@@ -80,11 +80,12 @@ struct BlockFolding {
     if let oldest = order.push(event) { try fold(oldest) }
   }
 
-  private mutating func beginSegment() throws {
+  private mutating func beginSegment(_ event: BlockEvent) throws {
     segment += 1
     latestFolded = .min
     guard segment < Self.mostSegments else {
-      throw IngestError.unrecognized(
+      throw IngestError.refused(
+        .notInOrder, line: event.line, lines: event.line,
         hint:
           "its times fall back \(Self.mostSegments) times, so it is not in the order of time; sort "
           + "it by its time column, or give the per-CPU files of blktrace")

@@ -125,7 +125,8 @@ struct ThreadIntervals: ~Copyable {
       try closeAll()
       segment += 1
       guard segment < Self.mostSegments else {
-        throw IngestError.unrecognized(
+        throw IngestError.refused(
+          .notInOrder, line: event.line, lines: event.line,
           hint:
             "its times fall back \(Self.mostSegments) times, so it is not in the order of time; "
             + "sort it by its time column")

@@ -116,7 +116,8 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
   func finish() throws -> SourceSummary {
     // The differences that `perf script --deltatime` prints instead of times go up and down.
     if extent.events >= 64, extent.falls * 4 > extent.events {
-      throw IngestError.unrecognized(
+      throw IngestError.refused(
+        .notInOrder, line: nil, lines: extent.events,
         hint: "its times go up and down; if it was made with --deltatime, make it again without")
     }
     summary.format = format
