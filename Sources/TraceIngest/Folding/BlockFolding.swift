@@ -20,9 +20,22 @@ struct BlockFolding {
   private var losses: [LossInterval] = []
   /// Holes whose end the folding has not reached, from ``nextLoss`` on and by their ends: they are noticed when a
   /// line arrives, which is some thousand events before it is folded.
-  private var comingLosses: [(until: Int64, device: DeviceNumber)] = []
+  private var comingLosses: [ComingLoss] = []
+  private var gaps = NumberingGaps()
+  /// The largest gap that a filter of the text explains, as known so far.
+  private var explained: Int64 = 0
+  /// Events that a filter left out.
+  private var hidden: Int64 = 0
   private var nextLoss = 0
   private var kept: KeptEvents<BlockEvent>
+
+  private struct ComingLoss {
+    let until: Int64
+    /// Nil: all devices.
+    let device: DeviceNumber?
+    /// `Int64.max`: no filter explains it.
+    let events: Int64
+  }
 
   private struct RemapKey: Hashable {
     let from: DeviceNumber
@@ -42,8 +55,12 @@ struct BlockFolding {
   /// Holes among which that of a late line is looked for.
   private static let mostLateHoles = 4096
 
-  init(sink: any EventSink) {
+  /// Whether the events are those of a text in which the `C` of a split bio may begin where the bio began.
+  private let completionsMayGrow: Bool
+
+  init(sink: any EventSink, completionsMayGrow: Bool = false) {
     self.sink = sink
+    self.completionsMayGrow = completionsMayGrow
     kept = KeptEvents(isWanted: sink.keepsEvents)
     output = RowOutput(sink: sink)
   }
@@ -51,6 +68,7 @@ struct BlockFolding {
   /// Takes the next event of the file.
   mutating func add(_ event: BlockEvent) throws {
     summary.events += 1
+    gaps.note(event.action)
     guard event.action != .message else { return }
     switch order.arrival(of: event) {
     case .inOrder: break
@@ -92,6 +110,13 @@ struct BlockFolding {
     }
   }
 
+  /// Lines were cut out of the text here, or the tool says that it lost events: whatever is open may have ended.
+  mutating func elided() throws {
+    order.forgetNumbers()
+    guard let time = order.latestTime, comingLosses.last?.until != time else { return }
+    comes(until: time, nil, events: .max)
+  }
+
   /// The trace is at its end.
   mutating func finish() throws -> SourceSummary {
     try drain()
@@ -101,6 +126,12 @@ struct BlockFolding {
     try output.flush()
     // Some were filled by lines that came late.
     losses.removeAll { $0.events <= 0 }
+    explained = gaps.explained(of: summary.events)
+    if explained > 0 {
+      for loss in losses where loss.events <= explained { hidden.add(saturating: loss.events) }
+      losses.removeAll { $0.events <= explained }
+    }
+    tally.add(.filteredText, count: hidden)
     summary.losses = losses
     summary.lostEvents = max(0, losses.reduce(0) { $0 + $1.events })
     tally.add(.sequenceGap, count: summary.lostEvents)
@@ -130,10 +161,23 @@ struct BlockFolding {
   /// Tells the devices of the holes that have ended by this time.
   @inline(__always)
   private mutating func noticeLosses(until time: Int64) throws {
+    guard nextLoss < comingLosses.count else { return }
+    try noticeComingLosses(until: time)
+  }
+
+  private mutating func noticeComingLosses(until time: Int64) throws {
+    guard comingLosses[nextLoss].until <= time else { return }
+    // By now some thousand events that follow were seen.
+    explained = gaps.explained(of: summary.events)
     while nextLoss < comingLosses.count, comingLosses[nextLoss].until <= time {
       let loss = comingLosses[nextLoss]
       nextLoss += 1
-      if let device = try folding(of: loss.device) { devices[device].lost(until: loss.until) }
+      if loss.events <= explained { continue }
+      guard let number = loss.device else {
+        for device in devices.indices { devices[device].lost(until: loss.until) }
+        continue
+      }
+      if let device = try folding(of: number) { devices[device].lost(until: loss.until) }
     }
     if nextLoss > 0, nextLoss == comingLosses.count {
       comingLosses.removeAll(keepingCapacity: true)
@@ -171,7 +215,8 @@ struct BlockFolding {
     devices.append(
       DeviceFolding(
         number: number,
-        stream: try sink.stream(StreamKey(device: number, segment: segment)), output: output))
+        stream: try sink.stream(StreamKey(device: number, segment: segment)), output: output,
+        completionsMayGrow: completionsMayGrow))
     return devices.count - 1
   }
 
@@ -210,6 +255,13 @@ struct BlockFolding {
     for gap in order.takeGaps() {
       guard try folding(of: gap.device) != nil else { continue }
       let stream = try sink.stream(StreamKey(device: gap.device, segment: segment))
+      if gap.events > 0 {
+        gaps.note(gap: gap.events)
+        if losses.count >= Self.mostLosses / 2, gap.events <= gaps.explained(of: summary.events) {
+          hidden.add(saturating: gap.events)
+          continue
+        }
+      }
       if gap.events < 0 || losses.count >= Self.mostLosses {
         // A line that came late fills the hole it had left, one of the last of its CPU.
         let near = losses.suffix(Self.mostLateHoles)
@@ -225,10 +277,14 @@ struct BlockFolding {
       losses.append(
         LossInterval(
           stream: stream, cpu: gap.cpu, events: gap.events, from: gap.from, to: gap.to))
-      var place = comingLosses.count
-      while place > nextLoss, comingLosses[place - 1].until > gap.to { place -= 1 }
-      comingLosses.insert((gap.to, gap.device), at: place)
+      comes(until: gap.to, gap.device, events: gap.events)
     }
+  }
+
+  private mutating func comes(until time: Int64, _ device: DeviceNumber?, events: Int64) {
+    var place = comingLosses.count
+    while place > nextLoss, comingLosses[place - 1].until > time { place -= 1 }
+    comingLosses.insert(ComingLoss(until: time, device: device, events: events), at: place)
   }
 }
 

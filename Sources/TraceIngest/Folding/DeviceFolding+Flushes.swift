@@ -77,6 +77,7 @@ extension DeviceFolding {
   /// `C  FN 0 [0]` ends a flush; `C WSM 1054536 [0]` a FUA write whose data and flush are done;
   /// `C  WS 0 [0]` an empty flush bio.
   mutating func completedWithoutLength(_ event: BlockEvent) throws {
+    if try completedBareFlush(event) { return }
     if event.rwbs.contains(.preflush) || event.rwbs.contains(.flush) {
       let place = flushes.firstIndex { $0.issued.isSeen }
       let bio = flushBios.first {
@@ -118,6 +119,25 @@ extension DeviceFolding {
       open[bio].row.finished = Stamp(event.time)
       try emit(bio)
     }
+  }
+
+  /// `C FWS 0 [0]` on a device that has bios and no requests (device-mapper, md, bcache): its flushes have a Q and a C.
+  /// They have no address, so the oldest is taken. The flush machinery of a device with requests prints `C FN`, which
+  /// is no end of a bio.
+  private mutating func completedBareFlush(_ event: BlockEvent) throws -> Bool {
+    guard !hasRequests, let bio = flushBios.first,
+      open[bio].row.rwbs.contains(.write) == event.rwbs.contains(.write)
+    else { return false }
+    if flushBios.count > 1 {
+      // Which completion is whose cannot be told.
+      for other in flushBios { open[other].row.traits.insert(.aliased) }
+    }
+    flushBios.removeFirst()
+    open[bio].row.completed = Stamp(event.time)
+    open[bio].row.completedCPU = event.knownCPU
+    open[bio].row.error = event.error
+    try emit(bio)
+    return true
   }
 
   /// Bios that wait while a flush is at the device all go with the next one, which has one `D FN` and one

@@ -24,6 +24,19 @@ struct DeviceFolding {
   private var arrivals: Int64 = 0
   private var lostUntil = Int64.min
   private var hasQueue = false
+  /// Events of requests were seen: it is no device of bios only, as device-mapper, md and bcache make them.
+  var hasRequests = false
+  /// Whether the text may name a `C` by the begin of a bio that was split, see ``pieceEnding(at:_:)``.
+  private let completionsMayGrow: Bool
+  /// A bio was split.
+  private var hasSplits = false
+  /// Requests that were issued.
+  private var issues: Int64 = 0
+  /// Requests whose data came back in the usual time, and the sum of these times, ns.
+  private var served: (count: Int64, sum: Int64) = (0, 0)
+  /// Requests that came back so late that the completion may be one of a later request, oldest first; they are decided
+  /// on when more is known.
+  private var suspects: [Int32] = []
 
   /// Requests that may be open; a trace without completions must not fill the memory.
   private static let mostOpen = 1 << 18
@@ -34,10 +47,19 @@ struct DeviceFolding {
   private static let mostFinishing = 64
   /// Flushes, and writes with a preflush, that may be open.
   static let mostFlushes = 1024
+  /// A request in flight for less than this, ns, is never taken for one whose completion is missing.
+  private static let longestUsual: Int64 = 1_000_000_000
+  /// Nor one that took less than this many times the mean.
+  private static let mostTimesMean: Int64 = 50
+  /// One of this many requests without a completion is more than the end of a trace explains.
+  private static let shareMissing: Int64 = 20
+  /// Requests that wait for that decision.
+  private static let mostSuspects = 4096
   /// Bios of one request: the kernel counts its segments in 16 bits.
   private static let mostBios = 1 << 16
 
-  init(number: DeviceNumber, stream: Int32, output: RowOutput) {
+  init(number: DeviceNumber, stream: Int32, output: RowOutput, completionsMayGrow: Bool = false) {
+    self.completionsMayGrow = completionsMayGrow
     self.number = number
     self.stream = stream
     self.output = output
@@ -76,12 +98,14 @@ struct DeviceFolding {
     stream = try output.sink.stream(StreamKey(device: number, segment: segment))
     lastQueued = .unseen
     lastFlush = BlockRequest()
+    try settleSuspects()
     for index in open.all() { open[index].row.traits.insert(.acrossStep) }
     for index in flushes.indices { flushes[index].traits.insert(.acrossStep) }
   }
 
   /// The end of the trace: what is open stays incomplete.
   mutating func finish() throws {
+    try settleSuspects()
     for index in open.all() { try emit(index, isEnd: true) }
     for flush in flushes { try output.emit(numbered(flush)) }
     for stage in Stage.allCases where stages[stage.rawValue].count > 0 {
@@ -110,7 +134,8 @@ struct DeviceFolding {
     if let last = lastQueued.nanoseconds { stages[Stage.q2q.rawValue].add(event.time - last) }
     lastQueued = Stamp(event.time)
     try dropStale(request.row.sector, request.row.sectors, request.row.rwbs.direction)
-    _ = try insert(request)
+    let index = try insert(request)
+    if hasSplits, completionsMayGrow { open.fileEnd(index) }
   }
 
   /// Files a new one. When too many are open the oldest go, an eighth at once, because to find them means to
@@ -152,6 +177,7 @@ struct DeviceFolding {
   }
 
   private mutating func allocated(_ event: BlockEvent) throws {
+    hasRequests = true
     guard event.sectors > 0 else {
       if let bio = try flushBio(of: event, where: { $0.phase == .queued }) {
         open[bio].row.got = Stamp(event.time)
@@ -170,6 +196,7 @@ struct DeviceFolding {
   }
 
   private mutating func inserted(_ event: BlockEvent) throws {
+    hasRequests = true
     guard event.sectors > 0 else { return }
     var index = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .allocated && $0.row.sectors == Int64(event.sectors)
@@ -255,6 +282,7 @@ struct DeviceFolding {
   /// `X   R 2048 / 3072 [fio]`: the bio goes on as 2048..3072; the rest appears again as a request of its
   /// own, without a Q.
   private mutating func split(_ event: BlockEvent) throws {
+    hasSplits = true
     let index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .queued }
     let (sector, second) = (event.sector, event.other)
     guard index >= 0, second > sector, second < sector + open[index].row.sectors else { return }
@@ -274,16 +302,22 @@ struct DeviceFolding {
     open[index].ownSectors = second - sector
     open[index].remaining = second - sector
     open[index].row.traits.insert(.splitHead)
-    _ = try insert(rest)
+    let other = try insert(rest)
+    if completionsMayGrow {
+      open.fileEnd(index)
+      open.fileEnd(other)
+    }
   }
 
   // MARK: - At the driver
 
   private mutating func issued(_ event: BlockEvent) throws {
+    hasRequests = true
     guard event.sectors > 0 else {
       try flushIssued(event)
       return
     }
+    issues += 1
     let sectors = Int64(event.sectors)
     var index = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .allocated && $0.row.sectors == sectors
@@ -298,7 +332,13 @@ struct DeviceFolding {
     if open[index].row.sectors != sectors { adopt(sectors, index) }
     open[index].remaining = sectors
     open[index].phase = .issued
-    open.unlinkEnd(index)
+    if completionsMayGrow {
+      if open[index].endKey != open[index].row.sector + open[index].row.sectors {
+        open.fileEnd(index)
+      }
+    } else {
+      open.unlinkEnd(index)
+    }
     if open[index].row.rwbs.contains(.preflush)
       || (open[index].row.rwbs.contains(.fua) && !event.rwbs.contains(.fua))
     {
@@ -323,7 +363,8 @@ struct DeviceFolding {
     let other = open.first(at: sector, going: direction) {
       $0.phase == .issued && $0.row.sectors == sectors
     }
-    if other >= 0, other != index {
+    if other >= 0, other != index, !isOverdue(open[other].row, at: open[index].row.issued.rawValue)
+    {
       open[other].row.traits.insert(.aliased)
       open[index].row.traits.insert(.aliased)
     }
@@ -351,16 +392,19 @@ struct DeviceFolding {
       try completedWithoutLength(event)
       return
     }
-    let sectors = Int64(event.sectors)
+    var sectors = Int64(event.sectors)
     var index = open.first(at: event.sector, going: event.rwbs.direction) {
       $0.phase == .issued && $0.remaining == sectors
     }
+    if index < 0, hasSplits { index = pieceEnding(at: event.sector + sectors, event) }
     if index < 0 {
       index = open.first(at: event.sector, going: event.rwbs.direction) {
         $0.phase == .issued && $0.remaining > sectors
       }
     }
-    if index < 0 {
+    // The line with the split may be missing: a filter.
+    if index < 0, !hasSplits { index = pieceEnding(at: event.sector + sectors, event) }
+    if index < 0, !(completionsMayGrow && hasSplits) {
       index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .issued }
     }
     if index < 0 {
@@ -369,11 +413,13 @@ struct DeviceFolding {
         $0.phase != .finishing && $0.row.sectors == sectors
       }
     }
+    if index >= 0, isOverdue(open[index].row, at: event.time) { index = newer(than: index, event) }
     if index < 0 {
       if hasQueue { output.unpaired += 1 }
       index = try insert(try begin(event))
       open[index].row.traits.insert(.lossy)
     }
+    if open[index].key != event.sector { sectors = open[index].remaining }
     open[index].row.completed = Stamp(event.time)
     open[index].row.completedCPU = event.knownCPU
     open[index].row.error = event.error
@@ -389,7 +435,77 @@ struct DeviceFolding {
       if finishing.count > Self.mostFinishing { try emit(finishing.removeFirst()) }
       return
     }
+    // Where few are open, none can be missing.
+    if isOverdue(open[index].row, at: event.time), Int64(open.count) * Self.shareMissing >= issues {
+      open[index].phase = .finishing
+      suspects.append(index)
+      if suspects.count > Self.mostSuspects { try settleSuspects() }
+      return
+    }
+    if let since = open[index].row.issued.nanoseconds ?? open[index].row.queued.nanoseconds {
+      served.count += 1
+      served.sum.add(saturating: event.time - since)
+    }
     try emit(index)
+  }
+
+  // MARK: - Missing completions
+
+  /// Whether a request has been in flight much longer than others are.
+  @inline(__always)
+  private func isOverdue(_ row: BlockRequest, at time: Int64) -> Bool {
+    guard let since = row.issued.nanoseconds ?? row.queued.nanoseconds else { return false }
+    let age = time - since
+    return age >= Self.longestUsual && served.count > 0
+      && age / Self.mostTimesMean >= served.sum / served.count
+  }
+
+  /// The request for the same blocks that was issued after one that is overdue, if it is none itself: the completion
+  /// of the older one is missing, and this is that of the newer one.
+  private func newer(than index: Int32, _ event: BlockEvent) -> Int32 {
+    let (phase, sectors) = (open[index].phase, open[index].remaining)
+    let latest = open.latestIssued(at: open[index].key, going: event.rwbs.direction) {
+      $0.phase == phase && $0.remaining == sectors && !isOverdue($0.row, at: event.time)
+    }
+    return latest >= 0 ? latest : index
+  }
+
+  /// Decides on the requests that came back late. Where more requests than these never came back, and they are a good
+  /// part of all, the trace lacks completions, and each of these took one of a later request whose `D` it lacks.
+  private mutating func settleSuspects() throws {
+    guard !suspects.isEmpty else { return }
+    var missing: Int64 = 0
+    let latest = suspects.map { open[$0].row.completed.rawValue }.max() ?? .min
+    for index in open.all()
+    where open[index].phase == .issued && isOverdue(open[index].row, at: latest) {
+      missing += 1
+    }
+    let isLacking = missing >= Int64(suspects.count) && missing * Self.shareMissing >= issues
+    for index in suspects {
+      if isLacking {
+        open[index].row.completed = .unseen
+        open[index].row.completedCPU = -1
+        open[index].row.error = 0
+        open[index].row.traits.insert(.lossy)
+        output.unpaired += 1
+      }
+      try emit(index)
+    }
+    suspects.removeAll()
+  }
+
+  /// The piece of a split bio, in flight, that ends at this sector; -1 for none.
+  ///
+  /// blkparse from 1.3 on keeps where each split bio began, and prints the `C` of a piece from there with the length so
+  /// far: `D 10256 + 256` ends as `C 10000 + 512`. It does not forget these places, so a later request at one of them
+  /// is printed in the same way. The end is what it leaves alone.
+  private func pieceEnding(at end: Int64, _ event: BlockEvent) -> Int32 {
+    guard completionsMayGrow else { return -1 }
+    let isOfRequest = hasRequests
+    return open.oldest(endingAt: end, going: event.rwbs.direction) {
+      ($0.phase == .issued || !isOfRequest && $0.phase == .queued) && $0.key > event.sector
+        && $0.key + $0.remaining == end
+    }
   }
 
   // MARK: - Rows

@@ -101,6 +101,14 @@ struct EventOrder {
     return gaps
   }
 
+  /// Lines were cut out of the text here: what follows in a lane is no hole, and no step of the clock.
+  mutating func forgetNumbers() {
+    for index in lanes.indices { lanes[index] = Lane() }
+  }
+
+  /// The latest time of this stretch; nil before the first event.
+  var latestTime: Int64? { latest == .min ? nil : latest }
+
   /// Whether there are holes to take.
   var hasGaps: Bool { !gaps.isEmpty }
 

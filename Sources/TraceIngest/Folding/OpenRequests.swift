@@ -215,6 +215,30 @@ struct OpenRequests {
     return -1
   }
 
+  /// The one that came first among those that are filed by this end, go the same way and that the test accepts; -1
+  /// for none. Of a great many only the latest are looked at.
+  func oldest(
+    endingAt sector: Int64, going way: RWBS, where accepts: (OpenRequest) -> Bool
+  ) -> Int32 {
+    var oldest: Int32 = -1
+    var index = byEnd[slot(sector)]
+    var looked = 0
+    while index >= 0, looked < Self.mostAtOneEnd {
+      let request = pool[Int(index)]
+      if request.endKey == sector, request.row.rwbs.direction == way, accepts(request),
+        oldest < 0 || request.order < pool[Int(oldest)].order
+      {
+        oldest = index
+      }
+      index = request.nextByEnd
+      looked += 1
+    }
+    return oldest
+  }
+
+  /// Requests with one end that are looked at for each event.
+  private static let mostAtOneEnd = 1 << 10
+
   /// Adds a bio to a request.
   mutating func attach(_ bio: OpenBio, to index: Int32) {
     var bio = bio

@@ -40,7 +40,8 @@ final class BlockTracepoints: TracepointFamily {
     return true
   }
 
-  func lost(cpu: Int32?) {}
+  /// Completions may be among what was lost, of requests of any CPU.
+  func lost(cpu: Int32?) throws { try folding.elided() }
 
   func finish(_ summary: inout SourceSummary) throws {
     let folded = try folding.finish()
