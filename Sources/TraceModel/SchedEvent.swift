@@ -44,6 +44,8 @@ public struct SchedEvent: Sendable {
   public var kind = SchedEventKind.other
   /// `switched`: how the one leaves.
   public var left = LeaveReason.unknown
+  /// `switched`: the letter that says so, `R` of `R+`; 0 where there is none.
+  public var letter: UInt8 = 0
 
   /// An empty event for a parser to fill.
   @inlinable

@@ -36,6 +36,7 @@ struct ThreadIntervals: ~Copyable {
   private var forgotten: Int64 = 0
   private var rows: ThreadRows
   private var kept: KeptEvents<SchedEvent>
+  private var states = SwitchStates()
 
   private static let batchSize = 4096
   /// Slices that are held back when a batch goes.
@@ -114,7 +115,30 @@ struct ThreadIntervals: ~Copyable {
   var liveThreads: Int { threads.count - free.count }
 
   /// Takes the next event of the file.
+  @inline(__always)
   mutating func add(_ event: SchedEvent) throws {
+    if states.isSettled {
+      try admit(event)
+    } else {
+      try settle(event)
+    }
+  }
+
+  /// Events come here until the idle task was seen to leave, which tells how to read the states of all of them, or
+  /// until they are too many to wait for that, or where states are shifted.
+  private mutating func settle(_ event: SchedEvent) throws {
+    switch states.take(event) {
+    case .hold: return
+    case .shift:
+      for held in states.release() { try admit(held) }
+      try admit(states.lower(event))
+    case .keep:
+      for held in states.release() { try admit(held) }
+      try admit(event)
+    }
+  }
+
+  private mutating func admit(_ event: SchedEvent) throws {
     // What turns out to be the first event of the next stretch still counts to this one.
     if kept.isWanted { try kept.add(event, segment: segment, to: sink.receive) }
     switch order.arrival(of: event) {
@@ -144,6 +168,7 @@ struct ThreadIntervals: ~Copyable {
   /// CPU may have gone, and whoever was not on another CPU may have come and gone. A wait that ended since
   /// that CPU was last heard of may have been two.
   mutating func lost(cpu: Int32?) throws {
+    for held in states.release() { try admit(held) }
     while let oldest = order.pop() { try fold(oldest) }
     var since = Int64.max
     for number in cpus.indices where cpu == nil || number == Int(cpu ?? 0) {
@@ -167,6 +192,7 @@ struct ThreadIntervals: ~Copyable {
 
   /// The trace is at its end.
   mutating func finish(_ summary: inout SourceSummary) throws {
+    for held in states.release() { try admit(held) }
     try kept.flush(to: sink.receive)
     while let oldest = order.pop() { try fold(oldest) }
     order.dropHeld()
@@ -176,6 +202,7 @@ struct ThreadIntervals: ~Copyable {
     tally.add(.threadsAddedUp, count: rows.addedUp)
     tally.add(.missingSwitch, count: missing, line: firstMissingLine)
     tally.add(.lateLine, count: order.late, line: order.firstLateLine)
+    tally.add(.shiftedStates, count: states.shifted, line: states.firstShiftedLine)
     tally.add(.timeWentBack, count: Int64(segment), line: firstSegmentLine)
     summary.problems.append(contentsOf: tally.all)
     // They were read as events, and none of them is used.
@@ -315,6 +342,10 @@ struct ThreadIntervals: ~Copyable {
       // On its way to sleep; when `sched_wakeup` follows while it runs, it stays awake.
       threads[at].wokenEarly = byWaking
       return
+    case .waiting
+    where states.isShifted && threads[at].cause == .preempted && !threads[at].isQueued:
+      // The same letters stand for a kernel thread that has nothing to do: it slept, for it is woken now.
+      threads[at].since = event.time
     case .waiting where threads[at].cause == .preempted || threads[at].cause == .yielded:
       // Preempted on its way to sleep (`R+`, too): it never left the queue, and now it will not.
       return

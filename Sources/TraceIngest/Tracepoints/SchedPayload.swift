@@ -160,6 +160,7 @@ struct SchedPayload {
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
   ) -> Bool {
     let letter = bytes[start]
+    event.letter = letter
     if bytes[end - 1] == UInt8(ascii: "+") {
       event.left = .preempted
       return true
@@ -199,7 +200,15 @@ struct SchedPayload {
     case 128: event.left = .idle
     default: event.left = .other
     }
+    event.letter = letter(ofState: state)
     return true
+  }
+
+  /// The letter that newer kernels print for the lowest bit of a state; `R` for none of them.
+  private static func letter(ofState state: Int64) -> UInt8 {
+    let letters: [UInt8] = [0x53, 0x44, 0x54, 0x74, 0x58, 0x5A, 0x50, 0x49]  // SDTtXZPI
+    let bit = state.trailingZeroBitCount
+    return bit < letters.count ? letters[bit] : UInt8(ascii: "R")
   }
 
   // MARK: The others
