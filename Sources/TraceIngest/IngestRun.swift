@@ -182,18 +182,26 @@ public struct IngestRun: ~Copyable {
       input.take(ahead.1 - input.atHand.lowerBound)
       guard let line = try input.next() else { break }
       number += 1
+      defer {
+        if number >= nextProgress {
+          progress(source.bytesRead)
+          nextProgress = number + 1 << 16
+        }
+      }
       do {
         if input.isCut { throw ParseError(.truncatedLine, column: line.count + 1) }
         try reader.read(input.buffer.span, line, number: number)
       } catch let error as ParseError {
+        if let note = try Self.reread(reader, input.buffer.span, line, number: number) {
+          tally.add(
+            note, line: number, column: nil, bytes: input.buffer.span, from: line.lowerBound,
+            to: line.upperBound)
+          continue
+        }
         skipped += 1
         tally.add(
           error.kind, line: number, column: error.column, bytes: input.buffer.span,
           from: line.lowerBound, to: line.upperBound)
-      }
-      if number >= nextProgress {
-        progress(source.bytesRead)
-        nextProgress = number + 1 << 16
       }
     }
     var summary = try reader.finish()
@@ -201,6 +209,32 @@ public struct IngestRun: ~Copyable {
     summary.skippedLines += skipped
     summary.problems.insert(contentsOf: tally.all, at: 0)
     return summary
+  }
+
+  /// Looks at a line that the reader cannot use for what a person or a terminal added to it, and has it read without
+  /// that; nil when that does not help.
+  private static func reread(
+    _ reader: any LineFormatReader, _ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64
+  ) throws -> ProblemKind? {
+    guard reader.takesAnnotatedLines else { return nil }
+    if Annotations.isElision(bytes, line) {
+      try reader.elided()
+      return .elidedLines
+    }
+    if let clean = Annotations.withoutEcho(bytes, line) {
+      if clean.allSatisfy({ $0 == 0x20 }) { return .toolNotice }
+      do {
+        try reader.read(clean.span, 0..<clean.count, number: number)
+        return .annotatedLine
+      } catch is ParseError {}
+    }
+    for end in Annotations.remarks(bytes, line) {
+      do {
+        try reader.readEvent(bytes, line.lowerBound..<end, number: number)
+        return .annotatedLine
+      } catch is ParseError {}
+    }
+    return nil
   }
 
   private consuming func readBytes(_ reader: any ByteFormatReader) throws -> SourceSummary {

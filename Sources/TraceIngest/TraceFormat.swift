@@ -58,6 +58,13 @@ public protocol LineFormatReader: AnyObject {
   /// a line and ends anywhere, `number` is that of its first line. Returns how many lines it took and where
   /// the next one begins. Whatever it does not take is read as a line.
   func readAhead(_ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64) throws -> (Int64, Int)
+  /// Whether a line that it threw at may be given to it once more without what a person or a terminal added to it.
+  var takesAnnotatedLines: Bool { get }
+  /// Takes what a line is without the remark behind it; throws unless that is a whole event. Called only where
+  /// ``takesAnnotatedLines`` is true.
+  func readEvent(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws
+  /// A mark in the text says that lines were cut out here. Called only where ``takesAnnotatedLines`` is true.
+  func elided() throws
   /// The file is at its end: hands over what is left and says what the file held.
   func finish() throws -> SourceSummary
 }
@@ -65,6 +72,17 @@ public protocol LineFormatReader: AnyObject {
 extension LineFormatReader {
   /// Most texts say themselves what they are of.
   public func begin(path: String) {}
+
+  /// No.
+  public var takesAnnotatedLines: Bool { false }
+
+  /// As any line.
+  public func readEvent(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    try read(bytes, line, number: number)
+  }
+
+  /// Nothing hangs together across lines.
+  public func elided() {}
 
   /// Takes none.
   public func readAhead(

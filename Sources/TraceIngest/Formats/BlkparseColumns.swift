@@ -205,7 +205,8 @@ struct BlkparseColumns {
       return false
     }
     let length = end - at - 2
-    guard length <= 16, at + 17 <= bytes.count else {
+    guard length <= 16 else { return false }
+    guard at + 17 <= bytes.count else {
       event.task = TaskName(bytes, from: at + 1, to: end - 1)
       return true
     }

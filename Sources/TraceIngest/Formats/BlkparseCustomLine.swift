@@ -101,6 +101,7 @@ struct BlkparseCustomLine: Sendable {
     var major: Int64 = 0
     var minor: Int64 = 0
     var hasSecond = false
+    var hasFraction = false
     for (index, piece) in pieces.enumerated() {
       func complaint(_ kind: ProblemKind) -> ParseError {
         ParseError(at >= end ? .truncatedLine : kind, column: at - line.lowerBound + 1)
@@ -143,6 +144,7 @@ struct BlkparseCustomLine: Sendable {
           let fraction = try number()
           guard (0..<1_000_000_000).contains(fraction) else { throw complaint(.malformedNumber) }
           event.time += fraction - event.time % 1_000_000_000
+          hasFraction = true
         case .timeOfDay: try timeOfDay(bytes, &at, line, &event)
         case .action:
           bytes.skipBlanks(&at, end)
@@ -182,6 +184,11 @@ struct BlkparseCustomLine: Sendable {
         major: UInt64(truncatingIfNeeded: major), minor: UInt64(truncatingIfNeeded: minor))
     else { throw ParseError(.malformedNumber, column: 1) }
     event.device = device
+    // `%T` and `%t` wrap as the default line's time does; `%z` is a time of day.
+    if hasFraction {
+      let (seconds, fraction) = event.time.quotientAndRemainder(dividingBy: 1_000_000_000)
+      event.time = BlkparseLine.unwrapped(seconds: seconds, fraction: fraction)
+    }
     settle(&event, hasSecond: hasSecond)
   }
 

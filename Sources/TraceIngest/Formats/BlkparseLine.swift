@@ -64,7 +64,7 @@ struct BlkparseLine {
     guard let fraction = bytes.decimal(&at, end), at - fractionStart == 9 else {
       throw complaint(.malformedNumber)
     }
-    event.time = seconds * 1_000_000_000 + fraction
+    event.time = Self.unwrapped(seconds: seconds, fraction: fraction)
 
     bytes.skipBlanks(&at, end)
     guard let pid = bytes.decimal(&at, end), pid < 1 << 32 else {
@@ -74,6 +74,23 @@ struct BlkparseLine {
 
     try parseAction(bytes, &at, line, into: &event)
   }
+
+  /// The time of an event, ns, as blkparse prints it.
+  ///
+  /// Where it reads a live trace its zero is the earliest event of the first batch; those of other CPUs that come
+  /// later may be older. It keeps times in 64 bits without a sign and prints their seconds as 32 bits, so 101 us
+  /// before the zero is `1266874889.709450616`. Only a day before that wrap is taken for such times.
+  @inline(__always)
+  static func unwrapped(seconds: Int64, fraction: Int64) -> Int64 {
+    let time = seconds * 1_000_000_000 + fraction
+    return wrappedTimes.contains(time) ? time - wrappedTimes.upperBound : time
+  }
+
+  /// 2^64 ns without the four times 2^32 s that are cut off, and the day before it.
+  private static let wrappedTimes: Range<Int64> = {
+    let zero: Int64 = 1_266_874_889_709_551_616
+    return zero - 86_400_000_000_000..<zero
+  }()
 
   /// Reads a line of ftrace's `blk` tracer behind its envelope, in which the actions may be words:
   ///
@@ -288,7 +305,9 @@ struct BlkparseLine {
     // A u16 that carries -errno: 65531 is -5 (EIO).
     let value = Int32(truncatingIfNeeded: code)
     event.error = isNegative ? -value : value >= 0x8000 ? value - 0x1_0000 : value
-    return true
+    at += 1
+    bytes.skipBlanks(&at, end)
+    return at == end
   }
 
   /// `[fio] 3`: the requests that were let go.
@@ -388,9 +407,27 @@ struct BlkparseLine {
       at = last > at ? last + 1 : end
       return false
     }
+    // No name is that long: the last bracket is one of a remark behind the name, `[app] # see [1]`.
+    if last - at - 1 > Self.longestName, Self.hasRemark(bytes, at, last) { return false }
     event.task = TaskName(bytes, from: at + 1, to: last)
     at = last + 1
     return true
+  }
+
+  /// Bytes of the name of a task.
+  private static let longestName = 15
+
+  private static func hasRemark(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    var index = start
+    while index + 2 < end {
+      if bytes[index] == UInt8(ascii: "]"), bytes[index + 1] == 0x20 {
+        var next = index + 1
+        bytes.skipBlanks(&next, end)
+        if next < end, Annotations.beginsRemark(bytes, next, end) { return true }
+      }
+      index += 1
+    }
+    return false
   }
 }
 

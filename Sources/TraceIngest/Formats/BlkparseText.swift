@@ -54,6 +54,14 @@ final class BlkparseReader: LineFormatReader {
     try state.readAhead(bytes, range, number: number)
   }
 
+  var takesAnnotatedLines: Bool { true }
+
+  func readEvent(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    try state.readEvent(bytes, line, number: number)
+  }
+
+  func elided() throws { try state.elided() }
+
   func finish() throws -> SourceSummary { try state.finish() }
 }
 
@@ -69,23 +77,42 @@ private struct BlkparseState {
   private let custom: BlkparseCustomLine?
 
   init(sink: any EventSink, custom: BlkparseCustomLine?) {
-    folding = BlockFolding(sink: sink)
+    folding = BlockFolding(sink: sink, completionsMayGrow: true)
     self.custom = custom
   }
 
+  mutating func elided() throws { try folding.elided() }
+
   mutating func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
-    if custom != nil || !columns.parse(bytes, line, into: &event) {
-      do {
-        if let custom {
-          try custom.parse(bytes, line, into: &event)
-        } else {
-          try parser.parse(bytes, line, into: &event)
-        }
-      } catch {
-        guard try isNotice(bytes, line, number: number) else { throw error }
-        return
-      }
+    if custom == nil, columns.parse(bytes, line, into: &event) {
+      try take(number: number)
+      return
     }
+    do {
+      try parse(bytes, line)
+    } catch {
+      guard try isNotice(bytes, line, number: number) else { throw error }
+      return
+    }
+    try take(number: number)
+  }
+
+  mutating func readEvent(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    try parse(bytes, line)
+    try take(number: number)
+  }
+
+  private mutating func parse(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(ParseError) {
+    if let custom {
+      try custom.parse(bytes, line, into: &event)
+    } else {
+      try parser.parse(bytes, line, into: &event)
+    }
+  }
+
+  /// Takes the event that was parsed.
+  @inline(__always)
+  private mutating func take(number: Int64) throws {
     insideSummary = false
     guard event.isPossible else { throw ParseError(.malformedNumber, column: 1) }
     event.line = number
@@ -140,7 +167,20 @@ private struct BlkparseState {
       insideSummary = true
       return true
     }
-    if insideSummary, Self.isSummaryRow(bytes, start, end) { return true }
+    if Self.isSummaryRow(bytes, start, end) {
+      insideSummary = true
+      return true
+    }
+    if insideSummary, bytes[end - 1] == UInt8(ascii: ")"),
+      bytes.find(" (", from: start, end) != nil
+    {
+      return true
+    }
+    // `blkparse -s` prints its processes first: the rows that follow begin the statistics.
+    if Self.isProcessHead(bytes, start, end) {
+      notices.add(.toolNotice, line: number, column: nil, bytes: bytes, from: start, to: end)
+      return true
+    }
     if Self.isToolNotice(bytes, start, end) {
       notices.add(
         .toolNotice, line: number, column: nil, bytes: bytes, from: start, to: end)
@@ -179,7 +219,7 @@ private struct BlkparseState {
     return bytes.decimal(&position, end) != nil && bytes.has(" (", at: position, end)
   }
 
-  /// ` Reads Queued:       1,234,    4,936KiB ...` and `fio (912, ...)` within the statistics.
+  /// ` Reads Queued:       1,234,    4,936KiB ...` and what else stands in the statistics.
   private static func isSummaryRow(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     let rows: [StaticString] = [
       "Reads Queued:", "Read Dispatches:", "Reads Requeued:", "Reads Completed:", "Read Merges:",
@@ -187,12 +227,20 @@ private struct BlkparseState {
       "Completion wait:",
     ]
     for row in rows where bytes.has(row, at: start, end) { return true }
-    return bytes[end - 1] == UInt8(ascii: ")") && bytes.find(" (", from: start, end) != nil
+    return false
+  }
+
+  /// `fio (912)` and `fio (912, ...)`, which begin the rows of a process.
+  private static func isProcessHead(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    guard end - start > 4, bytes[end - 1] == UInt8(ascii: ")") else { return false }
+    var at = bytes.has(", ...)", at: end - 6, end) ? end - 6 : end - 1
+    return bytes.decimalBefore(&at, start) != nil && at - 2 > start && at - 2 - start <= 16
+      && bytes.has(" (", at: at - 2, end)
   }
 
   private static func isToolNotice(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     let beginnings: [StaticString] = [
-      "#", "Input file ", "=== ", "Consider using a larger buffer", "^C", "Unknown action",
+      "#", "Input file ", "=== ", "Consider using a larger buffer", "Unknown action",
       "Bad fs action", "Bad pc action", "sector alias", "Total:", "BLKTRACE", "blktrace",
       "blkparse",
     ]
