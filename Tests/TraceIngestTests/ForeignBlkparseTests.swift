@@ -31,9 +31,7 @@ import TraceModel
     #expect(summary.skippedLines == 0)
   }
 
-  @Test(
-    "a mail with traces in it: prose is counted, events with remarks behind them are read",
-    .enabled(if: Repository.shared != nil))
+  @Test("a mail with traces in it: prose is counted, events with remarks behind them are read")
   func readsAMail() throws {
     let path = try Repository.shared("samples/blkparse/imb_example.txt")
     let summary = try read(path.path, into: CollectingSink())

@@ -49,6 +49,7 @@ struct TraceCommandReport: TraceFormat {
       {
         found = true
       }
+      if FtraceEnvelope.fileHead(head, line) != nil { found = true }
     }
     return found
   }

@@ -40,7 +40,7 @@ struct FtraceEnvelope: TracepointEnvelope {
       ? line.upperBound - 3 : line.upperBound
   }
 
-  /// ` ..s1.   410.121377:`, also without the flags, and with the `(+12)` of `--ts-diff`.
+  /// ` ..s1.   410.121377:`, also without the flags.
   @inline(__always)
   private func time(
     _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int, _ event: inout TracepointLine
@@ -101,6 +101,16 @@ struct FtraceEnvelope: TracepointEnvelope {
   ) -> Bool {
     var at = start
     bytes.skipBlanks(&at, end)
+    // `410.121377:  (+12) sched_switch:`, as `trace-cmd report --ts-diff` prints it.
+    if bytes.has("(+", at: at, end) {
+      at += 2
+      if at < end, bytes[at] == UInt8(ascii: "-") { at += 1 }
+      guard bytes.decimal(&at, end) != nil, at < end, bytes[at] == UInt8(ascii: ")") else {
+        return false
+      }
+      at += 1
+      bytes.skipBlanks(&at, end)
+    }
     let first = at
     while at < end, isNameByte(bytes[at]) { at += 1 }
     event.event = first..<at
@@ -124,6 +134,7 @@ struct FtraceEnvelope: TracepointEnvelope {
     guard at < end else { return .decoration }
     if bytes[at] == UInt8(ascii: "#") { return comment(bytes, at, end) }
     if let loss = loss(bytes, at, end) { return loss }
+    if let name = Self.fileHead(bytes, at..<end) { return .file(name) }
     if bytes.has("=> ", at: at, end) || bytes.has("<stack trace>", at: at, end) {
       return .decoration
     }
@@ -132,6 +143,33 @@ struct FtraceEnvelope: TracepointEnvelope {
       "cpus=", "version =", "trace-cmd:", "[Subbuf", "TRACE:", "<", "CPU", "cpu", "Overhead",
     ]
     for notice in notices where bytes.has(notice, at: at, end) { return .notice }
+    return nil
+  }
+
+  /// `trace-web1.dat: cpus=2`, the head of one of the files of `trace-cmd report -i A -i B`: its name.
+  static func fileHead(_ bytes: Span<UInt8>, _ line: Range<Int>) -> Range<Int>? {
+    var at = line.upperBound
+    guard bytes.decimalBefore(&at, line.lowerBound) != nil, at - 7 > line.lowerBound,
+      bytes.has(": cpus=", at: at - 7, line.upperBound)
+    else { return nil }
+    return line.lowerBound..<(at - 7)
+  }
+
+  /// The name of the file, or of the buffer, that stands before a line of a report of several:
+  ///
+  ///      trace-web1.dat:               db-60    [000]    30.005000: sched_switch:         db:60 [120] ...
+  ///
+  /// Nil where the name of the task is no longer than a name can be, so nothing stands before it.
+  @inline(__always)
+  static func file(_ bytes: Span<UInt8>, _ event: TracepointLine) -> Range<Int>? {
+    guard event.task.count > 16 else { return nil }
+    var at = event.task.lowerBound
+    while at + 1 < event.task.upperBound {
+      if bytes[at] == UInt8(ascii: ":"), bytes[at + 1] == 0x20 {
+        return event.task.lowerBound..<at
+      }
+      at += 1
+    }
     return nil
   }
 

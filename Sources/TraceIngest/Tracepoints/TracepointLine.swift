@@ -39,6 +39,13 @@ protocol TracepointEnvelope {
   ) -> Bool
   /// Reads a line that is no event but belongs to the tool's output.
   func aside(_ bytes: Span<UInt8>, _ line: Range<Int>) -> TracepointAside?
+  /// The name of the file that stands before an event in a text that was made of several.
+  static func file(_ bytes: Span<UInt8>, _ event: TracepointLine) -> Range<Int>?
+}
+
+extension TracepointEnvelope {
+  /// None.
+  static func file(_ bytes: Span<UInt8>, _ event: TracepointLine) -> Range<Int>? { nil }
 }
 
 /// Lines of a trace that are no events.
@@ -53,6 +60,8 @@ enum TracepointAside: Equatable {
   case lost(cpu: Int32?, events: Int64?)
   /// Events were lost before the first line of the file.
   case lostBefore(events: Int64)
+  /// The head of one of the files that one text was made of, by its name.
+  case file(Range<Int>)
 }
 
 /// A header by position.

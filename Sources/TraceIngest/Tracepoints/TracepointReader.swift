@@ -10,6 +10,7 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
   private var summary = SourceSummary()
   private var notices = ProblemTally()
   private var extent = TracepointExtent()
+  private var files = ReportedFiles()
 
   init(format: String, clock: String, families: [any TracepointFamily]) {
     self.format = format
@@ -18,27 +19,54 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
   }
 
   func read(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
-    var event = TracepointLine()
-    guard envelope.parse(bytes, line, into: &event) else {
-      guard let aside = envelope.aside(bytes, line) else {
-        throw ParseError(.unrecognizedLine, column: 1)
-      }
-      try take(aside, bytes, line, number: number)
-      return
+    if try readParsed(bytes, line, number: number) { return }
+    // `[...]` looks like a notice.
+    guard let aside = envelope.aside(bytes, line),
+      aside != .notice || !Annotations.isElision(bytes, line)
+    else { throw ParseError(.unrecognizedLine, column: 1) }
+    try take(aside, bytes, line, number: number)
+  }
+
+  func readEvent(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws {
+    guard try readParsed(bytes, line, number: number) else {
+      throw ParseError(.unrecognizedLine, column: 1)
     }
-    // `<stack trace>` in the place of an event: its lines follow.
-    if event.event.isEmpty { return }
+  }
+
+  /// Reads a line in the envelope; false when it is none.
+  @inline(__always)
+  private func readParsed(
+    _ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64
+  ) throws -> Bool {
+    var event = TracepointLine()
+    guard envelope.parse(bytes, line, into: &event) else { return false }
+    if event.event.isEmpty {
+      // `<stack trace>` in the place of an event, its lines follow; `/* text */` of a marker.
+      guard
+        bytes.has("<stack trace>", at: event.payload.lowerBound, event.payload.upperBound)
+          || bytes.has("/*", at: event.payload.lowerBound, event.payload.upperBound)
+      else {
+        throw ParseError(.unrecognizedLine, column: event.payload.lowerBound - line.lowerBound + 1)
+      }
+      return true
+    }
     event.number = number
     event.start = line.lowerBound
-    if try isLoss(bytes, event) { return }
+    if let file = Envelope.file(bytes, event) {
+      files.note(bytes, file, event)
+    } else if !files.isEmpty {
+      files.note(bytes, line.lowerBound..<line.lowerBound, event)
+    }
+    if try isLoss(bytes, event) { return true }
     for family in families where try family.read(bytes, event) {
       extent.add(time: event.time, resolution: event.resolution)
-      return
+      return true
     }
     extent.add(time: event.time, resolution: event.resolution)
     notices.add(
       .unusedEvent, line: number, column: nil, bytes: bytes, from: line.lowerBound,
       to: line.upperBound)
+    return true
   }
 
   func readAhead(
@@ -79,6 +107,12 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
             from: header.value.lowerBound,
             to: min(header.value.upperBound, header.value.lowerBound + Self.longestHeader))))
     case .lost(let cpu, let events): try lost(cpu: cpu, events, number)
+    case .file(let name):
+      files.head(bytes, name)
+      notices.add(
+        .toolNotice, line: number, column: nil, bytes: bytes, from: line.lowerBound,
+        to: line.upperBound)
+      try files.refuseSeveral(line: number)
     case .lostBefore(let events):
       summary.lostEvents.add(saturating: events)
       notices.add(.droppedEvents, count: events, line: number)
@@ -113,7 +147,15 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
     if header.name == "reference time" { summary.start = PerfReferenceTime.start(header.value) }
   }
 
+  var takesAnnotatedLines: Bool { true }
+
+  /// What stood there may have been anything.
+  func elided() throws {
+    for family in families { try family.lost(cpu: nil) }
+  }
+
   func finish() throws -> SourceSummary {
+    try files.refuseSeveral(line: nil)
     // The differences that `perf script --deltatime` prints instead of times go up and down.
     if extent.events >= 64, extent.falls * 4 > extent.events {
       throw IngestError.refused(
@@ -131,6 +173,72 @@ final class TracepointReader<Envelope: TracepointEnvelope>: LineFormatReader {
     for family in families { try family.finish(&summary) }
     summary.problems.append(contentsOf: notices.all)
     return summary
+  }
+}
+
+/// The files, or buffers, whose lines `trace-cmd report` printed into one text, each with its name before it.
+///
+/// Those of several machines must not become one: their CPUs and threads have the same numbers. The buffers of one
+/// machine may stand together as long as not two of them show the same switches.
+private struct ReportedFiles {
+  private struct File {
+    let name: [UInt8]
+    var hasHead = false
+    /// It has events of which one machine has one stream.
+    var isWhole = false
+  }
+
+  private var files: [File] = []
+  /// More are not told apart.
+  private static let most = 64
+
+  var isEmpty: Bool { files.isEmpty }
+
+  /// `trace.dat: cpus=2`.
+  mutating func head(_ bytes: Span<UInt8>, _ name: Range<Int>) {
+    if let place = place(bytes, name) { files[place].hasHead = true }
+  }
+
+  /// An event of the file of this name; of none when it is empty.
+  mutating func note(_ bytes: Span<UInt8>, _ name: Range<Int>, _ event: TracepointLine) {
+    guard let place = place(bytes, name) else { return }
+    if !files[place].isWhole {
+      files[place].isWhole =
+        bytes.has("sched_switch", at: event.event.lowerBound, event.event.upperBound)
+        || bytes.has("block_rq_", at: event.event.lowerBound, event.event.upperBound)
+    }
+  }
+
+  private mutating func place(_ bytes: Span<UInt8>, _ name: Range<Int>) -> Int? {
+    for place in files.indices where files[place].name.count == name.count {
+      var isSame = true
+      for index in 0..<name.count where files[place].name[index] != bytes[name.lowerBound + index] {
+        isSame = false
+        break
+      }
+      if isSame { return place }
+    }
+    guard files.count < Self.most else { return nil }
+    var text: [UInt8] = []
+    for index in name { text.append(bytes[index]) }
+    files.append(File(name: text))
+    return files.count - 1
+  }
+
+  /// Throws when the text is of several files that may be of several machines.
+  func refuseSeveral(line: Int64?) throws(IngestError) {
+    let heads = files.filter(\.hasHead)
+    let several = heads.count > 1 ? heads : files.filter(\.isWhole)
+    guard several.count > 1 else { return }
+    let names = several.map {
+      $0.name.isEmpty ? "(no name)" : Printable.text(String(decoding: $0.name, as: UTF8.self))
+    }
+    throw .refused(
+      .severalMachines, line: line, lines: 0,
+      hint:
+        "it is a report of \(names.count) trace files, \(names.joined(separator: ", ")), whose machines "
+        + "must not be mixed; print each by itself and name its machine: trace-cmd report -i \(names[0]) > "
+        + "\(names[0]).txt")
   }
 }
 
