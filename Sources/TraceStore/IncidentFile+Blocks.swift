@@ -53,7 +53,10 @@ extension IncidentFile {
           let remaps = try Int64.fetchAll(
             db, sql: "SELECT delta FROM block_remap WHERE stream_id = ? ORDER BY count DESC, delta",
             arguments: [stream]
-          ).filter { $0.magnitude <= UInt64(BlockEvent.mostSectors) }
+          )
+          guard remaps.allSatisfy(NumberRange.distance.contains) else {
+            throw StoreError.damagedRemap
+          }
           let losses = try Row.fetchAll(
             db,
             sql: """

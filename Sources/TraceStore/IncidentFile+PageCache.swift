@@ -88,7 +88,11 @@ extension IncidentFile {
           SELECT stream_id, from_device, delta FROM block_remap
           ORDER BY count DESC, stream_id, from_device, delta
           """
-      ).map { try PartitionRow(stream: $0[0], device: $0[1], delta: $0[2]) }
+      ).map { row in
+        let delta: Int64 = try row[2]
+        guard NumberRange.distance.contains(delta) else { throw StoreError.damagedRemap }
+        return try PartitionRow(stream: row[0], device: row[1], delta: delta)
+      }
     }
   }
 

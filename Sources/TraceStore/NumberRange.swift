@@ -47,6 +47,9 @@ struct NumberRange: Sendable, Equatable {
   static let cpu = NumberRange("a CPU", -1...(1 << 31) - 1)
   /// An address or a length on a device, in sectors.
   static let sector = NumberRange("a sector", -1...BlockEvent.mostSectors)
+  /// How far apart the addresses of two devices are, in sectors.
+  static let distance = NumberRange(
+    "a distance", -BlockEvent.mostSectors...BlockEvent.mostSectors)
   /// Any whole number, as texts have them, and sums; a number that is not whole must be finite.
   static let any = NumberRange("a number", .min ... .max)
 

@@ -40,6 +40,11 @@ public struct StoreError: Error, Sendable {
     StoreError(.damaged, "has a damaged row among its block requests; 'hiddenq check' says more")
   }
 
+  /// A distance of two devices that no ingest writes.
+  static var damagedRemap: StoreError {
+    StoreError(.damaged, "is damaged: a distance in the table block_remap is beyond any disk")
+  }
+
   /// A word that a column with a fixed vocabulary cannot hold.
   public static func unknownWord(_ text: String, _ column: String) -> StoreError {
     StoreError(

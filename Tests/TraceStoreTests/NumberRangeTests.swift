@@ -192,6 +192,15 @@ struct NumberRangeTests {
     #expect(error?.message.contains("unknown") == true)
   }
 
+  @Test("two devices are no further apart than a disk is long")
+  func distances() throws {
+    let insert = "INSERT INTO block_remap VALUES (2, '8,1', 18014398509481984, 1)"
+    #expect(try file(insert).partitions().map(\.delta) == [1 << 54])
+    let damaged = try file(insert.replacing("984, 1)", with: "985, 1)"))
+    #expect(throws: StoreError.self) { try damaged.partitions() }
+    #expect(throws: StoreError.self) { try damaged.blockStreams() }
+  }
+
   @Test("what a user asks for is what the file holds")
   func free() throws {
     let file = try file("UPDATE join_summary SET feasible_share = 1e300")
