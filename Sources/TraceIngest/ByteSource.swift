@@ -149,9 +149,10 @@ public final class ByteSource {
     return sha256
   }
 
-  /// The size and SHA-256 of files as if they were one, whatever was read of them so far.
+  /// The size and SHA-256 of files as if they were one, or of so many bytes at their beginning, whatever was read
+  /// of them so far.
   static func fingerprint(
-    of sources: [ByteSource]
+    of sources: [ByteSource], upTo limit: Int64 = .max
   ) throws(ReadError) -> (bytes: Int64, sha256: String) {
     let digest = try newDigest(sources[0].path)
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
@@ -159,8 +160,9 @@ public final class ByteSource {
     for source in sources {
       var offset = 0
       while true {
+        let room = Int(min(Int64(buffer.count), limit - bytes - Int64(offset)))
         let got = unsafe buffer.withUnsafeMutableBytes { bytes in
-          unsafe pread(source.descriptor, bytes.baseAddress, bytes.count, offset)
+          unsafe pread(source.descriptor, bytes.baseAddress, room, offset)
         }
         if got < 0, errno == EINTR { continue }
         guard got >= 0 else { throw ReadError(path: source.path, errno: errno) }

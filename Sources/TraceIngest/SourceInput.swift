@@ -25,6 +25,14 @@ public struct SourceInput: Hashable, Sendable {
     return try ByteSource.fingerprint(of: sources)
   }
 
+  /// The SHA-256 of so many bytes at its beginning; nil where it has fewer.
+  public func fingerprint(ofFirst bytes: Int64) throws(ReadError) -> String? {
+    var sources: [ByteSource] = []
+    for part in parts { sources.append(try ByteSource(path: part)) }
+    let (found, sha256) = try ByteSource.fingerprint(of: sources, upTo: bytes)
+    return found == bytes ? sha256 : nil
+  }
+
   /// Sorts files into sources, each where its first file stood. The files of one folder that are named
   /// `DEVICE.blktrace.CPU` (packed or not) and hold blktrace records, or nothing, are one source; of
   /// two files for the same CPU, such as one packed and one not, the second begins another.

@@ -1,16 +1,16 @@
 internal import CompressionLibraries
 
-/// gzip (RFC 1952), by zlib.
+/// gzip (RFC 1952), or the raw deflate of zip (RFC 1951), by zlib.
 @safe final class GzipDecoder: Decoder {
   // Behind a pointer: zlib refuses a stream that has moved.
   private let stream: UnsafeMutablePointer<z_stream>
 
-  init() throws(DecodingFailure) {
+  /// Without a number: the largest window, and gzip's header and trailer; -15: no header at all.
+  init(windowBits: Int32 = 15 + 16) throws(DecodingFailure) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    // The largest window, and gzip's header and trailer.
     let status = unsafe inflateInit2_(
-      stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+      stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard status == Z_OK else {
       unsafe stream.deallocate()
       throw DecodingFailure(reason: "zlib could not be started (\(status))")
