@@ -7,8 +7,8 @@ struct CaptureCommand: ParsableCommand {
     abstract: "Prints a shell script that records one machine into one archive.",
     usage: "hiddenq capture guest [OPTIONS] > capture.sh",
     discussion: """
-      Run the script on the guest and on its host at the same time, as root; unpack both archives in one \
-      directory and give that to 'hiddenq analyze'. The options become the script's defaults; it takes the \
+      Run the script on the guest and on its host at the same time, as root, and give both archives to \
+      'hiddenq analyze'. The options become the script's defaults; it takes the \
       same ones. See docs/capture-script.md for what it records.
       """)
 

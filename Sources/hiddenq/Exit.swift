@@ -58,6 +58,7 @@ enum Exit {
     case let error as ReadError: return head + error.reason
     case let error as CommandFailure: return head + error.message
     case let error as IngestError: return head + sentence(for: error)
+    case let error as Ownerless: return head + error.message
     default: return head + "\(error)"
     }
   }

@@ -22,12 +22,14 @@ struct IncidentPlan {
     let patterns: [(pattern: PathPattern, line: Int)]
   }
 
-  /// Reads the file of a directory; nil when there is none. Throws ``CommandFailure`` with the line.
-  init?(in directory: String) throws {
-    let path = (directory.hasSuffix("/") ? directory : directory + "/") + Self.fileName
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
+  /// Reads the file of a directory, which the user knows by another path (with a slash at its end) where it is out
+  /// of an archive; nil when there is none. Throws ``CommandFailure`` with the line.
+  init?(in directory: String, shownAs shown: String) throws {
+    let own = (directory.hasSuffix("/") ? directory : directory + "/") + Self.fileName
+    guard FileManager.default.fileExists(atPath: own) else { return nil }
+    let path = shown + Self.fileName
     // Its size first: somebody else made it, and it may be larger than memory.
-    let place = URL(filePath: path).resolvingSymlinksInPath()
+    let place = URL(filePath: own).resolvingSymlinksInPath()
     let attributes = try? FileManager.default.attributesOfItem(atPath: place.path)
     guard attributes?[.type] as? FileAttributeType == .typeRegular,
       let size = attributes?[.size] as? Int, size <= Self.mostBytes,

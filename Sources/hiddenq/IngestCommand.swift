@@ -32,6 +32,12 @@ enum KeptEventsHelp {
     "Keep the events of block and scheduler traces, too: the views block_event and sched_event of 'hiddenq query'."
 }
 
+/// What `--all-files` does, for the commands that have it.
+enum AllFilesHelp {
+  static let text: ArgumentHelp =
+    "List every file that is not used with its reason, however many there are."
+}
+
 struct IngestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ingest", abstract: "Reads trace files into an incident file.",
@@ -57,6 +63,9 @@ struct IngestCommand: ParsableCommand {
 
   @Flag(help: KeptEventsHelp.text)
   var keepEvents = false
+
+  @Flag(help: AllFilesHelp.text)
+  var allFiles = false
 
   @Option(
     help: ArgumentHelp(
@@ -95,7 +104,7 @@ struct IngestCommand: ParsableCommand {
     if outcome.usable == 0, outcome.unused.count == 1, let only = outcome.unused.first {
       throw CommandFailure(message: "\(only.path): \(only.reason); \(incident) is as it was")
     }
-    Output.print(outcome.text)
+    Output.print(outcome.text(all: allFiles))
     if outcome.usable == 0 {
       throw CommandFailure(message: "nothing could be used; \(incident) is as it was")
     }
@@ -134,7 +143,7 @@ struct Ingestion {
     /// A row for each file that is in.
     var rows: [Row] = []
     /// Files that could not be used, and why.
-    var unused: [(path: String, reason: String)] = []
+    var unused: [UnusedFile] = []
     /// Sentences about lines that were left out, and about what an `incident.yaml` says.
     var notes: [String] = []
     /// New files that are byte for byte those of another machine: whose they are, the file, and the other.
@@ -156,8 +165,8 @@ struct Ingestion {
       return skipped == 0 ? files : "\(files) and \(lines)"
     }
 
-    /// All of it for a terminal: the table, then what was left out, grouped by reason.
-    var text: String {
+    /// All of it for a terminal: the table, then what was left out; all names of that or a summary.
+    func text(all: Bool) -> String {
       var blocks: [Block] = []
       if !rows.isEmpty {
         // Where there is no room, the names of machines do without their side.
@@ -165,30 +174,23 @@ struct Ingestion {
         let isNarrow = TextRenderer.isTooWide(long)
         blocks.append(.table(isNarrow ? table { $0.name } : long))
       }
-      return TextRenderer.render(blocks + notBlocks)
+      return TextRenderer.render(blocks + notBlocks(all))
     }
 
     /// What is beside the table: for a reader of the report, which has a table of its own.
-    var leftOut: String { notBlocks.isEmpty ? "" : "\n" + TextRenderer.render(notBlocks) }
+    func leftOut(all: Bool) -> String {
+      let blocks = notBlocks(all)
+      return blocks.isEmpty ? "" : "\n" + TextRenderer.render(blocks)
+    }
 
-    private var notBlocks: [Block] {
+    private func notBlocks(_ all: Bool) -> [Block] {
       var blocks: [Block] = []
       if usable > 0, !hasChanged {
         let files = usable == 1 ? "The file is" : "All \(usable) files are"
         blocks.append(.paragraph("\(files) in already; nothing has changed."))
       }
       blocks += (notes + copied).map { .paragraph(Printable.text($0)) }
-      if !unused.isEmpty {
-        let reasons = Dictionary(grouping: unused, by: \.reason)
-        blocks.append(.heading("Not used: \(unused.count) \(unused.count == 1 ? "file" : "files")"))
-        blocks.append(
-          contentsOf: reasons.sorted { ($0.value.count, $1.key) > ($1.value.count, $0.key) }.map {
-            .paragraph(
-              Printable.text(
-                "\($0.value.map(\.path).joined(separator: ", ")): \($0.key)"))
-          })
-      }
-      return blocks
+      return blocks + UnusedFiles.blocks(unused, all: all)
     }
 
     /// A folder that was copied as a whole has one sentence.
@@ -271,9 +273,7 @@ struct Ingestion {
     do {
       let run = try IngestRun(input: file.input, options: options) { progress.update($0) }
       guard let machine = file.machine ?? run.readBy.flatMap(input.onlyMachine) else {
-        throw CommandFailure(
-          message: "whose file is it? Give --guest NAME or --host NAME, put it below guest*/ or "
-            + "host*/, or name it in incident.yaml")
+        throw Ownerless()
       }
       format = run.formatName
       switch try store.addSource(machine, path: file.path, keepsEvents, run) {
@@ -293,7 +293,8 @@ struct Ingestion {
     } catch let error as StoreError where error.kind != .statement {
       throw error
     } catch {
-      outcome.unused.append((file.name, Exit.sentence(for: error)))
+      outcome.unused.append(
+        UnusedFile(path: file.name, reason: Exit.sentence(for: error), kind: Self.kind(error)))
       guard let machine = file.machine,
         let (problem, lines) = Self.refusal(error)
       else { return nil }
@@ -301,6 +302,14 @@ struct Ingestion {
         file: file, machine: machine, format: format ?? "unknown", problem: problem, lines: lines)
     }
     return nil
+  }
+
+  private static func kind(_ error: any Error) -> UnusedFile.Kind {
+    switch error {
+    case is Ownerless: .ownerless
+    case IngestError.unrecognized(hint: nil): .foreign
+    default: .other
+    }
   }
 
   /// What is to be kept about a file that was recognised and could not be used.
@@ -362,6 +371,13 @@ struct Ingestion {
         Quantity.count(summary.lostEvents), span ?? "",
       ])
   }
+}
+
+/// Nothing says which machine a file is from.
+struct Ownerless: Error {
+  let message =
+    "whose file is it? Give --guest NAME or --host NAME, put it below guest*/ or host*/, or name it in "
+    + "incident.yaml"
 }
 
 extension IncidentFile {

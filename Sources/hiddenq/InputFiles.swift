@@ -8,24 +8,54 @@ internal import TraceReport
 struct InputFile {
   /// A file, or the per-CPU files of one binary trace.
   let input: SourceInput
-  /// Its path without the directory that was given.
+  /// Its path as the user knows it; below an archive's path for a file of an archive.
+  let path: String
+  /// The same without the directory that was given.
   let name: String
   /// nil: nobody said, and its place does not tell.
-  let machine: Machine?
+  var machine: Machine?
+}
 
-  var path: String { input.path }
+/// What is there and is not used.
+struct UnusedFile {
+  /// Why, as far as it matters for what to say of many.
+  enum Kind {
+    /// It is in no format that is known.
+    case foreign
+    /// It could be read, but nothing says whose it is.
+    case ownerless
+    /// Anything else.
+    case other
+  }
+
+  let path: String
+  let reason: String
+  var kind = Kind.other
+}
+
+/// Where files are looked for: a directory, an archive, a file.
+struct InputRoot {
+  let path: String
+  /// Holds for all below; nil: their places tell.
+  var machine: Machine?
+
+  /// Its name: that of the folder also for `.`, without the ending of an archive.
+  var name: String {
+    let name = URL(filePath: path).standardizedFileURL.lastPathComponent
+    if case .file = Place(path) { return Archive.stem(ofName: name) ?? name }
+    return name
+  }
 }
 
 /// The files of a capture.
 ///
-/// Files below `host*/` belong to a host, below `guest*/` to a guest; the name is what follows the first
-/// `-` (`guest-web1` is guest `web1`), or the folder's own name. An ``IncidentPlan`` says otherwise. Links
-/// are followed, after all that is in the directory itself; each directory is entered once. Devices,
-/// sockets and pipes are not opened.
+/// Files below `host*/` belong to a host, below `guest*/` to a guest (``MachineNaming``). An ``IncidentPlan``
+/// says otherwise. Links are followed, after all that is in the directory itself; each directory is entered
+/// once. Devices, sockets and pipes are not opened.
 struct InputFiles {
   private(set) var files: [InputFile] = []
   /// What is there and is no file to read, and why.
-  private(set) var unused: [(path: String, reason: String)] = []
+  private(set) var unused: [UnusedFile] = []
   /// What the directories' `incident.yaml` say.
   private(set) var plans: [IncidentPlan] = []
   /// Paths in plans that fit nothing.
@@ -34,23 +64,57 @@ struct InputFiles {
   /// Lists files as they are named, and directories with all below. A machine that is given holds for all.
   init(_ paths: [String], machine: Machine?) throws {
     files = SourceInput.grouping(paths.filter { !Self.isDirectory($0) }).map {
-      InputFile(input: $0, name: $0.path, machine: machine)
+      InputFile(input: $0, path: $0.path, name: $0.path, machine: machine)
     }
     for path in paths where Self.isDirectory(path) {
-      let plan = try IncidentPlan(in: path)
-      var walk = DirectoryWalk(plan: plan, machine: machine)
-      try walk.run(path)
-      guard !walk.files.isEmpty || !walk.unused.isEmpty else {
-        throw CommandFailure(message: "\(path): is a directory without files")
-      }
-      if let plan {
-        try plan.check(against: walk.files.compactMap(\.machine))
-        plans.append(plan)
-        if machine == nil { notes += plan.idlePatterns(among: walk.files.map(\.name)) }
-      }
-      files += walk.files
-      unused += walk.unused
+      try add(InputRoot(path: path, machine: machine), label: "", space: nil, excluding: nil)
     }
+  }
+
+  /// Lists what is below directories and in archives, which are unpacked into a space. The directory that is
+  /// excluded is not entered: the results of an earlier run may lie there.
+  init(_ roots: [InputRoot], unpackingInto space: UnpackingSpace, excluding: String) throws {
+    for root in roots {
+      let label = roots.count > 1 ? root.name + "/" : ""
+      switch Place(root.path) {
+      case .directory: try add(root, label: label, space: space, excluding: excluding)
+      case .closed(let reason): throw CommandFailure(message: "\(root.path): \(reason)")
+      case .file where Archive.isArchive(root.path):
+        try add(root, label: label, space: space, excluding: nil)
+      case .file:
+        guard let machine = root.machine else {
+          throw CommandFailure(
+            message:
+              "\(root.path): is a file, expected a directory or an archive (tar, zip); put it below "
+              + "guest-NAME/ or host-NAME/ in a directory, or run 'hiddenq analyze --guest FILE --host "
+              + "FILE'")
+        }
+        files.append(
+          InputFile(
+            input: SourceInput(path: root.path), path: root.path, name: root.path,
+            machine: machine))
+      }
+    }
+  }
+
+  private mutating func add(
+    _ root: InputRoot, label: String, space: UnpackingSpace?, excluding: String?
+  ) throws {
+    var walk = DirectoryWalk(root, label: label, space: space, excluding: excluding)
+    try walk.run()
+    guard !walk.files.isEmpty || !walk.unused.isEmpty else {
+      throw CommandFailure(
+        message:
+          "\(root.path): is a directory without files; expected guest*/ and host*/ with traces in "
+          + "them, which 'hiddenq capture' records")
+    }
+    if let plan = walk.plan {
+      try plan.check(against: walk.files.compactMap(\.machine))
+      plans.append(plan)
+      if root.machine == nil { notes += plan.idlePatterns(among: walk.planned) }
+    }
+    files += walk.files
+    unused += walk.unused
   }
 
   /// The machine of this side, where there is but one.
@@ -113,57 +177,110 @@ enum Place {
   }
 }
 
-/// Goes through a directory.
+/// Goes through a directory, or through what an archive holds.
 private struct DirectoryWalk {
-  let plan: IncidentPlan?
-  /// Holds for all files; nil: their places tell.
-  let machine: Machine?
-  var files: [InputFile] = []
-  var unused: [(path: String, reason: String)] = []
+  private(set) var plan: IncidentPlan?
+  private(set) var files: [InputFile] = []
+  private(set) var unused: [UnusedFile] = []
+  /// The paths of the files as the plan has them.
+  private(set) var planned: [String] = []
+
+  private let root: InputRoot
+  /// What stands before the names of files, where several directories are read.
+  private let label: String
+  private let space: UnpackingSpace?
+  /// A directory that is not entered and not named.
+  private let excluded: Place.Identity?
   private var entered: Set<Place.Identity> = []
   private var links: [Stop] = []
+
+  /// Folders of the trees that tools like sosreport copy: names below them are the system's.
+  private static let systemFolders: Set<String> = [
+    "sos_commands", "sys", "proc", "etc", "var", "run", "usr", "lib", "dev", "boot",
+  ]
 
   /// A directory to go into.
   private struct Stop {
     let path: String
+    /// Its path as the user knows it, with a slash at its end.
+    let shown: String
     /// Its path below the root, with a slash at its end.
     let prefix: String
     /// What the folders above say.
     let machine: Machine?
+    /// Archives in it stay as they are.
+    var isInArchive = false
+    /// Names of folders in it say nothing more.
+    var isSystem = false
   }
 
-  init(plan: IncidentPlan?, machine: Machine?) {
-    self.plan = plan
-    self.machine = machine
+  init(_ root: InputRoot, label: String, space: UnpackingSpace?, excluding: String?) {
+    (self.root, self.label, self.space) = (root, label, space)
+    if let excluding, case .directory(let identity) = Place(excluding) {
+      excluded = identity
+    } else {
+      excluded = nil
+    }
   }
 
-  mutating func run(_ root: String) throws {
+  mutating func run() throws {
+    let first = try top()
+    plan = try IncidentPlan(in: first.path, shownAs: first.shown)
     let names: [String]
     do {
-      names = try FileManager.default.contentsOfDirectory(atPath: root)
+      names = try FileManager.default.contentsOfDirectory(atPath: first.path)
     } catch {
-      throw CommandFailure(message: "\(root): cannot be listed")
+      throw CommandFailure(message: "\(root.path): cannot be listed")
     }
-    enter(Stop(path: root, prefix: "", machine: nil), names)
+    enter(first, names)
     var next = 0
     while next < links.count {
       walk(links[next])
       next += 1
     }
+    // One machine's folder given by itself.
+    if root.machine == nil, !files.contains(where: { $0.machine != nil }),
+      let machine = MachineNaming.machine(ofRoot: root.name)
+    {
+      for index in files.indices { files[index].machine = machine }
+    }
+  }
+
+  /// Where to begin: in the directory, or in what an archive holds, below its only folder if that is nobody's.
+  private mutating func top() throws -> Stop {
+    let slashed = root.path.hasSuffix("/") ? root.path : root.path + "/"
+    guard case .file = Place(root.path), let space else {
+      return Stop(path: root.path, shown: slashed, prefix: "", machine: nil)
+    }
+    let (folder, leftOut) = try space.unpack(root.path)
+    unused += leftOut.map { UnusedFile(path: label + $0.path, reason: $0.reason) }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    if names.count == 1, InputFiles.isDirectory("\(folder)/\(names[0])"),
+      MachineNaming.machine(ofFolder: names[0]) == nil
+    {
+      return Stop(
+        path: "\(folder)/\(names[0])", shown: "\(slashed)\(names[0])/", prefix: "", machine: nil,
+        isInArchive: true)
+    }
+    return Stop(path: folder, shown: slashed, prefix: "", machine: nil, isInArchive: true)
   }
 
   private mutating func walk(_ stop: Stop) {
     if let names = try? FileManager.default.contentsOfDirectory(atPath: stop.path) {
       enter(stop, names)
     } else {
-      unused.append((stop.prefix, "cannot be listed"))
+      leaveOut(stop.prefix, "cannot be listed")
     }
+  }
+
+  private mutating func leaveOut(_ path: String, _ reason: String) {
+    unused.append(UnusedFile(path: label + path, reason: reason))
   }
 
   private mutating func enter(_ stop: Stop, _ names: [String]) {
     guard case .directory(let identity) = Place(stop.path) else { return }
     guard entered.insert(identity).inserted else {
-      unused.append((stop.prefix, "is a link to a directory that was read already"))
+      leaveOut(stop.prefix, "is a link to a directory that was read already")
       return
     }
     let head = stop.path.hasSuffix("/") ? stop.path : stop.path + "/"
@@ -174,31 +291,63 @@ private struct DirectoryWalk {
       switch Place(path) {
       case .file:
         if stop.prefix.isEmpty, name == IncidentPlan.fileName { continue }
-        readable.append(path)
-      case .closed(let reason): unused.append((stop.prefix + name, reason))
-      case .directory:
-        let inner = Stop(
-          path: path, prefix: stop.prefix + name + "/",
-          machine: Self.machine(named: name) ?? stop.machine)
+        if Archive.stem(ofName: name) != nil, Archive.isArchive(path) {
+          if let folder = unpack(path, name, in: stop) { folders.append(folder) }
+        } else {
+          readable.append(path)
+        }
+      case .closed(let reason): leaveOut(stop.prefix + name, reason)
+      case .directory(let identity):
+        // Our own results.
+        if identity == excluded || UnpackingSpace.isOne(name) { continue }
+        let inner = inside(stop, path, name, name)
         if Place.isLink(path) { links.append(inner) } else { folders.append(inner) }
       }
     }
     for input in SourceInput.grouping(readable) {
-      let first = input.parts[0].dropFirst(head.count)
+      let first = String(input.parts[0].dropFirst(head.count))
+      let name = String(input.path.dropFirst(head.count))
+      planned.append(stop.prefix + name)
       files.append(
         InputFile(
-          input: input, name: stop.prefix + input.path.dropFirst(head.count),
-          machine: machine ?? plan?.machine(of: stop.prefix + first) ?? stop.machine))
+          input: input, path: stop.shown + name, name: label + stop.prefix + name,
+          machine: root.machine ?? plan?.machine(of: stop.prefix + first) ?? stop.machine
+            ?? MachineNaming.machine(ofFile: first)))
     }
     for folder in folders { walk(folder) }
   }
 
-  /// The machine that a folder's name says.
-  private static func machine(named folder: String) -> Machine? {
-    for layer in Layer.allCases where folder.hasPrefix(layer.rawValue) {
-      let name = folder.firstIndex(of: "-").map { String(folder[folder.index(after: $0)...]) }
-      return Machine(name: name.flatMap { $0.isEmpty ? nil : $0 } ?? folder, layer: layer)
+  /// A folder in a folder, by its name, and by what that says without the ending of an archive.
+  private func inside(_ stop: Stop, _ path: String, _ name: String, _ stem: String) -> Stop {
+    var machine = stop.machine
+    if !(stop.isSystem && stop.machine != nil) {
+      machine = MachineNaming.machine(ofFolder: stem) ?? stop.machine
     }
-    return nil
+    return Stop(
+      path: path, shown: stop.shown + name + "/", prefix: stop.prefix + name + "/",
+      machine: machine,
+      isInArchive: stop.isInArchive, isSystem: stop.isSystem || Self.systemFolders.contains(name))
+  }
+
+  /// Unpacks an archive that lies in a directory; nil, and noted, where that is not done.
+  private mutating func unpack(_ path: String, _ name: String, in stop: Stop) -> Stop? {
+    guard let space, !stop.isInArchive else {
+      leaveOut(
+        stop.prefix + name,
+        stop.isInArchive
+          ? "is an archive in an archive; unpack the outer one and give the folder"
+          : "is an archive; 'hiddenq analyze' unpacks it")
+      return nil
+    }
+    do {
+      let (folder, leftOut) = try space.unpack(path)
+      for entry in leftOut { leaveOut("\(stop.prefix)\(name)/\(entry.path)", entry.reason) }
+      var inner = inside(stop, folder, name, Archive.stem(ofName: name) ?? name)
+      inner.isInArchive = true
+      return inner
+    } catch {
+      leaveOut(stop.prefix + name, Exit.sentence(for: error))
+      return nil
+    }
   }
 }

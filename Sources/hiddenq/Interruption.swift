@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Foundation
 internal import Glibc
 internal import Synchronization
 internal import TraceStore
@@ -13,6 +14,7 @@ enum Interruption {
     var work: Activity?
     var path = ""
     var passing: String?
+    var folder: String?
   }
 
   private static let state = Mutex(State())
@@ -48,6 +50,11 @@ enum Interruption {
     state.withLock { $0.passing = path }
   }
 
+  /// A folder that must not stay when the program ends early; nil: there is none any more.
+  static func removing(folder: String?) {
+    state.withLock { $0.folder = folder }
+  }
+
   private static func isIgnored(_ action: sigaction) -> Bool {
     let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
     let ignoring = unsafe unsafeBitCast(SIG_IGN, to: Int.self)
@@ -80,6 +87,9 @@ enum Interruption {
   private static func end(_ number: Int32, _ text: String) -> Never {
     if let path = state.withLock({ $0.passing }) {
       for suffix in ["", "-journal"] { unsafe _ = unlink(path + suffix) }
+    }
+    if let folder = state.withLock({ $0.folder }) {
+      try? FileManager.default.removeItem(atPath: folder)
     }
     Exit.complain(text)
     _exit(128 + number)

@@ -125,7 +125,7 @@ struct HandMadePair {
     return text(lines, device: "253,0", lost: lost)
   }
 
-  private var host: String {
+  var host: String {
     var lines: [(at: Int, text: String)] = []
     for (sector, io) in zip(sectors, ios) {
       let what = "W \(sector + Self.offset) + \(io.sectors)"
