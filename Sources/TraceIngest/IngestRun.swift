@@ -140,6 +140,11 @@ public struct IngestRun: ~Copyable {
     content.add(.truncatedInput, count: Int64(sources.count { $0.isTruncated }))
     content.add(.trailingBytes, count: sources.reduce(0) { $0 + $1.trailingBytes })
     summary.problems.append(contentsOf: content.all)
+    if let gap = SourceInput.gap(in: sources.map(\.path)) {
+      summary.problems.append(
+        Problem(kind: .missingCPUFile, line: nil, column: nil, count: gap.files, excerpt: gap.words)
+      )
+    }
     let bad = summary.problems.filter {
       $0.kind.severity == .skipped && $0.kind != .trailingBytes
     }

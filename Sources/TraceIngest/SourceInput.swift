@@ -72,6 +72,36 @@ public struct SourceInput: Hashable, Sendable {
     return inputs
   }
 
+  /// CPUs below the last one of a set of per-CPU files that have no file, and a sentence about them; nil where the
+  /// set is whole, or is no set.
+  static func gap(in paths: [String]) -> (files: Int64, words: String)? {
+    let members = paths.compactMap(Member.init)
+    guard members.count == paths.count, !members.isEmpty else { return nil }
+    let cpus = members.map(\.cpu).sorted()
+    var missing: [String] = []
+    var count = 0
+    var next = 0
+    for cpu in cpus {
+      if cpu > next {
+        count += cpu - next
+        missing.append(cpu - next == 1 ? "\(next)" : "\(next) to \(cpu - 1)")
+      }
+      next = cpu + 1
+    }
+    guard count > 0 else { return nil }
+    func list(_ words: [String]) -> String {
+      words.prefix(mostNamed).joined(separator: ", ") + (words.count > mostNamed ? ", ..." : "")
+    }
+    return (
+      Int64(count),
+      (count == 1 ? "the file of CPU " : "the files of CPUs ") + list(missing)
+        + (count == 1 ? " is" : " are") + " missing from the set \(list(cpus.map { "\($0)" }))"
+    )
+  }
+
+  /// CPUs that the sentence about a gap names.
+  private static let mostNamed = 12
+
   /// A file whose name has the shape of a per-CPU file's.
   private struct Member {
     let path: String

@@ -38,6 +38,10 @@ public struct Finding: Sendable, Equatable {
     case traceIncomplete = "TRACE_INCOMPLETE"
     /// Two incidents do not compare.
     case notComparable = "NOT_COMPARABLE"
+    /// Requests failed.
+    case ioErrors = "IO_ERRORS"
+    /// The files are not of one capture.
+    case capturesMixed = "CAPTURES_MIXED"
   }
 
   /// How much it matters.

@@ -65,6 +65,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case timeWentBack = "time_went_back"
   /// A later event has an earlier time.
   case negativeTime = "negative_time"
+  /// The set of blktrace's per-CPU files has a gap.
+  case missingCPUFile = "missing_cpu_file"
   /// Completions without a request, or requests that never ended, in the middle of the trace.
   case unpairedEvent = "unpaired_event"
   /// Requests were given up because too many were open.
@@ -134,7 +136,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .supersededStart, .timeWentBack, .negativeTime, .unpairedEvent,
       .unusedEvent, .missingSwitch, .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
-      .unknownZone, .wallClockSet, .copyOfAnother, .unnamedObject, .noCounters, .threadsAddedUp:
+      .unknownZone, .wallClockSet, .copyOfAnother, .missingCPUFile, .unnamedObject, .noCounters,
+      .threadsAddedUp:
       .note
     case .droppedEvents, .sequenceGap, .tooManyOpen, .tooManyDevices, .tooManyThreads,
       .truncatedInput:
@@ -184,6 +187,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
     case .negativeTime:
       "an event is before the one that it follows: the clock was set back; left out of the sums"
+    case .missingCPUFile:
+      "blktrace writes a file for each CPU that is online; what that CPU did is not in the trace; copy it too"
     case .unpairedEvent: "often the start or end of the trace, or a filter (blktrace -a)"
     case .tooManyOpen: "completions are missing; were they filtered out (blktrace -a)?"
     case .tooManyDevices:
