@@ -90,6 +90,6 @@ extension IORow {
       isSound: ["exact", "merged", "split"].contains(grade), guestScheduler: stamp(guestScheduler),
       virtioSubmit: stamp(virtioSubmit), virtioReturn: stamp(virtioReturn),
       hostScheduler: stamp(hostScheduler), hardwareQueue: stamp(hardwareQueue),
-      pageCache: stamp(pageCache), block: stamp(block))
+      pageCache: stamp(pageCache), block: stamp(block), driver: stamp(driver))
   }
 }

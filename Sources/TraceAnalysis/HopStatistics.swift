@@ -54,6 +54,8 @@ public struct HopValues: Sendable {
   let hardwareQueue: Stamp
   let pageCache: Stamp
   let block: Stamp
+  /// From D to C in the guest, where no Q of its disk was traced.
+  let driver: Stamp
   /// What the I/O is for.
   public let operation: BlockOperation
   /// Whether its host side is certain.
@@ -63,7 +65,7 @@ public struct HopValues: Sendable {
   public init(
     operation: BlockOperation, isSound: Bool, guestScheduler: Stamp, virtioSubmit: Stamp,
     virtioReturn: Stamp, hostScheduler: Stamp, hardwareQueue: Stamp, pageCache: Stamp,
-    block: Stamp
+    block: Stamp, driver: Stamp = .unseen
   ) {
     self.operation = operation
     self.isSound = isSound
@@ -74,13 +76,17 @@ public struct HopValues: Sendable {
     self.hardwareQueue = hardwareQueue
     self.pageCache = pageCache
     self.block = block
+    self.driver = driver
   }
 
   /// Whether any of it is known.
   var isObserved: Bool {
     guestScheduler.isSeen || virtioSubmit.isSeen || virtioReturn.isSeen || hostScheduler.isSeen
-      || hardwareQueue.isSeen || pageCache.isSeen || block.isSeen
+      || hardwareQueue.isSeen || pageCache.isSeen || block.isSeen || driver.isSeen
   }
+
+  /// Whether both ends are there: Q and C, or D and C where no Q was traced.
+  var isWhole: Bool { block.isSeen || driver.isSeen }
 
   /// The value of a hop; nil is "not observed".
   public subscript(hop: Hop) -> Int64? {
@@ -98,12 +104,12 @@ public struct HopValues: Sendable {
     case .hostScheduler: hostScheduler.nanoseconds
     case .hardwareQueue: hardwareQueue.nanoseconds
     case .belowGuest:
-      if !virtioSubmit.isSeen, !hostScheduler.isSeen, let whole = block.nanoseconds,
-        let above = guestScheduler.nanoseconds
-      {
+      if virtioSubmit.isSeen || hostScheduler.isSeen {
+        nil
+      } else if let whole = block.nanoseconds, let above = guestScheduler.nanoseconds {
         whole - above
       } else {
-        nil
+        driver.nanoseconds
       }
     case .block: block.nanoseconds
     case .total: block.nanoseconds.map { $0 + (pageCache.nanoseconds ?? 0) }
@@ -128,7 +134,7 @@ public enum HopStatistics {
     _ ios: [HopValues], isJoined: Bool, _ body: (_ op: String, _ ios: [HopValues]) throws -> Void
   ) rethrows {
     func counted(_ isIncluded: (BlockOperation) -> Bool) -> [HopValues] {
-      ios.filter { isIncluded($0.operation) && (!isJoined || $0.isSound && $0.block.isSeen) }
+      ios.filter { isIncluded($0.operation) && (!isJoined || $0.isSound && $0.isWhole) }
     }
     let data = counted { $0 != .flush }
     if !data.isEmpty { try body("all", data) }

@@ -50,6 +50,8 @@ public struct GuestIO: Sendable {
   public var hardware = Stamp.unseen
   /// t7 - t1, ns.
   public var block = Stamp.unseen
+  /// t7 - t3 of a disk of which no Q was traced, ns: all that its own trace tells of the I/O.
+  public var driver = Stamp.unseen
   /// The clock's bound here, ns.
   public var clockError = Stamp.unseen
   /// Host requests that carried it.

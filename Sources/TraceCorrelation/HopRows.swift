@@ -14,6 +14,7 @@ struct HopRows {
     var bios: [Int64: [MergedBio]] = [:]
     for bio in disk.bios { bios[bio.request, default: []].append(bio) }
     let device = pending.device.map { devices[$0] }
+    let isQueueTraced = disk.rows.contains { $0.queued.isSeen && $0.sector >= 0 }
     var rows: [GuestIO] = []
     rows.reserveCapacity(disk.rows.count + disk.bios.count)
     for (index, request) in disk.rows.enumerated() where isIO(request) {
@@ -35,6 +36,7 @@ struct HopRows {
           (row.sector, row.sectors) = leadingRange(request, merged)
         }
         fill(&row, request, side)
+        if !isQueueTraced { fillDriver(&row, request) }
         if side == nil {
           row.reason = reason(request, device, isUnmapped: isUnmapped)
         }
@@ -114,6 +116,15 @@ struct HopRows {
     row.grade = side.grade
     row.hostRequests = side.requests
     row.hostRequest = side.request
+  }
+
+  /// A trace of D and C alone (`perf record -e block:block_rq_issue,block:block_rq_complete`).
+  private func fillDriver(_ row: inout GuestIO, _ request: BlockRequest) {
+    guard request.operation != .flush, !request.traits.contains(.acrossStep),
+      let issued = request.issued.nanoseconds, let completed = request.completed.nanoseconds
+    else { return }
+    let from = clock?.reference(issued) ?? issued
+    row.driver = Stamp((clock?.reference(completed) ?? completed) - from)
   }
 
   /// The host's page cache had it: its way ends at H3.

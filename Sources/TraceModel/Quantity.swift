@@ -115,3 +115,11 @@ public enum Quantity {
     return value < 0 && magnitude != 0 ? "-" + text : text
   }
 }
+
+extension Quantity {
+  /// A part of a whole as percent. More than the whole, or no number, is a contradiction in what was read, and is called
+  /// so: it is not cut to 100 %.
+  public static func share(_ share: Double) -> String {
+    share.isFinite && share <= 1.0005 ? percent(share) : "contradictory"
+  }
+}

@@ -1,7 +1,7 @@
 /// A stretch of a request's way through the block layer, by btt's names and definitions.
 ///
 /// Counted per bio as btt does: a request of three merged bios has three D2C. Events without data
-/// (flushes) do not count.
+/// (flushes) do not count. Of a device without any Q in the trace D2C is counted per request.
 public enum Stage: Int, CaseIterable, Sendable {
   /// From one bio's arrival to the next.
   case q2q

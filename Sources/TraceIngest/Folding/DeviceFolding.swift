@@ -20,6 +20,8 @@ struct DeviceFolding {
   var finishing: [Int32] = []
   private var stages = [LatencyHistogram](
     repeating: LatencyHistogram(), count: Stage.allCases.count)
+  /// D2C of requests without a Q, which btt does not count; all there is of a trace without any Q.
+  private var unqueued = LatencyHistogram()
   private var lastQueued = Stamp.unseen
   private var arrivals: Int64 = 0
   private var lostUntil = Int64.min
@@ -108,6 +110,7 @@ struct DeviceFolding {
     try settleSuspects()
     for index in open.all() { try emit(index, isEnd: true) }
     for flush in flushes { try output.emit(numbered(flush)) }
+    if !hasQueue { stages[Stage.d2c.rawValue] = unqueued }
     for stage in Stage.allCases where stages[stage.rawValue].count > 0 {
       output.stages.append(
         StageSummary(stream: stream, stage: stage, histogram: stages[stage.rawValue]))
@@ -576,6 +579,11 @@ struct DeviceFolding {
     // A bio that was cut has no single way through the layer; btt leaves its later stages out too.
     let isCut = row.traits.contains(.splitHead) || row.traits.contains(.splitPiece)
     guard row.queued.isSeen, row.sector >= 0 else {
+      if !hasQueue, row.sector >= 0, let from = row.issued.nanoseconds,
+        let to = row.completed.nanoseconds
+      {
+        unqueued.add(to - from)
+      }
       countBios(request)
       return
     }

@@ -21,6 +21,7 @@ struct HopSection: ReportSection {
             Table(
               caption: Printable.text(
                 "\(disk.guest) \(disk.device), \(group.op)\(Self.span(request.filter)), \(table.unit)"
+                  + (table.isWhole ? "" : "; Q was not traced, so the times begin with D")
                   + (table.unseen.isEmpty
                     ? ":" : "; not observed: \(table.unseen.joined(separator: ", ")):")),
               columns: table.columns, rows: table.rows)))
@@ -56,12 +57,17 @@ struct HopSection: ReportSection {
     let rows: [[String]]
     /// Hops that no file shows.
     let unseen: [String]
+    /// Whether it begins with Q.
+    let isWhole: Bool
   }
 
   private func table(
     _ known: [Hop: LatencyStatistics], isJoined: Bool
   ) -> Numbers? {
-    guard let total = known[.total] ?? known[.guestScheduler] else { return nil }
+    guard
+      let total = known[.total] ?? known[.guestScheduler] ?? known[.belowGuest]
+        ?? known[.virtioQueue]
+    else { return nil }
     let unit = Quantity.TimeUnit.fitting(total.p50)
     let isBelowOne = known[.belowGuest] != nil && known[.virtioQueue] == nil
     let optional: [Hop] =
@@ -74,7 +80,9 @@ struct HopSection: ReportSection {
         name, Quantity.count(Int64(numbers.count)), unit.text(numbers.p50),
         unit.text(numbers.p90), unit.text(numbers.p99),
         numbers.count >= 1000 ? unit.text(numbers.p999) : "-", unit.text(numbers.max),
-        numbers.shareOfTotal.map(Quantity.percent) ?? "",
+        // The halves of H3 carry the bound of the clock with opposite signs: one may be more than all.
+        numbers.shareOfTotal.map(
+          [.virtioSubmit, .virtioReturn].contains(hop) ? Quantity.percent : Quantity.share) ?? "",
       ]
     }
     return Numbers(
@@ -84,7 +92,8 @@ struct HopSection: ReportSection {
         .number("p50"), .number("p90"), .number("p99"),
         .number("p99.9"), .number("max"), .number("share"),
       ],
-      rows: rows, unseen: unseen.map(\.1))
+      rows: rows, unseen: unseen.map(\.1),
+      isWhole: known[.total] != nil || known[.guestScheduler] != nil)
   }
 
   private static let lines: [(Hop, String)] = [

@@ -16,7 +16,8 @@ struct HostSideSection: ReportSection {
       .paragraph(
         "Requests by the thread that queued them. H4 host scheduler (Q to D), H5 hardware queue (D to C): a "
           + "guest's I/Os took at least that long; what its own queues and the virtio queue added only its own "
-          + "block trace shows. Requests of kernel threads may be a guest's, too."),
+          + "block trace shows. Requests of kernel threads may be a guest's, too."
+          + (rows.contains { $0.schedulerP50 == nil } ? " Where H4 is '-', Q was not traced." : "")),
       .table(
         Table(
           caption: "Whole traces, \(unit.symbol):",
@@ -28,8 +29,10 @@ struct HostSideSection: ReportSection {
             [
               Printable.text(row.guest.map { "guest \($0)" } ?? row.comm),
               Printable.text("\(row.host) \(row.device)"), Quantity.count(Int64(row.requests)),
-              Quantity.decimal(Double(row.bytes) / 1e6, digits: 1), unit.text(row.schedulerP50),
-              unit.text(row.schedulerP99), unit.text(row.hardwareP50), unit.text(row.hardwareP99),
+              Quantity.decimal(Double(row.bytes) / 1e6, digits: 1),
+              row.schedulerP50.map(unit.text) ?? "-",
+              row.schedulerP99.map(unit.text) ?? "-", unit.text(row.hardwareP50),
+              unit.text(row.hardwareP99),
             ]
           })),
     ]

@@ -11,7 +11,9 @@ struct SlowestSection: ReportSection {
       .heading("The slowest I/Os"),
       .paragraph(
         "The time is Q to C; H1, the guest's page cache, comes before it. A name in a bar: who had the CPU that "
-          + "the I/O waited for."),
+          + "the I/O waited for."
+          + (ios.contains { $0.block == nil && $0.driver != nil }
+            ? " Q was not traced where it says D to C." : "")),
       .waterfalls(try Waterfall.of(ios, in: file)),
     ]
   }
@@ -36,7 +38,8 @@ extension IORow {
     let when = reference.map { " at \(Quantity.seconds($0))" } ?? ""
     let title =
       "#\(id) \(guest) \(device) \(op) \(rwbs) \(address) [\(comm)]\(when): "
-      + (block.map(Quantity.time) ?? "not observed") + ", \(grade)"
+      + (block.map(Quantity.time) ?? driver.map { "D to C \(Quantity.time($0))" } ?? "not observed")
+      + ", \(grade)"
       + (reason.map { " (\($0))" } ?? "")
     let bound = clockError.map { " +-\(Quantity.time($0))" } ?? ""
     var segments: [Waterfall.Segment] = []
@@ -50,8 +53,10 @@ extension IORow {
       _ letter: Character, _ name: String, half nanoseconds: Int64?, _ culprits: [IOCulprits.Part]
     ) {
       guard let nanoseconds else { return }
-      let named = culprits.filter { Double($0.wait) >= Self.leastCulprit * Double(block ?? .max) }
-        .prefix(Self.mostCulprits)
+      let named = culprits.filter {
+        Double($0.wait) >= Self.leastCulprit * Double(block ?? driver ?? .max)
+      }
+      .prefix(Self.mostCulprits)
       let most = named.first.flatMap { part in
         4 * Double(part.wait) >= Double(nanoseconds)
           ? Waterfall.Segment.Culprit(name: part.printableName, wait: part.wait) : nil
@@ -77,9 +82,10 @@ extension IORow {
     add("4", "H4", hostScheduler)
     add("5", "H5", hardwareQueue)
     add("<", "back", half: virtioReturn, culprits.back)
-    if virtioSubmit == nil, let block, let guestScheduler {
-      segments.append(Waterfall.Segment(letter: "?", nanoseconds: block - guestScheduler))
-      words.append("below the guest \(Quantity.time(block - guestScheduler))")
+    let below = block.flatMap { block in guestScheduler.map { block - $0 } } ?? driver
+    if virtioSubmit == nil, let below {
+      segments.append(Waterfall.Segment(letter: "?", nanoseconds: below))
+      words.append("below the guest \(Quantity.time(below))")
     }
     return Waterfall(
       title: Printable.text(title), detail: words.joined(separator: ", "), segments: segments)

@@ -10,14 +10,14 @@ public struct HostSideRow: Sendable {
   public let host: String
   /// The device, major,minor.
   public let device: String
-  /// Requests that carry data and of which Q, D and C were seen.
+  /// Requests that carry data and of which Q, D and C were seen; D and C of a device without any Q in its trace.
   public let requests: Int
   /// Their bytes.
   public let bytes: Int64
-  /// H4, Q to D: median, ns.
-  public let schedulerP50: Int64
-  /// H4: p99, ns.
-  public let schedulerP99: Int64
+  /// H4, Q to D: median, ns; nil where Q was not traced.
+  public let schedulerP50: Int64?
+  /// H4: p99, ns; nil where Q was not traced.
+  public let schedulerP99: Int64?
   /// H5, D to C: median, ns.
   public let hardwareP50: Int64
   /// H5: p99, ns.
@@ -47,13 +47,16 @@ extension IncidentFile {
     WITH owner AS (
       SELECT machine, tid, min(guest) AS guest FROM thread_wait WHERE guest IS NOT NULL
       GROUP BY machine, tid
+    ), queueing AS (
+      SELECT DISTINCT source_id, device FROM stage WHERE stage IN ('Q2Q', 'Q2C')
     ), stay AS (
       SELECT owner.guest, CASE WHEN owner.guest IS NULL THEN request.comm ELSE '' END AS comm,
         request.machine AS host, request.device, 512 * sectors AS bytes,
         issued_ns - queued_ns AS h4, completed_ns - issued_ns AS h5
       FROM request LEFT JOIN owner ON owner.machine = request.machine AND owner.tid = request.pid
-      WHERE request.layer = 'host' AND sectors > 0 AND queued_ns IS NOT NULL AND issued_ns IS NOT NULL
-        AND completed_ns IS NOT NULL
+      WHERE request.layer = 'host' AND sectors > 0 AND issued_ns IS NOT NULL AND completed_ns IS NOT NULL
+        AND (queued_ns IS NOT NULL
+          OR (request.source_id, request.device) NOT IN (SELECT source_id, device FROM queueing))
     ), placed AS (
       SELECT *, row_number() OVER (PARTITION BY guest, comm, host, device ORDER BY h4) AS h4_place,
         row_number() OVER (PARTITION BY guest, comm, host, device ORDER BY h5) AS h5_place,

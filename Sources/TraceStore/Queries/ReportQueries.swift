@@ -196,6 +196,8 @@ public struct IORow: Sendable {
   public let hardwareQueue: Int64?
   /// t7 - t1.
   public let block: Int64?
+  /// t7 - t3 where no Q of the disk was traced.
+  public let driver: Int64?
   /// The clock's bound.
   public let clockError: Int64?
   /// `exact`, ...
@@ -354,8 +356,8 @@ extension IncidentFile {
     let order =
       slowest.map {
         """
-        AND io.op <> 'flush' AND io.block_ns IS NOT NULL
-        ORDER BY io.block_ns DESC, io.io_id LIMIT \($0)
+        AND io.op <> 'flush' AND coalesce(io.block_ns, \(Self.driver)) IS NOT NULL
+        ORDER BY coalesce(io.block_ns, \(Self.driver)) DESC, io.io_id LIMIT \($0)
         """
       } ?? "ORDER BY io_id"
     return try fetch(Self.ioSQL + " WHERE \(condition) \(order)", arguments, Self.ioRow)
@@ -397,8 +399,16 @@ extension IncidentFile {
     return places.first
   }
 
+  /// From D to C of an I/O whose disk has no Q in its trace.
+  private static let driver = """
+    CASE WHEN io.queued_at_ns IS NULL AND io.op <> 'flush' AND NOT block_kind.traits & 256
+      AND block_kind.stream_id NOT IN
+        (SELECT stream_id FROM block_kind WHERE is_queued AND NOT traits & 16)
+      THEN block_request.completed - block_request.issued END
+    """
+
   private static let ioSQL = """
-    SELECT io.*, task.comm AS comm, task.pid AS pid FROM io
+    SELECT io.*, \(driver) AS driver_ns, task.comm AS comm, task.pid AS pid FROM io
     JOIN block_request USING (request_id) JOIN block_kind USING (kind_id) JOIN task USING (task_id)
     """
 
@@ -410,7 +420,7 @@ extension IncidentFile {
       guestScheduler: row["guest_scheduler_ns"], flush: row["flush_ns"],
       requeue: row["requeue_ns"], virtioSubmit: row["virtio_submit_ns"],
       virtioReturn: row["virtio_return_ns"], hostScheduler: row["host_scheduler_ns"],
-      hardwareQueue: row["hardware_queue_ns"], block: row["block_ns"],
+      hardwareQueue: row["hardware_queue_ns"], block: row["block_ns"], driver: row["driver_ns"],
       clockError: row["clock_error_ns"], grade: row["match_grade"], reason: row["match_reason"],
       comm: row["comm"], pid: row["pid"], request: row["request_id"],
       hostRequest: row["host_request_id"])
