@@ -60,9 +60,11 @@ struct Evidence {
 
 /// All rules, in the order in which equally severe findings are told.
 let allRules: [any Rule] = [
-  StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(), DeviceStall(),
-  NoisyDiskNeighbour(), RingSaturated(), NetDropBeforeWire(), BackpressureCollapse(),
+  IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
+  DeviceStall(),
+  NoisyDiskNeighbour(), HostDiskNeighbour(), RingSaturated(), NetDropBeforeWire(),
+  BackpressureCollapse(),
   DoubleQueueing(), LatencyStacking(), TailAmplified(), PageCacheHides(), HostCacheAbsorbs(),
   NotExplained(), FalseOptimisation(), ClockContradiction(), CopiedTraces(), NotJoined(),
-  TraceIncomplete(),
+  CompletionsMissing(), TraceIncomplete(),
 ]

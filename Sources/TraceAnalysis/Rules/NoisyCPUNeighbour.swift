@@ -23,14 +23,41 @@ struct NoisyCPUNeighbour: Rule {
       ORDER BY guest
       """
     ).compactMap { $0.text("guest") }
-    let found = try guests.compactMap { try finding(evidence, $0) }
-    guard guests.isEmpty else { return found }
-    return try blindSpot(evidence)
+    let hosts = try evidence.rows(UnnamedGuest.hosts).compactMap { $0.text("machine") }
+    guard !guests.isEmpty || !hosts.isEmpty else { return try blindSpot(evidence) }
+    return try guests.compactMap { try finding(evidence, .named($0)) }
+      + hosts.compactMap { try finding(evidence, .unnamed(host: $0)) }
+  }
+
+  /// Whose threads waited.
+  private enum Victim {
+    case named(String)
+    /// Threads of a host that no file gives to a guest.
+    case unnamed(host: String)
+
+    var guest: String? { if case .named(let guest) = self { guest } else { nil } }
+
+    /// Of threads that nothing tells apart by their process, a culprit of another guest may be of the same one.
+    var condition: String {
+      switch self {
+      case .named(let guest):
+        "culprit.victim_guest = \(Evidence.literal(guest)) AND culprit.class IN ('host', 'guest')"
+      case .unnamed(let host):
+        "culprit.victim_guest IS NULL AND culprit.machine = \(Evidence.literal(host)) AND (culprit.class = 'host' "
+          + "OR culprit.class = 'guest' AND culprit.culprit_guest IS NOT NULL)"
+      }
+    }
+
+    /// How many vCPUs the waits are spread over.
+    var vcpus: String {
+      guest == nil
+        ? "count(DISTINCT tid)" : "count(DISTINCT coalesce(vcpu, -tid))"
+    }
   }
 
   /// What each neighbour took from the vCPUs together, or from one thread that does the guest's I/O, in the
   /// longest trace; the most of these, per neighbour.
-  private static func sql(_ guest: String) -> String {
+  private static func sql(_ victim: Victim) -> String {
     """
     SELECT neighbour, neighbour_guest, is_guest, neighbour_threads, victim, victim_threads, wait_ns, span_ns,
       max(100.0 * wait_ns / (victim_threads * span_ns)) AS lost_pct
@@ -41,34 +68,36 @@ struct NoisyCPUNeighbour: Rule {
         CASE culprit.victim_role WHEN 'vcpu' THEN 'vCPUs'
           ELSE culprit.victim_comm || ' (' || culprit.victim_tid || ')' END AS victim,
         CASE culprit.victim_role WHEN 'vcpu' THEN
-          (SELECT count(DISTINCT coalesce(vcpu, -tid)) FROM thread_wait
-           WHERE thread_wait.role = 'vcpu' AND thread_wait.guest = culprit.victim_guest
+          (SELECT \(victim.vcpus) FROM thread_wait
+           WHERE thread_wait.role = 'vcpu' AND thread_wait.guest IS culprit.victim_guest
              AND thread_wait.source_id = culprit.source_id) ELSE 1 END AS victim_threads,
         sum(culprit.wait_ns) AS wait_ns, source.last_ns - source.first_ns AS span_ns
       FROM culprit JOIN source USING (source_id)
-      WHERE culprit.victim_guest = \(Evidence.literal(guest))
-        AND culprit.victim_role IN ('vcpu', 'iothread', 'vhost')
-        AND culprit.class IN ('host', 'guest') AND source.last_ns > source.first_ns
+      WHERE \(victim.condition)
+        AND culprit.victim_role IN ('vcpu', 'iothread', 'vhost') AND source.last_ns > source.first_ns
       GROUP BY neighbour, is_guest, victim, culprit.source_id
     )
     GROUP BY neighbour, is_guest ORDER BY lost_pct DESC, neighbour LIMIT \(most)
     """
   }
 
-  private func finding(_ evidence: Evidence, _ guest: String) throws -> Finding? {
-    let sql = Self.sql(guest)
+  private func finding(_ evidence: Evidence, _ victim: Victim) throws -> Finding? {
+    let sql = Self.sql(victim)
     let rows = try evidence.rows(sql).filter {
       $0.number("lost_pct") ?? 0 >= evidence.value(of: warning)
     }
     guard let worst = rows.first?.number("lost_pct") else { return nil }
-    let parts = rows.compactMap(Self.words)
+    let whose = victim.guest == nil ? "their" : "its"
+    let parts = rows.compactMap { Self.words($0, whose) }
     // The capture's own tools are gone when it is over.
     let severity: Finding.Severity =
       Self.isTracing(rows)
       ? .info : worst >= evidence.value(of: critical) ? .critical : .warning
     return Finding(
-      code, severity, guest: guest,
-      sentence: "While its threads waited for a CPU of the host, others were on it: "
+      code, severity, guest: victim.guest,
+      sentence: (victim.guest == nil
+        ? "While threads of guests that no file names waited for a CPU of the host, others were on it: "
+        : "While its threads waited for a CPU of the host, others were on it: ")
         + parts.joined(separator: "; ") + ".",
       confidence: .high,
       because:
@@ -77,7 +106,7 @@ struct NoisyCPUNeighbour: Rule {
       evidenceSQL: sql, nextStep: Self.advice(rows))
   }
 
-  private static func words(_ row: QueryRow) -> String? {
+  private static func words(_ row: QueryRow, _ whose: String) -> String? {
     guard let name = row.text("neighbour"), let wait = row.integer("wait_ns"),
       let share = row.number("lost_pct"), let threads = row.integer("neighbour_threads"),
       let victim = row.text("victim")
@@ -91,7 +120,7 @@ struct NoisyCPUNeighbour: Rule {
       }
     return Printable.text(who) + " for \(Quantity.seconds(wait)), "
       + "\(Quantity.decimal(share, digits: 1)) % of the time of "
-      + (victim == "vCPUs" ? "its vCPUs" : Printable.text(victim))
+      + (victim == "vCPUs" ? "\(whose) vCPUs" : Printable.text(victim))
   }
 
   /// Whether all that was there are the tools of a capture.

@@ -18,7 +18,7 @@ struct StealHidden: Rule {
     ).compactMap { $0.text("machine") }
     let counted = try counted(evidence, guests)
     let known = Set(measured.map(\.guest) + counted.compactMap(\.guest))
-    return try measured.compactMap(\.finding) + counted.compactMap(\.finding)
+    return try measured.compactMap(\.finding) + unnamed(evidence) + counted.compactMap(\.finding)
       + guests.filter { !known.contains($0) }.flatMap { try alone(evidence, $0) }
   }
 
@@ -77,9 +77,12 @@ struct StealHidden: Rule {
       "\(vcpus == 1 ? "Its vCPU" : "Its \(vcpus) vCPUs") waited \(Quantity.seconds(waited)) for a CPU of "
       + "the host, \(Quantity.decimal(share, digits: 1)) % of their time in "
       + "\(Quantity.seconds(span))"
-    if let busy = row.number("guest_busy_pct"), let said = row.number("guest_reported_pct") {
+    let counted = row.number("guest_counted_pct")
+    if Self.isPossible(counted), let busy = row.number("guest_busy_pct"),
+      let said = row.number("guest_reported_pct")
+    {
       let (busy, said) = (Quantity.decimal(busy, digits: 1), Quantity.decimal(said, digits: 1))
-      if let counted = row.number("guest_counted_pct") {
+      if let counted {
         sentence +=
           "; the guest counted \(Quantity.decimal(counted, digits: 1)) % of its time, and shows \(busy) % of that "
           + "as its own work (us + sy) and \(said) % as stolen"
@@ -99,11 +102,77 @@ struct StealHidden: Rule {
     let isQuota = row.number("throttled_pct") ?? 0 >= 50
     return Finding(
       code, share >= evidence.value(of: critical) ? .critical : .warning, guest: guest,
-      sentence: sentence + ".", confidence: confidence, because: because, evidenceSQL: sql,
+      sentence: sentence + ".", confidence: confidence,
+      because: because + Self.contradiction(counted), evidenceSQL: sql,
       nextStep: isQuota
         ? "Look at the CPU quota of the guest's cgroup (cpu.max, cpu.stat: nr_throttled)."
         : "See the view 'culprit' for who was on the CPUs; give the vCPUs, iothreads and vhost threads "
           + "CPUs of their own, or move what shares them.")
+  }
+
+  /// Whether a guest may have counted such a part of its time.
+  private static func isPossible(_ counted: Double?) -> Bool { counted ?? 0 <= 100.1 }
+
+  /// Why the guest's own account is not in the sentence.
+  private static func contradiction(_ counted: Double?) -> String {
+    guard let counted, !isPossible(counted) else { return "" }
+    return
+      " The guest's own account is left out, for it contradicts itself: it counted \(Quantity.decimal(counted, digits: 1)) % "
+      + "of the time that passed."
+  }
+
+  // MARK: With the host's scheduler trace alone
+
+  /// The vCPUs of a host that no file gives to a guest: a trace alone names threads, and mostly no process.
+  private func unnamed(_ evidence: Evidence) throws -> [Finding] {
+    try evidence.rows(UnnamedGuest.hosts).compactMap { host in
+      guard let machine = host.text("machine") else { return nil }
+      let sql = Self.unnamedSQL(machine)
+      guard let row = try evidence.rows(sql).first, let waited = row.integer("waited_ns"),
+        let share = row.number("waited_pct"), let vcpus = row.integer("vcpus"),
+        let span = row.integer("span_ns"), let threads = row.text("threads"),
+        share >= evidence.value(of: warning)
+      else { return nil }
+      let lost = row.integer("lost_events") ?? 0
+      return Finding(
+        code, share >= evidence.value(of: critical) ? .critical : .warning, guest: nil,
+        sentence: Printable.text(
+          "Of \(UnnamedGuest.name(row)) on \(machine) \(vcpus == 1 ? "1 vCPU" : "\(vcpus) vCPUs") waited "
+            + "\(Quantity.seconds(waited)) for a CPU of the host, \(Quantity.decimal(share, digits: 1)) % of \(vcpus == 1 ? "its" : "their") time in "
+            + "\(Quantity.seconds(span)): \(threads)\(vcpus > Int64(Self.mostThreads) ? ", ..." : "")."
+        ),
+        confidence: .medium,
+        because:
+          "Every wait is in the host's scheduler trace; the threads are vCPUs by their names. The guest's own st is not "
+          + "there to compare."
+          + (lost > 0 ? " \(Quantity.count(lost)) events of that trace were lost." : ""),
+        evidenceSQL: sql,
+        nextStep:
+          "See the view 'culprit' for the threads that had the CPUs. Save 'ps -eLo pid,ppid,tid,psr,comm' and QEMU's reply "
+          + "to query-cpus-fast next time: they name the guest.")
+    }
+  }
+
+  /// Threads whose waits are told one by one.
+  private static let mostThreads = 4
+
+  /// Over the longest trace that has such vCPUs.
+  private static func unnamedSQL(_ machine: String) -> String {
+    """
+    WITH own AS (
+      SELECT thread_wait.*, source.lost_events, source.last_ns - source.first_ns AS span_ns
+      FROM thread_wait JOIN source USING (source_id)
+      WHERE thread_wait.role = 'vcpu' AND thread_wait.guest IS NULL
+        AND thread_wait.machine = \(Evidence.literal(machine)) AND source.last_ns > source.first_ns),
+    longest AS (SELECT source_id FROM own ORDER BY span_ns DESC, source_id LIMIT 1)
+    SELECT count(DISTINCT tid) AS vcpus, count(DISTINCT coalesce(vcpu, -tid)) AS numbers,
+      sum(wait_ns) AS waited_ns, sum(run_ns) AS ran_ns, span_ns, lost_events,
+      100.0 * sum(wait_ns) / (count(DISTINCT tid) * span_ns) AS waited_pct,
+      (SELECT group_concat(line, ', ') FROM (
+        SELECT printf('%s (%d) %.3f s', comm, tid, sum(wait_ns) / 1e9) AS line FROM own
+        WHERE source_id IN longest GROUP BY tid ORDER BY sum(wait_ns) DESC, tid LIMIT \(mostThreads))) AS threads
+    FROM own WHERE source_id IN longest GROUP BY source_id
+    """
   }
 
   private static func trust(_ row: QueryRow) -> (Finding.Confidence, String) {
@@ -194,9 +263,6 @@ struct StealHidden: Rule {
       return (guest, finding(evidence, guest, rows, sql))
     }
   }
-
-  /// Threads whose waits are told one by one.
-  private static let mostThreads = 4
 
   private func finding(
     _ evidence: Evidence, _ guest: String?, _ rows: [QueryRow], _ sql: String
@@ -309,13 +375,16 @@ struct StealHidden: Rule {
       WHERE machine = \(Evidence.literal(guest)) AND kind = 'since_boot_row'
       """
     let isAverage = try evidence.rows(boot).first?.integer("since_boot") != nil
+    let isTraced = try !evidence.rows(UnnamedGuest.hosts).isEmpty
     return Finding(
       code, .info, guest: guest,
-      sentence:
-        "Whether its vCPUs waited for a CPU of the host: there is "
-        + (isAverage
-          ? "no scheduler trace of the host, and of the guest's vmstat only the average since boot."
-          : "neither the host's scheduler trace nor the guest's st."),
+      sentence: isTraced
+        ? "Whether its vCPUs waited for a CPU of the host: which threads of the host's scheduler trace are its vCPUs no "
+          + "file says, and the guest's st is not there."
+        : "Whether its vCPUs waited for a CPU of the host: there is "
+          + (isAverage
+            ? "no scheduler trace of the host, and of the guest's vmstat only the average since boot."
+            : "neither the host's scheduler trace nor the guest's st."),
       confidence: .none, because: "The input is missing.",
       evidenceSQL: isAverage ? boot : "SELECT * FROM source",
       nextStep: Self.ask + " In the guest: 'vmstat -t 1'.")
@@ -365,10 +434,16 @@ struct StealHidden: Rule {
         code, stolen >= evidence.value(of: critical) ? .critical : .warning, guest: guest,
         sentence:
           "By /proc/stat, read \(Quantity.count(readings)) times, \(Quantity.decimal(stolen, digits: 1)) % of "
-          + "the guest's CPU time was stolen. It counted \(Quantity.decimal(counted, digits: 1)) % of the time that "
-          + "passed, and of that it shows \(shown)\(busy).",
-        confidence: .medium,
-        because: "The guest's own account; who was on the CPU only the host knows.",
+          + "the guest's CPU time was stolen. "
+          + (Self.isPossible(counted)
+            ? "It counted \(Quantity.decimal(counted, digits: 1)) % of the time that passed, and of that it shows "
+              + "\(shown)\(busy)."
+            : "It shows \(shown)\(busy)."),
+        confidence: Self.isPossible(counted) ? .medium : .low,
+        because: "The guest's own account; who was on the CPU only the host knows."
+          + (Self.isPossible(counted)
+            ? ""
+            : " It contradicts itself: it counted \(Quantity.decimal(counted, digits: 1)) % of the time that passed."),
         evidenceSQL: sql,
         nextStep: Self.ask)
     ]
@@ -390,4 +465,22 @@ struct StealHidden: Rule {
   private static let ask =
     "On the host (ask the provider): 'perf sched record -a -- sleep 30; perf sched script > sched.txt' and "
     + "'ps -eLo pid,ppid,tid,psr,comm'."
+}
+
+/// The threads of hypervisors that no file gives to a guest.
+enum UnnamedGuest {
+  /// The hosts on which such a vCPU was traced. Beside a guest of the incident, others are its neighbours.
+  static let hosts = """
+    SELECT DISTINCT machine FROM thread_wait WHERE role = 'vcpu' AND guest IS NULL
+      AND machine NOT IN (SELECT machine FROM thread_wait WHERE role = 'vcpu'
+        AND guest IN (SELECT machine FROM source WHERE layer = 'guest'))
+    ORDER BY machine
+    """
+
+  /// How a sentence calls it, by its number of vCPUs and of different numbers of those: two with the number 0 are not
+  /// of one guest.
+  static func name(_ row: QueryRow) -> String {
+    row.integer("numbers") == row.integer("vcpus")
+      ? "a guest that no file names" : "guests that no file names"
+  }
 }

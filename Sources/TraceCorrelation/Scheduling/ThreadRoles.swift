@@ -83,3 +83,30 @@ enum ThreadRoleName {
     "kblockd", "writeback", "watchdogd", "psimon", "txg_sync",
   ]
 }
+
+/// Whose block I/O a thread asks for, as far as its name tells.
+public enum BlockSubmitter: Sendable {
+  /// A thread of a hypervisor: its guest's.
+  case guest
+  /// A thread of the kernel: write-back and journals, of anybody.
+  case kernel
+  /// A process of the machine.
+  case process
+
+  /// By the name. QEMU's pool calls its threads `worker`, as other programs may: they count as a guest's.
+  public init(_ name: String) {
+    switch ThreadRoleName.role(name) {
+    case .vcpu?, .iothread?, .vhost?, .emulator?: self = .guest
+    case .kernel?: self = .kernel
+    case .other?, nil:
+      self = ThreadRoleName.isHypervisor(name) || name == "worker" ? .guest : .process
+    }
+  }
+
+  /// Whether the name is a hypervisor's and no other program's.
+  public static func isCertainlyGuests(_ name: String) -> Bool {
+    if name == "worker" { return false }
+    if case .guest = BlockSubmitter(name) { return true }
+    return false
+  }
+}

@@ -1,0 +1,143 @@
+internal import TraceCorrelation
+internal import TraceModel
+internal import TraceStore
+
+/// Others used a host's device beside a hypervisor, by the host's block trace alone: who asked for the requests tells
+/// a guest's from others, where no guest's disk could be followed to the device.
+struct HostDiskNeighbour: Rule {
+  let code = Finding.Code.noisyDiskNeighbour
+  private let told = Threshold(
+    "host-disk-neighbour", 10, "%",
+    "share of a device's time (D to C, summed) that processes beside a hypervisor took, from which on it is told"
+  )
+  private let slower = Threshold(
+    "host-disk-neighbour-slower", 50, "%",
+    "by how much the hypervisor's requests took longer beside them, below which it is only told")
+  var thresholds: [Threshold] { [told, slower] }
+
+  /// Neighbours that a sentence names.
+  private static let most = 3
+  /// Fewer requests on either side show no difference.
+  private static let fewest: Int64 = 30
+  /// Names that are looked at; the rest hardly used the device.
+  private static let mostNames = 200
+
+  func findings(_ evidence: Evidence) throws -> [Finding] {
+    let devices = try evidence.rows(
+      """
+      SELECT DISTINCT source.source_id, source.machine, stage.device
+      FROM stage JOIN source USING (source_id)
+      WHERE source.layer = 'host' AND duplicate_of IS NULL AND stage.stage = 'D2C'
+        AND source.machine NOT IN (SELECT host FROM device_map)
+      ORDER BY source.source_id, stage.device
+      """)
+    return try devices.compactMap { row in
+      guard let source = row.integer("source_id"), let machine = row.text("machine"),
+        let device = row.text("device")
+      else { return nil }
+      return try finding(evidence, source, machine, device)
+    }
+  }
+
+  private func finding(
+    _ evidence: Evidence, _ source: Int64, _ machine: String, _ device: String
+  ) throws -> Finding? {
+    let users = try evidence.rows(Self.users(source, device))
+    let names = users.filter { $0.integer("is_known") != 1 }.compactMap { $0.text("comm") }
+    // Without a guest nobody is a neighbour.
+    guard
+      users.contains(where: { $0.integer("is_known") == 1 })
+        || names.contains(where: BlockSubmitter.isCertainlyGuests)
+    else { return nil }
+    let sql = Self.sql(
+      source, device, guests: names.filter { BlockSubmitter($0) == .guest },
+      kernels: names.filter { BlockSubmitter($0) == .kernel })
+    let rows = try evidence.rows(sql)
+    guard let first = rows.first, let whole = first.number("all_pct"),
+      whole >= evidence.value(of: told), whole <= 100.05
+    else { return nil }
+    let parts = rows.prefix(Self.most).compactMap { row -> String? in
+      guard let share = row.number("share_pct"), let requests = row.integer("requests"),
+        let name = row.text("comm")
+      else { return nil }
+      return
+        "\(name) with \(Quantity.count(requests)) requests, \(Quantity.decimal(share, digits: 1)) %"
+    }
+    var effect: Double?
+    var words = ""
+    if let beside = first.integer("beside_mean_ns"), let alone = first.integer("alone_mean_ns"),
+      first.integer("beside") ?? 0 >= Self.fewest, first.integer("alone") ?? 0 >= Self.fewest,
+      alone > 0
+    {
+      effect = Double(beside) / Double(alone) - 1
+      words =
+        "; in the tenths of a second in which they were active, the guests' requests took \(Quantity.time(beside)) on "
+        + "the host on average, in the others \(Quantity.time(alone))"
+    }
+    let isFelt = effect.map { $0 >= evidence.value(of: slower) / 100 } ?? true
+    return Finding(
+      code, isFelt ? .warning : .info, guest: nil,
+      sentence: Printable.text(
+        "On \(device) of \(machine), which guests use too, others took \(Quantity.decimal(whole, digits: 1)) % of the "
+          + "device's time (D to C of all requests): " + parts.joined(separator: "; ") + words + "."
+      ),
+      confidence: .medium,
+      because:
+        "By the threads that queued the requests: those of a hypervisor are a guest's, other processes are neighbours, and "
+        + "the kernel's own threads are counted as neither. What a guest felt of it, only its own block trace shows.",
+      evidenceSQL: sql,
+      nextStep: isFelt
+        ? "Limit it (io.max, io.weight of its cgroup), or move it to another device; ask the guests for their block "
+          + "traces over the same time."
+        : "Nothing to do at this load; watch it where the device comes closer to its limit.")
+  }
+
+  /// Who queued requests to the device; `is_known`: a file says that the thread works for a guest.
+  private static func users(_ source: Int64, _ device: String) -> String {
+    """
+    SELECT comm, is_known, sum(device_ns) AS device_ns FROM (
+      SELECT request.comm, (machine, request.pid) IN (
+          SELECT machine, tid FROM thread_wait WHERE guest IS NOT NULL) AS is_known,
+        completed_ns - issued_ns AS device_ns
+      FROM request WHERE source_id = \(source) AND device = \(Evidence.literal(device)) AND sectors > 0
+        AND issued_ns IS NOT NULL AND completed_ns > issued_ns)
+    GROUP BY comm, is_known ORDER BY device_ns DESC, comm LIMIT \(mostNames)
+    """
+  }
+
+  /// The neighbours, the one that used the device most first, and how the guests' requests fared beside them.
+  private static func sql(
+    _ source: Int64, _ device: String, guests: [String], kernels: [String]
+  ) -> String {
+    func list(_ names: [String]) -> String { names.map(Evidence.literal).joined(separator: ", ") }
+    return """
+      WITH life AS MATERIALIZED (
+        SELECT comm, 512 * sectors AS bytes, coalesce(queued_ns, issued_ns) AS from_ns, completed_ns AS to_ns,
+          completed_ns - issued_ns AS device_ns,
+          CASE
+            WHEN (machine, pid) IN (SELECT machine, tid FROM thread_wait WHERE guest IS NOT NULL) THEN 'guest'
+            WHEN comm IN (\(list(guests))) THEN 'guest'
+            WHEN comm IN (\(list(kernels))) THEN 'kernel'
+            ELSE 'neighbour'
+          END AS whose
+        FROM request WHERE source_id = \(source) AND device = \(Evidence.literal(device)) AND sectors > 0
+          AND issued_ns IS NOT NULL AND completed_ns > issued_ns),
+      busy AS (SELECT DISTINCT to_ns / 100000000 AS slice FROM life WHERE whose = 'neighbour'),
+      stay AS (
+        SELECT to_ns - from_ns AS length_ns, to_ns / 100000000 IN busy AS is_beside FROM life
+        WHERE whose = 'guest'),
+      effect AS (
+        SELECT count(*) FILTER (WHERE is_beside) AS beside,
+          CAST(avg(length_ns) FILTER (WHERE is_beside) AS INTEGER) AS beside_mean_ns,
+          count(*) FILTER (WHERE NOT is_beside) AS alone,
+          CAST(avg(length_ns) FILTER (WHERE NOT is_beside) AS INTEGER) AS alone_mean_ns
+        FROM stay)
+      SELECT comm, count(*) AS requests, sum(bytes) AS bytes, sum(device_ns) AS device_ns,
+        100.0 * sum(device_ns) / (SELECT sum(device_ns) FROM life) AS share_pct,
+        100.0 * sum(sum(device_ns)) OVER () / (SELECT sum(device_ns) FROM life) AS all_pct,
+        beside, beside_mean_ns, alone, alone_mean_ns
+      FROM life, effect WHERE whose = 'neighbour'
+      GROUP BY comm ORDER BY device_ns DESC, comm
+      """
+  }
+}
