@@ -47,11 +47,15 @@ extension ComparisonSections {
   /// What the incidents themselves show, on one side only.
   private var oneSided: [Block] {
     [
-      (OneSidedFinding.Side.after, "Found after and not before"),
-      (.before, "Found before and not after"),
+      (OneSidedFinding.Side.after, true, "Found after and not before"),
+      (.before, true, "Found before and not after"),
+      (.after, false, "Found after; the files of before could not have shown it"),
+      (.before, false, "Found before; the files of after could not have shown it"),
     ]
-    .flatMap { side, title -> [Block] in
-      let own = comparison.findingsOnOneSide.filter { $0.side == side }.map(\.finding)
+    .flatMap { side, isJudged, title -> [Block] in
+      let own = comparison.findingsOnOneSide.filter {
+        $0.side == side && $0.isJudgedOnBoth == isJudged
+      }.map(\.finding)
       return own.isEmpty ? [] : [.heading(title), .findings(own)]
     }
   }

@@ -52,7 +52,11 @@ public enum ComparisonJSON {
         .raw(
           array(
             comparison.findingsOnOneSide.map { one in
-              object([("side", .text(one.side.rawValue)), ("finding", .raw(finding(one.finding)))])
+              object([
+                ("side", .text(one.side.rawValue)),
+                ("judged_on_both", .boolean(one.isJudgedOnBoth)),
+                ("finding", .raw(finding(one.finding))),
+              ])
             }))
       ),
     ]) + "\n"

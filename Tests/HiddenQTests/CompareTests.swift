@@ -215,6 +215,60 @@ struct CompareTests {
     #expect(!went.words.contains("Found after and not before"))
   }
 
+  @Test("what the other side's files could not have shown is not called new, and not gone")
+  func unjudged() throws {
+    let quiet = Self.pair(31)
+    let guestAlone = try MadeIncident()
+    try guestAlone.add(quiet.guest, "guest", "vm1")
+    var busy = Self.pair(32)
+    for place in busy.ios.indices where place % 2 == 0 {
+      busy.ios[place].device += 1_000
+      busy.foreign.append(
+        HandMadePair.Foreign(queued: busy.ios[place].queued - 50, device: 1_300))
+    }
+    let noisy = try busy.ingested()
+    let came = try Program.run("compare", guestAlone.path, noisy).words
+    #expect(!came.contains("Found after and not before"), "\(came)")
+    #expect(
+      came.contains("Found after; the files of before could not have shown it NOISY_DISK_NEIGHBOUR")
+        || came.contains("Found after; the files of before could not have shown it")
+          && came.contains("rsync with 750 requests"),
+      "\(came)")
+    let went = try Program.run("compare", noisy, guestAlone.path).words
+    #expect(!went.contains("Found before and not after"), "\(went)")
+    #expect(went.contains("Found before; the files of after could not have shown it"), "\(went)")
+    let json = try Program.run("compare", guestAlone.path, noisy, "--format", "json").output
+    #expect(json.contains("\"judged_on_both\": false") || json.contains("\"judged_on_both\":false"))
+  }
+
+  @Test("the whole is not said to be as long as before where its numbers are smaller")
+  func agreement() throws {
+    // Now and then the device takes so long that what the guest's scheduler gives is lost in it.
+    func incident(_ seed: UInt64, scheduled: Int) throws -> String {
+      var dice = Dice(seed)
+      return try HandMadePair(
+        ios: (0..<400).map { place in
+          var io = HandMadePair.IO(queued: 1_000 + 300_000 * place)
+          io.scheduled = scheduled + dice.next(below: 20)
+          io.device = dice.next(below: 40) == 0 ? 200_000 : 200 + dice.next(below: 60)
+          return io
+        }
+      ).ingested()
+    }
+    for seed in [71, 73, 75] as [UInt64] {
+      let words = try Program.run(
+        "compare", incident(seed, scheduled: 900), incident(seed + 1, scheduled: 20)
+      ).words
+      #expect(words.contains("H2 guest sched mean "), "\(words)")
+      for match in words.matches(
+        of: /the whole did not: ([0-9.,]+) (us|ms|s) before, ([0-9.,]+) (us|ms|s) after/)
+      where match.2 == match.4 {
+        let (before, after) = (Double(match.1), Double(match.3))
+        #expect(try #require(after) >= #require(before), "\(match.0)")
+      }
+    }
+  }
+
   @Test("the page has its three pictures with titles and captions, loads nothing and runs nothing")
   func page() throws {
     let first = try Self.pair(41).ingested()

@@ -58,6 +58,13 @@ public struct Comparison: Sendable {
           load: load, lines: own, runsPerSide: min(before.count, after.count), waits: waits
         ).findings
     }
+    let mixed = try (before + after).flatMap { file in
+      try file.findings().filter { $0.code == .capturesMixed }.map { $0.of(file) }
+    }
+    guard mixed.isEmpty else {
+      findings = mixed
+      return
+    }
     findingsOnOneSide = try OneSidedFinding.all(before: before, after: after)
   }
 
@@ -140,5 +147,14 @@ public struct Comparison: Sendable {
     let series = SeriesComparison(first, second, loads: loads, settings: settings)
     lines += series.lines
     statements += series.statements
+  }
+}
+
+extension Finding {
+  /// With the incident file that it is about.
+  fileprivate func of(_ file: IncidentFile) -> Finding {
+    var named = self
+    named.sentence = "\(Printable.text(file.path)): \(sentence)"
+    return named
   }
 }

@@ -13,7 +13,9 @@ extension ComparisonFindings {
     guard let hop = tuned.min(by: { change($0) < change($1) }), let own = line(hop, .mean),
       let held = own.before, let left = own.after, left < held,
       let whole = line(.block, .mean), let before = whole.before, let after = whole.after,
-      before > 0, whole.verdict != .better
+      before > 0, whole.verdict == .noDifference || whole.verdict == .worse,
+      // Where the whole fell by as much as the hop gave, it is only not sure yet.
+      before - after < (held - left) / 2
     else { return [] }
     let moved = [Statistic.p50, .p99].compactMap { line(.block, $0) }
     let isShorter = moved.contains { $0.verdict == .better }

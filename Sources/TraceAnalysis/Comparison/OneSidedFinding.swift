@@ -17,23 +17,95 @@ public struct OneSidedFinding: Sendable {
   /// What, in the words of the side's first incident.
   public let finding: Finding
 
-  /// What is worth acting on. Findings about the input itself are not about the system.
-  private static func codes(_ file: IncidentFile) throws -> [Finding] {
-    try file.findings().filter {
-      $0.severity >= .warning && $0.confidence != .none && $0.code != .traceIncomplete
-    }
-  }
+  /// Whether the other side's files could have shown it; else its silence says nothing.
+  public let isJudgedOnBoth: Bool
 
   /// All of a comparison, in the order of the rules: what is new, then what is gone.
   static func all(before: [IncidentFile], after: [IncidentFile]) throws -> [OneSidedFinding] {
-    let first = try before.map(codes)
-    let second = try after.map(codes)
-    func only(_ side: Side, _ own: [[Finding]], _ other: [[Finding]]) -> [OneSidedFinding] {
-      (own.first ?? []).filter { finding in
-        own.allSatisfy { $0.contains { $0.code == finding.code && $0.guest == finding.guest } }
-          && !other.contains { $0.contains { $0.code == finding.code } }
-      }.map { OneSidedFinding(side: side, finding: $0) }
+    let first = try before.map(Reading.init)
+    let second = try after.map(Reading.init)
+    func only(_ side: Side, _ own: [Reading], _ other: [Reading]) -> [OneSidedFinding] {
+      (own.first?.claims ?? []).filter { finding in
+        own.allSatisfy {
+          $0.claims.contains { $0.code == finding.code && $0.guest == finding.guest }
+        }
+          && !other.contains { $0.claims.contains { $0.code == finding.code } }
+      }.map { finding in
+        OneSidedFinding(
+          side: side, finding: finding,
+          isJudgedOnBoth: other.allSatisfy { its in
+            its.judges(finding)
+              && own.allSatisfy { its.inputs.isSuperset(of: $0.inputs(of: finding)) }
+          })
+      }
     }
     return only(.after, second, first) + only(.before, first, second)
+  }
+}
+
+/// What an incident's rules found, and what they had to look at.
+private struct Reading {
+  /// What is worth acting on. Findings about the input itself are not about the system.
+  let claims: [Finding]
+  /// All that the rules said.
+  private let findings: [Finding]
+  /// The kinds of input that are there.
+  let inputs: Set<Input>
+
+  enum Input: String, CaseIterable {
+    case guestBlocks, hostBlocks, joined, hostScheduler, pageCache, placement, network
+
+    /// Whether it is there.
+    var sql: String {
+      switch self {
+      case .guestBlocks, .hostBlocks:
+        "SELECT 1 FROM stage JOIN source USING (source_id) WHERE layer = "
+          + (self == .guestBlocks ? "'guest'" : "'host'")
+      case .joined: "SELECT 1 FROM device_map"
+      case .hostScheduler:
+        "SELECT 1 FROM thread_wait JOIN source USING (source_id) WHERE layer = 'host'"
+      case .pageCache: "SELECT 1 FROM dirty_page"
+      case .placement: "SELECT 1 FROM numa_placement WHERE run_share IS NOT NULL"
+      case .network: "SELECT 1 FROM net_path"
+      }
+    }
+  }
+
+  init(_ file: IncidentFile) throws {
+    findings = try file.findings()
+    claims = findings.filter {
+      $0.severity >= .warning && $0.confidence != .none
+        && ![.traceIncomplete, .capturesMixed].contains($0.code)
+    }
+    inputs = try Set(Input.allCases.filter { try !file.rows($0.sql + " LIMIT 1").isEmpty })
+  }
+
+  /// Whether its rules do not say themselves that they cannot judge such a thing. A guest may have another name here.
+  func judges(_ finding: Finding) -> Bool {
+    let isKnown = finding.guest == nil || findings.contains { $0.guest == finding.guest }
+    return !findings.contains {
+      $0.confidence == .none && $0.code == finding.code
+        && ($0.guest == nil || $0.guest == finding.guest || !isKnown || finding.guest == nil)
+    }
+  }
+
+  /// The kinds of input of this incident that a finding of it rests on.
+  func inputs(of finding: Finding) -> Set<Input> {
+    let kinds: Set<Input> =
+      switch finding.code {
+      case .stealHidden, .noisyCPUNeighbour: [.hostScheduler]
+      case .noisyDiskNeighbour: [.hostBlocks, .joined]
+      case .deviceStall: [.guestBlocks, .hostBlocks]
+      case .ringSaturated, .tailAmplified: [.guestBlocks]
+      case .backpressureCollapse, .doubleQueueing, .latencyStacking, .falseOptimisation,
+        .hostCacheAbsorbs, .notExplained:
+        [.guestBlocks, .hostBlocks, .joined]
+      case .pageCacheHides: [.guestBlocks, .pageCache]
+      case .numaRemote, .numaSpanning: [.placement]
+      case .netDropBeforeWire: [.network]
+      case .ioErrors: finding.guest == nil ? [.hostBlocks] : [.guestBlocks]
+      case .traceIncomplete, .notComparable, .capturesMixed: []
+      }
+    return kinds.intersection(inputs)
   }
 }
