@@ -47,6 +47,8 @@ public struct Correlation {
     let clocks: [SourceClock]
     var disks: [DiskJoin]
     (disks, clocks) = joined(guests, hosts, recorded.records)
+    let swapped =
+      disks.contains { $0.verdict == .joined } ? [] : SwappedSearch.find(guests, hosts, streams)
     let devices = streams.compactMap { stream -> TracedDevice? in
       if let disk = guests.first(where: { $0.stream == stream.stream }) {
         return TracedDevice(stream: stream, rows: disk.rows, bios: disk.bios)
@@ -86,14 +88,15 @@ public struct Correlation {
         }))
     recorded.compare(clocks)
     try file.replaceCorrelation { writer in
-      try write(clocks, disks, to: writer)
+      try write(clocks, disks, streams, to: writer)
       try cached.write(to: writer)
       try scheduling.write(to: writer)
       try placement.write(to: writer)
       try network.write(to: writer)
       try cpu.write(to: writer)
       try queues.write(to: writer)
-      for neighbour in beside.neighbours { try writer.add(neighbour.row) }
+      for neighbour in merged(beside.neighbours, streams) { try writer.add(neighbour.row) }
+      for pair in swapped { try pair.write(to: writer) }
       try recorded.write(to: writer)
     } findings: {
       try Findings.find(in: file, thresholds: thresholds)
@@ -108,7 +111,8 @@ public struct Correlation {
   }
 
   private static func write(
-    _ clocks: [SourceClock], _ disks: [DiskJoin], to writer: CorrelationWriter
+    _ clocks: [SourceClock], _ disks: [DiskJoin], _ streams: [BlockStream],
+    to writer: CorrelationWriter
   ) throws {
     var numbers: [Int64: Int] = [:]
     for clock in clocks {
@@ -141,8 +145,44 @@ public struct Correlation {
           expectedAccidental: disk.expectedAccidental, feasibleShare: disk.feasibleShare,
           runnerUpShare: disk.runnerUpShare))
       for io in disk.ios { try writer.addIO(io.columns) }
-      try writeStatistics(disk, to: writer)
     }
+    // The stretches of a trace whose clock was set back are one disk: its shares are of all of them.
+    let devices = Dictionary(
+      uniqueKeysWithValues: streams.map {
+        ($0.stream, TracedDisk(source: $0.source, name: $0.device))
+      })
+    for (_, own) in Dictionary(grouping: disks, by: { devices[$0.disk] }).sorted(by: {
+      ($0.value.first?.disk ?? 0) < ($1.value.first?.disk ?? 0)
+    }) {
+      try writeStatistics(own, to: writer)
+    }
+  }
+
+  /// A disk in one trace.
+  private struct TracedDisk: Hashable {
+    let source: Int64
+    let name: String
+  }
+
+  /// The neighbours of each disk on each device, of all stretches of either trace; the one that used the device
+  /// most first.
+  private static func merged(
+    _ neighbours: [DiskNeighbours.Neighbour], _ streams: [BlockStream]
+  ) -> [DiskNeighbours.Neighbour] {
+    let devices = Dictionary(
+      uniqueKeysWithValues: streams.map {
+        ($0.stream, TracedDisk(source: $0.source, name: $0.device))
+      })
+    struct Pair: Hashable {
+      let disk: TracedDisk?
+      let device: TracedDisk?
+    }
+    let groups = Dictionary(grouping: neighbours) {
+      Pair(disk: devices[$0.disk], device: devices[$0.device])
+    }
+    return groups.values.sorted {
+      ($0[0].disk, $0[0].device) < ($1[0].disk, $1[0].device)
+    }.flatMap(DiskNeighbours.merged)
   }
 
   private static func method(_ relation: ClockRelation) -> String {
@@ -150,11 +190,15 @@ public struct Correlation {
     return relation.pairs == 0 ? "recorded" : "matched requests, recorded"
   }
 
-  /// The distributions of a disk's hops, what its tail consists of, and what it would be without each.
-  private static func writeStatistics(_ disk: DiskJoin, to writer: CorrelationWriter) throws {
+  /// The distributions of a disk's hops, what its tail consists of, and what it would be without each; of all
+  /// stretches of its trace.
+  private static func writeStatistics(_ own: [DiskJoin], to writer: CorrelationWriter) throws {
+    guard let disk = own.max(by: { ($0.ios.count, $1.disk) < ($1.ios.count, $0.disk) }) else {
+      return
+    }
     // Of those that never came to an end nothing is known; a trace may hold nothing else.
-    let hops = Array(disk.ios.lazy.map(\.hops).filter(\.isObserved))
-    try HopStatistics.eachGroup(hops, isJoined: disk.verdict == .joined) { op, ios in
+    let hops = own.flatMap { $0.ios.lazy.map(\.hops).filter(\.isObserved) }
+    try HopStatistics.eachGroup(hops, isJoined: own.contains { $0.verdict == .joined }) { op, ios in
       for (hop, statistics) in HopStatistics.hops(ios) {
         try writer.add(
           HopRow(stream: disk.disk, op: op, hop: hop.rawValue, statistics: statistics))
@@ -210,6 +254,7 @@ extension GuestIO {
     HopValues(
       operation: operation, isSound: grade == .exact || grade == .merged || grade == .split,
       guestScheduler: guestScheduler, virtioSubmit: virtioSubmit, virtioReturn: virtioReturn,
-      hostScheduler: hostScheduler, hardwareQueue: hardware, pageCache: pageCache, block: block)
+      hostScheduler: hostScheduler, hardwareQueue: hardware, pageCache: pageCache, block: block,
+      driver: driver)
   }
 }

@@ -60,7 +60,7 @@ struct Evidence {
 
 /// All rules, in the order in which equally severe findings are told.
 let allRules: [any Rule] = [
-  IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
+  CapturesMixed(), IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
   DeviceStall(),
   NoisyDiskNeighbour(), HostDiskNeighbour(), RingSaturated(), NetDropBeforeWire(),
   BackpressureCollapse(),

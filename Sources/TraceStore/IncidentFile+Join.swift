@@ -163,6 +163,8 @@ extension IncidentFile {
       for table in Schema.derivedTables {
         try db.execute(sql: "DELETE FROM \(table)")
       }
+      try db.execute(
+        sql: "DELETE FROM incident_state WHERE key = ?", arguments: [CorrelationWriter.swappedKey])
       let writer = try CorrelationWriter(db)
       try write(writer)
       try writer.finish()
@@ -192,6 +194,15 @@ public final class CorrelationWriter {
         "clock_error_ns", "match_grade", "match_reason",
         "host_requests", "host_request_id", "deferred_request_id", "deferred_ns",
       ])
+  }
+
+  /// Keeps a line about streams that fit each other only the other way round.
+  func keepSwapped(_ line: String) throws {
+    try db.execute(
+      sql: """
+        INSERT INTO incident_state VALUES (?1, ?2)
+        ON CONFLICT (key) DO UPDATE SET value = value || char(10) || ?2
+        """, arguments: [Self.swappedKey, line])
   }
 
   /// Adds an I/O: its values in the order of the table's columns, `Int64.min` for NULL. Grade and reason

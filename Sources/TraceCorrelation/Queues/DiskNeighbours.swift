@@ -20,8 +20,10 @@ public struct DiskNeighbours: Sendable {
     public let bytes: Int64
     /// Their time from D to C, summed, ns.
     public let deviceTime: Int64
-    /// Its part of that of all requests of the device, 0 to 1.
-    public let share: Double
+    /// That of all requests of the device, ns.
+    public let wholeTime: Int64
+    /// Its part of that, 0 to 1.
+    public var share: Double { wholeTime > 0 ? Double(deviceTime) / Double(wholeTime) : 0 }
     /// The disk's I/Os that were on the host while one of its requests was.
     public let beside: Stays
     /// The disk's I/Os that met no neighbour's request.
@@ -34,6 +36,19 @@ public struct DiskNeighbours: Sendable {
     public let count: Int
     /// The mean of H4 and H5 together, ns; nil without any.
     public let mean: Int64?
+
+    init(count: Int, mean: Int64?) {
+      self.count = count
+      self.mean = mean
+    }
+
+    /// Several groups of I/Os as one.
+    init(_ parts: [Stays]) {
+      let all = parts.reduce(0) { $0 + $1.count }
+      let sum = parts.reduce(0.0) { $0 + Double($1.count) * Double($1.mean ?? 0) }
+      self.init(
+        count: all, mean: all == 0 ? nil : Int64(exactly: (sum / Double(all)).rounded()))
+    }
   }
 
   /// Of each disk, the one that used its device most first.
@@ -62,6 +77,24 @@ public struct DiskNeighbours: Sendable {
       let groups = Self.groups(foreign, names)
       for disk in own { add(disk, host, groups, whole: whole) }
     }
+  }
+
+  /// The neighbours of one disk on one device whose traces are in several stretches, as one: what is of one stretch
+  /// of the device counts once, whatever stretches of the disk met it.
+  public static func merged(_ neighbours: [Neighbour]) -> [Neighbour] {
+    guard let first = neighbours.first,
+      neighbours.contains(where: { $0.disk != first.disk || $0.device != first.device })
+    else { return neighbours }
+    let parts = Dictionary(grouping: neighbours, by: \.device)
+    let whole = parts.values.compactMap(\.first).saturatingSum(\.wholeTime)
+    return Dictionary(grouping: neighbours, by: \.comm).map { comm, own in
+      let once = Dictionary(grouping: own, by: \.device).values.compactMap(\.first)
+      return Neighbour(
+        disk: first.disk, device: first.device, comm: comm,
+        requests: once.reduce(0) { $0 + $1.requests }, bytes: once.saturatingSum(\.bytes),
+        deviceTime: once.saturatingSum(\.deviceTime), wholeTime: whole,
+        beside: Stays(own.map(\.beside)), alone: Stays(own.map(\.alone)))
+    }.sorted { ($0.deviceTime, $1.comm ?? "") > ($1.deviceTime, $0.comm ?? "") }
   }
 
   /// A neighbour's requests.
@@ -136,8 +169,8 @@ public struct DiskNeighbours: Sendable {
         Neighbour(
           disk: disk.disk, device: host.stream, comm: group.comm, requests: group.requests.count,
           bytes: 512 * group.requests.reduce(0) { $0 + $1.sectors }, deviceTime: group.deviceTime,
-          share: whole > 0 ? Double(group.deviceTime) / Double(whole) : 0,
-          beside: Self.summary(stays.filter { Self.overlaps($0, times) }), alone: alone))
+          wholeTime: whole, beside: Self.summary(stays.filter { Self.overlaps($0, times) }),
+          alone: alone))
     }
   }
 

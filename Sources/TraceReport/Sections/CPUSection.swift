@@ -63,7 +63,7 @@ struct CPUSection: ReportSection {
         rows: threads.prefix(mostThreads).map { thread in
           [
             Printable.text(thread.comm), "\(thread.tid)", Quantity.seconds(thread.run),
-            Quantity.seconds(thread.wait), Quantity.percent(thread.waitShare),
+            Quantity.seconds(thread.wait), Quantity.share(thread.waitShare),
             thread.p99.map(Quantity.time) ?? "", thread.longest.map(Quantity.time) ?? "",
             Quantity.count(thread.migrations),
           ]
@@ -112,14 +112,14 @@ struct CPUSection: ReportSection {
       for (number, row) in shown.enumerated() {
         rows.append([
           number == 0 ? words(role) : "", who(row), row.kind, Quantity.seconds(row.wait),
-          Quantity.percent(row.share),
+          Quantity.share(row.share),
         ])
       }
       let rest = own.dropFirst(shown.count)
       if !rest.isEmpty {
         rows.append([
           "", "\(rest.count) more", "", Quantity.seconds(rest.saturatingSum(\.wait)),
-          Quantity.percent(rest.reduce(0) { $0 + $1.share }),
+          Quantity.share(rest.reduce(0) { $0 + $1.share }),
         ])
       }
     }
@@ -160,7 +160,7 @@ struct CPUSection: ReportSection {
 
   private static func fact(_ row: OverlayRow) -> Fact {
     func part(_ wait: Int64, _ whole: Int64) -> String {
-      whole > 0 ? " (\(Quantity.percent(Double(wait) / Double(whole))))" : ""
+      whole > 0 ? " (\(Quantity.share(Double(wait) / Double(whole))))" : ""
     }
     return Fact(
       Printable.text("\(row.guest) \(row.device)"),
@@ -182,7 +182,7 @@ struct CPUSection: ReportSection {
           let inside = row.integer("guest_ns"), let hypervisor = row.integer("hypervisor_ns"),
           let halted = row.integer("halted_ns"), let span = row.integer("span_ns"), span > 0
         else { return nil }
-        func part(_ time: Int64) -> String { Quantity.percent(Double(time) / Double(span)) }
+        func part(_ time: Int64) -> String { Quantity.share(Double(time) / Double(span)) }
         let reasons = try file.rows(
           "SELECT reason, count, total_ns FROM kvm_exit WHERE tid = \(tid) AND source_id = \(source) "
             + "AND is_halt = 0 ORDER BY total_ns DESC, reason LIMIT \(mostReasons)"

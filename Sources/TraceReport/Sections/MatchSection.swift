@@ -31,7 +31,7 @@ struct MatchSection: ReportSection {
           rows: data.map { entry in
             [
               entry.grade, words(entry.reason), Quantity.count(Int64(entry.count)),
-              Quantity.percent(Double(entry.count) / Double(total)),
+              Quantity.share(Double(entry.count) / Double(total)),
             ]
           }))
     ]
@@ -46,7 +46,7 @@ struct MatchSection: ReportSection {
         .paragraph(
           "Of the \(Quantity.count(Int64(decidable))) that lie wholly inside both traces "
             + "\(Quantity.count(Int64(matched))) are matched for certain "
-            + "(\(Quantity.percent(Double(matched) / Double(decidable)))), "
+            + "(\(Quantity.share(Double(matched) / Double(decidable)))), "
             + "\(Quantity.count(Int64(ambiguous))) are ambiguous"
             + (absorbed == 0
               ? "."
@@ -98,8 +98,8 @@ struct MatchSection: ReportSection {
     }
     text += disk.isGiven ? ", from the maps that were given" : ", inferred from the traces"
     if let share = disk.feasibleShare {
-      text += "; one clock places \(Quantity.percent(share)) of its requests there"
-      if let other = disk.runnerUpShare { text += " (next best place \(Quantity.percent(other)))" }
+      text += "; one clock places \(Quantity.share(share)) of its requests there"
+      if let other = disk.runnerUpShare { text += " (next best place \(Quantity.share(other)))" }
     }
     if let accidental = disk.expectedAccidental {
       text += "; matches expected by chance: \(Quantity.decimal(accidental, digits: 2))"

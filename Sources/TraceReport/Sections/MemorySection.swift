@@ -76,11 +76,11 @@ struct MemorySection: ReportSection {
           [
             count(row, "node"), count(row, "hit"), count(row, "miss"), count(row, "foreign_"),
             count(row, "local"), count(row, "other"),
-            row.number("remote").map(Quantity.percent) ?? "",
+            row.number("remote").map(Quantity.share) ?? "",
           ]
         }))
   }
 
   /// "?" is not observed.
-  private static func percent(_ share: Double?) -> String { share.map(Quantity.percent) ?? "?" }
+  private static func percent(_ share: Double?) -> String { share.map(Quantity.share) ?? "?" }
 }

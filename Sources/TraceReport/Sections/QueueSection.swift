@@ -91,7 +91,7 @@ struct QueueSection: ReportSection {
           Quantity.decimal(queue.map(\.mean).max() ?? 0, digits: 1),
           Quantity.count(queue.map(\.greatest).max() ?? 0),
           queue[0].limit.map(Quantity.count) ?? "",
-          held > 0 ? Quantity.percent(unpaired / held) : "",
+          held > 0 ? Quantity.share(unpaired / held) : "",
         ]
       })
   }

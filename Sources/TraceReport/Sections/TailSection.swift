@@ -44,7 +44,7 @@ struct TailSection: ReportSection {
           return StackedBars.Part(
             mark: mark, value: part.mean,
             note: "\(mark.letter): \(Quantity.time(part.mean)), "
-              + Quantity.percent(part.share))
+              + Quantity.share(part.share))
         }, total: Quantity.time(whole.mean), bound: bound)
     }
     let numbers = Table(
@@ -94,7 +94,7 @@ struct TailSection: ReportSection {
           [
             Mark(row.hop)?.letter ?? "", "p\(label(row.percentile))", unit.text(row.now),
             unit.text(row.without),
-            Quantity.percent(1 - Double(row.without) / Double(max(1, row.now))),
+            Quantity.share(1 - Double(row.without) / Double(max(1, row.now))),
           ]
         }), isInText: true)
   }

@@ -1,0 +1,183 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `CAPTURES_MIXED`: files that are not of one capture are recognised, said first, and alone; each beside a twin that
+/// differs in that one thing and is one capture.
+struct MixedCaptureTests {
+  private static func pair(_ seed: UInt64, ios: Int = 300) -> HandMadePair {
+    var dice = Dice(seed)
+    return HandMadePair(
+      ios: (0..<ios).map { place in
+        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place + dice.next(below: 900))
+        io.device = 90 + dice.next(below: 60)
+        io.back = 20 + dice.next(below: 10)
+        return io
+      })
+  }
+
+  /// Issues and completions of one device as perf prints them, with a head that says when the trace began.
+  private static func perf(
+    _ seed: UInt64, wall: Int, host: String? = nil, device: String = "8,16"
+  ) -> String {
+    var dice = Dice(seed)
+    var text = "# ========\n"
+    if let host { text += "# hostname : \(host)\n" }
+    text +=
+      "# clockid: monotonic (1)\n# reference time: 2026-11-22 08:00:00.000000 = \(wall).000000 (TOD) = "
+      + "500.000000000 (monotonic)\n# ========\n#\n"
+    for place in 0..<40 {
+      let sector = 1_000_000 + 8 * dice.next(below: 1_000_000)
+      let at = 501_000_000 + 10_000 * place
+      for (event, when, more) in [("issue", at, "4096 "), ("complete", at + 2_000, "")] {
+        text +=
+          "app 2522 [000] \(when / 1_000_000).\(String(1_000_000 + when % 1_000_000).dropFirst()): "
+          + "block:block_rq_\(event): \(device) R \(more)() \(sector) + 8 [\(more.isEmpty ? "0" : "app")]\n"
+      }
+    }
+    return text
+  }
+
+  /// What is found is that captures are mixed, and nothing else.
+  private static func mixed(_ incident: MadeIncident) throws -> String {
+    let found = try incident.findings()
+    #expect(found.keys.sorted() == ["CAPTURES_MIXED"])
+    let words = try #require(found["CAPTURES_MIXED"])
+    #expect(words.hasPrefix("critical: "), "\(words)")
+    // Before all else in the report.
+    let report = try incident.report()
+    let place = try #require(report.range(of: "CAPTURES_MIXED")?.lowerBound)
+    #expect(report[..<place].contains("What it shows"))
+    #expect(!report.contains("What could not be judged"))
+    return words
+  }
+
+  @Test("two recordings of one guest under one name; the halves of one recording are one capture")
+  func twice() throws {
+    let incident = try MadeIncident()
+    try incident.add(Self.pair(1).guest, "guest", "vm1")
+    try incident.add(Self.pair(2).guest, "guest", "vm1")
+    let words = try Self.mixed(incident)
+    #expect(words.contains("Two recordings of guest vm1 are in one incident file"), "\(words)")
+    #expect(words.contains("in the time that both cover, one has "), "\(words)")
+
+    let lines = Self.pair(1).guest.split(separator: "\n", omittingEmptySubsequences: true)
+    let halves = try MadeIncident()
+    for part in [lines[..<(lines.count / 2)], lines[(lines.count / 2)...]] {
+      try halves.add(part.joined(separator: "\n") + "\n", "guest", "vm1")
+    }
+    #expect(try halves.findings()["CAPTURES_MIXED"] == nil)
+  }
+
+  @Test("texts of one recording that a filter made: one of reads, one of writes")
+  func filtered() throws {
+    let incident = try MadeIncident()
+    let writes = Self.pair(1).guest
+    let reads = Self.pair(3).guest.replacing(" W ", with: " R ")
+    try incident.add(writes, "guest", "vm1")
+    try incident.add(reads, "guest", "vm1")
+    #expect(try incident.findings()["CAPTURES_MIXED"] == nil)
+  }
+
+  @Test("two whole captures in one file, guest and host each")
+  func doubled() throws {
+    let incident = try MadeIncident()
+    for seed in [1, 2] {
+      try incident.add(Self.pair(UInt64(seed)).guest, "guest", "vm1")
+      try incident.add(Self.pair(UInt64(seed)).host, "host", "h")
+    }
+    let words = try Self.mixed(incident)
+    #expect(words.contains("Two recordings of "), "\(words)")
+    let one = try MadeIncident()
+    try one.add(Self.pair(1).guest, "guest", "vm1")
+    try one.add(Self.pair(1).host, "host", "h")
+    #expect(try one.findings()["CAPTURES_MIXED"] == nil)
+  }
+
+  @Test("guest and host the wrong way round: each request is enclosed, not enclosing")
+  func swapped() throws {
+    let incident = try MadeIncident()
+    try incident.add(Self.pair(1).host, "guest", "vm1")
+    try incident.add(Self.pair(1).guest, "host", "h")
+    let words = try Self.mixed(incident)
+    #expect(
+      words.contains(
+        "Guest and host are the wrong way round: 300 of the 300 requests (100.0 %) that host h issued to its 253,0 "
+          + "enclose a request of guest vm1 to 259,0 from Q to C"), "\(words)")
+    // The names of a redacted file are others, and it says the same.
+    let redacted = incident.path + ".redacted"
+    #expect(try Program.run("redact", incident.path, "-o", redacted).status == 0)
+    #expect(try HandMadePair.findings(of: redacted)["CAPTURES_MIXED"] != nil)
+  }
+
+  @Test("a guest whose disk is on no traced device is none: nothing is mixed")
+  func unmapped() throws {
+    let incident = try MadeIncident()
+    try incident.add(Self.pair(1).guest, "guest", "vm1")
+    try incident.add(Self.pair(2).host, "host", "h")
+    let found = try incident.findings()
+    #expect(found["CAPTURES_MIXED"] == nil)
+    #expect(found["TRACE_INCOMPLETE"]?.contains("no host's trace fits it") == true, "\(found)")
+  }
+
+  @Test("guest and host of different times by their clocks; of one time they are one capture")
+  func apart() throws {
+    func incident(hostLater: Int) throws -> MadeIncident {
+      let incident = try MadeIncident()
+      try incident.add(Self.perf(1, wall: 1_795_330_000), "guest", "vm1")
+      try incident.add(Self.perf(2, wall: 1_795_330_000 + hostLater), "host", "h")
+      return incident
+    }
+    let words = try Self.mixed(incident(hostLater: 7_200))
+    #expect(
+      words.contains("The files of guest vm1 and those of the host are of different times: "),
+      "\(words)")
+    // A clock may be some seconds wrong.
+    #expect(try incident(hostLater: 30).findings()["CAPTURES_MIXED"] == nil)
+    #expect(try incident(hostLater: 0).findings()["CAPTURES_MIXED"] == nil)
+  }
+
+  @Test("files of one machine that were recorded on two hosts, or at two times")
+  func names() throws {
+    func incident(_ one: (Int, String), _ other: (Int, String)) throws -> MadeIncident {
+      let incident = try MadeIncident()
+      for (number, (wall, name)) in [one, other].enumerated() {
+        try incident.add(
+          Self.perf(UInt64(number + 1), wall: wall, host: name, device: "8,\(16 * number)"), "host",
+          "h")
+      }
+      return incident
+    }
+    let two = try Self.mixed(incident((1_795_330_000, "alpha"), (1_795_330_000, "beta")))
+    #expect(two.contains("was recorded on alpha, "), "\(two)")
+    let late = try Self.mixed(incident((1_795_330_000, "alpha"), (1_795_430_000, "alpha")))
+    #expect(late.contains("Files of host h are of two times: "), "\(late)")
+    let same = try incident((1_795_330_000, "alpha"), (1_795_330_020, "alpha.example.org"))
+    #expect(try same.findings()["CAPTURES_MIXED"] == nil)
+  }
+
+  @Test("compare says it of the side that is mixed, and nothing else")
+  func compared() throws {
+    let incident = try MadeIncident()
+    try incident.add(Self.pair(1).host, "guest", "vm1")
+    try incident.add(Self.pair(1).guest, "host", "h")
+    let one = try Self.pair(1).ingested()
+    let words = try Program.run("compare", one, incident.path).words
+    #expect(words.contains("CAPTURES_MIXED"), "\(words)")
+    #expect(!words.contains("Found before"), "\(words)")
+  }
+
+  @Test("no capture that is one is called mixed", .needsShared, arguments: ["traces", "changes"])
+  func captures(_ place: String) throws {
+    for capture in Repository.folders(in: try Repository.shared(place))
+    where capture.lastPathComponent != "tcg-paused-busy" {
+      let output = try Repository.temporaryFolder().path
+      _ = try Program.run("analyze", capture.path, "-o", output)
+      let rows = try Program.run(
+        "query", output + "/incident.db", "SELECT code FROM finding", "--format", "csv")
+      #expect(rows.status == 0)
+      #expect(
+        !rows.output.contains("CAPTURES_MIXED"), "\(capture.lastPathComponent): \(rows.output)")
+    }
+  }
+}
