@@ -131,9 +131,13 @@ struct HelpExampleTests {
         // `(--guest NAME | --host NAME)` was cut at its bar.
         text = text.replacing("(", with: "").replacing(")", with: "")
         line = ""
-        let words = text.split(separator: " ").map(String.init).map { word in
+        let given = text.split(separator: " ").map(String.init)
+        let words = zip([""] + given, given).map { before, word in
           switch word.replacing("...", with: "") {
+          case "DIR" where before == "--guest": "kvm-noisy-cpu/guest-L2"
+          case "DIR" where before == "--host": "kvm-noisy-cpu/host-L1"
           case "DIR": "kvm-noisy-cpu"
+          case "ARCHIVE": "case.tar"
           case "INCIDENT":
             command.path == ["ingest"] ? incident + "-usage" : incident
           case "PATH": "kvm-noisy-cpu/guest-L2/blkparse.txt"
@@ -146,6 +150,15 @@ struct HelpExampleTests {
         try FileManager.default.createSymbolicLink(
           at: folder.appending(path: "kvm-noisy-cpu"),
           withDestinationURL: Repository.fixtures.appending(path: "kvm-noisy-cpu"))
+        if words.contains("case.tar") {
+          let tar = try Process.run(
+            URL(filePath: "/usr/bin/env"),
+            arguments: [
+              "tar", "-C", Repository.fixtures.path, "-cf", folder.path + "/case.tar",
+              "kvm-noisy-cpu/guest-L2/blkparse.txt",
+            ])
+          tar.waitUntilExit()
+        }
         let outcome = try Program.run(words, in: folder)
         #expect(outcome.status != 2, "\(words): \(outcome.errors)")
         tried += 1

@@ -7,7 +7,8 @@ final class UnpackedFolder {
   private let root: String
   private let archive: String
   private let limits: Archive.Limits
-  /// Bytes that may still be unpacked.
+  /// Bytes that may be unpacked, and those of them that are left.
+  private let allowed: Int64
   private var budget: Int64
   private var entries = 0
   private var files: Set<String> = []
@@ -22,7 +23,8 @@ final class UnpackedFolder {
     let packed = unsafe stat(archive, &status) == 0 ? Int64(status.st_size) : 0
     let (grown, overflow) = packed.multipliedReportingOverflow(by: limits.ratio)
     let most = grown.addingReportingOverflow(limits.slack)
-    budget = overflow || most.overflow ? limits.bytes : min(limits.bytes, most.partialValue)
+    allowed = overflow || most.overflow ? limits.bytes : min(limits.bytes, most.partialValue)
+    budget = allowed
   }
 
   deinit { discard() }
@@ -50,8 +52,8 @@ final class UnpackedFolder {
       throw ReadError(
         path: archive,
         reason:
-          "unpacks to more than is allowed (\(limits.bytes >> 30) GiB, or \(limits.ratio) times "
-          + "its size); unpack it and give the folder")
+          "unpacks to more than the \(allowed >> 20) MiB allowed for an archive of its size; unpack it "
+          + "and give the folder")
     }
   }
 
