@@ -894,7 +894,8 @@ CREATE TABLE recorded_clock (
   recorded_ns INTEGER NOT NULL,
   recorded_error_ns INTEGER NOT NULL,
   found_ns INTEGER NOT NULL,
-  found_error_ns INTEGER NOT NULL
+  -- NULL: no request is near, and the clock may have stepped in between
+  found_error_ns INTEGER
 ) STRICT;
 
 -- What the rules found, in the order in which it is told.

@@ -19,6 +19,8 @@ struct RecordedClocks {
     let error: Int64?
     /// Whether it may narrow a bound that is proven.
     let isBound: Bool
+    /// ppm; nil where the record is of this moment alone.
+    var drift: Double?
 
     var bound: RecordedMoment? {
       guard isBound, let error else { return nil }
@@ -72,7 +74,7 @@ struct RecordedClocks {
       return Moment(
         origin: "given", path: entry.path, line: Int64(clock.line), own: own,
         reference: own + Int64(drift) + clock.offset, error: clock.error,
-        isBound: true)
+        isBound: true, drift: clock.driftPPM)
     }
   }
 
@@ -133,9 +135,25 @@ struct RecordedClocks {
             source: clock.source, reference: clock.reference, origin: moment.origin,
             path: moment.path, line: moment.line, at: moment.own, recorded: moment.reference,
             recordedError: moment.error ?? 0, found: requests.reference(moment.own),
-            foundError: requests.error(at: moment.own)))
+            foundError: foundError(moment, requests)))
       }
     }
+  }
+
+  /// How far what the requests show may be off at a recorded moment, ns; nil where they do not tell, for no
+  /// request is near and the clock may have stepped in between.
+  private func foundError(_ moment: Moment, _ requests: GuestClock) -> Int64? {
+    func isApart(_ own: Int64, _ recorded: Int64) -> Bool {
+      abs(recorded - requests.reference(own)) > (moment.error ?? 0) + requests.error(at: own)
+    }
+    let error = requests.error(at: moment.own)
+    if requests.isShown(at: moment.own) || !isApart(moment.own, moment.reference) { return error }
+    // A relation that holds for all of the trace can be looked at where requests are.
+    guard let drift = moment.drift, requests.stretches.count == 1 else { return nil }
+    let shown = requests.nearestShown(to: moment.own)
+    let since = shown - moment.own
+    let recorded = moment.reference + since + Int64((drift * 1e-6 * Double(since)).rounded())
+    return isApart(shown, recorded) ? error : nil
   }
 
   func write(to writer: CorrelationWriter) throws {

@@ -37,7 +37,9 @@ struct HopRows {
         }
         fill(&row, request, side)
         if !isQueueTraced { fillDriver(&row, request) }
-        if side == nil {
+        if let match, match.pieces.isEmpty {
+          row.grade = .ambiguous
+        } else if side == nil {
           row.reason = reason(request, device, isUnmapped: isUnmapped)
         }
         if let device, let deferred = pending.cached[matchOf[index]] {
@@ -100,19 +102,37 @@ struct HopRows {
           request.completed.nanoseconds.map { clock.error(at: $0) } ?? 0))
     }
     guard !request.traits.contains(.acrossStep) else { return }
-    if let t1, let t3 { row.guestScheduler = Stamp(t3 - t1) }
-    if let t1, let t7 { row.block = Stamp(t7 - t1) }
+    if let t1, let t3, !isUnclear(row.queued, request.issued) {
+      row.guestScheduler = Stamp(t3 - t1)
+    }
+    if let t1, let t7, !isUnclear(row.queued, request.completed) { row.block = Stamp(t7 - t1) }
     if let from = request.flushIssued.nanoseconds, let to = request.flushCompleted.nanoseconds {
       row.flush = Stamp(to - from)
     }
     if request.traits.contains(.requeued), let first = mapped(request.firstIssued), let t3 {
       row.requeue = Stamp(t3 - first)
     }
-    guard let side, let t3, let t7 else { return }
-    row.virtioSubmit = Stamp(side.queued - t3)
+    guard let side, let t3, let t7, let issued = request.issued.nanoseconds,
+      let completed = request.completed.nanoseconds
+    else { return }
+    // Under way when the clock stepped: on which side of the step it began or ended decides all of H3.
+    let own = completed - issued
+    if clock?.isUnclear(at: issued, besides: own) != true {
+      row.virtioSubmit = Stamp(side.queued - t3)
+    }
+    if clock?.isUnclear(at: completed, besides: own) != true {
+      row.virtioReturn = Stamp(t7 - side.completed)
+    }
+    // Below zero at a step says on which side of it the request was not. Elsewhere it says that the match is
+    // wrong, and stays.
+    if let both = row.virtio.nanoseconds, both < 0,
+      clock?.mayHoldStep(from: issued, to: completed) == true
+    {
+      (row.virtioSubmit, row.virtioReturn) = (.unseen, .unseen)
+    }
+    if !row.virtio.isSeen { row.block = .unseen }
     row.hostScheduler = Stamp(side.issued - side.queued)
     row.hardware = Stamp(side.completed - side.issued)
-    row.virtioReturn = Stamp(t7 - side.completed)
     row.grade = side.grade
     row.hostRequests = side.requests
     row.hostRequest = side.request
@@ -125,6 +145,11 @@ struct HopRows {
     else { return }
     let from = clock?.reference(issued) ?? issued
     row.driver = Stamp((clock?.reference(completed) ?? completed) - from)
+  }
+
+  private func isUnclear(_ from: Stamp, _ to: Stamp) -> Bool {
+    guard let clock, let from = from.nanoseconds, let to = to.nanoseconds else { return false }
+    return clock.isUnclear(from: from, to: to)
   }
 
   /// The host's page cache had it: its way ends at H3.

@@ -70,6 +70,12 @@ public struct Join: Sendable {
   private static let inferredMap = Int.max
   /// Places that are looked at per disk and device.
   private static let mostCandidates = 12
+  /// Segments of a trace, after steps back of its clock, of which each disk's place is searched everywhere.
+  private static let mostSegments = 32
+  /// Pairs of requests that must vote for a place for it to be looked at with short windows.
+  private static let fewestVotes = 16
+  /// Share of the requests that these must place: they let more pass by chance than those of usual length.
+  private static let shortShare = 0.7
   /// How far beyond the bound pairs are looked for that contradict it, ns.
   private static let falsifierWindow: Int64 = 300_000
   /// Rounds of matching and fitting; two to four are usual.
@@ -131,56 +137,35 @@ public struct Join: Sendable {
   private static func regions(
     _ guests: [GuestDisk], _ sides: [[GuestRequest]], _ devices: [HostSide]
   ) -> [Found?] {
-    var judged: [(disk: Int, device: Int, region: RegionSearch.Region)] = []
+    var judged: [Judged] = []
+    var searched: [Int64: Int] = [:]
+    var later: [Int] = []
     for disk in guests.indices where !sides[disk].isEmpty {
-      for (number, device) in devices.enumerated() where !device.pieces.isEmpty {
-        let search = RegionSearch(
-          guest: sides[disk], host: device.pieces, hostSpan: device.span)
-        let all = OffsetCandidates.find(
-          guest: sides[disk], host: device.pieces, remapDeltas: device.rows.remapDeltas)
-        let named = Set(device.rows.remapDeltas)
-        let candidates =
-          all.prefix(mostCandidates)
-          + all.dropFirst(mostCandidates).filter { named.contains($0.distance) }.prefix(32)
-        // A map is of a file; the file system under it may begin at any partition of the device.
-        let starts = [0] + device.rows.remapDeltas.prefix(8)
-        for (place, map) in guests[disk].maps.enumerated() {
-          for (shift, start) in Set(starts).sorted().enumerated() {
-            let moved = Placement.map(
-              map.moved(by: start), number: place * starts.count + shift)
-            if let region = search.region(moved, votes: 0) {
-              judged.append((disk, number, region))
-            }
-          }
-        }
-        for candidate in candidates {
-          let place = Placement.distance(candidate.distance)
-          if let region = search.region(place, votes: candidate.votes) {
-            judged.append((disk, number, region))
-          }
-        }
-        let isPlaced = judged.contains {
-          $0.disk == disk && $0.device == number && $0.region.share >= wholeShare
-        }
-        if !isPlaced {
-          // Writes that the host's page cache takes do not come to its device in the order of the guest.
-          let readsAlone = OffsetCandidates.find(
-            guest: sides[disk].filter { $0.operation == .read },
-            host: device.pieces.filter { $0.operation == .read }, remapDeltas: [])
-          let known = Set(candidates.map(\.distance))
-          for candidate in readsAlone.prefix(mostCandidates)
-          where candidate.votes > 0 && !known.contains(candidate.distance) {
-            let place = Placement.distance(candidate.distance)
-            if let region = search.region(place, votes: candidate.votes) {
-              judged.append((disk, number, region))
-            }
-          }
-          let scattered = ScatteredDisk(guest: sides[disk], host: device.pieces, search: search)
-          if let map = scattered.map(),
-            let region = search.region(.map(map, number: inferredMap), votes: 0)
-          {
-            judged.append((disk, number, region))
-          }
+      searched[guests[disk].source, default: 0] += 1
+      if searched[guests[disk].source, default: 0] > mostSegments {
+        later.append(disk)
+        continue
+      }
+      for number in devices.indices where !devices[number].pieces.isEmpty {
+        judge(disk, guests[disk], sides[disk], number, devices[number], &judged)
+      }
+    }
+    // Each step back of a trace's clock makes further ones of its disks: they lie where the first do.
+    for disk in later {
+      var places: [RegionKey: Judged] = [:]
+      for entry in judged
+      where guests[entry.disk].source == guests[disk].source
+        && entry.region.share >= leastShare
+      {
+        places[RegionKey(device: entry.device, placement: entry.region.placement.key)] = entry
+      }
+      for (key, entry) in places.sorted(by: {
+        ($0.key.device, $0.key.placement.distance, $0.key.placement.map)
+          < ($1.key.device, $1.key.placement.distance, $1.key.placement.map)
+      }) {
+        let search = RegionSearch(guest: sides[disk], host: devices[key.device])
+        if let region = search.region(entry.region.placement, votes: 0) {
+          judged.append((disk, key.device, region))
         }
       }
     }
@@ -210,6 +195,75 @@ public struct Join: Sendable {
         region: entry.region, device: entry.device, runnerUp: runnerUp?.region.share)
     }
     return found
+  }
+
+  private typealias Judged = (disk: Int, device: Int, region: RegionSearch.Region)
+
+  /// Judges the places of a disk on a device.
+  private static func judge(
+    _ disk: Int, _ guest: GuestDisk, _ side: [GuestRequest], _ number: Int, _ device: HostSide,
+    _ judged: inout [Judged]
+  ) {
+    let search = RegionSearch(guest: side, host: device)
+    let all = OffsetCandidates.find(
+      guest: side, host: device.pieces, remapDeltas: device.rows.remapDeltas)
+    let named = Set(device.rows.remapDeltas)
+    let candidates =
+      all.prefix(mostCandidates)
+      + all.dropFirst(mostCandidates).filter { named.contains($0.distance) }.prefix(32)
+    // A map is of a file; the file system under it may begin at any partition of the device.
+    let starts = [0] + device.rows.remapDeltas.prefix(8)
+    for (place, map) in guest.maps.enumerated() {
+      for (shift, start) in Set(starts).sorted().enumerated() {
+        let moved = Placement.map(
+          map.moved(by: start), number: place * starts.count + shift)
+        if let region = search.region(moved, votes: 0) {
+          judged.append((disk, number, region))
+        }
+      }
+    }
+    for candidate in candidates {
+      let place = Placement.distance(candidate.distance)
+      if let region = search.region(place, votes: candidate.votes) {
+        judged.append((disk, number, region))
+      }
+    }
+    let isPlaced = judged.contains {
+      $0.disk == disk && $0.device == number && $0.region.share >= wholeShare
+    }
+    if !isPlaced {
+      // Writes that the host's page cache takes do not come to its device in the order of the guest.
+      let readsAlone = OffsetCandidates.find(
+        guest: side.filter { $0.operation == .read },
+        host: device.pieces.filter { $0.operation == .read }, remapDeltas: [])
+      let known = Set(candidates.map(\.distance))
+      for candidate in readsAlone.prefix(mostCandidates)
+      where candidate.votes > 0 && !known.contains(candidate.distance) {
+        let place = Placement.distance(candidate.distance)
+        if let region = search.region(place, votes: candidate.votes) {
+          judged.append((disk, number, region))
+        }
+      }
+      let scattered = ScatteredDisk(guest: side, host: device.pieces, search: search)
+      if let map = scattered.map(),
+        let region = search.region(.map(map, number: inferredMap), votes: 0)
+      {
+        judged.append((disk, number, region))
+      }
+    }
+    // Addresses alone vote for a place, and no offset holds for a whole window: the clock may step in each.
+    let isAnywhere = judged.contains {
+      $0.disk == disk && $0.device == number
+        && ($0.region.share >= leastShare || $0.region.isSeenByReads)
+    }
+    if !isAnywhere, let best = candidates.first, best.votes >= fewestVotes,
+      candidates.dropFirst().first.map({ $0.votes * 4 <= best.votes }) ?? true,
+      let region = search.region(
+        .distance(best.distance), votes: best.votes, window: RegionSearch.shortWindow),
+      region.share >= shortShare
+    {
+      judged.append((disk, number, region))
+    }
   }
 
   private struct RegionKey: Hashable {
@@ -250,7 +304,23 @@ public struct Join: Sendable {
         RequestMatching(guest: side, host: device.pieces, index: device.index, map: map)
       )
     }
-    let candidates = places.flatMap { regions[$0]?.region.pairs ?? [] }
+    var unique: [Int: Set<Int32>] = [:]
+    let candidates = places.flatMap { place -> [CausalPair] in
+      guard let found = regions[place] else { return [] }
+      let device = devices[found.device]
+      let search = RegionSearch(guest: sides[place], host: device)
+      let stragglers = search.stragglers(found.region)
+      unique[place] = Set(stragglers.lazy.filter(\.isUnique).map { sides[place][$0.place].row })
+      return found.region.pairs
+        + stragglers.map { straggler in
+          let (request, piece) = (
+            sides[place][straggler.place], device.pieces[Int(straggler.piece)]
+          )
+          return CausalPair(
+            cause: request.issued, effect: piece.queued, answer: piece.completed,
+            end: request.completed, isUnique: straggler.isUnique)
+        }
+    }
     let moments = places.flatMap { sides[$0].flatMap { [$0.issued, $0.completed] } }.sorted()
     guard var clock = GuestClock(ClockFit.fit(candidates), moments: moments) else {
       for place in places { disks[place].verdict = .noClock }
@@ -265,7 +335,7 @@ public struct Join: Sendable {
       let pairs = matchers.flatMap { matcher in
         Self.pairs(
           matcher.matching.match(clock, widening: Self.falsifierWindow), sides[matcher.place],
-          side(matcher), clock)
+          side(matcher), clock, unique[matcher.place] ?? [])
       }
       guard let better = GuestClock(ClockFit.fit(pairs), moments: moments) else { break }
       let isSettled = better.isSame(as: clock)
@@ -324,7 +394,7 @@ public struct Join: Sendable {
   /// The matches that may constrain a clock: sound, and whole on both sides.
   private static func pairs(
     _ outcome: RequestMatching.Outcome, _ guest: [GuestRequest], _ device: HostSide,
-    _ clock: GuestClock
+    _ clock: GuestClock, _ unique: Set<Int32> = []
   ) -> [CausalPair] {
     var pairs: [CausalPair] = []
     for (request, match) in zip(guest, outcome.matches) {
@@ -343,7 +413,8 @@ public struct Join: Sendable {
       else { continue }
       pairs.append(
         CausalPair(
-          cause: request.issued, effect: effect, answer: answer, end: request.completed))
+          cause: request.issued, effect: effect, answer: answer, end: request.completed,
+          isUnique: unique.contains(request.row)))
     }
     return pairs
   }
@@ -355,13 +426,9 @@ public struct Join: Sendable {
   ) -> Double {
     let length = Double(max(1, device.span.upperBound - device.span.lowerBound))
     var expected = 0.0
-    for operation in BlockOperation.allCases {
-      let pieces = device.pieces.lazy.filter { $0.operation == operation }
-      guard let low = pieces.map(\.sector).min(), let high = pieces.map(\.end).max() else {
-        continue
-      }
+    for (operation, pieces) in device.extents {
       // Starts of pieces lie on multiples of eight sectors almost everywhere.
-      let places = max(1, Double(high - low) / 8)
+      let places = max(1, Double(pieces.end - pieces.sector) / 8)
       let rate = Double(pieces.count) / length / places
       for request in guest where request.operation == operation {
         let time =
@@ -378,11 +445,26 @@ struct HostSide {
   let rows: HostDevice
   let pieces: [HostPiece]
   let index: PieceIndex
+  /// Places in the pieces by (sector, operation, arrival).
+  let byStart: [Int32]
+  /// What the pieces of each operation span, and how many they are.
+  let extents: [(operation: BlockOperation, pieces: (sector: Int64, end: Int64, count: Int))]
 
   init(_ device: HostDevice) {
     rows = device
-    pieces = device.pieces
+    let pieces = device.pieces
+    self.pieces = pieces
     index = PieceIndex(pieces)
+    byStart = pieces.indices.map { Int32($0) }.sorted {
+      let (a, b) = (pieces[Int($0)], pieces[Int($1)])
+      return (a.sector, a.operation.rawValue, a.queued, $0)
+        < (b.sector, b.operation.rawValue, b.queued, $1)
+    }
+    extents = BlockOperation.allCases.compactMap { operation in
+      let own = pieces.lazy.filter { $0.operation == operation }
+      guard let low = own.map(\.sector).min(), let high = own.map(\.end).max() else { return nil }
+      return (operation, (low, high, own.count))
+    }
   }
 
   var span: ClosedRange<Int64> { rows.first...max(rows.first, rows.last) }

@@ -73,13 +73,13 @@ public struct RecordedClockRow: Sendable {
   public var recordedError: Int64
   /// On the reference by the requests, ns.
   public var found: Int64
-  /// How far that may be off, ns.
-  public var foundError: Int64
+  /// How far that may be off, ns; nil where the requests do not tell.
+  public var foundError: Int64?
 
   /// A row.
   public init(
     source: Int64, reference: Int64, origin: String, path: String, line: Int64, at: Int64,
-    recorded: Int64, recordedError: Int64, found: Int64, foundError: Int64
+    recorded: Int64, recordedError: Int64, found: Int64, foundError: Int64?
   ) {
     self.source = source
     self.reference = reference

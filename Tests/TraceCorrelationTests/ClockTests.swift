@@ -174,6 +174,28 @@ struct RecordedClockTests {
     #expect(clock.clock.reference(middle) == clock.byRequests?.reference(middle))
   }
 
+  @Test("after an idle pause a record of the time before it still narrows the bound")
+  func idlePause() throws {
+    var (simulation, _) = Self.simulated(within: 500, requests: 0)
+    simulation.load(seconds: 5, perSecond: 100)
+    // Paused at 7 s for 300 ms: no request shows it.
+    let moments = [(Int64(2_000_000_000), Int64(0)), (9_000_000_000, 300_000_000)].map {
+      own, step in
+      let true_ = simulation.reference(own) + step
+      return RecordedMoment(own: own, reference: (true_ - 500)...(true_ + 500))
+    }
+    let record = ClockRecord(
+      source: 1, reference: 2, span: 0...10_000_000_000, records: [moments])
+    let clock = try Self.clock(simulation, record)
+    #expect(clock.clock.stretches.map(\.recordedMoments) == [1])
+    let own: Int64 = 2_000_000_000
+    #expect(
+      abs(clock.clock.reference(own) - simulation.reference(own)) <= clock.clock.error(at: own))
+    #expect(clock.clock.error(at: own) <= 1_002)
+    #expect(clock.clock.isShown(at: own))
+    #expect(!clock.clock.isShown(at: 9_000_000_000))
+  }
+
   @Test("a trace without a matched request is placed by the record alone")
   func alone() throws {
     var (simulation, record) = Self.simulated(within: 500, requests: 0)

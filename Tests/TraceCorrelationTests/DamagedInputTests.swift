@@ -43,10 +43,86 @@ struct DamagedInputTests {
     let device = HostDevice(
       stream: 1, source: 1, rows: rows, bios: [], remapDeltas: [], losses: [], first: 0, last: 100)
     var met: [Int32] = []
-    PieceIndex(device.pieces).forEach(
-      overlapping: 0..<BlockEvent.mostSectors, queuedFrom: 0, to: 100, in: device.pieces
+    var looks = 10
+    let index = PieceIndex(device.pieces)
+    let isWhole = index.forEach(
+      overlapping: 0..<BlockEvent.mostSectors, queuedFrom: 0, to: 100, in: device.pieces,
+      looks: &looks
     ) { met.append($0) }
-    #expect(met == [0, 1, 2])
+    #expect(isWhole && met == [0, 1, 2])
+    // One lies in two granules.
+    #expect(looks == 6)
+    looks = 2
+    #expect(
+      !index.forEach(
+        overlapping: 0..<BlockEvent.mostSectors, queuedFrom: 0, to: 100, in: device.pieces,
+        looks: &looks
+      ) { _ in })
+  }
+
+  /// A request of a block of which the completion is lost, so that the trace gives it that of the next request
+  /// of the block, 4 ms later, which is left without one.
+  private static func lostCompletion(_ traits: RequestTraits) -> (Join, taker: Int64) {
+    var simulation = Simulation(seed: 31)
+    simulation.load(seconds: 2, perSecond: 200)
+    let at: Int64 = 2_100_000_000
+    simulation.add(at: at, sector: 80_000_000)
+    simulation.add(at: at + 4_000_000, sector: 80_000_000)
+    var rows = simulation.guest
+    let (first, second) = (rows.count - 2, rows.count - 1)
+    rows[first].completed = rows[second].completed
+    rows[second].completed = .unseen
+    rows[first].traits.formUnion(traits)
+    rows[second].traits.formUnion(traits)
+    let disk = GuestDisk(
+      machine: "g", stream: 1, source: 1, segment: 0, rows: rows, bios: [])
+    return (Join(guests: [disk], hosts: [simulation.device]), rows[first].id)
+  }
+
+  @Test(
+    "a completion that may be that of the next request of the block makes no certain match",
+    arguments: [RequestTraits.aliased, [.aliased, .lossy], .lossy, []])
+  func lostCompletion(_ traits: RequestTraits) throws {
+    let (join, taker) = Self.lostCompletion(traits)
+    let disk = try #require(join.disks.first)
+    #expect(disk.verdict == .joined)
+    let io = try #require(disk.ios.first { $0.request == taker })
+    #expect(io.grade == .ambiguous)
+    #expect(disk.ios.count { $0.grade == .exact } > 300)
+  }
+
+  @Test("where the host shows one request of the block only, the completion is its own")
+  func ownCompletion() throws {
+    var simulation = Simulation(seed: 31)
+    simulation.load(seconds: 2, perSecond: 200)
+    let at: Int64 = 2_100_000_000
+    simulation.add(at: at, sector: 80_000_000, device: 5_000_000, isAliased: true)
+    simulation.add(at: at + 4_000_000, sector: 80_000_000, hasHost: false, isAliased: true)
+    var rows = simulation.guest
+    rows[rows.count - 1].completed = .unseen
+    let disk = GuestDisk(
+      machine: "g", stream: 1, source: 1, segment: 0, rows: rows, bios: [])
+    let join = Join(guests: [disk], hosts: [simulation.device])
+    let io = try #require(join.disks.first?.ios.first { $0.request == rows[rows.count - 2].id })
+    #expect(io.grade == .exact)
+  }
+
+  @Test(
+    "thousands of requests of one block that are under way together end soon, and nothing is certain",
+    .timeLimit(.minutes(1)))
+  func copies() throws {
+    var simulation = Simulation(seed: 33)
+    simulation.load(seconds: 1, perSecond: 200)
+    let before = simulation.guest.count
+    for number in 0..<20_000 {
+      simulation.add(
+        at: 1_100_000_000 + Int64(number) * 5_000, sector: 64, device: 900_000_000)
+    }
+    let join = simulation.join()
+    let disk = try #require(join.disks.first)
+    #expect(disk.verdict == .joined)
+    #expect(disk.ios.dropFirst(before).allSatisfy { $0.grade == .ambiguous })
+    #expect(disk.ios.prefix(before).allSatisfy { $0.grade == .exact })
   }
 
   @Test("extents that overlap are cut; each sector lies in one place")

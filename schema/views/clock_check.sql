@@ -19,9 +19,11 @@ SELECT
   recorded_clock.recorded_error_ns AS recorded_error_ns,
   -- The same by the requests alone, in ns,
   recorded_clock.found_ns AS found_ns,
-  -- and how far off that may be, in ns.
+  -- and how far off that may be, in ns; NULL where they do not tell: no request is near, and the clock may
+  -- have stepped in between (a guest that was paused).
   recorded_clock.found_error_ns AS found_error_ns,
-  -- 1: they are further apart than both may be off, so that one of the two is wrong.
+  -- 1: they are further apart than both may be off, so that one of the two is wrong; NULL where that cannot be
+  -- told.
   abs(recorded_clock.recorded_ns - recorded_clock.found_ns)
     > recorded_clock.recorded_error_ns + recorded_clock.found_error_ns AS contradicts,
   -- The guest's trace.

@@ -32,7 +32,7 @@ struct ClockContradiction: Rule {
 
   private static func sql(_ condition: String) -> String {
     """
-    SELECT guest, path, count(*) AS checks, sum(contradicts) AS contradictions,
+    SELECT guest, path, count(contradicts) AS checks, sum(contradicts) AS contradictions,
       max(CASE WHEN contradicts THEN abs(recorded_ns - found_ns) END) AS largest_ns,
       CAST(max(CASE WHEN contradicts THEN recorded_error_ns + found_error_ns END) AS INTEGER) AS allowed_ns
     FROM clock_check WHERE \(condition) GROUP BY guest, path

@@ -17,18 +17,23 @@ public struct ClockRelation: Sendable {
   private let line: FeasiblePolygon.Line
 
   /// The relation that these pairs allow; nil when there are none or no line fits.
-  init?(_ pairs: [CausalPair], removed: Int = 0) {
-    guard let from = pairs.lazy.map(\.cause).min(), let to = pairs.lazy.map(\.end).max() else {
-      return nil
-    }
-    polygon = FeasiblePolygon(pairs)
-    guard polygon.isFeasible else { return nil }
-    line = polygon.best
-    self.from = from
-    self.to = to
-    self.pairs = pairs.count
-    removedPairs = removed
-    recordedMoments = 0
+  init?(_ pairs: [CausalPair]) {
+    self.init(
+      ceilings: pairs.map { .init(own: $0.cause, distance: $0.effect - $0.cause) },
+      floors: pairs.map { .init(own: $0.end, distance: $0.answer - $0.end) }, pairs: pairs.count,
+      removed: 0)
+  }
+
+  /// The relation that so many pairs allow, of which some may bind it with one of their ends only.
+  init?(
+    ceilings: [FeasiblePolygon.Bound], floors: [FeasiblePolygon.Bound], pairs: Int, removed: Int
+  ) {
+    let from = min(ceilings.lazy.map(\.own).min() ?? .max, floors.lazy.map(\.own).min() ?? .max)
+    let to = max(ceilings.lazy.map(\.own).max() ?? .min, floors.lazy.map(\.own).max() ?? .min)
+    guard from <= to else { return nil }
+    self.init(
+      FeasiblePolygon(ceilings: ceilings, floors: floors), over: from...to, pairs: pairs,
+      removed: removed, recorded: 0)
   }
 
   /// The relation that a record alone allows over a trace, where no request binds it.

@@ -8,13 +8,16 @@ public struct CausalPair: Sendable {
   public let answer: Int64
   /// Its effect, ns on the own clock: the guest's `C`.
   public let end: Int64
+  /// Whether its address occurs once on either side, so that it is right whatever the clocks say.
+  public let isUnique: Bool
 
   /// A matched request: `cause` before `effect`, `answer` before `end`.
-  public init(cause: Int64, effect: Int64, answer: Int64, end: Int64) {
+  public init(cause: Int64, effect: Int64, answer: Int64, end: Int64, isUnique: Bool = false) {
     self.cause = cause
     self.effect = effect
     self.answer = answer
     self.end = end
+    self.isUnique = isUnique
   }
 }
 
@@ -43,32 +46,71 @@ struct FeasiblePolygon {
   /// The rough offset that is taken off before arithmetic, ns.
   let base: Int64
   /// Its corners, none when no line fits.
-  let corners: [Line]
+  private(set) var corners: [Line]
+
+  /// A point that the line must pass on one side.
+  struct Bound {
+    /// ns on the own clock.
+    let own: Int64
+    /// Reference minus own, ns.
+    let distance: Int64
+  }
 
   /// The lines that fit these pairs, which come in any order.
   init(_ pairs: [CausalPair]) {
-    let first = pairs.lazy.map(\.cause).min() ?? 0
-    let last = pairs.lazy.map(\.end).max() ?? 0
-    let origin = first + (last - first) / 2
-    let base = pairs.first.map { $0.effect - $0.cause } ?? 0
+    self.init(
+      ceilings: pairs.map { Bound(own: $0.cause, distance: $0.effect - $0.cause) },
+      floors: pairs.map { Bound(own: $0.end, distance: $0.answer - $0.end) })
+  }
+
+  /// The lines that pass below the ones and above the others, which come in any order.
+  init(ceilings: [Bound], floors: [Bound]) {
+    let first = min(
+      ceilings.lazy.map(\.own).min() ?? .max, floors.lazy.map(\.own).min() ?? .max)
+    let last = max(ceilings.lazy.map(\.own).max() ?? .min, floors.lazy.map(\.own).max() ?? .min)
+    guard first <= last else {
+      self.init(origin: 0, base: 0, spread: 0, span: 0)
+      return
+    }
+    let base = (ceilings.first ?? floors.first)?.distance ?? 0
+    let spread = ceilings.reduce(0) { max($0, abs(Double($1.distance - base))) }
+    self.init(
+      origin: first + (last - first) / 2, base: base, spread: spread, span: Double(last - first))
+    corners = Self.cut(corners, ceilings, floors, origin: origin, base: base)
+  }
+
+  /// All lines that a clock can follow, near enough to distances of that spread over that span of time.
+  init(origin: Int64, base: Int64, spread: Double, span: Double) {
     self.origin = origin
     self.base = base
-    let span = Double(last - first) + 1
-    let reach =
-      pairs.reduce(0) { max($0, abs(Double($1.effect - $1.cause - base))) } + span
-      * Self.largestSlope + 1e9
-    let corners = [
+    let reach = spread + (span + 1) * Self.largestSlope + 1e9
+    corners = [
       Line(slope: -Self.largestSlope, shift: -reach), Line(slope: Self.largestSlope, shift: -reach),
       Line(slope: Self.largestSlope, shift: reach), Line(slope: -Self.largestSlope, shift: reach),
     ]
-    self.corners = Self.cut(corners, by: pairs, origin: origin, base: base)
+  }
+
+  /// Takes away the lines on the wrong side of a point; false, and as before, when none would be left.
+  mutating func admit(_ own: Int64, _ distance: Int64, isFloor: Bool) -> Bool {
+    let x = Double(own - origin)
+    let y = Double(distance - base)
+    func excess(_ line: Line) -> Double {
+      (isFloor ? y - line.slope * x - line.shift : line.slope * x + line.shift - y) - Self.rounding
+    }
+    guard corners.contains(where: { excess($0) > 0 }) else { return !corners.isEmpty }
+    let left = Self.cut(corners, excess)
+    guard !left.isEmpty else { return false }
+    corners = left
+    return true
   }
 
   /// The lines of this polygon that contradict none of these pairs either.
   func intersected(with pairs: [CausalPair]) -> FeasiblePolygon {
     FeasiblePolygon(
       origin: origin, base: base,
-      corners: Self.cut(corners, by: pairs, origin: origin, base: base))
+      corners: Self.cut(
+        corners, pairs.map { Bound(own: $0.cause, distance: $0.effect - $0.cause) },
+        pairs.map { Bound(own: $0.end, distance: $0.answer - $0.end) }, origin: origin, base: base))
   }
 
   private init(origin: Int64, base: Int64, corners: [Line]) {
@@ -78,10 +120,10 @@ struct FeasiblePolygon {
   }
 
   private static func cut(
-    _ corners: [Line], by pairs: [CausalPair], origin: Int64, base: Int64
+    _ corners: [Line], _ ceilings: [Bound], _ floors: [Bound], origin: Int64, base: Int64
   ) -> [Line] {
-    let ceilings = pairs.map { Point(x: $0.cause - origin, y: $0.effect - $0.cause - base) }
-    let floors = pairs.map { Point(x: $0.end - origin, y: $0.answer - $0.end - base) }
+    let ceilings = ceilings.map { Point(x: $0.own - origin, y: $0.distance - base) }
+    let floors = floors.map { Point(x: $0.own - origin, y: $0.distance - base) }
     var corners = corners
     for point in hull(ceilings, lower: true) {
       corners = cut(corners) {

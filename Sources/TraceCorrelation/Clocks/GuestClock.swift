@@ -16,7 +16,7 @@ public struct GuestClock: Sendable {
       let (from, to) = (before.to, max(before.to, after.from))
       var best = (length: Int64(-1), middle: from + (to - from) / 2)
       var last = from
-      for moment in moments[Self.place(of: from, moments)...] {
+      for moment in moments[moments.partitioningIndex { $0 >= from }...] {
         let until = min(moment, to)
         if until - last > best.length { best = (until - last, last + (until - last) / 2) }
         last = until
@@ -32,23 +32,28 @@ public struct GuestClock: Sendable {
     starts = []
   }
 
-  /// The first place in the sorted times that is not before a time.
-  private static func place(of time: Int64, _ moments: [Int64]) -> Int {
-    var low = 0
-    var high = moments.count
-    while low < high {
-      let middle = (low + high) / 2
-      if moments[middle] < time { low = middle + 1 } else { high = middle }
-    }
-    return low
+  private init(_ stretches: [ClockRelation], starts: [Int64]) {
+    self.stretches = stretches
+    self.starts = starts
+  }
+
+  /// The same steps with other relations between them.
+  func mapRelations(_ change: (ClockRelation) -> ClockRelation) -> GuestClock {
+    GuestClock(stretches.map(change), starts: starts)
+  }
+
+  /// Whether a moment lies between the first and the last matched moment of a stretch. Elsewhere the clock may
+  /// have stepped without a request that shows it.
+  public func isShown(at own: Int64) -> Bool { nearestShown(to: own) == own }
+
+  /// The nearest such moment, own ns.
+  public func nearestShown(to own: Int64) -> Int64 {
+    let relation = stretches[stretch(at: own)]
+    return min(max(own, relation.from), max(relation.from, relation.to))
   }
 
   /// Which stretch a moment belongs to.
-  public func stretch(at own: Int64) -> Int {
-    var index = 0
-    while index < starts.count, own >= starts[index] { index += 1 }
-    return index
-  }
+  public func stretch(at own: Int64) -> Int { starts.partitioningIndex { $0 > own } }
 
   /// Own time from which a stretch is used; nil for the first.
   public func start(of stretch: Int) -> Int64? { stretch == 0 ? nil : starts[stretch - 1] }
@@ -59,14 +64,105 @@ public struct GuestClock: Sendable {
   /// How far the moment may be off, ns. Between two stretches nobody knows on which side of the step a
   /// moment lies, so the step itself is part of the bound.
   public func error(at own: Int64) -> Int64 {
+    let relation = stretches[stretch(at: own)]
+    guard let other = step(around: own)?.other else { return relation.error(at: own) }
+    return relation.error(at: own) + abs(relation.reference(own) - other.reference(own))
+  }
+
+  /// Where the moment can be on the reference timeline, ns: between two stretches on either side of the step.
+  func bounds(at own: Int64) -> ClosedRange<Int64> {
+    let relation = stretches[stretch(at: own)]
+    let middle = relation.reference(own)
+    let error = relation.error(at: own)
+    var bounds = (middle - error)...(middle + error)
+    if let other = step(around: own)?.other {
+      let middle = other.reference(own)
+      let error = other.error(at: own)
+      bounds =
+        min(bounds.lowerBound, middle - error)...max(bounds.upperBound, middle + error)
+    }
+    return bounds
+  }
+
+  /// How large the step is that a moment may lie on either side of, ns; 0 where there is none. The first and the
+  /// last matched moment of a stretch count: of all they are confirmed least.
+  func doubt(at own: Int64) -> Int64 {
     let index = stretch(at: own)
     let relation = stretches[index]
-    var error = relation.error(at: own)
-    if index > 0, own < relation.from {
-      error += abs(relation.reference(own) - stretches[index - 1].reference(own))
-    } else if index + 1 < stretches.count, own > relation.to {
-      error += abs(relation.reference(own) - stretches[index + 1].reference(own))
+    if index > 0, own <= relation.from {
+      return abs(relation.reference(own) - stretches[index - 1].reference(own))
     }
-    return error
+    if index + 1 < stretches.count, own >= relation.to {
+      return abs(relation.reference(own) - stretches[index + 1].reference(own))
+    }
+    return 0
+  }
+
+  /// The longest time on the reference timeline that can lie between two moments, ns.
+  func longest(from: Int64, to: Int64) -> Int64 {
+    let (start, end) = (reference(from), reference(to))
+    return max(end, step(around: to)?.other.reference(to) ?? end)
+      - min(start, step(around: from)?.other.reference(from) ?? start)
+  }
+
+  /// Whether the step that a moment lies near is longer than a time, and the moment may well lie on its other
+  /// side: more than once in twenty, if the step is anywhere between the two stretches alike.
+  func isUnclear(at own: Int64, besides duration: Int64) -> Bool {
+    guard let step = step(around: own) else { return false }
+    let relation = stretches[stretch(at: own)]
+    guard abs(relation.reference(own) - step.other.reference(own)) > duration else { return false }
+    let isBefore = own < step.at
+    let beyond = isBefore ? own - step.range.lowerBound : step.range.upperBound - own
+    return Self.isLikely(beyond, of: step.range)
+  }
+
+  /// Whether the time between two moments is unclear likewise: the step may or may not lie between them.
+  func isUnclear(from: Int64, to: Int64) -> Bool {
+    // Seen from the nearer step: of two steps within one request nothing is clear anyway.
+    guard from <= to, let step = step(around: from) ?? step(around: to) else { return false }
+    let (relation, other) = (stretches[step.before], stretches[step.before + 1])
+    guard abs(relation.reference(from) - other.reference(from)) > to - from else { return false }
+    let low = max(from, step.range.lowerBound)
+    let high = min(to, step.range.upperBound)
+    let between = max(0, high - low)
+    let isBetween = from < step.at && step.at <= to
+    let length = step.range.upperBound - step.range.lowerBound
+    return Self.isLikely(isBetween ? length - between : between, of: step.range)
+  }
+
+  /// Whether the clock may have stepped between two moments.
+  func mayHoldStep(from: Int64, to: Int64) -> Bool {
+    stretch(at: from) != stretch(at: to) || step(around: from) != nil || step(around: to) != nil
+  }
+
+  private static func isLikely(_ part: Int64, of range: ClosedRange<Int64>) -> Bool {
+    Double(part) > 0.05 * Double(range.upperBound - range.lowerBound)
+  }
+
+  /// A step that a moment may lie on either side of.
+  private struct Step {
+    /// The stretch before it.
+    let before: Int
+    /// The relation that the moment follows if it lies on the other side.
+    let other: ClockRelation
+    /// Where the step is taken to be, and where it can be, own ns.
+    let at: Int64
+    let range: ClosedRange<Int64>
+  }
+
+  private func step(around own: Int64) -> Step? {
+    let index = stretch(at: own)
+    let before: Int
+    if index > 0, own < stretches[index].from {
+      before = index - 1
+    } else if index + 1 < stretches.count, own > stretches[index].to {
+      before = index
+    } else {
+      return nil
+    }
+    let from = stretches[before].to
+    return Step(
+      before: before, other: stretches[before == index ? index + 1 : before], at: starts[before],
+      range: from...max(from, stretches[before + 1].from))
   }
 }

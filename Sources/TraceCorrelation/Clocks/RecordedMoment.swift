@@ -41,11 +41,23 @@ public struct ClockRecord: Sendable {
   }
 
   /// The clock with the bound that requests and records leave together. A record that contradicts the requests
-  /// is left out, for theirs is proven. Which stretch after a step a record is of nobody knows: then none is used.
+  /// is left out, for theirs is proven.
+  ///
+  /// Between two steps of a clock only moments between its requests there count, for the rest may be of another
+  /// segment; likewise where all of them together contradict the requests, for the clock may have stepped
+  /// before the first or after the last.
   func narrowing(_ clock: GuestClock) -> GuestClock {
-    guard clock.stretches.count == 1, var relation = clock.stretches.first else { return clock }
-    for record in records { relation = relation.narrowed(by: record) ?? relation }
-    return GuestClock(relation)
+    let isWhole = clock.stretches.count == 1
+    return clock.mapRelations { relation in
+      var relation = relation
+      for record in records {
+        let shown = record.filter { $0.own >= relation.from && $0.own <= relation.to }
+        relation =
+          (isWhole ? relation.narrowed(by: record) : nil)
+          ?? (shown.isEmpty ? nil : relation.narrowed(by: shown)) ?? relation
+      }
+      return relation
+    }
   }
 
   /// The clock by the records alone; nil where they contradict each other.

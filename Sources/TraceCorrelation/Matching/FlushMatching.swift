@@ -69,10 +69,10 @@ struct FlushMatching {
       guests.append(
         GuestFlush(
           disk: disk.stream, row: Int32(index),
-          low: clock.reference(issued) - clock.error(at: issued),
+          low: clock.bounds(at: issued).lowerBound,
           window: FlushEnds.Window(
-            high: clock.reference(completed) + clock.error(at: completed),
-            duration: clock.reference(completed) - clock.reference(issued)),
+            high: clock.bounds(at: completed).upperBound,
+            duration: clock.longest(from: issued, to: completed)),
           device: device.rows.stream, isAliased: row.traits.contains(.aliased)))
     }
     guard hosts[device.rows.stream] == nil else { return }

@@ -24,6 +24,8 @@ struct HostCache {
   private static let fewest = 3
   /// The first stretch of time in which a later write is looked for, ns; then twice as much, and so on.
   private static let firstReach: Int64 = 1_000_000_000
+  /// How many pieces are looked at for one of them.
+  private static let mostLooks = 1 << 14
 
   /// Looks at the requests of a disk that nothing on the device fits.
   init(
@@ -84,23 +86,27 @@ struct HostCache {
     let from = clock.reference(request.issued) - clock.error(at: request.issued)
     let end = device.span.upperBound
     var reach = firstReach
+    var looks = mostLooks
     while true {
       let to = min(end, from + reach)
-      if let found = cover(ranges, from, to, device, claimed) { return found }
-      guard to < end else { return nil }
+      if let found = cover(ranges, from, to, device, claimed, &looks) { return found }
+      guard to < end, looks > 0 else { return nil }
       reach *= 2
     }
   }
 
   private static func cover(
     _ ranges: [Range<Int64>], _ from: Int64, _ to: Int64, _ device: HostSide,
-    _ claimed: Set<Int32>
+    _ claimed: Set<Int32>, _ looks: inout Int
   ) -> Deferred? {
     var pieces = Set<Int32>()
     for range in ranges {
-      device.index.forEach(overlapping: range, queuedFrom: from, to: to, in: device.pieces) {
+      let isWhole = device.index.forEach(
+        overlapping: range, queuedFrom: from, to: to, in: device.pieces, looks: &looks
+      ) {
         if device.pieces[Int($0)].operation == .write, !claimed.contains($0) { pieces.insert($0) }
       }
+      guard isWhole else { return nil }
     }
     var missing = ranges
     var last: HostPiece?

@@ -38,10 +38,12 @@ struct PieceIndex {
   }
 
   /// Calls for each piece that shares sectors with the range and was queued within the times, once.
+  ///
+  /// `looks` is how many entries may be looked at, and then how many are left; false when they did not suffice.
   func forEach(
     overlapping range: Range<Int64>, queuedFrom low: Int64, to high: Int64,
-    in pieces: [HostPiece], _ body: (Int32) -> Void
-  ) {
+    in pieces: [HostPiece], looks: inout Int, _ body: (Int32) -> Void
+  ) -> Bool {
     let first = range.lowerBound >> Self.shift
     let last = (range.upperBound - 1) >> Self.shift
     var granule = first
@@ -55,6 +57,8 @@ struct PieceIndex {
       }
       while index < entries.count, entries[index].granule == granule, entries[index].queued <= high
       {
+        guard looks > 0 else { return false }
+        looks -= 1
         let piece = pieces[Int(entries[index].piece)]
         if piece.sector < range.upperBound, piece.end > range.lowerBound,
           // Filed under several granules: taken in the first that both have.
@@ -67,6 +71,8 @@ struct PieceIndex {
       granule += 1
     }
     for index in long {
+      guard looks > 0 else { return false }
+      looks -= 1
       let piece = pieces[Int(index)]
       if piece.queued >= low, piece.queued <= high, piece.sector < range.upperBound,
         piece.end > range.lowerBound
@@ -74,6 +80,7 @@ struct PieceIndex {
         body(index)
       }
     }
+    return true
   }
 
   private func lowerBound(_ granule: Int64, _ queued: Int64) -> Int {

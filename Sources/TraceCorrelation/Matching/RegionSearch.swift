@@ -55,6 +55,8 @@ struct RegionSearch {
     let answers: Int
     /// Matched requests that constrain the clock: unique on both sides.
     let pairs: [CausalPair]
+    /// The windows of the trace, with their offsets.
+    let windows: [Window]
   }
 
   private let guest: [GuestRequest]
@@ -64,33 +66,39 @@ struct RegionSearch {
   private let span: ClosedRange<Int64>
 
   /// Windows of the guest's trace in which the clock is taken as even.
-  private static let window: Int64 = 2_000_000_000
+  static let window: Int64 = 2_000_000_000
+  /// The same for a clock that steps several times in each of those.
+  static let shortWindow: Int64 = 125_000_000
   /// Beyond drift: the edges of a peak are those of single requests.
   private static let tolerance: Int64 = 200_000
   /// A block with more occurrences says nothing before the offset is known.
   private static let mostOccurrences = 64
+  /// Pieces of one block that are looked at in the time of one request.
+  private static let mostInTime = 4096
+  /// The smallest window in which requests are looked for that no offset of a whole one can place, ns.
+  private static let smallestWindow: Int64 = 60_000_000
+  /// How many of them must agree on an offset: fewer do where the address of each occurs once on either side.
+  private static let (fewest, fewestUnique) = (5, 2)
+  /// And which part of those in a window.
+  private static let agreement = 0.8
 
-  init(guest: [GuestRequest], host: [HostPiece], hostSpan: ClosedRange<Int64>) {
+  init(guest: [GuestRequest], host: HostSide) {
     self.guest = guest
-    self.host = host
-    span = hostSpan
-    byStart = host.indices.map { Int32($0) }.sorted {
-      let (a, b) = (host[Int($0)], host[Int($1)])
-      return (a.sector, a.operation.rawValue, a.queued, $0)
-        < (b.sector, b.operation.rawValue, b.queued, $1)
-    }
+    self.host = host.pieces
+    span = host.span
+    byStart = host.byStart
   }
 
   /// A window of the guest's trace and the offset it agrees on.
-  private struct Window {
+  struct Window {
     let requests: Range<Int>
     let centre: Int64
     let peak: OffsetVoting.Peak
   }
 
   /// Judges one place; nil when no window of the trace agrees with it.
-  func region(_ placement: Placement, votes: Int) -> Region? {
-    let windows = windows(placement)
+  func region(_ placement: Placement, votes: Int, window: Int64 = window) -> Region? {
+    let windows = windows(placement, window)
     guard !windows.isEmpty else { return nil }
     var claims: [Int32: Int] = [:]
     var matches: [(guest: Int, piece: Int32)] = []
@@ -114,6 +122,7 @@ struct RegionSearch {
         ) { piece in
           count += 1
           found = piece
+          return count < 2
         }
         if count > 0 { placed += 1 }
         if count == 1, let found {
@@ -136,7 +145,146 @@ struct RegionSearch {
       share < Join.leastShare ? answers(placement, windows) : (answers: 0, asked: 0)
     return Region(
       placement: placement, votes: votes, share: share, placed: placed,
-      answered: asked == 0 ? 0 : Double(answers) / Double(asked), answers: answers, pairs: pairs)
+      answered: asked == 0 ? 0 : Double(answers) / Double(asked), answers: answers, pairs: pairs,
+      windows: windows)
+  }
+
+  /// A request that its window's offset does not place, and the pieces that others may.
+  private struct Straggler {
+    let place: Int
+    let pieces: [Int32]
+    /// Whether its address occurs once on either side.
+    var isUnique = false
+  }
+
+  /// A request and its piece, as another offset than its window's places it.
+  struct Straggling {
+    let place: Int
+    let piece: Int32
+    let isUnique: Bool
+  }
+
+  /// Requests that the offsets of a region's windows do not place, but one of their own does: those beyond a step
+  /// of the clock, in the rest of its window or in one with few requests.
+  func stragglers(_ region: Region) -> [Straggling] {
+    var left = left(by: region)
+    guard left.count >= Self.fewestUnique else { return [] }
+    var found: [Straggling] = []
+    var window = Self.window
+    while left.count >= Self.fewestUnique, window >= Self.smallestWindow {
+      left = agreed(left, window, &found)
+      window /= 2
+    }
+    return found.sorted { $0.place < $1.place }
+  }
+
+  private func left(by region: Region) -> [Straggler] {
+    var known = region.pairs[...]
+    var windows = region.windows[...]
+    var left: [Straggler] = []
+    for (place, request) in guest.enumerated() {
+      while let pair = known.first, pair.cause < request.issued { known.removeFirst() }
+      if let pair = known.first, pair.cause == request.issued, pair.end == request.completed {
+        continue
+      }
+      guard !request.isAliased, !request.isLossy else { continue }
+      while let window = windows.first, window.requests.upperBound <= place {
+        windows.removeFirst()
+      }
+      if let window = windows.first, window.requests.contains(place) {
+        let slack = Self.slack(request.issued, window.centre)
+        var isPlaced = false
+        forEachCandidate(
+          request, region.placement, queuedFrom: request.issued + window.peak.low - slack,
+          completedTo: request.completed + window.peak.high + slack
+        ) { _ in
+          isPlaced = true
+          return false
+        }
+        if isPlaced { continue }
+      }
+      var pieces: [Int32] = []
+      forEachCandidate(request, region.placement) { piece in
+        let candidate = host[Int(piece)]
+        if !candidate.isAliased, candidate.sectors == request.sectors,
+          candidate.completed - candidate.queued <= request.completed - request.issued
+        {
+          pieces.append(piece)
+        }
+      }
+      if !pieces.isEmpty { left.append(Straggler(place: place, pieces: pieces)) }
+    }
+    var occurrences: [Int64: Int] = [:]
+    for straggler in left { occurrences[guest[straggler.place].sector] = 0 }
+    guard !occurrences.isEmpty else { return [] }
+    for request in guest where occurrences[request.sector] != nil {
+      occurrences[request.sector, default: 0] += 1
+    }
+    for index in left.indices where left[index].pieces.count == 1 {
+      let request = guest[left[index].place]
+      left[index].isUnique =
+        occurrences[request.sector] == 1 && onlyPiece(of: request, region.placement) != nil
+    }
+    return left
+  }
+
+  /// Adds those of which nearly all in a window agree on an offset; the rest are left.
+  private func agreed(
+    _ left: [Straggler], _ window: Int64, _ found: inout [Straggling]
+  ) -> [Straggler] {
+    var rest: [Straggler] = []
+    var start = 0
+    while start < left.count {
+      let from = guest[left[start].place].issued
+      var end = start
+      while end < left.count, guest[left[end].place].issued < from + window { end += 1 }
+      let centre = from + window / 2
+      let own = left[start..<end]
+      start = end
+      func interval(_ straggler: Straggler, _ piece: Int32) -> OffsetVoting.Interval {
+        let (request, piece) = (guest[straggler.place], host[Int(piece)])
+        let slack = Self.slack(request.issued, centre)
+        return OffsetVoting.Interval(
+          low: piece.completed - request.completed - slack,
+          high: piece.queued - request.issued + slack, voter: Int32(straggler.place))
+      }
+      let votes = own.flatMap { one in one.pieces.map { interval(one, $0) } }
+      let fewest = own.allSatisfy(\.isUnique) ? Self.fewestUnique : Self.fewest
+      guard let peak = OffsetVoting.peak(votes), peak.voters >= fewest,
+        Double(peak.voters) >= Self.agreement * Double(own.count)
+      else {
+        rest += own
+        continue
+      }
+      for straggler in own {
+        let fitting = straggler.pieces.filter {
+          let vote = interval(straggler, $0)
+          return vote.low <= peak.high && vote.high >= peak.low
+        }
+        if fitting.count == 1, let piece = fitting.first {
+          found.append(
+            Straggling(place: straggler.place, piece: piece, isUnique: straggler.isUnique))
+        }
+      }
+    }
+    return rest
+  }
+
+  /// The only piece that begins where the request would lie, with the same direction; nil where there is none,
+  /// or several.
+  private func onlyPiece(of request: GuestRequest, _ placement: Placement) -> Int32? {
+    var found: Int32?
+    var count = 0
+    placement.forEachStart(request) { sector in
+      let index = lowerBound(sector, request.operation, .min)
+      guard matches(index, sector, request.operation) else { return }
+      count += matches(index + 1, sector, request.operation) ? 2 : 1
+      found = byStart[index]
+    }
+    guard count == 1, let found, host[Int(found)].sectors == request.sectors,
+      !host[Int(found)].isAliased
+    else { return nil }
+    return found
   }
 
   /// Seen from the host: its reads where a read of the guest begins, and those of them that lie in the time
@@ -162,7 +310,10 @@ struct RegionSearch {
         forEachCandidate(
           request, placement, queuedFrom: request.issued + low - slack,
           completedTo: request.completed + high + slack
-        ) { answers.insert($0) }
+        ) {
+          answers.insert($0)
+          return true
+        }
       }
     }
     return (answers.count, asked.union(answers).count)
@@ -170,15 +321,15 @@ struct RegionSearch {
 
   /// The windows of the trace, each with its offset. The one with most agreement says roughly where the
   /// clock is; the others look near it first, and elsewhere only when that is clearly better: a step.
-  private func windows(_ placement: Placement) -> [Window] {
+  private func windows(_ placement: Placement, _ length: Int64) -> [Window] {
     var windows: [(requests: Range<Int>, centre: Int64, votes: [OffsetVoting.Interval])] = []
     var peaks: [OffsetVoting.Peak?] = []
     var start = 0
     while start < guest.count {
       let from = guest[start].issued
       var end = start
-      while end < guest.count, guest[end].issued < from + Self.window { end += 1 }
-      let centre = from + Self.window / 2
+      while end < guest.count, guest[end].issued < from + length { end += 1 }
+      let centre = from + length / 2
       let votes = votes(start..<end, placement, centre: centre)
       windows.append((start..<end, centre, votes))
       peaks.append(OffsetVoting.peak(votes))
@@ -245,17 +396,18 @@ struct RegionSearch {
     }
   }
 
-  /// The same within known times, however often the block is hit.
+  /// The same within known times, however often the block is hit, as long as the body wants more.
   private func forEachCandidate(
     _ request: GuestRequest, _ placement: Placement, queuedFrom: Int64, completedTo: Int64,
-    _ body: (Int32) -> Void
+    _ body: (Int32) -> Bool
   ) {
     placement.forEachStart(request) { sector in
       var index = lowerBound(sector, request.operation, queuedFrom)
-      while matches(index, sector, request.operation) {
+      let first = index
+      while matches(index, sector, request.operation), index - first < Self.mostInTime {
         let piece = host[Int(byStart[index])]
         if piece.queued > completedTo { break }
-        if piece.completed <= completedTo { body(byStart[index]) }
+        if piece.completed <= completedTo, !body(byStart[index]) { break }
         index += 1
       }
     }

@@ -41,7 +41,7 @@ struct RequestMatching {
   /// A guest request's host side.
   struct Match {
     let grade: MatchGrade
-    /// Places in the host's pieces, by address.
+    /// Places in the host's pieces, by address; none where there were too many to tell.
     let pieces: [Int32]
   }
 
@@ -50,6 +50,18 @@ struct RequestMatching {
 
   /// No clock bound is wider: requests further apart never compete, ns.
   private static let horizon: Int64 = 100_000_000
+  /// A request of which the blocks are hit more often than this within its bound: which is whose cannot be told.
+  private static let mostDepth: Int64 = 64
+  /// How many pieces may be looked at for one request, and for all of them on average.
+  private static let (mostLooks, meanLooks) = (1 << 16, 256)
+  /// How many steps to either side another request of the same blocks makes a match near the step uncertain.
+  private static let doubtReach: Int64 = 8
+  /// Requests of which half must have a match, where the clock steps, for one of them to be certain by time.
+  private static let crowd = 32
+  /// How many pieces are looked at for others of the same blocks.
+  private static let mostOthers = 4096
+  /// How many requests may begin while one is at the driver.
+  private static let mostTogether = 1 << 13
 
   private let guest: [GuestRequest]
   private let host: [HostPiece]
@@ -84,32 +96,45 @@ struct RequestMatching {
     var candidates = [Candidates](repeating: Candidates(), count: guest.count)
     /// Which requests want a piece, as a chain through `wishes`.
     var wantedBy: [Int32: [Int32]] = [:]
+    var looks = (guest.count + host.count) * Self.meanLooks + 1 << 22
     for (place, request) in guest.enumerated() {
       guard let ranges = map.translate(request.sector, request.sectors) else {
         outcome.unmapped[place] = true
         continue
       }
-      let issued = clock.reference(request.issued)
-      let completed = clock.reference(request.completed)
-      let low = issued - clock.error(at: request.issued) - widening
-      let high = completed + clock.error(at: request.completed) + widening
+      let longest = clock.longest(from: request.issued, to: request.completed)
+      let low = clock.bounds(at: request.issued).lowerBound - widening
+      let high = clock.bounds(at: request.completed).upperBound + widening
       var found = Candidates(ranges: ranges)
-      for range in ranges {
-        index.forEach(overlapping: range, queuedFrom: low, to: high, in: host) { piece in
+      var depth: Int64 = 0
+      var own = min(looks, Self.mostLooks)
+      looks -= own
+      var isWhole = true
+      for range in ranges where isWhole {
+        isWhole = index.forEach(
+          overlapping: range, queuedFrom: low, to: high, in: host, looks: &own
+        ) { piece in
           let candidate = host[Int(piece)]
           // H3 as a whole needs no offset: below zero it proves a wrong match.
           if candidate.completed <= high, candidate.operation == request.operation,
-            candidate.completed - candidate.queued <= completed - issued
+            candidate.completed - candidate.queued <= longest
           {
             found.pieces.append(piece)
+            depth += min(candidate.end, range.upperBound) - max(candidate.sector, range.lowerBound)
           }
         }
+      }
+      looks += own
+      guard isWhole, depth <= Self.mostDepth * request.sectors else {
+        outcome.matches[place] = Match(grade: .ambiguous, pieces: [])
+        continue
       }
       for piece in found.pieces { wantedBy[piece, default: []].append(Int32(place)) }
       candidates[place] = found
     }
-    for group in groups(candidates, wantedBy) { settle(group, candidates, &outcome) }
+    for group in groups(candidates, wantedBy) { settle(group, candidates, wantedBy, &outcome) }
     gradeAliases(&outcome)
+    if clock.stretches.count > 1 { gradeSteps(clock, &outcome) }
     return outcome
   }
 
@@ -138,48 +163,128 @@ struct RequestMatching {
     return groups
   }
 
-  private func settle(_ group: [Int32], _ candidates: [Candidates], _ outcome: inout Outcome) {
+  private func settle(
+    _ group: [Int32], _ candidates: [Candidates], _ wantedBy: [Int32: [Int32]],
+    _ outcome: inout Outcome
+  ) {
+    if group.count == 1, let place = group.first {
+      let request = candidates[Int(place)]
+      if let only = uniqueTiling(request, [:]) {
+        outcome.matches[Int(place)] = Match(grade: grade(only, place), pieces: only)
+        return
+      }
+    }
     // What each piece has given away, so that a piece serves several requests only where they lie side by
     // side (QEMU merged them).
     var taken: [Int32: [Range<Int64>]] = [:]
-    var open = group
-    var uncertain: Set<Int32> = []
-    // First those that only one tiling fits; each settles others.
-    var progress = true
-    while progress, !open.isEmpty {
-      progress = false
-      open.removeAll { place in
-        let request = candidates[Int(place)]
-        guard let only = uniqueTiling(request, taken) else { return false }
-        take(only, request.ranges, &taken)
-        outcome.matches[Int(place)] = Match(grade: grade(only, place), pieces: only)
-        progress = true
-        return true
+    // First those that only one tiling fits; each settles others. They are looked at in order of issue, pass
+    // after pass, where a rival took what they want.
+    var isOpen = Set(group)
+    var waiting = Set(group)
+    var queue = Queue(group.map { Queue.Turn(pass: 0, place: $0) })
+    while let turn = queue.next() {
+      waiting.remove(turn.place)
+      let request = candidates[Int(turn.place)]
+      guard let only = uniqueTiling(request, taken) else { continue }
+      take(only, request.ranges, &taken)
+      outcome.matches[Int(turn.place)] = Match(grade: grade(only, turn.place), pieces: only)
+      isOpen.remove(turn.place)
+      for piece in only {
+        for rival in wantedBy[piece] ?? []
+        where isOpen.contains(rival) && waiting.insert(rival).inserted {
+          queue.add(
+            Queue.Turn(pass: rival > turn.place ? turn.pass : turn.pass + 1, place: rival))
+        }
       }
     }
     // Then by order of arrival: the ring and the driver keep it.
-    for place in open {
+    var uncertain: [Int32] = []
+    for place in group where isOpen.contains(place) {
       let request = candidates[Int(place)]
       guard let tiling = firstTiling(request, taken) else { continue }
       take(tiling, request.ranges, &taken)
       outcome.matches[Int(place)] = Match(grade: grade(tiling, place), pieces: tiling)
-      uncertain.insert(place)
+      uncertain.append(place)
     }
-    if group.count > 1 || open.count > 0 {
-      gradeRivals(group, candidates, &outcome)
+    // A piece of the same blocks that is nobody's might be its as well: of some request a trace has no line.
+    for place in uncertain where hasAlternative(place, candidates[Int(place)], taken, outcome) {
+      makeAmbiguous(place, &outcome)
+    }
+    if group.count > 1 || !uncertain.isEmpty {
+      gradeRivals(group, candidates, wantedBy, &outcome)
+    }
+  }
+
+  /// Requests that are to be looked at, by pass and then in order of issue: a binary heap.
+  private struct Queue {
+    struct Turn: Comparable {
+      let pass: Int32
+      let place: Int32
+
+      static func < (a: Turn, b: Turn) -> Bool { (a.pass, a.place) < (b.pass, b.place) }
+    }
+
+    private var turns: [Turn]
+
+    /// Of turns in order.
+    init(_ turns: [Turn]) { self.turns = turns }
+
+    mutating func add(_ turn: Turn) {
+      turns.append(turn)
+      var place = turns.count - 1
+      while place > 0, turns[place] < turns[(place - 1) / 2] {
+        turns.swapAt(place, (place - 1) / 2)
+        place = (place - 1) / 2
+      }
+    }
+
+    mutating func next() -> Turn? {
+      guard let first = turns.first, let last = turns.popLast() else { return nil }
+      guard !turns.isEmpty else { return first }
+      turns[0] = last
+      var place = 0
+      while true {
+        var least = place
+        for child in [2 * place + 1, 2 * place + 2]
+        where child < turns.count && turns[child] < turns[least] {
+          least = child
+        }
+        if least == place { return first }
+        turns.swapAt(place, least)
+        place = least
+      }
+    }
+  }
+
+  /// Whether a piece that nobody has could be in the place of one of a request's.
+  private func hasAlternative(
+    _ place: Int32, _ request: Candidates, _ taken: [Int32: [Range<Int64>]], _ outcome: Outcome
+  ) -> Bool {
+    guard let match = outcome.matches[Int(place)] else { return false }
+    return request.pieces.contains { other in
+      guard taken[other] == nil else { return false }
+      let free = host[Int(other)]
+      return match.pieces.contains { own in
+        let piece = host[Int(own)]
+        return request.ranges.contains { range in
+          let part = range.clamped(to: piece.sector..<piece.end)
+          return !part.isEmpty && free.sector <= part.lowerBound && free.end >= part.upperBound
+        }
+      }
     }
   }
 
   /// Two requests of the same blocks that could each have the other's pieces: sound when the host's pieces
   /// do not overlap, for then order decides, or when it makes no difference.
   private func gradeRivals(
-    _ group: [Int32], _ candidates: [Candidates], _ outcome: inout Outcome
+    _ group: [Int32], _ candidates: [Candidates], _ wantedBy: [Int32: [Int32]],
+    _ outcome: inout Outcome
   ) {
-    for (position, first) in group.enumerated() {
-      guard let a = outcome.matches[Int(first)] else { continue }
+    for first in group {
+      guard let a = outcome.matches[Int(first)], let piece = a.pieces.first else { continue }
       let horizon = guest[Int(first)].completed + Self.horizon
-      for second in group[(position + 1)...] {
-        // The group is in order of issue: what follows came too late to compete.
+      for second in wantedBy[piece] ?? [] where second > first {
+        // They are in order of issue: what follows came too late to compete.
         if guest[Int(second)].issued > horizon { break }
         guard let b = outcome.matches[Int(second)], a.pieces != b.pieces,
           a.pieces.allSatisfy({ candidates[Int(second)].pieces.contains($0) }),
@@ -205,10 +310,16 @@ struct RequestMatching {
   private func gradeAliases(_ outcome: inout Outcome) {
     for place in guest.indices where guest[place].isAliased {
       guard let match = outcome.matches[place] else { continue }
+      // Its completion may be that of a later one, of which none was seen.
+      if guest[place].hasOpenRival, guest[place].isLossy { makeAmbiguous(Int32(place), &outcome) }
       var other = place + 1
       // In order of issue: those that begin while this one is at the driver.
       while other < guest.count, guest[other].issued < guest[place].completed {
         defer { other += 1 }
+        guard other - place <= Self.mostTogether else {
+          makeAmbiguous(Int32(place), &outcome)
+          break
+        }
         guard sameBlocks(Int32(place), Int32(other)), let rival = outcome.matches[other],
           overlapOnHost(match, rival),
           !areInterchangeable(Int32(place), Int32(other), match, rival)
@@ -217,6 +328,58 @@ struct RequestMatching {
         makeAmbiguous(Int32(other), &outcome)
       }
     }
+  }
+
+  /// Near a step of the clock, and where most requests find nothing since a step was not found, time does not tell
+  /// which of several requests of the same blocks is whose.
+  private func gradeSteps(_ clock: GuestClock, _ outcome: inout Outcome) {
+    for (place, request) in guest.enumerated() {
+      guard let match = outcome.matches[place], match.grade != .ambiguous else { continue }
+      let doubt = max(clock.doubt(at: request.issued), clock.doubt(at: request.completed))
+      guard doubt > 0 else { continue }
+      let reach = doubt.multipliedReportingOverflow(by: Self.doubtReach).partialValue
+      let low = clock.bounds(at: request.issued).lowerBound - reach
+      let high = clock.bounds(at: request.completed).upperBound + reach
+      if hasOthers(place, match, from: low, to: high) { makeAmbiguous(Int32(place), &outcome) }
+    }
+    guard let first = host.first?.queued, let last = host.last?.queued else { return }
+    for operation in BlockOperation.allCases {
+      let inside = guest.indices.filter { place in
+        let request = guest[place]
+        return request.operation == operation && !outcome.unmapped[place]
+          && clock.reference(request.issued) >= first && clock.reference(request.completed) <= last
+      }
+      for start in stride(from: 0, to: inside.count, by: Self.crowd) {
+        let window = inside[start..<min(start + Self.crowd, inside.count)]
+        let matched = window.filter { outcome.matches[$0]?.pieces.isEmpty == false }
+        guard matched.count * 2 < window.count else { continue }
+        for place in matched {
+          guard let match = outcome.matches[place], match.grade != .ambiguous,
+            hasOthers(place, match, from: .min, to: .max)
+          else { continue }
+          makeAmbiguous(Int32(place), &outcome)
+        }
+      }
+    }
+  }
+
+  /// Whether pieces of the same blocks are among those queued in a time which the match does not have; also where
+  /// there are too many to look at.
+  private func hasOthers(_ place: Int, _ match: Match, from low: Int64, to high: Int64) -> Bool {
+    guard let ranges = map.translate(guest[place].sector, guest[place].sectors) else { return true }
+    var looks = Self.mostOthers
+    var others = false
+    for range in ranges where !others {
+      let isWhole = index.forEach(
+        overlapping: range, queuedFrom: low, to: high, in: host, looks: &looks
+      ) { piece in
+        if host[Int(piece)].operation == guest[place].operation, !match.pieces.contains(piece) {
+          others = true
+        }
+      }
+      if !isWhole { return true }
+    }
+    return others
   }
 
   private func overlapOnHost(_ a: Match, _ b: Match) -> Bool {

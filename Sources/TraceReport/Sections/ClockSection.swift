@@ -61,15 +61,23 @@ struct ClockSection: ReportSection {
   private static func recorded(_ checks: [ClockCheckRow]) -> [Block] {
     Dictionary(grouping: checks, by: \.guest).sorted { $0.key < $1.key }.flatMap {
       guest, rows -> [Block] in
-      let wrong = rows.filter(\.contradicts)
+      let wrong = rows.filter { $0.contradicts == true }
       let name = Printable.text(guest)
+      let known = rows.filter { $0.contradicts != nil }
       guard let first = wrong.first else {
-        let narrowest = rows.map { $0.recordedError + $0.foundError }.min() ?? 0
-        return [
-          .paragraph(
-            "\(name): \(Quantity.count(Int64(rows.count))) recorded relations of both clocks agree "
-              + "with it, the closest within \(Quantity.time(narrowest)).")
-        ]
+        var sentences: [String] = []
+        if let narrowest = known.map({ $0.recordedError + ($0.foundError ?? 0) }).min() {
+          sentences.append(
+            "\(Quantity.count(Int64(known.count))) recorded relations of both clocks agree with it, the "
+              + "closest within \(Quantity.time(narrowest)).")
+        }
+        if known.count < rows.count {
+          sentences.append(
+            "\(Quantity.count(Int64(rows.count - known.count))) recorded relations of both clocks are of "
+              + "times without requests and differ from it: the clock may have stepped in between, as it "
+              + "does when a guest is paused (view clock_check).")
+        }
+        return [.paragraph("\(name): \(sentences.joined(separator: " "))")]
       }
       let apart = first.recorded - first.found
       return [
@@ -79,7 +87,7 @@ struct ClockSection: ReportSection {
             + "\(Printable.text(first.path)), line \(first.line), is "
             + "\(Quantity.time(Int64(clamping: apart.magnitude))) \(apart < 0 ? "before" : "after") what "
             + "the requests show, and both together may be off by "
-            + "\(Quantity.time(first.recordedError + first.foundError)). One of them is wrong: is the "
+            + "\(Quantity.time(first.recordedError + (first.foundError ?? 0))). One of them is wrong: is the "
             + "record of this incident, and did a wall clock step in between? The hops are by the "
             + "requests (view clock_check).")
       ]

@@ -115,7 +115,7 @@ struct MatchSection: ReportSection {
     case "no_requests": "not joined: no request of it was seen from D to C."
     case "no_clock":
       "not joined: its addresses fit a place on the host, but no clock does. Are guest and host "
-        + "from the same incident?"
+        + "from the same incident? A clock that steps every few requests is given up, too."
     default:
       "not joined: no place on any host device fits its requests. Are guest and host from the same "
         + "incident and time, and was the right host device traced?"

@@ -62,8 +62,8 @@ public struct ClockCheckRow: Sendable {
   public let recordedError: Int64
   /// On the reference by the requests, ns.
   public let found: Int64
-  /// How far that may be off, ns.
-  public let foundError: Int64
-  /// Whether the two are further apart than both may be off.
-  public let contradicts: Bool
+  /// How far that may be off, ns; nil where the requests do not tell.
+  public let foundError: Int64?
+  /// Whether the two are further apart than both may be off; nil where that cannot be told.
+  public let contradicts: Bool?
 }
