@@ -73,7 +73,7 @@ faults: release
 limits: release
 	python3 bench/limits.py
 
-# Guests that are paused and clocks that step, 1,000 generated captures: each ends in time, with nothing wrong.
+# Guests that are paused and clocks that step, 1,000 generated captures: how long each takes, and what is wrong.
 .PHONY: steps
 steps: release
 	python3 bench/steps.py
