@@ -141,7 +141,8 @@ struct HopRows {
   /// A trace of D and C alone (`perf record -e block:block_rq_issue,block:block_rq_complete`).
   private func fillDriver(_ row: inout GuestIO, _ request: BlockRequest) {
     guard request.operation != .flush, !request.traits.contains(.acrossStep),
-      let issued = request.issued.nanoseconds, let completed = request.completed.nanoseconds
+      let issued = request.issued.nanoseconds, let completed = request.completed.nanoseconds,
+      !isUnclear(request.issued, request.completed)
     else { return }
     let from = clock?.reference(issued) ?? issued
     row.driver = Stamp((clock?.reference(completed) ?? completed) - from)

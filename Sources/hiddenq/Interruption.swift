@@ -10,19 +10,24 @@ internal import TraceStore
 /// ends at once. Even then nothing is lost: SQLite takes the rest back when the file is next opened.
 enum Interruption {
   private struct State {
-    var signal: Int32?
     var work: Activity?
-    var path = ""
+    var path: String?
     var passing: String?
     var folder: String?
   }
 
   private static let state = Mutex(State())
+  /// 0: none came. Not an `Int32?` in the state: in an optimised build of Swift 6.3.1 its nil read back as 0, and
+  /// each failure ended with status 128.
+  private static let first = Atomic<Int32>(0)
   /// How long an open transaction may take to end.
   private static let patience = DispatchTimeInterval.seconds(2)
 
   /// The signal that came; nil: none.
-  static var signal: Int32? { state.withLock { $0.signal } }
+  static var signal: Int32? {
+    let number = first.load(ordering: .sequentiallyConsistent)
+    return number == 0 ? nil : number
+  }
 
   /// Listens from now on. A signal that the caller had ignored (nohup, a job in the background) stays so.
   static func listen() {
@@ -62,10 +67,10 @@ enum Interruption {
   }
 
   private static func received(_ number: Int32) {
-    let (work, path, isFirst) = state.withLock { state in
-      defer { state.signal = state.signal ?? number }
-      return (state.work, state.path, state.signal == nil)
-    }
+    let isFirst = first.compareExchange(
+      expected: 0, desired: number, ordering: .sequentiallyConsistent
+    ).exchanged
+    let (work, path) = state.withLock { ($0.work, $0.path ?? "the incident file") }
     guard let work else { end(number, "interrupted") }
     guard work.isWriting else {
       work.stop()
