@@ -318,14 +318,14 @@ def allowance(run):
 
 @case("counters/06-cgroup-files-are-not-proc-vmstat")
 def cgroup(run):
-    run.hiddenq("analyze", run.inputs, "-o", "out", statuses=(0, 3))
+    said = run.hiddenq("analyze", run.inputs, "-o", "out", statuses=(0, 3))
     run.incident = os.path.join(run.scratch, "out", "incident.db")
     formats = dict((os.path.basename(path), name) for path, name in run.rows("SELECT path, format FROM source"))
     equal("vmstat.txt", formats.get("vmstat.txt"), "proc-vmstat")
     for name in ("cgroup.stat", "cpu.stat", "memory.oom_control"):
         lacks(name, formats.get(name, ""), "vmstat")
     equal("oom_kill", run.rows("SELECT DISTINCT value FROM counter_value WHERE counter = 'oom_kill'"), [(3,)])
-    has("output", run.words, "cgroup")
+    has("output", said, "cgroup")
 
 
 @case("counters/07-libvirt-log")

@@ -111,7 +111,7 @@ private final class VmstatRows: CounterTable {
       return translatedHeader(bytes, log)
     }
     // FreeBSD, AIX, Solaris: `r b w avm fre flt re pi po fr sr ...`
-    if ForeignVmstat.system(
+    if ForeignVmstat.operatingSystem(
       bytes, fields[0].lowerBound, fields[fields.count - 1].upperBound) != nil
     {
       isForeign = true

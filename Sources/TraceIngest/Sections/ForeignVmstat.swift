@@ -8,7 +8,7 @@
 ///     r     b     w      avm    free   re   at    pi   po    fr   de    sr     in     sy    cs  us sy id   HP-UX
 enum ForeignVmstat {
   /// The system's name; nil for a line that is no such header.
-  static func system(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> String? {
+  static func operatingSystem(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> String? {
     var fields = Fields()
     fields.cut(bytes, start, end)
     guard fields.count >= 6 else { return nil }
@@ -34,7 +34,7 @@ enum ForeignVmstat {
 
   /// What to say of a line of such a table.
   static func output(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> KnownOutput? {
-    if let system = system(bytes, start, end) { return KnownOutput(advice: advice(system)) }
+    if let system = operatingSystem(bytes, start, end) { return KnownOutput(advice: advice(system)) }
     if bytes.has("Mach Virtual Memory Statistics", at: start, end) {
       return KnownOutput(
         advice:
