@@ -34,7 +34,9 @@ enum ForeignVmstat {
 
   /// What to say of a line of such a table.
   static func output(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> KnownOutput? {
-    if let system = operatingSystem(bytes, start, end) { return KnownOutput(advice: advice(system)) }
+    if let system = operatingSystem(bytes, start, end) {
+      return KnownOutput(advice: advice(system))
+    }
     if bytes.has("Mach Virtual Memory Statistics", at: start, end) {
       return KnownOutput(
         advice:
