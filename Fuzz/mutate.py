@@ -59,8 +59,11 @@ PROMISES = [
         coalesce(requeue_ns, 0), coalesce(clock_error_ns, 0)) < 0"""),
     ("the host had it before the guest gave it, or longer",
      "SELECT * FROM io WHERE min(virtio_submit_ns, virtio_return_ns) < -clock_error_ns - 2"),
-    ("half of the virtio queue is not observed",
-     "SELECT * FROM io WHERE (virtio_submit_ns IS NULL) <> (virtio_return_ns IS NULL)"),
+    # Beside a step of the clock one half may be unclear. Then there is no total.
+    ("half of the virtio queue is not observed, away from a step or with a total",
+     """SELECT * FROM io WHERE (virtio_submit_ns IS NULL) <> (virtio_return_ns IS NULL)
+        AND (virtio_queue_ns IS NOT NULL OR block_ns IS NOT NULL
+          OR (SELECT max(segment) FROM clock WHERE machine = guest) = 0)"""),
     ("it waited longer for a CPU than it took",
      """SELECT * FROM io WHERE submit_cpu_wait_ns > max(virtio_submit_ns, 0) + 2 * clock_error_ns + 2
         OR return_cpu_wait_ns > max(virtio_return_ns, 0) + 2 * clock_error_ns + 2
