@@ -322,16 +322,6 @@ CREATE TABLE counter_sample (
   sample_id INTEGER PRIMARY KEY
 ) STRICT;
 
--- What they did since the reading before, worked out from all files together when correlation begins, for all
--- but the first of a series. delta: what a total grew by, NULL for a level. kind: 0 grew, 1 ran over 32 bits,
--- 2 began again from 0, 3 fell by itself, so that the step is left out.
-CREATE TABLE counter_step (
-  sample_id INTEGER PRIMARY KEY,
-  kind INTEGER NOT NULL CHECK (kind IN (0, 1, 2, 3)),
-  delta INTEGER,
-  interval_ns INTEGER
-) STRICT;
-
 -- Rows of vmstat's default table, as printed. run counts the vmstat processes of the source;
 -- run_wall_ns is the date before the run.
 CREATE TABLE vmstat_sample (
@@ -583,6 +573,16 @@ CREATE TABLE incident_state (
 ) STRICT;
 
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.
+
+-- What each counter_sample did since the reading before, worked out from all files together, for all but the first of
+-- a series. delta: what a total grew by, NULL for a level. kind: 0 grew, 1 ran over 32 bits,
+-- 2 began again from 0, 3 fell by itself, so that the step is left out.
+CREATE TABLE counter_step (
+  sample_id INTEGER PRIMARY KEY,
+  kind INTEGER NOT NULL CHECK (kind IN (0, 1, 2, 3)),
+  delta INTEGER,
+  interval_ns INTEGER
+) STRICT;
 
 CREATE TABLE clock_relation (
   source_id INTEGER NOT NULL REFERENCES source_file,

@@ -7,9 +7,13 @@ extension IncidentFile {
   ///
   /// Readings of an object with dates are one series over all files of its machine, in the order of the dates;
   /// those of a file without dates are a series of their own.
+  ///
+  /// This connection alone sees them, in temporary views of the same names, until ``replaceCorrelation(_:findings:)``
+  /// stores them with all the rest: a correlation that is interrupted leaves the file as it was.
   public func workOutCounterSteps() throws {
     try writing { db in
-      try db.execute(sql: "DELETE FROM counter_step")
+      try db.dropPendingCounterSteps()
+      try db.execute(sql: Schema.pendingCounterSteps)
       let rows = try Row.fetchCursor(
         db,
         sql: """
@@ -33,6 +37,66 @@ extension IncidentFile {
       try steps.finish()
       return .commit
     }
+  }
+}
+
+extension Schema {
+  /// The table of steps before they are stored.
+  fileprivate static let pendingSteps = "pending_counter_step"
+
+  /// The views that read the steps, by name, and those that read such a view; in the order of the schema.
+  fileprivate static var counterStepViews: [(name: String, sql: String)] {
+    var found: [(name: String, sql: String)] = []
+    for file in files where file.path.hasPrefix("views/") {
+      let name = String(file.path.dropFirst("views/".count).dropLast(".sql".count))
+      let words = Set(file.text.split { !$0.isLetter && $0 != "_" })
+      if words.contains("counter_step")
+        || found.contains(where: { words.contains(Substring($0.name)) })
+      {
+        found.append((name, file.text))
+      }
+    }
+    return found
+  }
+
+  /// Makes the table and the temporary views over it.
+  fileprivate static var pendingCounterSteps: String {
+    let table = """
+      CREATE TEMP TABLE \(pendingSteps) (
+        sample_id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, delta INTEGER, interval_ns INTEGER);
+
+      """
+    return counterStepViews.reduce(table) { sql, view in
+      sql
+        + view.sql.replacing("CREATE VIEW", with: "CREATE TEMP VIEW")
+        .replacing("JOIN counter_step AS", with: "JOIN \(pendingSteps) AS")
+    }
+  }
+}
+
+extension Database {
+  /// Stores the steps that were worked out, where they were, and lets the file's own views be seen again.
+  func storePendingCounterSteps() throws {
+    guard try hasPendingCounterSteps() else { return }
+    try execute(
+      sql: """
+        INSERT INTO main.counter_step (sample_id, kind, delta, interval_ns)
+        SELECT sample_id, kind, delta, interval_ns FROM \(Schema.pendingSteps) ORDER BY sample_id
+        """)
+    try dropPendingCounterSteps()
+  }
+
+  fileprivate func dropPendingCounterSteps() throws {
+    for view in Schema.counterStepViews {
+      try execute(sql: "DROP VIEW IF EXISTS temp.\(view.name)")
+    }
+    try execute(sql: "DROP TABLE IF EXISTS temp.\(Schema.pendingSteps)")
+  }
+
+  private func hasPendingCounterSteps() throws -> Bool {
+    try Bool.fetchOne(
+      self, sql: "SELECT count(*) FROM sqlite_temp_master WHERE type = 'table' AND name = ?",
+      arguments: [Schema.pendingSteps]) ?? false
   }
 }
 
@@ -69,7 +133,7 @@ private struct CounterStepWriter {
 
   init(_ db: Database) throws {
     steps = try BulkInsert(
-      db, into: "counter_step", columns: ["sample_id", "kind", "delta", "interval_ns"])
+      db, into: Schema.pendingSteps, columns: ["sample_id", "kind", "delta", "interval_ns"])
   }
 
   mutating func add(_ moment: Moment, _ sample: Sample) throws {

@@ -163,6 +163,7 @@ extension IncidentFile {
       for table in Schema.derivedTables {
         try db.execute(sql: "DELETE FROM \(table)")
       }
+      try db.storePendingCounterSteps()
       try db.execute(
         sql: "DELETE FROM incident_state WHERE key = ?", arguments: [CorrelationWriter.swappedKey])
       let writer = try CorrelationWriter(db)

@@ -46,7 +46,7 @@ public struct SwappedSidesRow: Sendable {
 
   /// The statement that returns the rows, as texts in the column `line`.
   public static let sql =
-    "SELECT value AS line FROM incident_state WHERE key = '\(CorrelationWriter.swappedKey)'"
+    "SELECT value AS line FROM incident_state WHERE key = \(SQLText.literal(CorrelationWriter.swappedKey))"
 
   /// Reads a row as it is kept; nil for what no correlation writes.
   public init?(_ line: Substring) {
