@@ -19,7 +19,7 @@ public enum Findings {
   /// What the rules find, the most severe first; what cannot be judged last. Thresholds by name replace
   /// the standard ones.
   ///
-  /// Of files that are not of one capture nothing else is said: it would be about no system that there is.
+  /// If the files are not of one capture, all other findings are withheld: they would describe no real system.
   public static func find(
     in file: IncidentFile, thresholds: [String: Double] = [:]
   ) throws -> [Finding] {

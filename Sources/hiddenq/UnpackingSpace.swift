@@ -17,7 +17,7 @@ final class UnpackingSpace {
   /// Whether a folder of this name is the space of a run.
   static func isOne(_ name: String) -> Bool { name.hasPrefix(prefix) }
 
-  /// Unpacks an archive. Returns the folder, and what was left out.
+  /// Unpacks an archive. Returns the folder and the entries that were skipped.
   func unpack(_ archive: String) throws -> (folder: String, leftOut: [Archive.LeftOut]) {
     if count == 0 {
       Interruption.removing(folder: folder)

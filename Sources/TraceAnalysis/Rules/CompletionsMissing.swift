@@ -111,7 +111,7 @@ struct CompletionsMissing: Rule {
           + "queue, issue and complete. Of a binary trace, give the files of all CPUs.")
   }
 
-  /// Sets with a hole in their numbers, of which nothing else is said.
+  /// Sets with a gap in their numbers that no other problem reports.
   private func missingFiles(_ evidence: Evidence, named: Set<Int64>) throws -> [Finding] {
     try evidence.rows(Self.filesSQL("1")).compactMap { row in
       guard let source = row.integer("source_id"), !named.contains(source),

@@ -8,7 +8,7 @@ struct HostDiskNeighbour: Rule {
   let code = Finding.Code.noisyDiskNeighbour
   private let told = Threshold(
     "host-disk-neighbour", 10, "%",
-    "share of a device's time (D to C, summed) that processes beside a hypervisor took, from which on it is told"
+    "share of a device's time (D to C, summed) that processes other than a hypervisor took, from which on it is reported"
   )
   private let slower = Threshold(
     "host-disk-neighbour-slower", 50, "%",

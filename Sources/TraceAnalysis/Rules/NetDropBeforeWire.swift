@@ -195,7 +195,7 @@ struct NetDropBeforeWire: Rule {
 
   // MARK: What was read once
 
-  /// Most that are told.
+  /// The maximum that are listed.
   private static let mostTotals = 4
 
   /// Losses that a counter shows which was read but once: all since the interface came up.

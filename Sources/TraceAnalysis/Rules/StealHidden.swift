@@ -153,7 +153,7 @@ struct StealHidden: Rule {
     }
   }
 
-  /// Threads whose waits are told one by one.
+  /// The maximum of threads whose waits are listed one by one.
   private static let mostThreads = 4
 
   /// Over the longest trace that has such vCPUs.

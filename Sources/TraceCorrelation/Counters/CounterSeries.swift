@@ -46,7 +46,7 @@ public struct CounterGrowth: Sendable, Equatable {
   /// used for it, so that no interval counts twice and loops that ran side by side cannot look like
   /// resets. Files without dates are put in the order of their values: a counter only grows.
   /// `isReset` is asked of two readings of which the second is smaller: whether the object began anew between
-  /// them; without it the counter speaks for itself.
+  /// them; without it this counter alone decides.
   public init?(
     _ readings: [CounterReading],
     isReset: ((_ before: CounterReading, _ after: CounterReading) -> Bool)? = nil
