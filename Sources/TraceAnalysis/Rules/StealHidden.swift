@@ -294,10 +294,10 @@ struct StealHidden: Rule {
       code, isCritical ? .critical : .warning, guest: guest, sentence: sentence + ".",
       confidence: share == nil ? .low : .medium,
       because: "The kernel's own sums for each thread (schedstat)"
-        + (first.text("guest") == nil ? ", told as vCPUs by their names" : "")
+        + (first.text("guest") == nil ? ", recognised as vCPUs by their names" : "")
         + (share == nil
           ? "; without dates, so it is not known in what time" : "")
-        + ". Who was on the CPUs they do not tell.",
+        + ". They do not show who was on the CPUs.",
       evidenceSQL: sql,
       nextStep:
         "On the host: 'perf sched record -a -- sleep 30; perf sched script > sched.txt' and "
