@@ -67,6 +67,13 @@ struct DeviceStall: Rule {
       + "(fabric, multipath, a RAID that rebuilds) at that time; 'queue_stall' has every such time."
   }
 
+  /// Requests of the device without a completion. Where there are others, a single one that is open to the end is
+  /// more likely another completion that the trace lacks than a stall.
+  private static let neverCompleted = """
+    (SELECT count(*) FROM request WHERE request.machine = stall.machine AND request.device = stall.device
+      AND issued_ns IS NOT NULL AND completed_ns IS NULL)
+    """
+
   /// The stalls of a disk: the host's below a guest, or the guest's own where no host's is known.
   private func sql(_ evidence: Evidence, _ condition: String) -> String {
     """
@@ -81,7 +88,7 @@ struct DeviceStall: Rule {
       ON usual.machine = stall.machine AND usual.device = stall.device
     WHERE length_ns >= \(Evidence.number(evidence.value(of: told) * 1e6))
       AND length_ns >= \(Evidence.number(evidence.value(of: ratio))) * usual.p50_ns
-      AND (held + joined >= 2 OR is_open) AND \(condition)
+      AND (held + joined >= 2 OR is_open AND held + joined >= \(Self.neverCompleted)) AND \(condition)
       AND CASE stall.hop
         WHEN 'hardware_queue' THEN EXISTS (SELECT 1 FROM device_map
           WHERE host = stall.machine AND host_device = stall.device)
