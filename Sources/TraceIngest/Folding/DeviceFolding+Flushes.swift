@@ -12,6 +12,7 @@ extension DeviceFolding {
     flush.firstIssued = Stamp(event.time)
     flush.issued = Stamp(event.time)
     flush.issuedCPU = event.knownCPU
+    try dropLostFlushes(leaving: 0)
     markTogether(with: &flush)
     if let back = flushes.firstIndex(where: { !$0.issued.isSeen }) {
       flushes[back].traits.formUnion(flush.traits)
@@ -61,8 +62,36 @@ extension DeviceFolding {
     return candidates.first { open[$0].row.task == task } ?? candidates.first
   }
 
+  /// Ends the oldest flushes at the device of which the completion was lost, until so many are left.
+  ///
+  /// A flush has no address, so that one without its completion would take that of the next, and each after it that of
+  /// its next, to the end of the trace. Where flushes hardly ever meet at the device and events were lost, a flush that
+  /// meets another has lost its completion.
+  private mutating func dropLostFlushes(leaving count: Int) throws {
+    guard lostUntil > .min, flushesTogether * Self.flushesPerMeeting < flushesAlone else { return }
+    while true {
+      let bios = flushBios.filter { open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen }
+      let others = flushes.indices.filter { flushes[$0].issued.isSeen }
+      guard bios.count + others.count > count else { return }
+      let bioIssued = bios.first.map { open[$0].row.issued.rawValue } ?? .max
+      let otherIssued = others.first.map { flushes[$0].issued.rawValue } ?? .max
+      guard min(bioIssued, otherIssued) <= lostUntil else { return }
+      if let bio = bios.first, bioIssued <= otherIssued {
+        open[bio].row.traits.insert(.lossy)
+        try emit(bio, isEnd: true)
+      } else if let place = others.first {
+        var lost = flushes.remove(at: place)
+        lost.traits.insert(.lossy)
+        try output.emit(numbered(lost))
+      }
+    }
+  }
+
   /// Flushes have no address: of several at the device together, which completion is whose cannot be told.
   private mutating func markTogether(with flush: inout BlockRequest) {
+    defer {
+      if flush.traits.contains(.aliased) { flushesTogether += 1 } else { flushesAlone += 1 }
+    }
     for bio in flushBios
     where open[bio].row.issued.isSeen && !open[bio].row.completed.isSeen {
       open[bio].row.traits.insert(.aliased)
@@ -79,6 +108,7 @@ extension DeviceFolding {
   mutating func completedWithoutLength(_ event: BlockEvent) throws {
     if try completedBareFlush(event) { return }
     if event.rwbs.contains(.preflush) || event.rwbs.contains(.flush) {
+      try dropLostFlushes(leaving: 1)
       let place = flushes.firstIndex { $0.issued.isSeen }
       let bio = flushBios.first {
         open[$0].row.issued.isSeen && !open[$0].row.completed.isSeen

@@ -14,6 +14,9 @@ struct DeviceFolding {
   var flushBios: [Int32] = []
   /// Flush requests at the driver, oldest first.
   var flushes: [BlockRequest] = []
+  /// Flushes that were issued while no other was at the device, and while one was.
+  var flushesAlone = 0
+  var flushesTogether = 0
   /// The last flush of a bio that completed.
   var lastFlush = BlockRequest()
   /// Requests whose data are done and whose flush is not, oldest first.
@@ -24,7 +27,7 @@ struct DeviceFolding {
   private var unqueued = LatencyHistogram()
   private var lastQueued = Stamp.unseen
   private var arrivals: Int64 = 0
-  private var lostUntil = Int64.min
+  private(set) var lostUntil = Int64.min
   private var hasQueue = false
   /// Events of requests were seen: it is no device of bios only, as device-mapper, md and bcache make them.
   var hasRequests = false
@@ -49,6 +52,9 @@ struct DeviceFolding {
   private static let mostFinishing = 64
   /// Flushes, and writes with a preflush, that may be open.
   static let mostFlushes = 1024
+  /// Where fewer than one of so many flushes is issued while another is at the device, they hardly ever are there
+  /// together.
+  static let flushesPerMeeting = 16
   /// A request in flight for less than this, ns, is never taken for one whose completion is missing.
   private static let longestUsual: Int64 = 1_000_000_000
   /// Nor one that took less than this many times the mean.
@@ -188,7 +194,7 @@ struct DeviceFolding {
       }
       return
     }
-    let index = try request(event, in: .queued)
+    let index = try queuedOrNew(event)
     open[index].row.got = Stamp(event.time)
     open[index].phase = .allocated
     open.fileEnd(index)
@@ -207,7 +213,7 @@ struct DeviceFolding {
     if index < 0 {
       index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .allocated }
     }
-    if index < 0 { index = try request(event, in: .queued) }
+    if index < 0 { index = try queuedOrNew(event) }
     open[index].row.inserted = Stamp(event.time)
     open[index].phase = .allocated
     // btt counts the bio that the line begins with as inserted; after a front merge that is not the
@@ -328,7 +334,9 @@ struct DeviceFolding {
     if index < 0 {
       index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .allocated }
     }
-    if index < 0 { index = try request(event, in: .queued) }
+    if index < 0 { index = queuedRequest(event) }
+    if index < 0 { index = givenBack(event) }
+    if index < 0 { index = try insert(try begin(event)) }
     if !open[index].row.firstIssued.isSeen { open[index].row.firstIssued = Stamp(event.time) }
     open[index].row.issued = Stamp(event.time)
     open[index].row.issuedCPU = event.knownCPU
@@ -350,6 +358,19 @@ struct DeviceFolding {
     }
     try dropStale(event.sector, sectors, event.rwbs.direction, besides: index)
     markAliases(of: index)
+  }
+
+  /// The request that is issued again where the line that it was given back (`R  WS 1976864 + 8 [0]`) is missing: a new
+  /// one would have a `Q` of its own. -1 for none.
+  private mutating func givenBack(_ event: BlockEvent) -> Int32 {
+    guard hasQueue else { return -1 }
+    let sectors = Int64(event.sectors)
+    let index = open.latestIssued(at: event.sector, going: event.rwbs.direction) {
+      $0.phase == .issued && $0.row.sectors == sectors && $0.row.queued.isSeen
+        && !isOverdue($0.row, at: event.time)
+    }
+    if index >= 0 { open[index].row.traits.insert(.requeued) }
+    return index
   }
 
   /// The line says another length than our merges made: events of its bios were lost or are bios that
@@ -529,18 +550,20 @@ struct DeviceFolding {
     return request
   }
 
-  /// The oldest one in this phase with the event's blocks; a new one when its beginning is not in the
-  /// trace.
-  private mutating func request(_ event: BlockEvent, in phase: OpenRequest.Phase) throws -> Int32 {
+  /// The oldest queued one with the event's blocks; a new one when its beginning is not in the trace.
+  private mutating func queuedOrNew(_ event: BlockEvent) throws -> Int32 {
+    let index = queuedRequest(event)
+    return index >= 0 ? index : try insert(try begin(event))
+  }
+
+  /// The oldest queued one with the event's blocks, or else at its sector; -1 for none.
+  private func queuedRequest(_ event: BlockEvent) -> Int32 {
     let sectors = Int64(event.sectors)
-    var index = open.first(at: event.sector, going: event.rwbs.direction) {
-      $0.phase == phase && $0.row.sectors == sectors
-    }
-    if index < 0 {
-      index = open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == phase }
+    let index = open.first(at: event.sector, going: event.rwbs.direction) {
+      $0.phase == .queued && $0.row.sectors == sectors
     }
     if index >= 0 { return index }
-    return try insert(try begin(event))
+    return open.first(at: event.sector, going: event.rwbs.direction) { $0.phase == .queued }
   }
 
   mutating func emit(_ index: Int32, isEnd: Bool = false) throws {
