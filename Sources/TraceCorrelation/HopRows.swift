@@ -185,7 +185,7 @@ struct HopRows {
   }
 }
 
-/// The host's side of one guest request: the times of the child that completes last.
+/// The host's side of one guest request: the times of the part of its bios that completes last.
 private struct HostTimes {
   let queued: Int64
   let issued: Int64
@@ -196,7 +196,8 @@ private struct HostTimes {
 
   init?(_ match: RequestMatching.Match, _ device: HostSide) {
     let pieces = match.pieces.map { device.pieces[Int($0)] }
-    guard let critical = pieces.max(by: { $0.completed < $1.completed }) else { return nil }
+    let lastOfBios = pieces.map { device.pieces[Int($0.last)] }
+    guard let critical = lastOfBios.max(by: { $0.completed < $1.completed }) else { return nil }
     queued = critical.queued
     issued = critical.issued
     completed = critical.completed

@@ -346,7 +346,9 @@ public struct Join: Sendable {
     for record in records(of: guests[first], guests) where record.reference == reference {
       clock = record.narrowing(clock)
     }
-    let outcomes = matchers.map { $0.matching.match(clock) }
+    let source = guests[first].source
+    let mayStep = guests.contains { $0.source == source && $0.segment != guests[first].segment }
+    let outcomes = matchers.map { $0.matching.match(clock, mayStep: mayStep) }
     let violations = matchers.reduce(0) { count, matcher in
       count
         + Self.pairs(

@@ -71,6 +71,81 @@ struct JoinTests {
     #expect(ios.map(\.grade) == [.ambiguous, .ambiguous, .exact, .exact])
   }
 
+  @Test(
+    "requests that QEMU merged come back with the last part of their bio",
+    arguments: [false, true])
+  func cutBio(_ isPartLost: Bool) throws {
+    var simulation = Simulation(seed: 7)
+    simulation.load(seconds: 2, perSecond: 200)
+    let issued = try #require(simulation.guest.last).issued.rawValue + 10_000_000
+    let (guests, parts) = Self.mergedAndCut(
+      at: issued, queued: simulation.reference(issued) + 20_000, completed: simulation.own)
+    let known = isPartLost ? Array(parts.dropFirst()) : parts
+    let device = HostDevice(
+      stream: 2, source: 2, rows: simulation.host + known, bios: [], remapDeltas: [], losses: [],
+      first: simulation.device.first, last: simulation.device.last)
+    let disk = GuestDisk(
+      machine: "g", stream: 1, source: 1, segment: 0, rows: simulation.guest + guests, bios: [])
+    let ios = try #require(Join(guests: [disk], hosts: [device]).disks.first).ios.suffix(2)
+    if isPartLost {
+      // Of the first no part may be missing; the second does not know when its bio was back.
+      #expect(ios.map(\.grade) == [.unmatched, .ambiguous])
+    } else {
+      #expect(ios.map(\.grade) == [.split, .split])
+      #expect(ios.map(\.hardware) == [Stamp(200_000), Stamp(200_000)])
+      #expect(ios.map(\.hostRequest) == [901, 901])
+    }
+  }
+
+  /// Two reads side by side, which the host has as one bio that `X` cut into four; the second part is the last to
+  /// come back.
+  private static func mergedAndCut(
+    at issued: Int64, queued: Int64, completed own: (Int64) -> Int64
+  ) -> (guests: [BlockRequest], parts: [BlockRequest]) {
+    let guests = (0..<2).map { number -> BlockRequest in
+      var request = BlockRequest()
+      request.id = 800 + Int64(number)
+      (request.sector, request.sectors, request.rwbs) = (8_000 + 512 * Int64(number), 512, .read)
+      request.queued = Stamp(issued - 2_000)
+      request.issued = Stamp(issued + Int64(number) * 3_000)
+      request.firstIssued = request.issued
+      request.completed = Stamp(own(queued + 221_000) + Int64(number) * 1_000)
+      return request
+    }
+    let parts = ([120, 200, 150, 140] as [Int64]).enumerated().map {
+      number, length -> BlockRequest in
+      var part = BlockRequest()
+      part.id = 900 + Int64(number)
+      (part.sector, part.sectors, part.rwbs) = (10_048 + 256 * Int64(number), 256, .read)
+      part.queued = Stamp(queued)
+      part.issued = Stamp(queued + 2_000)
+      part.firstIssued = part.issued
+      part.completed = Stamp(queued + 2_000 + length * 1_000)
+      if number > 0 { part.traits.insert(.splitPiece) }
+      if number < 3 { part.traits.insert(.splitHead) }
+      return part
+    }
+    return (guests, parts)
+  }
+
+  @Test("parts of a request do not overlap, so that a shorter one before a whole one is another's")
+  func overlappingPieces() throws {
+    var simulation = Simulation(seed: 8)
+    simulation.load(seconds: 2, perSecond: 200)
+    let base = try #require(simulation.guest.last).issued.rawValue + 10_000_000
+    // The completion of the first is lost in the guest.
+    simulation.add(at: base, sector: 8_000, device: 90_000)
+    simulation.add(at: base + 500, sector: 8_000, sectors: 64, device: 90_000)
+    var guests = simulation.guest
+    guests[guests.count - 2].completed = .unseen
+    let disk = GuestDisk(
+      machine: "g", stream: 1, source: 1, segment: 0, rows: guests, bios: [])
+    let ios = try #require(Join(guests: [disk], hosts: [simulation.device]).disks.first).ios.suffix(
+      2)
+    #expect(ios.map(\.grade) == [.unmatched, .exact])
+    #expect(ios.last?.hostRequest == simulation.host.last?.id)
+  }
+
   @Test("requests outside the other trace's time say so")
   func windows() throws {
     var simulation = Simulation(seed: 6)

@@ -85,7 +85,8 @@ public struct GuestClock: Sendable {
   }
 
   /// How large the step is that a moment may lie on either side of, ns; 0 where there is none. The first and the
-  /// last matched moment of a stretch count: of all they are confirmed least.
+  /// last matched moment of a stretch count: of all they are confirmed least. Beyond all stretches the next step is not
+  /// known; it may be as large as the largest.
   func doubt(at own: Int64) -> Int64 {
     let index = stretch(at: own)
     let relation = stretches[index]
@@ -95,8 +96,17 @@ public struct GuestClock: Sendable {
     if index + 1 < stretches.count, own >= relation.to {
       return abs(relation.reference(own) - stretches[index + 1].reference(own))
     }
-    return 0
+    let isShown = relation.from < own && own < relation.to
+    return isShown ? 0 : max(largestStep, Self.leastDoubt)
   }
+
+  private var largestStep: Int64 {
+    zip(stretches, stretches.dropFirst()).map { abs($0.reference($0.to) - $1.reference($0.to)) }
+      .max() ?? 0
+  }
+
+  /// What an unknown step is taken for at least, ns.
+  private static let leastDoubt: Int64 = 1_000_000_000
 
   /// The longest time on the reference timeline that can lie between two moments, ns.
   func longest(from: Int64, to: Int64) -> Int64 {

@@ -36,6 +36,13 @@ struct HostPiece {
   let isAliased: Bool
   /// The thread that queued it.
   let task: Int32
+  /// The parts of its bio before and behind it, which `X` cut off.
+  var isCutBefore = false
+  var isCutBehind = false
+  /// The place, in the device's pieces, of the part of its bio that completes last: the bio is back with that one.
+  var last: Int32 = 0
+  /// The completion of another part of its bio is not known.
+  var hasLostSibling = false
 
   var end: Int64 { sector + sectors }
 }
@@ -211,8 +218,34 @@ public struct HostDevice: Sendable {
           row: Int32(index), sector: range.sector, sectors: range.sectors,
           operation: row.operation, queued: row.queued.rawValue, issued: row.issued.rawValue,
           completed: row.completed.rawValue, isAliased: row.traits.contains(.aliased),
-          task: row.task))
+          task: row.task, isCutBefore: row.traits.contains(.splitPiece),
+          isCutBehind: row.traits.contains(.splitHead)))
     }
-    return pieces.sorted { ($0.queued, $0.sector) < ($1.queued, $1.sector) }
+    pieces.sort { ($0.queued, $0.sector) < ($1.queued, $1.sector) }
+    Self.joinCutBios(&pieces)
+    return pieces
+  }
+
+  /// Says of each piece which part of its bio completes last. The parts of one bio were queued at one time and lie side
+  /// by side; one that was merged into another request no longer says that it was cut.
+  private static func joinCutBios(_ pieces: inout [HostPiece]) {
+    var first = 0
+    while first < pieces.count {
+      var next = first + 1
+      var last = first
+      while next < pieces.count, pieces[next].queued == pieces[first].queued,
+        pieces[next].sector == pieces[next - 1].end,
+        pieces[next].isCutBefore || pieces[next - 1].isCutBehind
+      {
+        if pieces[next].completed > pieces[last].completed { last = next }
+        next += 1
+      }
+      let isLacking = pieces[first].isCutBefore || pieces[next - 1].isCutBehind
+      for place in first..<next {
+        pieces[place].last = Int32(last)
+        pieces[place].hasLostSibling = isLacking
+      }
+      first = next
+    }
   }
 }

@@ -56,6 +56,8 @@ struct RequestMatching {
   private static let (mostLooks, meanLooks) = (1 << 16, 256)
   /// How many steps to either side another request of the same blocks makes a match near the step uncertain.
   private static let doubtReach: Int64 = 8
+  /// No larger step is looked beyond, ns: two years.
+  private static let mostDoubt: Int64 = 1 << 56
   /// Requests of which half must have a match, where the clock steps, for one of them to be certain by time.
   private static let crowd = 32
   /// How many pieces are looked at for others of the same blocks.
@@ -88,8 +90,9 @@ struct RequestMatching {
     var pieces: [Int32] = []
   }
 
-  /// One pass with these clocks; `widening` is added to the bound on both sides, ns.
-  func match(_ clock: GuestClock, widening: Int64 = 0) -> Outcome {
+  /// One pass with these clocks; `widening` is added to the bound on both sides, ns. `mayStep`:
+  /// the clock of this trace steps, be it in another stretch.
+  func match(_ clock: GuestClock, widening: Int64 = 0, mayStep: Bool = false) -> Outcome {
     var outcome = Outcome(
       matches: [Match?](repeating: nil, count: guest.count),
       unmapped: [Bool](repeating: false, count: guest.count))
@@ -116,8 +119,9 @@ struct RequestMatching {
         ) { piece in
           let candidate = host[Int(piece)]
           // H3 as a whole needs no offset: below zero it proves a wrong match.
-          if candidate.completed <= high, candidate.operation == request.operation,
-            candidate.completed - candidate.queued <= longest
+          let returned = host[Int(candidate.last)].completed
+          if returned <= high, candidate.operation == request.operation,
+            returned - candidate.queued <= longest
           {
             found.pieces.append(piece)
             depth += min(candidate.end, range.upperBound) - max(candidate.sector, range.lowerBound)
@@ -134,7 +138,8 @@ struct RequestMatching {
     }
     for group in groups(candidates, wantedBy) { settle(group, candidates, wantedBy, &outcome) }
     gradeAliases(&outcome)
-    if clock.stretches.count > 1 { gradeSteps(clock, &outcome) }
+    gradeCutBios(&outcome)
+    if mayStep || clock.stretches.count > 1 { gradeSteps(clock, &outcome) }
     return outcome
   }
 
@@ -330,16 +335,23 @@ struct RequestMatching {
     }
   }
 
+  /// A request is back when all parts of its bio are, those of requests that QEMU merged with it, too.
+  private func gradeCutBios(_ outcome: inout Outcome) {
+    for place in guest.indices {
+      guard let match = outcome.matches[place] else { continue }
+      if match.pieces.contains(where: { host[Int($0)].hasLostSibling }) {
+        makeAmbiguous(Int32(place), &outcome)
+      }
+    }
+  }
+
   /// Near a step of the clock, and where most requests find nothing since a step was not found, time does not tell
   /// which of several requests of the same blocks is whose.
   private func gradeSteps(_ clock: GuestClock, _ outcome: inout Outcome) {
     for (place, request) in guest.enumerated() {
       guard let match = outcome.matches[place], match.grade != .ambiguous else { continue }
-      let doubt = max(clock.doubt(at: request.issued), clock.doubt(at: request.completed))
-      guard doubt > 0 else { continue }
-      let reach = doubt.multipliedReportingOverflow(by: Self.doubtReach).partialValue
-      let low = clock.bounds(at: request.issued).lowerBound - reach
-      let high = clock.bounds(at: request.completed).upperBound + reach
+      guard let doubtful = doubtfulTime(of: request, clock) else { continue }
+      let (low, high) = (doubtful.lowerBound, doubtful.upperBound)
       if hasOthers(place, match, from: low, to: high) { makeAmbiguous(Int32(place), &outcome) }
     }
     guard let first = host.first?.queued, let last = host.last?.queued else { return }
@@ -361,6 +373,21 @@ struct RequestMatching {
         }
       }
     }
+  }
+
+  /// When a request may have been on the host, ns, if the clock stepped elsewhere than it seems; nil where it does not
+  /// matter.
+  private func doubtfulTime(of request: GuestRequest, _ clock: GuestClock) -> ClosedRange<Int64>? {
+    // So few pairs of the same blocks may fit by chance.
+    let isThin = [request.issued, request.completed].contains {
+      clock.stretches[clock.stretch(at: $0)].pairs < Self.crowd
+    }
+    if isThin { return .min ... .max }
+    let doubt = max(clock.doubt(at: request.issued), clock.doubt(at: request.completed))
+    guard doubt > 0 else { return nil }
+    let reach = Self.doubtReach * min(doubt, Self.mostDoubt)
+    let low = clock.bounds(at: request.issued).lowerBound - reach
+    return low...max(low, clock.bounds(at: request.completed).upperBound + reach)
   }
 
   /// Whether pieces of the same blocks are among those queued in a time which the match does not have; also where
@@ -421,14 +448,14 @@ struct RequestMatching {
 
   // MARK: - Tilings
 
-  /// The pieces that cover all ranges when at each place just one can go on; nil when none or several can.
+  /// The pieces that cover all ranges when only one set of them does; nil when none or several do.
   private func uniqueTiling(
     _ request: Candidates, _ taken: [Int32: [Range<Int64>]]
   ) -> [Int32]? {
     tiling(request, taken, mustBeUnique: true)
   }
 
-  /// The pieces that cover all ranges, at each place the earliest.
+  /// The pieces that cover all ranges, at each sector the earliest that leads to the end.
   private func firstTiling(
     _ request: Candidates, _ taken: [Int32: [Range<Int64>]]
   ) -> [Int32]? {
@@ -440,26 +467,48 @@ struct RequestMatching {
   ) -> [Int32]? {
     var chosen: [Int32] = []
     for range in request.ranges {
-      var position = range.lowerBound
-      while position < range.upperBound {
-        var best: Int32?
-        for piece in request.pieces {
-          let candidate = host[Int(piece)]
-          guard candidate.sector <= position, candidate.end > position,
-            !chosen.contains(piece),
-            isFree(piece, position..<min(candidate.end, range.upperBound), taken)
-          else { continue }
-          if let current = best {
-            if mustBeUnique { return nil }
-            if candidate.queued < host[Int(current)].queued { best = piece }
-          } else {
-            best = piece
-          }
-        }
-        guard let best else { return nil }
-        chosen.append(best)
-        position = min(host[Int(best)].end, range.upperBound)
-      }
+      guard let pieces = tiling(of: range, request.pieces, taken, mustBeUnique: mustBeUnique),
+        !pieces.contains(where: chosen.contains)
+      else { return nil }
+      chosen += pieces
+    }
+    return chosen
+  }
+
+  /// The pieces that cover a range side by side. The first may begin before it (QEMU merged requests); each further one
+  /// begins where the one before ends, for the parts of one request do not overlap.
+  private func tiling(
+    of range: Range<Int64>, _ pieces: [Int32], _ taken: [Int32: [Range<Int64>]], mustBeUnique: Bool
+  ) -> [Int32]? {
+    func begin(_ piece: Int32) -> Int64 { max(host[Int(piece)].sector, range.lowerBound) }
+    func isUsable(_ piece: Int32) -> Bool {
+      let candidate = host[Int(piece)]
+      return candidate.sector < range.upperBound && candidate.end > range.lowerBound
+        && isFree(piece, begin(piece)..<min(candidate.end, range.upperBound), taken)
+    }
+    if pieces.count == 1, let only = pieces.first {
+      let candidate = host[Int(only)]
+      let isWhole = candidate.sector <= range.lowerBound && candidate.end >= range.upperBound
+      return isWhole && isUsable(only) ? [only] : nil
+    }
+    // From the end backwards: how a piece goes on does not depend on how it was reached.
+    var ways: [Int64: (count: Int, first: Int32)] = [:]
+    for piece in pieces.filter(isUsable).sorted(by: { begin($0) > begin($1) }) {
+      let end = host[Int(piece)].end
+      let count = end >= range.upperBound ? 1 : ways[end]?.count ?? 0
+      guard count > 0 else { continue }
+      let other = ways[begin(piece)]
+      let isEarlier = other.map { host[Int(piece)].queued < host[Int($0.first)].queued } ?? true
+      ways[begin(piece)] = (
+        min(count + (other?.count ?? 0), 2), isEarlier ? piece : other?.first ?? piece
+      )
+    }
+    var chosen: [Int32] = []
+    var sector = range.lowerBound
+    while sector < range.upperBound {
+      guard let way = ways[sector], !mustBeUnique || way.count == 1 else { return nil }
+      chosen.append(way.first)
+      sector = host[Int(way.first)].end
     }
     return chosen
   }
