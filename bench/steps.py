@@ -14,6 +14,7 @@ import argparse
 import collections
 import csv
 import io
+import math
 import os
 import random
 import resource
@@ -125,12 +126,12 @@ def make(folder, seed):
 
 
 def run(arguments, limit):
-    """Its status, what it said, and its CPU time, which other load leaves alone."""
+    """Its status, what it said, and its CPU time, which other load leaves alone; the limit is of CPU time, too."""
     begin = resource.getrusage(resource.RUSAGE_CHILDREN)
-    try:
-        done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
-    except subprocess.TimeoutExpired:
-        return None, "", limit
+    seconds = math.ceil(limit)
+    done = subprocess.run(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)))
     end = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
     return done.returncode, done.stdout.decode(errors="replace"), seconds
