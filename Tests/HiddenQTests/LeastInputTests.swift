@@ -65,7 +65,9 @@ struct LeastInputTests {
 
   /// 400 requests of an iothread in 4 s; from 2 s on, those of `rsync` keep the device for longer, and the iothread's
   /// take four times as long.
-  private static func blocks(neighbour: String?, guest: String = "IO iothread0") -> String {
+  private static func blocks(
+    neighbour: String?, guest: String = "IO iothread0", device: String = "259,0"
+  ) -> String {
     var lines: [(at: Int, text: String)] = []
     var dice = Dice(9)
     func add(_ at: Int, _ pid: Int, _ name: String, _ length: Int) {
@@ -81,7 +83,7 @@ struct LeastInputTests {
       if let neighbour, place >= 200 { add(10_000 * place + 1_500, 900, neighbour, 8_000) }
     }
     return lines.sorted { $0.at < $1.at }.enumerated().map { number, line in
-      "259,0 0 \(number + 1) \(line.at / 1_000_000).\(String(1_000_000 + line.at % 1_000_000).dropFirst())000 \(line.text)\n"
+      "\(device) 0 \(number + 1) \(line.at / 1_000_000).\(String(1_000_000 + line.at % 1_000_000).dropFirst())000 \(line.text)\n"
     }.joined()
   }
 
@@ -104,6 +106,28 @@ struct LeastInputTests {
     #expect(try finding(Self.blocks(neighbour: nil)) == nil)
     #expect(try finding(Self.blocks(neighbour: "kworker/u8:1")) == nil)
     #expect(try finding(Self.blocks(neighbour: "rsync", guest: "mysqld")) == nil)
+  }
+
+  @Test("the neighbour of a device that holds no disk of a known guest, beside one that does")
+  func blocksBesideAMappedDisk() throws {
+    var dice = Dice(4)
+    let pair = HandMadePair(
+      ios: (0..<300).map { place in
+        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place + dice.next(below: 900))
+        io.device = 90 + dice.next(below: 60)
+        return io
+      })
+    let incident = try MadeIncident()
+    try incident.add(pair.host, "host", "h")
+    try incident.add(pair.guest, "guest", "vm1")
+    try incident.add(Self.blocks(neighbour: "rsync", device: "8,16"), "host", "h")
+    #expect(
+      try incident.rows("SELECT DISTINCT host, host_device FROM device_map") == ["h,\"259,0\""])
+    _ = try incident.findings()
+    #expect(
+      try incident.rows(
+        "SELECT severity, guest, substr(sentence, 1, 54) FROM finding WHERE code = 'NOISY_DISK_NEIGHBOUR'"
+      ) == ["warning,,\"On 8,16 of h, which guests use too, others took 88.9 %\""])
   }
 
   // MARK: - Issues and completions

@@ -28,7 +28,7 @@ struct HostDiskNeighbour: Rule {
       SELECT DISTINCT source.source_id, source.machine, stage.device
       FROM stage JOIN source USING (source_id)
       WHERE source.layer = 'host' AND duplicate_of IS NULL AND stage.stage = 'D2C'
-        AND source.machine NOT IN (SELECT host FROM device_map)
+        AND (source.machine, stage.device) NOT IN (SELECT host, host_device FROM device_map)
       ORDER BY source.source_id, stage.device
       """)
     return try devices.compactMap { row in
