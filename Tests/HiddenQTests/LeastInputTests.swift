@@ -255,6 +255,37 @@ struct LeastInputTests {
     return sector / 64 % 2 == 0
   }
 
+  /// Requests of a host's disk of which these have no completion, and after them 2 s of another disk.
+  private static func unfinished(_ isLost: (Int) -> Bool) -> String {
+    var lines = issued("8,16").split(separator: "\n").filter { line in
+      let words = line.split(separator: " ")
+      guard words.contains("C"), let plus = words.firstIndex(of: "+"),
+        let sector = Int(words[plus - 1])
+      else { return true }
+      return !isLost((sector - 4096) / 64)
+    }
+    lines += issued("8,32").replacing(" 0.", with: " 2.").split(separator: "\n")
+    return numbered(lines).joined(separator: "\n") + "\n"
+  }
+
+  @Test("a request that is open to the end is a stall, but not where others lack their completion")
+  func openToTheEnd() throws {
+    func words(_ isLost: (Int) -> Bool) throws -> String? {
+      let incident = try MadeIncident()
+      try incident.add(Self.unfinished(isLost), "host", "h")
+      // The device seems to stall in both.
+      #expect(
+        try incident.rows("SELECT device, held + joined, is_open FROM queue_stall")
+          == ["\"8,16\",1,1"])
+      return try incident.findings()["DEVICE_STALL"]
+    }
+    let stall = try #require(try words { $0 == 69 })
+    #expect(
+      stall.hasPrefix("critical: 8,16 of h completed nothing for 2."), "\(stall)")
+    #expect(stall.contains("to the end of the trace, with 1 requests in it"), "\(stall)")
+    #expect(try words { $0 == 69 || $0 % 9 == 4 } == nil)
+  }
+
   // MARK: - I/O errors
 
   private static func errors(_ code: Int, from: Int = 40, to: Int = 42, op: String = "W") -> String
