@@ -397,11 +397,12 @@ struct TextOfTheWorldTests {
 
   // MARK: Missing completions
 
-  /// Requests as perf prints them, 1 ms apart and each 4 ms long; those that this leaves out have no completion, or
+  /// Requests as perf prints them, 20 ms apart and each 4 ms long; those that this leaves out have no completion, or
   /// no issue.
   private static func perf(
-    _ count: Int, hasIssue: (Int) -> Bool, hasCompletion: (Int) -> Bool,
-    sector: (Int) -> Int
+    _ count: Int, taking service: (Int) -> Int = { _ in 4_000 },
+    events: (begin: String, end: String) = ("rq_issue", "rq_complete"),
+    hasIssue: (Int) -> Bool, hasCompletion: (Int) -> Bool, sector: (Int) -> Int
   ) -> String {
     var lines: [(Int, String)] = []
     for number in 0..<count {
@@ -411,10 +412,13 @@ struct TextOfTheWorldTests {
         return (at, "         swapper     0 [000] \(time): block:\(event)\n")
       }
       if hasIssue(number) {
-        lines.append(line(from, "block_rq_issue: 8,16 R 4096 () \(place) [app]"))
+        let bytes = events.begin == "rq_issue" ? "4096 () " : ""
+        lines.append(line(from, "block_\(events.begin): 8,16 R \(bytes)\(place) [app]"))
       }
       if hasCompletion(number) {
-        lines.append(line(from + 4000, "block_rq_complete: 8,16 R () \(place) [0]"))
+        let command = events.end == "rq_complete" ? "() " : ""
+        lines.append(
+          line(from + service(number), "block_\(events.end): 8,16 R \(command)\(place) [0]"))
       }
     }
     return lines.sorted { $0.0 < $1.0 }.map(\.1).joined()
@@ -446,6 +450,42 @@ struct TextOfTheWorldTests {
     }
     #expect(Set(times) == [4_000_000])
     #expect(Self.count(.unpairedEvent, in: summary) > 0)
+  }
+
+  /// How long each request took, ns, in the order of their lines; nil where the completion is missing.
+  private static func times(_ text: String) throws -> [Int64?] {
+    try read(text).sink.requests.sorted { $0.line < $1.line }.map { request in
+      request.completed.nanoseconds.flatMap { end in
+        (request.issued.nanoseconds ?? request.queued.nanoseconds).map { end - $0 }
+      }
+    }
+  }
+
+  @Test(
+    "a D whose completion is missing does not take that of the next D of its sector, soon after",
+    arguments: [(400, 5), (400, 1), (9_000, 6), (9_000, 1)])
+  func missingCompletionsOfHotSectors(_ count: Int, _ sectors: Int) throws {
+    // After the first ten the same few come again and again, as when a file system writes an inode.
+    let isThere = { (number: Int) in number < 10 || number % 7 != 3 && number % 11 != 0 }
+    let sector = { (number: Int) in number < 10 ? 8 * number : 2048 + 8 * (number % sectors) }
+    for events in [("rq_issue", "rq_complete"), ("bio_queue", "bio_complete")] {
+      let text = Self.perf(
+        count, taking: { 400 + $0 % 3 }, events: events, hasIssue: { _ in true },
+        hasCompletion: isThere, sector: sector)
+      let right = (0..<count).map { isThere($0) ? Int64(400_000 + 1_000 * ($0 % 3)) : nil }
+      #expect(try Self.times(text) == right)
+    }
+  }
+
+  @Test("of two requests for the same blocks that both came back late, each keeps its time")
+  func lateTogether() throws {
+    // 100 and 101 are for the same blocks, and come back after 400 and 381 ms, while others take 4 ms.
+    let text = Self.perf(
+      200, taking: { $0 == 100 ? 400_000 : $0 == 101 ? 381_000 : 4_000 }, hasIssue: { _ in true },
+      hasCompletion: { _ in true }, sector: { 2048 + 8 * ($0 == 101 ? 100 : $0) })
+    var right = [Int64?](repeating: 4_000_000, count: 200)
+    right.replaceSubrange(100...101, with: [400_000_000, 381_000_000])
+    #expect(try Self.times(text) == right)
   }
 
   @Test("a request that was slow among others that were not stays slow")

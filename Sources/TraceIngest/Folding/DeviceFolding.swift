@@ -36,12 +36,17 @@ struct DeviceFolding {
   /// A bio was split.
   private var hasSplits = false
   /// Requests that were issued.
-  private var issues: Int64 = 0
+  private(set) var issues: Int64 = 0
   /// Requests whose data came back in the usual time, and the sum of these times, ns.
-  private var served: (count: Int64, sum: Int64) = (0, 0)
+  var served: (count: Int64, sum: Int64) = (0, 0)
+  /// The same of those that were the only one of their blocks in flight: each has its own completion.
+  var servedAlone: (count: Int64, sum: Int64) = (0, 0)
   /// Requests that came back so late that the completion may be one of a later request, oldest first; they are decided
   /// on when more is known.
-  private var suspects: [Int32] = []
+  var suspects: [Int32] = []
+  /// Requests that came back late while a later request of the same blocks was in flight, oldest first: the completion
+  /// may be that of the later one. They are decided on when more is known.
+  var doubtful: [(index: Int32, order: Int64)] = []
 
   /// Requests that may be open; a trace without completions must not fill the memory.
   private static let mostOpen = 1 << 18
@@ -55,14 +60,6 @@ struct DeviceFolding {
   /// Where fewer than one of so many flushes is issued while another is at the device, they hardly ever are there
   /// together.
   static let flushesPerMeeting = 16
-  /// A request in flight for less than this, ns, is never taken for one whose completion is missing.
-  private static let longestUsual: Int64 = 1_000_000_000
-  /// Nor one that took less than this many times the mean.
-  private static let mostTimesMean: Int64 = 50
-  /// One of this many requests without a completion is more than the end of a trace explains.
-  private static let shareMissing: Int64 = 20
-  /// Requests that wait for that decision.
-  private static let mostSuspects = 4096
   /// Bios of one request: the kernel counts its segments in 16 bits.
   private static let mostBios = 1 << 16
 
@@ -106,14 +103,14 @@ struct DeviceFolding {
     stream = try output.sink.stream(StreamKey(device: number, segment: segment))
     lastQueued = .unseen
     lastFlush = BlockRequest()
-    try settleSuspects()
+    try settle()
     for index in open.all() { open[index].row.traits.insert(.acrossStep) }
     for index in flushes.indices { flushes[index].traits.insert(.acrossStep) }
   }
 
   /// The end of the trace: what is open stays incomplete.
   mutating func finish() throws {
-    try settleSuspects()
+    try settle()
     for index in open.all() { try emit(index, isEnd: true) }
     for flush in flushes { try output.emit(numbered(flush)) }
     if !hasQueue { stages[Stage.d2c.rawValue] = unqueued }
@@ -145,11 +142,13 @@ struct DeviceFolding {
     try dropStale(request.row.sector, request.row.sectors, request.row.rwbs.direction)
     let index = try insert(request)
     if hasSplits, completionsMayGrow { open.fileEnd(index) }
+    if !hasRequests { markAliases(of: index, since: event.time) }
   }
 
   /// Files a new one. When too many are open the oldest go, an eighth at once, because to find them means to
   /// look at all.
   private mutating func insert(_ request: OpenRequest) throws -> Int32 {
+    if open.count >= Self.mostOpen { try settle() }
     if open.count >= Self.mostOpen {
       for oldest in open.all().prefix(Self.mostOpen / 8) {
         output.givenUp += 1
@@ -158,7 +157,11 @@ struct DeviceFolding {
     }
     let index = open.insert(request)
     // Completions are missing: a device holds fewer.
-    let oldest = open.oldest(at: request.key, ifMoreThan: Self.mostAtOneSector)
+    var oldest = open.oldest(at: request.key, ifMoreThan: Self.mostAtOneSector)
+    if oldest >= 0, open[oldest].phase == .finishing {
+      try settle()
+      oldest = open.oldest(at: request.key, ifMoreThan: Self.mostAtOneSector)
+    }
     if oldest >= 0 {
       output.givenUp += 1
       try emit(oldest, isEnd: true)
@@ -357,7 +360,7 @@ struct DeviceFolding {
       awaitingPreflush.removeAll { $0 == index }
     }
     try dropStale(event.sector, sectors, event.rwbs.direction, besides: index)
-    markAliases(of: index)
+    markAliases(of: index, since: event.time)
   }
 
   /// The request that is issued again where the line that it was given back (`R  WS 1976864 + 8 [0]`) is missing: a new
@@ -380,15 +383,14 @@ struct DeviceFolding {
   }
 
   /// Two requests for the same blocks at the device: which completion is whose cannot be told.
-  private mutating func markAliases(of index: Int32) {
+  private mutating func markAliases(of index: Int32, since time: Int64) {
     // Read beforehand: read within the call they would have it copy all that is open.
     let (sector, sectors) = (open[index].row.sector, open[index].row.sectors)
-    let direction = open[index].row.rwbs.direction
+    let (direction, phase) = (open[index].row.rwbs.direction, open[index].phase)
     let other = open.first(at: sector, going: direction) {
-      $0.phase == .issued && $0.row.sectors == sectors
+      $0.phase == phase && $0.row.sectors == sectors
     }
-    if other >= 0, other != index, !isOverdue(open[other].row, at: open[index].row.issued.rawValue)
-    {
+    if other >= 0, other != index, !isOverdue(open[other].row, at: time) {
       open[other].row.traits.insert(.aliased)
       open[index].row.traits.insert(.aliased)
     }
@@ -459,63 +461,9 @@ struct DeviceFolding {
       if finishing.count > Self.mostFinishing { try emit(finishing.removeFirst()) }
       return
     }
-    // Where few are open, none can be missing.
-    if isOverdue(open[index].row, at: event.time), Int64(open.count) * Self.shareMissing >= issues {
-      open[index].phase = .finishing
-      suspects.append(index)
-      if suspects.count > Self.mostSuspects { try settleSuspects() }
-      return
-    }
-    if let since = open[index].row.issued.nanoseconds ?? open[index].row.queued.nanoseconds {
-      served.count += 1
-      served.sum.add(saturating: event.time - since)
-    }
+    if try hold(index, event) { return }
+    noteServed(open[index].row)
     try emit(index)
-  }
-
-  // MARK: - Missing completions
-
-  /// Whether a request has been in flight much longer than others are.
-  @inline(__always)
-  private func isOverdue(_ row: BlockRequest, at time: Int64) -> Bool {
-    guard let since = row.issued.nanoseconds ?? row.queued.nanoseconds else { return false }
-    let age = time - since
-    return age >= Self.longestUsual && served.count > 0
-      && age / Self.mostTimesMean >= served.sum / served.count
-  }
-
-  /// The request for the same blocks that was issued after one that is overdue, if it is none itself: the completion
-  /// of the older one is missing, and this is that of the newer one.
-  private func newer(than index: Int32, _ event: BlockEvent) -> Int32 {
-    let (phase, sectors) = (open[index].phase, open[index].remaining)
-    let latest = open.latestIssued(at: open[index].key, going: event.rwbs.direction) {
-      $0.phase == phase && $0.remaining == sectors && !isOverdue($0.row, at: event.time)
-    }
-    return latest >= 0 ? latest : index
-  }
-
-  /// Decides on the requests that came back late. Where more requests than these never came back, and they are a good
-  /// part of all, the trace lacks completions, and each of these took one of a later request whose `D` it lacks.
-  private mutating func settleSuspects() throws {
-    guard !suspects.isEmpty else { return }
-    var missing: Int64 = 0
-    let latest = suspects.map { open[$0].row.completed.rawValue }.max() ?? .min
-    for index in open.all()
-    where open[index].phase == .issued && isOverdue(open[index].row, at: latest) {
-      missing += 1
-    }
-    let isLacking = missing >= Int64(suspects.count) && missing * Self.shareMissing >= issues
-    for index in suspects {
-      if isLacking {
-        open[index].row.completed = .unseen
-        open[index].row.completedCPU = -1
-        open[index].row.error = 0
-        open[index].row.traits.insert(.lossy)
-        output.unpaired += 1
-      }
-      try emit(index)
-    }
-    suspects.removeAll()
   }
 
   /// The piece of a split bio, in flight, that ends at this sector; -1 for none.

@@ -35,6 +35,8 @@ struct OpenRequest {
   /// `D` had no FUA though the bio asked for it, or the bio wanted a preflush: the kernel ends such a
   /// request with a second completion without length.
   var isSequenced = false
+  /// Its completion may be that of a later request of the same blocks.
+  var isDoubtful = false
   /// Filed in order of arrival, for what has no address.
   var order: Int64 = 0
 }
@@ -125,6 +127,7 @@ struct OpenRequests {
       bio = bios[Int(bio)].next
     }
     pool[Int(index)].firstBio = -1
+    pool[Int(index)].isDoubtful = false
     free.append(index)
     count -= 1
   }
@@ -183,6 +186,20 @@ struct OpenRequests {
       index = pool[Int(index)].next
     }
     return -1
+  }
+
+  /// All at this sector that go the same way and that the test accepts, the oldest one first.
+  func all(at sector: Int64, going way: RWBS, where accepts: (OpenRequest) -> Bool) -> [Int32] {
+    var found: [Int32] = []
+    var index = byStart[slot(sector)]
+    while index >= 0 {
+      let request = pool[Int(index)]
+      if request.key == sector, request.row.rwbs.direction == way, accepts(request) {
+        found.append(index)
+      }
+      index = request.next
+    }
+    return found
   }
 
   /// The one at this sector that was issued last among those that go the same way and that the test
