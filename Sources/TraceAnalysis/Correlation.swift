@@ -197,22 +197,22 @@ public struct Correlation {
       return
     }
     // Of those that never came to an end nothing is known; a trace may hold nothing else.
-    let hops = own.flatMap { $0.ios.lazy.map(\.hops).filter(\.isObserved) }
+    let hops = own.flatMap { $0.ios.lazy.map(\.hops).filter(\.times.isObserved) }
     try HopStatistics.eachGroup(hops, isJoined: own.contains { $0.verdict == .joined }) { op, ios in
       for (hop, statistics) in HopStatistics.hops(ios) {
         try writer.add(
-          HopRow(stream: disk.disk, op: op, hop: hop.rawValue, statistics: statistics))
+          HopRow(stream: disk.disk, op: op, hop: hop, statistics: statistics))
       }
       for share in TailStatistics.shares(ios) {
         try writer.add(
           TailRow(
-            stream: disk.disk, op: op, percentile: share.percentile, hop: share.hop.rawValue,
+            stream: disk.disk, op: op, percentile: share.percentile, hop: share.hop,
             ios: share.ios, mean: share.mean, share: share.share))
       }
       for row in TailStatistics.whatIf(ios) {
         try writer.add(
           WhatIfRow(
-            stream: disk.disk, op: op, hop: row.hop.rawValue, percentile: row.percentile,
+            stream: disk.disk, op: op, hop: row.hop, percentile: row.percentile,
             now: row.now, without: row.without))
       }
     }
@@ -241,10 +241,10 @@ extension GuestIO {
     [
       request, isLeading ? 1 : 0, sector < 0 ? .min : sector, sectors, Int64(rwbs.rawValue),
       Int64(operation.rawValue), queued.rawValue, completed.rawValue, reference.rawValue,
-      pageCache.rawValue, guestScheduler.rawValue, flush.rawValue, requeue.rawValue,
-      virtioSubmit.rawValue,
-      virtioReturn.rawValue, submitCPUWait.rawValue, returnCPUWait.rawValue, hostScheduler.rawValue,
-      hardware.rawValue, block.rawValue,
+      times[.pageCache].rawValue, times[.guestScheduler].rawValue, flush.rawValue,
+      requeue.rawValue, times[.virtioSubmit].rawValue, times[.virtioReturn].rawValue,
+      submitCPUWait.rawValue, returnCPUWait.rawValue, times[.hostScheduler].rawValue,
+      times[.hardwareQueue].rawValue, times[.block].rawValue,
       clockError.rawValue, Int64(grade.rawValue), reason.map { Int64($0.rawValue) } ?? .min,
       Int64(hostRequests), hostRequest ?? .min, deferredRequest ?? .min, deferred.rawValue,
     ]
@@ -253,8 +253,6 @@ extension GuestIO {
   fileprivate var hops: HopValues {
     HopValues(
       operation: operation, isSound: grade == .exact || grade == .merged || grade == .split,
-      guestScheduler: guestScheduler, virtioSubmit: virtioSubmit, virtioReturn: virtioReturn,
-      hostScheduler: hostScheduler, hardwareQueue: hardware, pageCache: pageCache, block: block,
-      driver: driver)
+      times: times)
   }
 }

@@ -67,14 +67,14 @@ struct DiskOverlay {
 
   /// As in the five hops: handed to virtio, queued on the host, completed there, completed in the guest.
   private func moments(_ io: GuestIO) -> (t3: Int64, t4: Int64, t6: Int64, t7: Int64)? {
-    guard let start = io.reference.nanoseconds, let submit = io.virtioSubmit.nanoseconds,
-      let back = io.virtioReturn.nanoseconds, let scheduler = io.hostScheduler.nanoseconds,
-      let hardware = io.hardware.nanoseconds
+    let times = io.times
+    guard let start = io.reference.nanoseconds,
+      let t3 = times.begin(of: .virtioSubmit, from: start),
+      let t4 = times.end(of: .virtioSubmit, from: start),
+      let t6 = times.begin(of: .virtioReturn, from: start),
+      let t7 = times.end(of: .virtioReturn, from: start)
     else { return nil }
-    let t3 = start + (io.guestScheduler.nanoseconds ?? 0)
-    let t4 = t3 + submit
-    let t6 = t4 + scheduler + hardware
-    return (t3, t4, t6, t6 + back)
+    return (t3, t4, t6, t7)
   }
 
   private func halves(

@@ -56,40 +56,28 @@ public struct DiskStatistics: Sendable {
   private static func stored(_ file: IncidentFile, _ filter: IOFilter) throws -> [Group] {
     var groups: [String: Group] = [:]
     for row in try file.storedHops(filter) {
-      let hop = try hop(row.hop)
-      groups[row.op, default: Group(op: row.op)].hops[hop] = row.statistics
+      groups[row.op, default: Group(op: row.op)].hops[row.hop] = row.statistics
     }
     for row in try file.storedTail(filter) {
-      let hop = try hop(row.hop)
       groups[row.op, default: Group(op: row.op)].tail.append(
         TailShare(
-          percentile: row.percentile, hop: hop, ios: row.ios, mean: row.mean, share: row.share))
+          percentile: row.percentile, hop: row.hop, ios: row.ios, mean: row.mean, share: row.share))
     }
     for row in try file.storedWhatIf(filter) {
-      let hop = try hop(row.hop)
       groups[row.op, default: Group(op: row.op)].whatIf.append(
-        WhatIf(hop: hop, percentile: row.percentile, now: row.now, without: row.without))
+        WhatIf(hop: row.hop, percentile: row.percentile, now: row.now, without: row.without))
     }
     let order = ["all"] + BlockOperation.inReports.map(\.name)
     for op in groups.keys where !order.contains(op) { throw StoreError.unknownWord(op, "op") }
     return order.compactMap { groups[$0] }
-  }
-
-  private static func hop(_ word: String) throws -> Hop {
-    guard let hop = Hop(rawValue: word) else { throw StoreError.unknownWord(word, "hop") }
-    return hop
   }
 }
 
 extension IORow {
   /// Its hops for the statistics.
   public var hops: HopValues {
-    func stamp(_ nanoseconds: Int64?) -> Stamp { nanoseconds.map { Stamp($0) } ?? .unseen }
-    return HopValues(
+    HopValues(
       operation: BlockOperation.allCases.first { $0.name == op } ?? .other,
-      isSound: ["exact", "merged", "split"].contains(grade), guestScheduler: stamp(guestScheduler),
-      virtioSubmit: stamp(virtioSubmit), virtioReturn: stamp(virtioReturn),
-      hostScheduler: stamp(hostScheduler), hardwareQueue: stamp(hardwareQueue),
-      pageCache: stamp(pageCache), block: stamp(block), driver: stamp(driver))
+      isSound: ["exact", "merged", "split"].contains(grade), times: times)
   }
 }

@@ -30,7 +30,7 @@ public struct IOCulprits: Sendable, Equatable {
 
   /// Finds them, by the number of the I/O; an I/O that no scheduler trace of its host covers has none.
   public static func find(_ ios: [IORow], in file: IncidentFile) throws -> [Int64: IOCulprits] {
-    let timed = ios.filter { $0.virtioSubmit != nil && $0.virtioReturn != nil }
+    let timed = ios.filter { $0.times[.virtioQueue].isSeen }
     guard !timed.isEmpty else { return [:] }
     let sides = try Dictionary(
       uniqueKeysWithValues: Set(timed.map(\.guest)).map {
@@ -82,13 +82,6 @@ public struct IOCulprits: Sendable, Equatable {
       }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// A moment so far from another, or the last in the range of moments.
-  fileprivate static func moment(_ moment: Int64, _ distance: Int64) -> Int64 {
-    var sum = moment
-    sum.add(saturating: distance)
-    return min(max(sum, Stamp.range.lowerBound), Stamp.range.upperBound)
-  }
-
   /// The two halves of the virtio queue on the reference timeline.
   fileprivate struct Halves {
     let submit: Span
@@ -96,16 +89,15 @@ public struct IOCulprits: Sendable, Equatable {
 
     /// Nil for an I/O that was not followed, or whose bound makes a half end before it begins.
     init?(_ io: IORow) {
-      guard let start = io.reference, let scheduler = io.guestScheduler,
-        let submit = io.virtioSubmit, let host = io.hostScheduler, let hardware = io.hardwareQueue,
-        let back = io.virtioReturn
+      let times = io.times
+      guard let start = io.reference, times[.guestScheduler].isSeen,
+        let issued = times.begin(of: .virtioSubmit, from: start),
+        let queued = times.end(of: .virtioSubmit, from: start),
+        let completed = times.begin(of: .virtioReturn, from: start),
+        let end = times.end(of: .virtioReturn, from: start)
       else { return nil }
-      // Each is within Stamp.range; their sums need not be, and then no slice lies there.
-      let issued = IOCulprits.moment(start, scheduler)
-      let queued = IOCulprits.moment(issued, submit)
-      let completed = IOCulprits.moment(IOCulprits.moment(queued, host), hardware)
-      self.submit = Span(from: issued, to: max(issued, queued))
-      self.back = Span(from: completed, to: max(completed, IOCulprits.moment(completed, back)))
+      submit = Span(from: issued, to: max(issued, queued))
+      back = Span(from: completed, to: max(completed, end))
     }
   }
 }
@@ -234,18 +226,14 @@ private struct GuestSide {
     guard let relation = relations.last(where: { $0.from <= own }) ?? relations.first else {
       return own
     }
-    return Self.moment(own, distance(relation, at: own))
+    return Stamp.sum(own, distance(relation, at: own))
   }
 
   /// The inverse, to a microsecond or so: only chunks are chosen by it.
   private func own(_ reference: Int64) -> Int64 {
     guard let first = relations.first else { return reference }
-    let near = Self.moment(reference, -distance(first, at: reference))
-    return Self.moment(reference, -distance(relations.last { $0.from <= near } ?? first, at: near))
-  }
-
-  private static func moment(_ moment: Int64, _ distance: Int64) -> Int64 {
-    IOCulprits.moment(moment, distance)
+    let near = Stamp.sum(reference, -distance(first, at: reference))
+    return Stamp.sum(reference, -distance(relations.last { $0.from <= near } ?? first, at: near))
   }
 
   /// The ranges of a relation's columns keep it within 64 bits for any moment of a slice.

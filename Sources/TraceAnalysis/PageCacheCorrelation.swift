@@ -49,12 +49,12 @@ struct PageCacheCorrelation {
         add(join, trace, source: source.source, stretch)
         for (place, oldest) in zip(own, join.oldest) {
           for (number, page) in oldest.enumerated() {
-            guard let page, !disks[place].ios[number].pageCache.isSeen,
+            guard let page, !disks[place].ios[number].times[.pageCache].isSeen,
               let queued = disks[place].ios[number].queued.nanoseconds
             else { continue }
             let t1 = clock?.reference(queued) ?? queued
             let t0 = clock?.reference(page.dirtied) ?? page.dirtied
-            disks[place].ios[number].pageCache = Stamp(t1 - t0)
+            disks[place].ios[number].times[.pageCache] = Stamp(t1 - t0)
             let io = disks[place].ios[number]
             pages.append((trace.pages[page.page], io.request, io.sector, page.known))
           }

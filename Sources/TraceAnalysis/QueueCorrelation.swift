@@ -56,14 +56,14 @@ struct QueueCorrelation {
     if hop == .virtioQueue || hop == .hardwareQueue {
       stalls += queue.stalls.map {
         QueueStallRow(
-          stream: stream, hop: hop.rawValue, at: $0.at, length: $0.length, held: $0.held,
+          stream: stream, hop: hop, at: $0.at, length: $0.length, held: $0.held,
           joined: $0.joined, isOpen: $0.isOpen)
       }
     }
     for interval in queue.intervals {
       rows.append(
         QueueIntervalRow(
-          stream: stream, hop: hop.rawValue, at: interval.at, length: interval.length,
+          stream: stream, hop: hop, at: interval.at, length: interval.length,
           arrivals: interval.arrivals, mean: interval.mean, greatest: interval.greatest,
           residual: interval.residual))
     }

@@ -56,6 +56,16 @@ struct Evidence {
 
   /// A text as a literal of SQL.
   static func literal(_ text: String) -> String { SQLText.literal(text) }
+
+  /// Words as a list of SQL: `('read', 'write')`.
+  static func list(_ words: [String]) -> String {
+    "(" + words.map(literal).joined(separator: ", ") + ")"
+  }
+
+  /// The parts between Q and C as a list of SQL.
+  static var blockParts: String {
+    list(Hop.allCases.filter(Hop.blockParts.contains).map(\.name))
+  }
 }
 
 /// All rules, in the order in which equally severe findings are told.

@@ -1,4 +1,4 @@
-internal import TraceModel
+public import TraceModel
 
 /// A hop's part of the I/Os around a percentile of their time from Q to C.
 public struct TailShare: Sendable {
@@ -44,23 +44,23 @@ public enum TailStatistics {
     return max(0, middle - half)..<min(count, middle + half + 1)
   }
 
-  /// The parts of the hops that lie between Q and C.
-  static let hops: [Hop] = [
-    .guestScheduler, .virtioQueue, .virtioSubmit, .virtioReturn, .hostScheduler, .hardwareQueue,
-  ]
+  /// The hops that lie between Q and C, and the parts of H3.
+  static let hops = Hop.allCases.filter {
+    Hop.blockParts.contains($0) || $0 == .virtioQueue
+  }
 
   /// The hops around each percentile; a hop that was not observed in all of those I/Os is left out.
   public static func shares(_ ios: [HopValues]) -> [TailShare] {
-    var order = ios.indices.filter { ios[$0].block.isSeen }
+    var order = ios.indices.filter { ios[$0].times[.block].isSeen }
     order.sort {
-      let (a, b) = (ios[$0].block.rawValue, ios[$1].block.rawValue)
+      let (a, b) = (ios[$0].times[.block].rawValue, ios[$1].times[.block].rawValue)
       return a != b ? a < b : $0 < $1
     }
     return percentiles.filter { order.count >= $0.least }.flatMap { percentile, _ in
       let around = order[band(of: percentile, among: order.count)].map { ios[$0] }
-      let whole = around.reduce(0.0) { $0 + Double($1.block.rawValue) }
+      let whole = around.reduce(0.0) { $0 + Double($1.times[.block].rawValue) }
       return (hops + [.block]).compactMap { hop -> TailShare? in
-        let values = around.compactMap { $0[hop] }
+        let values = around.compactMap { $0.times[hop].nanoseconds }
         guard values.count == around.count, whole > 0 else { return nil }
         let sum = values.reduce(0.0) { $0 + Double($1) }
         return TailShare(
@@ -76,7 +76,9 @@ public enum TailStatistics {
       var now: [Int64] = []
       var without: [Int64] = []
       for io in ios {
-        guard let block = io[.block], let part = io[hop] else { continue }
+        guard let block = io.times[.block].nanoseconds, let part = io.times[hop].nanoseconds else {
+          continue
+        }
         now.append(block)
         without.append(block - part)
       }

@@ -28,30 +28,16 @@ public struct GuestIO: Sendable {
   public var completed = Stamp.unseen
   /// t1 (t3 where that was not seen) on the reference timeline, ns.
   public var reference = Stamp.unseen
-  /// t1 - t0, ns.
-  public var pageCache = Stamp.unseen
-  /// t3 - t1, ns.
-  public var guestScheduler = Stamp.unseen
-  /// The cache flush within that, ns.
+  /// Its hops, ns.
+  public var times = HopTimes()
+  /// The cache flush within H2, ns.
   public var flush = Stamp.unseen
-  /// From the first to the last `D` within that, ns.
+  /// From the first to the last `D` within H2, ns.
   public var requeue = Stamp.unseen
-  /// t4 - t3, ns.
-  public var virtioSubmit = Stamp.unseen
-  /// t7 - t6, ns.
-  public var virtioReturn = Stamp.unseen
-  /// The part of t4 - t3 in which its threads waited for a CPU, ns.
+  /// The part of H3 on the way in, t4 - t3, in which its threads waited for a CPU, ns.
   public var submitCPUWait = Stamp.unseen
-  /// The part of t7 - t6 in which its threads waited for a CPU, ns.
+  /// The part of H3 on the way back, t7 - t6, in which its threads waited for a CPU, ns.
   public var returnCPUWait = Stamp.unseen
-  /// t5 - t4, ns.
-  public var hostScheduler = Stamp.unseen
-  /// t6 - t5, ns.
-  public var hardware = Stamp.unseen
-  /// t7 - t1, ns.
-  public var block = Stamp.unseen
-  /// t7 - t3 of a disk of which no Q was traced, ns: all that its own trace tells of the I/O.
-  public var driver = Stamp.unseen
   /// The clock's bound here, ns.
   public var clockError = Stamp.unseen
   /// Host requests that carried it.
@@ -65,12 +51,4 @@ public struct GuestIO: Sendable {
 
   /// An I/O of which nothing is known yet.
   public init() {}
-
-  /// H3, both ways, ns.
-  public var virtio: Stamp {
-    guard let there = virtioSubmit.nanoseconds, let back = virtioReturn.nanoseconds else {
-      return .unseen
-    }
-    return Stamp(there + back)
-  }
 }

@@ -103,9 +103,11 @@ struct HopRows {
     }
     guard !request.traits.contains(.acrossStep) else { return }
     if let t1, let t3, !isUnclear(row.queued, request.issued) {
-      row.guestScheduler = Stamp(t3 - t1)
+      row.times[.guestScheduler] = Stamp(t3 - t1)
     }
-    if let t1, let t7, !isUnclear(row.queued, request.completed) { row.block = Stamp(t7 - t1) }
+    if let t1, let t7, !isUnclear(row.queued, request.completed) {
+      row.times[.block] = Stamp(t7 - t1)
+    }
     if let from = request.flushIssued.nanoseconds, let to = request.flushCompleted.nanoseconds {
       row.flush = Stamp(to - from)
     }
@@ -118,21 +120,21 @@ struct HopRows {
     // Under way when the clock stepped: on which side of the step it began or ended decides all of H3.
     let own = completed - issued
     if clock?.isUnclear(at: issued, besides: own) != true {
-      row.virtioSubmit = Stamp(side.queued - t3)
+      row.times[.virtioSubmit] = Stamp(side.queued - t3)
     }
     if clock?.isUnclear(at: completed, besides: own) != true {
-      row.virtioReturn = Stamp(t7 - side.completed)
+      row.times[.virtioReturn] = Stamp(t7 - side.completed)
     }
     // Below zero at a step says on which side of it the request was not. Elsewhere it says that the match is
     // wrong, and stays.
-    if let both = row.virtio.nanoseconds, both < 0,
+    if let both = row.times[.virtioQueue].nanoseconds, both < 0,
       clock?.mayHoldStep(from: issued, to: completed) == true
     {
-      (row.virtioSubmit, row.virtioReturn) = (.unseen, .unseen)
+      (row.times[.virtioSubmit], row.times[.virtioReturn]) = (.unseen, .unseen)
     }
-    if !row.virtio.isSeen { row.block = .unseen }
-    row.hostScheduler = Stamp(side.issued - side.queued)
-    row.hardware = Stamp(side.completed - side.issued)
+    if !row.times[.virtioQueue].isSeen { row.times[.block] = .unseen }
+    row.times[.hostScheduler] = Stamp(side.issued - side.queued)
+    row.times[.hardwareQueue] = Stamp(side.completed - side.issued)
     row.grade = side.grade
     row.hostRequests = side.requests
     row.hostRequest = side.request
@@ -145,7 +147,7 @@ struct HopRows {
       !isUnclear(request.issued, request.completed)
     else { return }
     let from = clock?.reference(issued) ?? issued
-    row.driver = Stamp((clock?.reference(completed) ?? completed) - from)
+    row.times.driver = Stamp((clock?.reference(completed) ?? completed) - from)
   }
 
   private func isUnclear(_ from: Stamp, _ to: Stamp) -> Bool {

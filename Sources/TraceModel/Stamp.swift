@@ -14,6 +14,13 @@ public struct Stamp: Hashable, Sendable {
   /// What a stamp, and a duration, is within, that of a request which begins before its trace included.
   public static let range: ClosedRange<Int64> = -(1 << 61)...1 << 61
 
+  /// A moment and a distance from it, or the last moment in the range: beyond it nothing lies.
+  public static func sum(_ moment: Int64, _ distance: Int64) -> Int64 {
+    var sum = moment
+    sum.add(saturating: distance)
+    return min(max(sum, range.lowerBound), range.upperBound)
+  }
+
   /// A moment that was seen.
   @inlinable
   public init(_ nanoseconds: Int64) { rawValue = nanoseconds }

@@ -78,7 +78,7 @@ extension ComparisonSections {
   /// Its mean, its median and its 99th percentile.
   private func totals(_ lines: [ComparisonLine]) -> [Fact] {
     [Statistic.mean, .p50, .p99].compactMap { statistic in
-      lines.first { $0.subject == Hop.total.rawValue && $0.statistic == statistic }
+      lines.first { $0.subject == Hop.total.name && $0.statistic == statistic }
         .flatMap { fact($0, name: statistic.rawValue) }
     }
   }
@@ -86,8 +86,8 @@ extension ComparisonSections {
   /// The hops that are shown to differ, those first that changed most: by their means, which add up; by a
   /// quantile where only that is shown.
   private func changedHops(_ lines: [ComparisonLine]) -> [Fact] {
-    (Hop.five + [.belowGuest]).compactMap { hop in
-      let shown = lines.filter { $0.subject == hop.rawValue && Self.isShown($0) }
+    Hop.passed.compactMap { hop in
+      let shown = lines.filter { $0.subject == hop.name && Self.isShown($0) }
       return [Statistic.mean, .p50, .p90, .p99, .p999].lazy
         .compactMap { statistic in shown.first { $0.statistic == statistic } }.first
     }
@@ -97,16 +97,16 @@ extension ComparisonSections {
 
   /// Steal, waits, memory and lost packets that are shown to differ: of many vCPUs the one that changed most.
   private func changedLayers(_ guest: String?) -> [Fact] {
-    ["steal", "cpu_wait", "remote_share", "drops"].flatMap { subject in
+    [MeasuredSubject.steal, .cpuWait, .remoteShare, .drops].flatMap { subject in
       [ComparisonVerdict.worse, .better].compactMap { verdict -> Fact? in
         let shown = comparison.lines.filter {
-          $0.guest == guest && $0.subject == subject && $0.verdict == verdict
+          $0.guest == guest && $0.subject == subject.name && $0.verdict == verdict
         }
         let most = shown.max { abs($0.change ?? 0) < abs($1.change ?? 0) }
         let notes = [
           most?.object.map(Printable.text), shown.count > 1 ? "the most of \(shown.count)" : nil,
         ].compactMap(\.self)
-        return most.flatMap { fact($0, name: Self.name(of: subject), notes: notes) }
+        return most.flatMap { fact($0, name: subject.label, notes: notes) }
       }
     }
   }

@@ -108,7 +108,7 @@ struct ComparisonSections {
   ) -> [Block] {
     let shown = lines.filter {
       $0.verdict == .better || $0.verdict == .worse
-        || ($0.subject == Hop.total.rawValue && ($0.statistic == .p50 || $0.statistic == .p99))
+        || ($0.subject == Hop.total.name && ($0.statistic == .p50 || $0.statistic == .p99))
     }
     guard let most = shown.compactMap(\.before).max() ?? shown.compactMap(\.after).max() else {
       return []
@@ -122,7 +122,7 @@ struct ComparisonSections {
               + "\(unit.symbol):"),
           columns: Self.columns,
           rows: shown.map {
-            row($0, "\(Self.name($0).dropPrefix) \($0.statistic.rawValue)", unit)
+            row($0, "\(Self.name(of: $0.subject)) \($0.statistic.rawValue)", unit)
           }))
     ] + notes(shown)
   }
@@ -142,15 +142,15 @@ struct ComparisonSections {
     ]
   }
 
-  private static func name(_ line: ComparisonLine) -> String { names[line.subject] ?? line.subject }
-
   /// A hop or other measurement as a table calls it.
-  static func name(of subject: String) -> String { (names[subject] ?? subject).dropPrefix }
+  static func name(of subject: String) -> String {
+    Hop(rawValue: subject)?.tableName ?? MeasuredSubject(rawValue: subject)?.label ?? subject
+  }
 
   private func table(
     _ lines: [ComparisonLine], _ op: String, _ statistic: Statistic, _ load: LoadComparison
   ) -> [Block] {
-    guard let total = lines.first(where: { $0.subject == Hop.total.rawValue }) ?? lines.last
+    guard let total = lines.first(where: { $0.subject == Hop.total.name }) ?? lines.last
     else { return [] }
     let unit = Quantity.TimeUnit.fitting(Int64((total.before ?? total.after ?? 0).rounded()))
     let caption = "\(load.guest) \(load.device), \(op), \(statistic.rawValue), \(unit.symbol)"
@@ -159,20 +159,22 @@ struct ComparisonSections {
     {
       return [.paragraph(Printable.text("\(caption): cannot tell: \(reason)."))]
     }
-    let hasCache = lines.contains { $0.subject == Hop.pageCache.rawValue }
-    let shown = lines.filter { hasCache || $0.subject != Hop.block.rawValue }
+    let hasCache = lines.contains { $0.subject == Hop.pageCache.name }
+    let shown = lines.filter { hasCache || $0.subject != Hop.block.name }
     return [
       .table(
         Table(
           caption: Printable.text(caption + ":"),
           columns: Self.columns,
-          rows: shown.map { row($0, Self.name($0), unit) }))
+          rows: shown.map { line in
+            row(line, Hop(rawValue: line.subject)?.line ?? Self.name(of: line.subject), unit)
+          }))
     ] + notes(shown)
   }
 
   /// The reasons of single lines, each once.
   func notes(
-    _ lines: [ComparisonLine], name: (ComparisonLine) -> String = { Self.name($0).dropPrefix }
+    _ lines: [ComparisonLine], name: (ComparisonLine) -> String = { Self.name(of: $0.subject) }
   ) -> [Block] {
     var reasons: [String: [String]] = [:]
     for line in lines {
@@ -183,15 +185,6 @@ struct ComparisonSections {
       .paragraph(Printable.text("\(names.joined(separator: ", ")): \(reason)."))
     }
   }
-
-  static let names = [
-    "page_cache": "H1 page cache", "guest_scheduler": "H2 guest sched",
-    "virtio_queue": "H3 virtio", "virtio_submit": "   in", "virtio_return": "   back",
-    "host_scheduler": "H4 host sched", "hardware_queue": "H5 hardware",
-    "below_guest": "H3+H4+H5", "block": "Q to C",
-    "total": "total", "steal": "steal", "cpu_wait": "wait for a CPU",
-    "remote_share": "memory far away", "drops": "packets lost", "queue_depth": "queue depth",
-  ]
 
   // MARK: Method
 
@@ -229,8 +222,7 @@ struct ComparisonSections {
         [
           Printable.text(
             [
-              statement.guest, statement.device,
-              (Self.names[statement.subject] ?? statement.subject).dropPrefix,
+              statement.guest, statement.device, Self.name(of: statement.subject),
             ].compactMap { $0 }.joined(separator: " ")),
           Quantity.time(statement.seconds * 1e9), "\(statement.before)",
           "\(statement.after)", statement.isTooShort ? "*" : "",
@@ -298,9 +290,4 @@ enum ChangeText {
   private static func signed(_ value: Double) -> String {
     (value < 0 ? "" : "+") + Quantity.decimal(value, digits: abs(value) >= 99.95 ? 0 : 1)
   }
-}
-
-extension String {
-  /// Without the blanks that indent it.
-  var dropPrefix: String { String(drop { $0 == " " }) }
 }

@@ -20,26 +20,26 @@ struct ComparisonFigures {
 
   private var hopBars: Figure? {
     let means = lines.filter { $0.statistic == .mean }
-    guard let whole = means.first(where: { $0.subject == Hop.total.rawValue }) else { return nil }
+    guard let whole = means.first(where: { $0.subject == Hop.total.name }) else { return nil }
     // A hop counts as nothing in I/Os that did not pass it, so that the bar is as long as the total.
     func bar(
       _ label: String, _ value: (ComparisonLine) -> Double?, _ count: (ComparisonLine) -> Int
     ) -> StackedBars.Bar? {
-      let parts = (Hop.five + [.belowGuest]).flatMap { hop -> [StackedBars.Part] in
-        let pieces: [Hop] = hop == .virtioQueue ? [.virtioSubmit, .virtioReturn] : [hop]
+      let parts = Hop.passed.flatMap { hop -> [StackedBars.Part] in
+        let pieces = hop == .virtioQueue ? Hop.parts.filter(\.isHalf) : [hop]
         return pieces.compactMap { piece in
           guard let mark = Mark(piece),
-            let line = means.first(where: { $0.subject == piece.rawValue }),
+            let line = means.first(where: { $0.subject == piece.name }),
             let mean = value(line), mean > 0, count(whole) > 0
           else { return nil }
           let time = mean * Double(count(line)) / Double(count(whole))
           return StackedBars.Part(
             mark: mark, value: time,
-            note: "\(mark.letter): \(Quantity.time(time))")
+            note: "\(mark.label): \(Quantity.time(time))")
         }
       }
       guard !parts.isEmpty else { return nil }
-      let order = Mark.allCases
+      let order = Mark.ordered
       return StackedBars.Bar(
         label: label,
         parts: parts.sorted {
@@ -57,7 +57,7 @@ struct ComparisonFigures {
         "Each bar is the mean of all I/Os, hop by hop, both on one scale. A hop that an I/O did not pass "
         + "(H1 of a direct write) counts as nothing in it.",
       drawing: .bars(StackedBars(bars: bars)),
-      numbers: numbers(means.filter { $0.subject != Hop.block.rawValue }) { Self.name($0.subject) },
+      numbers: numbers(means.filter { $0.subject != Hop.block.name }) { Self.name($0.subject) },
       isInText: false)
   }
 
@@ -88,10 +88,9 @@ struct ComparisonFigures {
     // The two halves of the virtio hop depend on the clocks; the whole does not.
     let shown = lines.filter { line in
       guard let hop = Hop(rawValue: line.subject) else { return false }
-      return hop != .virtioSubmit && hop != .virtioReturn
-        && (hop != .block || lines.contains { $0.subject == Hop.pageCache.rawValue })
+      return !hop.isHalf && (hop != .block || lines.contains { $0.subject == Hop.pageCache.name })
     }
-    let hops = Hop.allCases.map(\.rawValue)
+    let hops = Hop.allCases.map(\.name)
     let ordered = hops.flatMap { hop in shown.filter { $0.subject == hop } }
     let strips = ordered.compactMap { line -> ChangeStrips.Strip? in
       guard let relative = line.relativeChange, let ratio = line.ratio, relative > -1,
@@ -120,7 +119,7 @@ struct ComparisonFigures {
 
   private var distributions: Figure? {
     let own = comparison.distributions.filter { $0.guest == guest && $0.device == device }
-    let hops: [Hop] = [.total] + Hop.five + [.belowGuest]
+    let hops = [.total] + Hop.passed
     let shown = hops.compactMap { hop in
       own.first { $0.hop == hop && !$0.before.isEmpty && !$0.after.isEmpty }
     }
@@ -136,7 +135,7 @@ struct ComparisonFigures {
       drawing: .distributions(
         shown.map { pair in
           DistributionPair(
-            title: Self.name(pair.hop.rawValue),
+            title: Self.name(pair.hop.name),
             before: pair.before.map { ($0.share, $0.nanoseconds) },
             after: pair.after.map { ($0.share, $0.nanoseconds) })
         }),
@@ -146,7 +145,7 @@ struct ComparisonFigures {
           + shares.map { .number("\(Quantity.decimal($0 * 100, digits: $0 == 0.999 ? 1 : 0)) %") },
         rows: shown.flatMap { pair in
           [("before", pair.before), ("after", pair.after)].map { side, points in
-            [Self.name(pair.hop.rawValue), side] + shares.map { value(points, $0) }
+            [Self.name(pair.hop.name), side] + shares.map { value(points, $0) }
           }
         }), isInText: false)
   }

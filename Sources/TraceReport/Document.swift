@@ -154,13 +154,21 @@ public struct Table: Sendable {
 public struct Waterfall: Sendable {
   /// What the letters of the bars in words stand for.
   static let key =
-    "In the bars: 1 guest page cache, 2 guest scheduler, f cache flush in it, > virtio in, 4 host scheduler, "
-    + "5 hardware, < virtio back; ? not followed."
+    "In the bars: "
+    + Mark.ofWaterfalls.map { mark in
+      let words =
+        switch mark {
+        case .hop(let hop): hop.words
+        case .flush: "cache flush in it"
+        default: "not followed"
+        }
+      return "\(mark.letter) \(words)"
+    }.joined(separator: ", ") + "."
 
   /// A stretch of the bar.
   public struct Segment: Sendable {
-    /// The letter that stands for the hop, for readers without colour.
-    public let letter: Character
+    /// What it shows, with a letter for readers without colour.
+    public let mark: Mark
     /// Its length, ns; below zero where the clock's bound allows it: then it takes no room and is in the words.
     public let nanoseconds: Int64
     /// Who had the CPU that the I/O waited for, where that was much of this time.
@@ -181,8 +189,8 @@ public struct Waterfall: Sendable {
     }
 
     /// A stretch.
-    public init(letter: Character, nanoseconds: Int64, culprit: Culprit? = nil) {
-      self.letter = letter
+    public init(mark: Mark, nanoseconds: Int64, culprit: Culprit? = nil) {
+      self.mark = mark
       self.nanoseconds = nanoseconds
       self.culprit = culprit
     }
@@ -223,9 +231,9 @@ public struct Waterfall: Sendable {
     let name = segment.culprit.map { " \($0.name) " } ?? ""
     let rest = width - name.count
     guard !name.isEmpty, rest >= 2 else {
-      return String(repeating: segment.letter, count: max(0, width))
+      return String(repeating: segment.mark.letter, count: max(0, width))
     }
-    return String(repeating: segment.letter, count: rest / 2) + name
-      + String(repeating: segment.letter, count: rest - rest / 2)
+    return String(repeating: segment.mark.letter, count: rest / 2) + name
+      + String(repeating: segment.mark.letter, count: rest - rest / 2)
   }
 }

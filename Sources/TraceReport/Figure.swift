@@ -1,4 +1,4 @@
-internal import TraceAnalysis
+public import TraceModel
 
 /// A picture as values: what is drawn, not how. Few hundred marks at most, whatever the trace.
 public struct Figure: Sendable {
@@ -39,90 +39,73 @@ public struct Figure: Sendable {
   }
 }
 
-/// What a colour stands for. Each has a letter beside it, for readers without colour.
-public enum Mark: String, CaseIterable, Sendable {
-  /// H1.
-  case pageCache
-  /// H2.
-  case guestScheduler
+/// What a colour stands for. Each has a letter and words beside it, for readers without colour.
+public enum Mark: Hashable, Sendable {
+  /// A part of an I/O's way.
+  case hop(Hop)
   /// A cache flush within H2.
   case flush
-  /// H3 on the way in.
-  case virtioSubmit
-  /// H4.
-  case hostScheduler
-  /// H5.
-  case hardware
-  /// H3 on the way back.
-  case virtioReturn
   /// What is not followed.
-  case unknown
-  /// A thread of the same guest.
-  case sibling
-  /// Another guest.
-  case guest
-  /// A program of the host.
-  case host
-  /// A thread of the kernel.
-  case kernel
-  /// Nobody, although the thread could run.
-  case throttled
+  case notFollowed
+  /// Who was on a CPU.
+  case culprit(CulpritClass)
   /// As it is.
   case first
   /// Beside it.
   case second
 
-  /// The mark of a letter in a waterfall.
-  public init(letter: Character) {
-    switch letter {
-    case "1": self = .pageCache
-    case "2": self = .guestScheduler
-    case "f": self = .flush
-    case ">": self = .virtioSubmit
-    case "4": self = .hostScheduler
-    case "5": self = .hardware
-    case "<": self = .virtioReturn
-    default: self = .unknown
+  /// Those of a waterfall, in the order in which an I/O passes them.
+  static let ofWaterfalls =
+    Hop.parts.flatMap { hop -> [Mark] in hop == .guestScheduler ? [.hop(hop), .flush] : [.hop(hop)]
     }
-  }
+    + [.notFollowed]
+
+  /// The order of legends.
+  static let ordered =
+    ofWaterfalls
+    + CulpritClass.allCases.map { .culprit($0) } + [.first, .second]
 
   /// The mark of a hop; nil for what is no part of another.
   init?(_ hop: Hop) {
-    switch hop {
-    case .pageCache: self = .pageCache
-    case .guestScheduler: self = .guestScheduler
-    case .virtioSubmit: self = .virtioSubmit
-    case .virtioReturn: self = .virtioReturn
-    case .hostScheduler: self = .hostScheduler
-    case .hardwareQueue: self = .hardware
-    case .belowGuest: self = .unknown
-    case .virtioQueue, .block, .total: return nil
+    if Hop.parts.contains(hop) {
+      self = .hop(hop)
+    } else if hop == .belowGuest {
+      self = .notFollowed
+    } else {
+      return nil
     }
   }
 
-  /// The mark of a class of culprits.
-  public init(culprit: String) {
-    self = Mark(rawValue: culprit) ?? .unknown
+  /// The character that draws it in a bar.
+  public var letter: Character {
+    switch self {
+    case .hop(let hop): hop.letter
+    case .flush: "f"
+    case .notFollowed, .culprit, .first, .second: "?"
+    }
   }
 
   /// What stands in or beside the colour.
-  public var letter: String {
+  public var label: String {
     switch self {
-    case .pageCache: "H1"
-    case .guestScheduler: "H2"
+    case .hop(let hop): hop.mark
     case .flush: "f"
-    case .virtioSubmit: "H3 in"
-    case .hostScheduler: "H4"
-    case .hardware: "H5"
-    case .virtioReturn: "H3 back"
-    case .unknown: "?"
-    case .sibling: "sibling"
-    case .guest: "guest"
-    case .host: "host"
-    case .kernel: "kernel"
-    case .throttled: "idle"
+    case .notFollowed: "?"
+    case .culprit(let kind): kind.label
     case .first: "1"
     case .second: "2"
+    }
+  }
+
+  /// The name of its style: `hop-page_cache`.
+  var style: String {
+    switch self {
+    case .hop(let hop): "hop-\(hop.name)"
+    case .flush: "flush"
+    case .notFollowed: "not-followed"
+    case .culprit(let kind): "culprit-\(kind.name)"
+    case .first: "first"
+    case .second: "second"
     }
   }
 }

@@ -79,7 +79,7 @@ public enum JSONReport {
           Hop.allCases.compactMap { hop in
             group.hops[hop].map { numbers in
               object([
-                ("hop", string(hop.rawValue)), ("count", "\(numbers.count)"),
+                ("hop", string(hop.name)), ("count", "\(numbers.count)"),
                 ("mean_ns", number(numbers.mean)), ("p50_ns", "\(numbers.p50)"),
                 ("p90_ns", "\(numbers.p90)"), ("p99_ns", "\(numbers.p99)"),
                 ("p999_ns", "\(numbers.p999)"), ("max_ns", "\(numbers.max)"),
@@ -93,7 +93,7 @@ public enum JSONReport {
         list(
           group.tail.map { part in
             object([
-              ("percentile", number(part.percentile)), ("hop", string(part.hop.rawValue)),
+              ("percentile", number(part.percentile)), ("hop", string(part.hop.name)),
               ("mean_ns", number(part.mean)), ("share", number(part.share)),
               ("ios", "\(part.ios)"),
             ])
@@ -104,7 +104,7 @@ public enum JSONReport {
         list(
           group.whatIf.map { row in
             object([
-              ("hop", string(row.hop.rawValue)), ("percentile", number(row.percentile)),
+              ("hop", string(row.hop.name)), ("percentile", number(row.percentile)),
               ("now_ns", "\(row.now)"), ("without_ns", "\(row.without)"),
             ])
           })
@@ -117,22 +117,18 @@ public enum JSONReport {
     let culprits = try IOCulprits.find(ios, in: file)
     return list(
       ios.map { io in
-        object([
-          ("io_id", "\(io.id)"), ("guest", string(io.guest)), ("device", string(io.device)),
-          ("op", string(io.op)), ("sector", io.sector.map { "\($0)" }),
-          ("sectors", "\(io.sectors)"), ("comm", string(io.comm)),
-          ("at_ns", io.reference.map { "\($0)" }),
-          ("page_cache_ns", io.pageCache.map { "\($0)" }),
-          ("guest_scheduler_ns", io.guestScheduler.map { "\($0)" }),
-          ("virtio_submit_ns", io.virtioSubmit.map { "\($0)" }),
-          ("host_scheduler_ns", io.hostScheduler.map { "\($0)" }),
-          ("hardware_queue_ns", io.hardwareQueue.map { "\($0)" }),
-          ("virtio_return_ns", io.virtioReturn.map { "\($0)" }),
-          ("block_ns", io.block.map { "\($0)" }),
-          ("clock_error_ns", io.clockError.map { "\($0)" }), ("match_grade", string(io.grade)),
-          ("submit_culprits", parts(culprits[io.id]?.submit ?? [])),
-          ("return_culprits", parts(culprits[io.id]?.back ?? [])),
-        ])
+        object(
+          [
+            ("io_id", "\(io.id)"), ("guest", string(io.guest)), ("device", string(io.device)),
+            ("op", string(io.op)), ("sector", io.sector.map { "\($0)" }),
+            ("sectors", "\(io.sectors)"), ("comm", string(io.comm)),
+            ("at_ns", io.reference.map { "\($0)" }),
+          ] + Hop.measured.map { hop in (hop.column, io.times[hop].nanoseconds.map { "\($0)" }) }
+            + [
+              ("clock_error_ns", io.clockError.map { "\($0)" }), ("match_grade", string(io.grade)),
+              ("submit_culprits", parts(culprits[io.id]?.submit ?? [])),
+              ("return_culprits", parts(culprits[io.id]?.back ?? [])),
+            ])
       })
   }
 

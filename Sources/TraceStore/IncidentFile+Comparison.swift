@@ -16,8 +16,7 @@ public struct DiskTrace: Sendable {
   fileprivate let isJoined: Bool
 }
 
-/// One I/O of a guest's disk, as a comparison of before and after reads it. Times are in ns, and
-/// ``Stamp/unseen`` where one was not observed.
+/// One I/O of a guest's disk, as a comparison of before and after reads it.
 public struct DiskIO: Sendable {
   /// Q, or C where Q was not seen, on the guest's trace clock.
   public let moment: Int64
@@ -29,20 +28,8 @@ public struct DiskIO: Sendable {
   public let isWhole: Bool
   /// The bound of the clock that it crossed.
   public let clockError: Int64
-  /// H1.
-  public let pageCache: Int64
-  /// H2.
-  public let guestScheduler: Int64
-  /// H3 on the way in.
-  public let virtioSubmit: Int64
-  /// H3 on the way back.
-  public let virtioReturn: Int64
-  /// H4.
-  public let hostScheduler: Int64
-  /// H5.
-  public let hardwareQueue: Int64
-  /// From Q to C in the guest.
-  public let block: Int64
+  /// Its hops, ns.
+  public let times: HopTimes
 }
 
 extension IncidentFile {
@@ -99,14 +86,13 @@ extension IncidentFile {
       try queue.read { db in
         let places = Dictionary(
           uniqueKeysWithValues: traces.enumerated().map { ($1.stream, $0) })
+        let hops = Hop.measured.map { "guest_io.\($0.column)" }.joined(separator: ", ")
         let ios = try RawStatement(
           db,
           """
           SELECT block_kind.stream_id, coalesce(guest_io.queued_at_ns, guest_io.completed_at_ns),
             guest_io.op, guest_io.sectors, guest_io.match_grade, guest_io.clock_error_ns,
-            guest_io.page_cache_ns, guest_io.guest_scheduler_ns, guest_io.virtio_submit_ns,
-            guest_io.virtio_return_ns, guest_io.host_scheduler_ns, guest_io.hardware_queue_ns,
-            guest_io.block_ns
+            \(hops)
           FROM guest_io JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
           """)
         while try ios.step() {
@@ -128,9 +114,8 @@ extension DiskIO {
     }
     return operation != nil && NumberRange.duration.contains(moment)
       && NumberRange.sector.contains(sectors)
-      && isDuration(clockError) && isDuration(pageCache) && isDuration(guestScheduler)
-      && isDuration(virtioSubmit) && isDuration(virtioReturn) && isDuration(hostScheduler)
-      && isDuration(hardwareQueue) && isDuration(block)
+      && isDuration(clockError)
+      && Hop.measured.allSatisfy { isDuration(times[$0].rawValue) }
   }
 
   /// The statement's current row.
@@ -138,15 +123,9 @@ extension DiskIO {
     moment = row.integer(1)
     operation = BlockOperation(rawValue: Int(truncatingIfNeeded: row.integer(2)))
     sectors = row.integer(3)
-    block = row.integer(12)
+    times = HopTimes { _, index in Stamp(row.integer(Int32(6 + index))) }
     // Grades up to 2 are exact, merged, split.
-    isWhole = block != .min && (!isJoined || row.integer(4) <= 2)
+    isWhole = times[.block].isSeen && (!isJoined || row.integer(4) <= 2)
     clockError = row.integer(5)
-    pageCache = row.integer(6)
-    guestScheduler = row.integer(7)
-    virtioSubmit = row.integer(8)
-    virtioReturn = row.integer(9)
-    hostScheduler = row.integer(10)
-    hardwareQueue = row.integer(11)
   }
 }

@@ -101,12 +101,12 @@ public struct HopRow: Sendable {
   /// The operation, or `all`.
   public var op: String
   /// The hop.
-  public var hop: String
+  public var hop: Hop
   /// Its numbers.
   public var statistics: LatencyStatistics
 
   /// A row.
-  public init(stream: Int32, op: String, hop: String, statistics: LatencyStatistics) {
+  public init(stream: Int32, op: String, hop: Hop, statistics: LatencyStatistics) {
     self.stream = stream
     self.op = op
     self.hop = hop
@@ -240,7 +240,7 @@ public final class CorrelationWriter {
     try db.execute(
       sql: "INSERT INTO hop_quantile VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       arguments: [
-        row.stream, row.op, row.hop, numbers.count, numbers.mean, numbers.p50, numbers.p90,
+        row.stream, row.op, row.hop.name, numbers.count, numbers.mean, numbers.p50, numbers.p90,
         numbers.p99, numbers.p999, numbers.max, numbers.shareOfTotal,
       ])
   }

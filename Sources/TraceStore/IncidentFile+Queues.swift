@@ -1,4 +1,5 @@
 internal import GRDB
+public import TraceModel
 
 /// A row of `tail_share`.
 public struct TailRow: Sendable {
@@ -9,7 +10,7 @@ public struct TailRow: Sendable {
   /// 50, 90, 99 or 99.9.
   public var percentile: Double
   /// The hop.
-  public var hop: String
+  public var hop: Hop
   /// I/Os around the percentile.
   public var ios: Int
   /// The hop's mean, ns.
@@ -19,7 +20,7 @@ public struct TailRow: Sendable {
 
   /// A row.
   public init(
-    stream: Int32, op: String, percentile: Double, hop: String, ios: Int, mean: Double,
+    stream: Int32, op: String, percentile: Double, hop: Hop, ios: Int, mean: Double,
     share: Double
   ) {
     self.stream = stream
@@ -39,7 +40,7 @@ public struct WhatIfRow: Sendable {
   /// The operation, or `all`.
   public var op: String
   /// The hop that is taken away.
-  public var hop: String
+  public var hop: Hop
   /// 50, 90, 99 or 99.9.
   public var percentile: Double
   /// As it is, ns.
@@ -49,7 +50,7 @@ public struct WhatIfRow: Sendable {
 
   /// A row.
   public init(
-    stream: Int32, op: String, hop: String, percentile: Double, now: Int64, without: Int64
+    stream: Int32, op: String, hop: Hop, percentile: Double, now: Int64, without: Int64
   ) {
     self.stream = stream
     self.op = op
@@ -65,7 +66,7 @@ public struct QueueIntervalRow: Sendable {
   /// The device's stretch.
   public var stream: Int32
   /// The queue.
-  public var hop: String
+  public var hop: Hop
   /// Start, ns on the reference timeline.
   public var at: Int64
   /// Length, ns.
@@ -81,7 +82,7 @@ public struct QueueIntervalRow: Sendable {
 
   /// A row.
   public init(
-    stream: Int32, hop: String, at: Int64, length: Int64, arrivals: Int, mean: Double,
+    stream: Int32, hop: Hop, at: Int64, length: Int64, arrivals: Int, mean: Double,
     greatest: Int64, residual: Double?
   ) {
     self.stream = stream
@@ -100,7 +101,7 @@ public struct QueueStallRow: Sendable {
   /// The device's stretch.
   public var stream: Int32
   /// The queue.
-  public var hop: String
+  public var hop: Hop
   /// Begin, ns on the reference timeline.
   public var at: Int64
   /// Length, ns.
@@ -114,7 +115,7 @@ public struct QueueStallRow: Sendable {
 
   /// A row.
   public init(
-    stream: Int32, hop: String, at: Int64, length: Int64, held: Int, joined: Int, isOpen: Bool
+    stream: Int32, hop: Hop, at: Int64, length: Int64, held: Int, joined: Int, isOpen: Bool
   ) {
     self.stream = stream
     self.hop = hop
@@ -131,21 +132,21 @@ extension CorrelationWriter {
   public func add(_ row: QueueStallRow) throws {
     try execute(
       "INSERT INTO device_stall VALUES (?, ?, ?, ?, ?, ?, ?)",
-      [row.stream, row.hop, row.at, row.length, row.held, row.joined, row.isOpen ? 1 : 0])
+      [row.stream, row.hop.name, row.at, row.length, row.held, row.joined, row.isOpen ? 1 : 0])
   }
 
   /// Adds a hop's part of a percentile.
   public func add(_ row: TailRow) throws {
     try execute(
       "INSERT INTO tail_share VALUES (?, ?, ?, ?, ?, ?, ?)",
-      [row.stream, row.op, row.percentile, row.hop, row.ios, row.mean, row.share])
+      [row.stream, row.op, row.percentile, row.hop.name, row.ios, row.mean, row.share])
   }
 
   /// Adds a percentile without a hop.
   public func add(_ row: WhatIfRow) throws {
     try execute(
       "INSERT INTO hop_without VALUES (?, ?, ?, ?, ?, ?)",
-      [row.stream, row.op, row.hop, row.percentile, row.now, row.without])
+      [row.stream, row.op, row.hop.name, row.percentile, row.now, row.without])
   }
 
   /// Adds a stretch of a queue's time.
@@ -153,7 +154,7 @@ extension CorrelationWriter {
     try execute(
       "INSERT INTO queue_interval VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       [
-        row.stream, row.hop, row.at, row.length, row.arrivals, row.mean, row.greatest,
+        row.stream, row.hop.name, row.at, row.length, row.arrivals, row.mean, row.greatest,
         row.residual,
       ])
   }

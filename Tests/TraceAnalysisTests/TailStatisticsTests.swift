@@ -9,10 +9,14 @@ struct TailStatisticsTests {
   private var ios: [HopValues] {
     (0..<1000).map { number in
       let wait: Int64 = number % 10 == 0 ? 1000 : 0
-      return HopValues(
-        operation: .read, isSound: true, guestScheduler: Stamp(10), virtioSubmit: Stamp(20),
-        virtioReturn: Stamp(30), hostScheduler: Stamp(wait), hardwareQueue: Stamp(100),
-        pageCache: .unseen, block: Stamp(160 + wait))
+      var times = HopTimes()
+      times[.guestScheduler] = Stamp(10)
+      times[.virtioSubmit] = Stamp(20)
+      times[.virtioReturn] = Stamp(30)
+      times[.hostScheduler] = Stamp(wait)
+      times[.hardwareQueue] = Stamp(100)
+      times[.block] = Stamp(160 + wait)
+      return HopValues(operation: .read, isSound: true, times: times)
     }
   }
 

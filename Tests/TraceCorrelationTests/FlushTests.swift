@@ -60,7 +60,7 @@ struct FlushTests {
     let flushes = join(first, second)
     for (own, device) in zip(flushes, [400_000, 100_000] as [Int64]) {
       #expect(own.count == 10)
-      #expect(own.allSatisfy { $0.grade == .exact && $0.hardware == Stamp(device) })
+      #expect(own.allSatisfy { $0.grade == .exact && $0.times[.hardwareQueue] == Stamp(device) })
     }
   }
 
@@ -76,7 +76,10 @@ struct FlushTests {
     let own = join(first, second)[0]
     #expect(own.count == 10)
     #expect(own.allSatisfy { $0.grade == (fits ? .ambiguous : .unmatched) })
-    #expect(own.allSatisfy { $0.virtio.isSeen == fits && $0.virtio.nanoseconds ?? 0 >= 0 })
+    #expect(
+      own.allSatisfy {
+        $0.times[.virtioQueue].isSeen == fits && $0.times[.virtioQueue].nanoseconds ?? 0 >= 0
+      })
   }
 
   @Test("ends that fit either flush are given to one, and said to be ambiguous")

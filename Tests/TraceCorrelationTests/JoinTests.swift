@@ -23,9 +23,10 @@ struct JoinTests {
       #expect(io.grade == .exact)
       let carried = try #require(io.hostRequest.flatMap { host[$0] })
       #expect(carried.sector == request.sector + 2048)
-      let sum = [io.guestScheduler, io.virtio, io.hostScheduler, io.hardware]
+      let sum = [Hop.guestScheduler, .virtioQueue, .hostScheduler, .hardwareQueue]
+        .map { io.times[$0] }
         .reduce(0) { $0 + $1.rawValue }
-      #expect(sum == io.block.rawValue)
+      #expect(sum == io.times[.block].rawValue)
     }
   }
 
@@ -39,7 +40,8 @@ struct JoinTests {
     #expect(join.disks.first?.verdict == .noMapping)
     #expect(join.clocks.isEmpty)
     #expect(
-      join.disks.first?.ios.allSatisfy { $0.grade == .unmatched && !$0.virtio.isSeen } == true)
+      join.disks.first?.ios.allSatisfy { $0.grade == .unmatched && !$0.times[.virtioQueue].isSeen }
+        == true)
   }
 
   @Test("a request whose host side is not there stays unmatched, and its neighbours are right")
@@ -92,7 +94,7 @@ struct JoinTests {
       #expect(ios.map(\.grade) == [.unmatched, .ambiguous])
     } else {
       #expect(ios.map(\.grade) == [.split, .split])
-      #expect(ios.map(\.hardware) == [Stamp(200_000), Stamp(200_000)])
+      #expect(ios.map(\.times[.hardwareQueue]) == [Stamp(200_000), Stamp(200_000)])
       #expect(ios.map(\.hostRequest) == [901, 901])
     }
   }

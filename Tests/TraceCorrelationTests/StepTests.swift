@@ -140,7 +140,7 @@ struct StepTests {
     #expect(steps.count == events.count)
     for (step, event) in zip(steps, events) { #expect(abs(step + event.step) < 700_000) }
     for io in join.disks[0].ios where !guest.inFlight.contains(io.request) {
-      #expect(io.hardware.isSeen)
+      #expect(io.times[.hardwareQueue].isSeen)
     }
   }
 
@@ -149,15 +149,18 @@ struct StepTests {
     let guest = SteppedGuest(seed: 9, [Self.still(2, 300), Self.still(4, 80)], seconds: 6)
     let join = guest.join()
     let ios = join.disks[0].ios
-    #expect(ios.allSatisfy { $0.virtioSubmit.nanoseconds ?? 0 >= -500_000 })
-    #expect(ios.allSatisfy { $0.virtio.nanoseconds ?? 0 >= 0 })
+    #expect(ios.allSatisfy { $0.times[.virtioSubmit].nanoseconds ?? 0 >= -500_000 })
+    #expect(ios.allSatisfy { $0.times[.virtioQueue].nanoseconds ?? 0 >= 0 })
     #expect(
-      ios.allSatisfy { $0.block.isSeen == ($0.virtioSubmit.isSeen && $0.virtioReturn.isSeen) })
-    let unknown = ios.filter { !$0.block.isSeen }
+      ios.allSatisfy {
+        $0.times[.block].isSeen
+          == ($0.times[.virtioSubmit].isSeen && $0.times[.virtioReturn].isSeen)
+      })
+    let unknown = ios.filter { !$0.times[.block].isSeen }
     #expect(!unknown.isEmpty && unknown.count < 30)
     // And those that are known are right: the whole of them lies within the times of the host's side.
-    for io in ios where io.block.isSeen && !guest.inFlight.contains(io.request) {
-      #expect(io.virtio.nanoseconds ?? .max < 700_000)
+    for io in ios where io.times[.block].isSeen && !guest.inFlight.contains(io.request) {
+      #expect(io.times[.virtioQueue].nanoseconds ?? .max < 700_000)
     }
   }
 

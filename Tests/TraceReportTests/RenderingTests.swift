@@ -85,7 +85,7 @@ struct TextRendererTests {
         .waterfalls([
           Waterfall(
             title: String(repeating: "title ", count: 30), detail: "d",
-            segments: [.init(letter: "2", nanoseconds: 5)])
+            segments: [.init(mark: .hop(.guestScheduler), nanoseconds: 5)])
         ]),
       ])
     for line in TextRenderer.render(document).split(separator: "\n") { #expect(line.count <= 80) }
@@ -95,8 +95,8 @@ struct TextRendererTests {
   func bar() {
     let waterfall = Waterfall(
       title: "", detail: "",
-      segments: [("2", 25), (">", 0), ("4", -3), ("5", 50), ("<", 25)].map {
-        .init(letter: $0.0, nanoseconds: $0.1)
+      segments: zip(Hop.blockParts, [25, 0, -3, 50, 25]).map {
+        .init(mark: .hop($0), nanoseconds: $1)
       })
     #expect(waterfall.bar(width: 8) == "225555<<")
     #expect(Waterfall(title: "", detail: "", segments: []).bar(width: 8) == "")
@@ -108,13 +108,29 @@ struct TextRendererTests {
       Waterfall(
         title: "", detail: "",
         segments: [
-          .init(letter: "5", nanoseconds: 4),
-          .init(letter: "<", nanoseconds: 12, culprit: .init(name: name, wait: 9)),
+          .init(mark: .hop(.hardwareQueue), nanoseconds: 4),
+          .init(mark: .hop(.virtioReturn), nanoseconds: 12, culprit: .init(name: name, wait: 9)),
         ]
       ).bar(width: 16)
     }
     #expect(bar("stress") == "5555<< stress <<")
     #expect(bar("stress-ng") == "5555<<<<<<<<<<<<")
+  }
+}
+
+struct MarkTests {
+  @Test("every mark has a style of its own")
+  func styles() {
+    #expect(Set(Mark.ordered.map(\.style)).count == Mark.ordered.count)
+    for mark in Mark.ordered {
+      let isStyled = "\(StyleSheet.text)".contains(".\(mark.style) {")
+      #expect(isStyled, "\(mark)")
+    }
+  }
+
+  @Test("the key of a waterfall names each letter that a bar may hold")
+  func key() {
+    for mark in Mark.ofWaterfalls { #expect(Waterfall.key.contains(" \(mark.letter) "), "\(mark)") }
   }
 }
 

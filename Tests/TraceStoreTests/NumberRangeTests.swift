@@ -159,7 +159,7 @@ struct NumberRangeTests {
       let traces = try file.diskTraces()
       var count = 0
       try file.forEachIO(of: traces) { _, io in
-        #expect(io.block == 500)
+        #expect(io.times[.block] == Stamp(500))
         count += 1
       }
       #expect(count == 1)

@@ -13,9 +13,6 @@ struct ComparisonFindings {
     notComparable + falseOptimisation + (notExplained.map { [$0] } ?? [])
   }
 
-  /// What an I/O passes: the five hops, or one below the guest where nothing of the host is known.
-  static let hops = Hop.five + [.belowGuest]
-
   var disk: String { Printable.text("\(load.guest) \(load.device)") }
 
   /// One run on a side does not say what varies between runs.
@@ -49,7 +46,7 @@ struct ComparisonFindings {
   }
 
   func line(_ hop: Hop, _ statistic: Statistic) -> ComparisonLine? {
-    lines.first { $0.op == "all" && $0.subject == hop.rawValue && $0.statistic == statistic }
+    lines.first { $0.op == "all" && $0.subject == hop.name && $0.statistic == statistic }
   }
 
   /// How much longer a hop is on average, ns; 0 where that is not known.

@@ -95,7 +95,7 @@ public struct ComparisonLine: Sendable {
   public var reason: String?
 
   /// What is compared beside hops.
-  public static let otherSubjects = MeasuredSeries.Subject.allCases.map(\.rawValue)
+  public static let otherSubjects = MeasuredSubject.allCases.map(\.rawValue)
 
   /// After minus before, as measured.
   public var change: Double? {

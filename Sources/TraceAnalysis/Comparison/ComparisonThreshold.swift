@@ -49,7 +49,7 @@ public struct ComparisonThreshold: Sendable {
       op = "all"
     }
     guard names.count <= 1, statistic != nil || !names.isEmpty else { return nil }
-    subject = names.first ?? Hop.total.rawValue
+    subject = names.first ?? Hop.total.name
     guard Hop(rawValue: subject) != nil || ComparisonLine.otherSubjects.contains(subject) else {
       return nil
     }

@@ -103,7 +103,7 @@ struct DiskComparison {
       }
       result.statements.append(
         BlockStatement(
-          guest: guest, device: device, subject: hop.hop.rawValue,
+          guest: guest, device: device, subject: hop.hop.name,
           seconds: Double(hop.block) / 1e9, before: sides.before.blocks,
           after: sides.after.blocks, isTooShort: hop.isTooShort))
     }
@@ -126,7 +126,7 @@ struct DiskComparison {
     return Statistic.allCases.map { statistic in
       var line = ComparisonLine(
         guest: guest, device: device, object: nil, op: operation?.name ?? "all",
-        subject: hop.rawValue,
+        subject: hop.name,
         statistic: statistic, unit: .nanoseconds, countBefore: first.count,
         countAfter: second.count)
       line.before = statistic.value(of: first)
@@ -134,8 +134,8 @@ struct DiskComparison {
       return LineJudge.Pending(
         line: line, outcome: outcomes[statistic], obstacle: obstacle, blocks: sides.blocks,
         ratio: sides.ratio,
-        crossesClock: hop == .virtioSubmit || hop == .virtioReturn,
-        leastSamples: statistic.leastSamples, whole: hop.whole?.rawValue)
+        crossesClock: hop.isHalf,
+        leastSamples: statistic.leastSamples, whole: hop.whole?.name)
     }
   }
 
@@ -148,18 +148,5 @@ struct DiskComparison {
       return "the page cache was observed on one side only; see block"
     }
     return nil
-  }
-}
-
-extension Hop {
-  /// What this is a part of, and is compared only with.
-  fileprivate var whole: Hop? {
-    switch self {
-    case .virtioSubmit, .virtioReturn: .virtioQueue
-    case .block: .total
-    case .pageCache, .guestScheduler, .virtioQueue, .hostScheduler, .hardwareQueue, .belowGuest,
-      .total:
-      nil
-    }
   }
 }

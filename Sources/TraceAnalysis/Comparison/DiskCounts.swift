@@ -30,8 +30,7 @@ struct DiskCounts {
     guard io.isWhole else { return }
     let family = io.operation.flatMap { Self.places[$0.rawValue] }
     for place in hops.indices {
-      let value = io.value(of: hops[place].hop)
-      guard value != .min else { continue }
+      guard let value = io.times[hops[place].hop].nanoseconds else { continue }
       let cell = hops[place].grid.cell(trace, at: io.moment)
       // Flushes carry no data and have other costs: they are no part of all.
       if io.operation != .flush { hops[place].families[0].add(value, cell: cell) }

@@ -35,13 +35,12 @@ struct DiskSurvey {
   /// Takes an I/O of a trace.
   mutating func add(_ io: DiskIO, of trace: Int) {
     counter.add(io, of: trace)
-    if io.pageCache != .min { hasPageCache = true }
+    if io.times[.pageCache].isSeen { hasPageCache = true }
     guard io.isWhole else { return }
     clockBound = max(clockBound, io.clockError)
     let operation = io.operation?.rawValue ?? Self.operations - 1
     for (place, hop) in Hop.allCases.enumerated() {
-      let value = io.value(of: hop)
-      guard value != .min else { continue }
+      guard let value = io.times[hop].nanoseconds else { continue }
       bins[runs[trace]][place * Self.operations + operation].add(value)
       waves[trace][place].add(value, at: io.moment)
     }
@@ -99,8 +98,8 @@ struct LoadCounter {
     bytes += Double(sectors) * 512
     sizes[Int64.bitWidth - sectors.leadingZeroBitCount] += 1
     perCell[grid.cell(trace, at: io.moment)] += 1
-    if io.block != .min {
-      inFlight += Double(io.block) / 1e9
+    if let block = io.times[.block].nanoseconds {
+      inFlight += Double(block) / 1e9
       known += 1
     }
   }
@@ -131,27 +130,5 @@ struct LoadCounter {
     guard mean > 0 else { return nil }
     let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     return (squares / Double(values.count - 1)).squareRoot() / mean
-  }
-}
-
-extension DiskIO {
-  /// A hop in ns; the lowest integer where it was not observed.
-  @inline(__always)
-  func value(of hop: Hop) -> Int64 {
-    switch hop {
-    case .pageCache: pageCache
-    case .guestScheduler: guestScheduler
-    case .virtioSubmit: virtioSubmit
-    case .virtioReturn: virtioReturn
-    case .hostScheduler: hostScheduler
-    case .hardwareQueue: hardwareQueue
-    case .block: block
-    case .virtioQueue:
-      virtioSubmit == .min || virtioReturn == .min ? .min : virtioSubmit + virtioReturn
-    case .belowGuest:
-      guestScheduler == .min || block == .min || virtioSubmit != .min
-        ? .min : block - guestScheduler
-    case .total: block == .min ? .min : block + (pageCache == .min ? 0 : pageCache)
-    }
   }
 }

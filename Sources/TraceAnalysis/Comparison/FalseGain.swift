@@ -7,7 +7,7 @@ extension ComparisonFindings {
   /// Means decide, for they add up: what one hop gives and another takes is of one kind. Quantiles of the
   /// whole may move meanwhile, some up and some down, when another queue has another order.
   var falseOptimisation: [Finding] {
-    let tuned = Self.hops.filter { hop in
+    let tuned = Hop.passed.filter { hop in
       [Statistic.mean, .p50, .p99].contains { line(hop, $0)?.verdict == .better }
     }
     guard let hop = tuned.min(by: { change($0) < change($1) }), let own = line(hop, .mean),
@@ -26,7 +26,7 @@ extension ComparisonFindings {
       + moved.compactMap(Self.movement).map { "; " + $0 }.joined() + "."
     let next: String
     // Who took at least half of what was given.
-    let takers = Self.hops.filter {
+    let takers = Hop.passed.filter {
       $0 != hop && line($0, .mean)?.verdict == .worse && change($0) >= (held - left) / 2
     }
     if let taker = takers.max(by: { change($0) < change($1) }), let taken = line(taker, .mean),
@@ -36,7 +36,7 @@ extension ComparisonFindings {
         " \(taker.label) took the time over: \(time(first)) before, \(time(second)) after."
       next = "Tune what \(taker.label) waits for, not the queue in front of it."
     } else if !isShorter,
-      let holder = Self.hops.filter({ $0 != hop }).max(by: {
+      let holder = Hop.passed.filter({ $0 != hop }).max(by: {
         (line($0, .mean)?.before ?? 0) < (line($1, .mean)?.before ?? 0)
       }), let most = line(holder, .mean)?.before, most > held
     {

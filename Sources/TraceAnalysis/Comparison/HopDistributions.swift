@@ -1,3 +1,5 @@
+public import TraceModel
+
 /// How the latencies of a hop of a disk are distributed on both sides, all operations but flushes together.
 public struct HopDistributions: Sendable {
   /// A point of a distribution.

@@ -4,28 +4,10 @@ internal import TraceModel
 struct MeasuredSeries: Sendable {
   /// What is measured; the same on both sides.
   struct Key: Hashable, Sendable {
-    var subject: Subject
+    var subject: MeasuredSubject
     var guest: String?
     var device: String?
     var object: String?
-  }
-
-  /// What is compared beside hops, by the names of the output.
-  enum Subject: String, CaseIterable, Sendable {
-    case steal
-    case cpuWait = "cpu_wait"
-    case remoteShare = "remote_share"
-    case drops
-    case queueDepth = "queue_depth"
-
-    var unit: ComparisonLine.Unit {
-      switch self {
-      case .steal, .remoteShare: .percent
-      case .cpuWait: .millisecondsPerSecond
-      case .drops: .perSecond
-      case .queueDepth: .number
-      }
-    }
   }
 
   /// An interval: what was counted in it, and what that is to be divided by (its seconds, the time that was

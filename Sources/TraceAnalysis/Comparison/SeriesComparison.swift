@@ -16,7 +16,7 @@ struct SeriesComparison {
   ) {
     let first = Dictionary(grouping: before, by: \.key)
     let second = Dictionary(grouping: after, by: \.key)
-    for subject in MeasuredSeries.Subject.allCases {
+    for subject in MeasuredSubject.allCases {
       var families: [String: [LineJudge.Pending]] = [:]
       let keys = Set(first.keys).union(second.keys).filter { $0.subject == subject }
         .sorted {
@@ -58,7 +58,7 @@ struct SeriesComparison {
     let second = Self.sums(after, sides.after)
     var line = ComparisonLine(
       guest: key.guest, device: key.device, object: key.object, op: nil,
-      subject: key.subject.rawValue, statistic: .mean, unit: key.subject.unit,
+      subject: key.subject.name, statistic: .mean, unit: key.subject.unit,
       countBefore: before.reduce(0) { $0 + $1.points.count },
       countAfter: after.reduce(0) { $0 + $1.points.count })
     line.before = first.ratio(0..<sides.before.cells)
@@ -68,7 +68,7 @@ struct SeriesComparison {
       statements.append(
         BlockStatement(
           guest: key.guest, device: key.device,
-          subject: [key.subject.rawValue, key.object].compactMap(\.self).joined(separator: " "),
+          subject: [key.subject.name, key.object].compactMap(\.self).joined(separator: " "),
           seconds: Double(block.length) / 1e9, before: sides.before.blocks,
           after: sides.after.blocks, isTooShort: block.isTooShort))
     }

@@ -46,7 +46,7 @@ extension ComparisonFindings {
     for statistic in [Statistic.mean, .p50, .p99] {
       guard let whole = line(.block, statistic), whole.verdict == .worse,
         let before = whole.before, let after = whole.after,
-        !Self.hops.contains(where: { hop in
+        !Hop.passed.contains(where: { hop in
           Statistic.allCases.contains { line(hop, $0)?.verdict == .worse }
         })
       else { continue }
@@ -70,7 +70,7 @@ extension ComparisonFindings {
       let whole = line(.block, .mean), let before = whole.before, let after = whole.after,
       after >= before,
       ![Statistic.mean, .p50, .p99].contains(where: { line(.block, $0)?.verdict == .better }),
-      !Self.hops.contains(where: { line($0, .mean)?.verdict == .worse })
+      !Hop.passed.contains(where: { line($0, .mean)?.verdict == .worse })
     else { return nil }
     let causes = relieved.compactMap { line -> String? in
       guard let first = line.before, let second = line.after else { return nil }
@@ -87,7 +87,7 @@ extension ComparisonFindings {
         + "\(time(waits.after.waiting)), and the rest grew from \(time(waits.before.rest)) to "
         + "\(time(waits.after.rest))."
     }
-    let longer = Self.hops.filter { change($0) > 0.1 * (after - before) }
+    let longer = Hop.passed.filter { change($0) > 0.1 * (after - before) }
       .sorted { change($0) > change($1) }
     if !longer.isEmpty {
       sentence +=
@@ -108,6 +108,6 @@ extension ComparisonLine {
   /// Whether it shows that a guest waited less for the host's CPUs.
   var isRelief: Bool {
     verdict == .better
-      && [MeasuredSeries.Subject.steal, .cpuWait].contains { $0.rawValue == subject }
+      && [MeasuredSubject.steal, .cpuWait].contains { $0.rawValue == subject }
   }
 }

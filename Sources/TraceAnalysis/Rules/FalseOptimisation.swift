@@ -50,7 +50,7 @@ struct FalseOptimisation: Rule {
       guard let hop = row.text("hop"), let gain = row.number("gain_pct"),
         gain < evidence.value(of: worthwhile)
       else { return nil }
-      return "\(Quantity.decimal(gain, digits: 1)) % in \(TailAmplified.words(hop))"
+      return "\(Quantity.decimal(gain, digits: 1)) % in \(Hop.place(of: hop))"
     }
     let limit = limit(best, evidence)
     // What is above a full device only waits there.
@@ -61,11 +61,11 @@ struct FalseOptimisation: Rule {
       let name = most.text("hop"), let share = most.number("mean_pct")
     {
       sentence =
-        "\(disk.device): of all the time from Q to C, \(TailAmplified.words(name)) holds most, "
+        "\(disk.device): of all the time from Q to C, \(Hop.place(of: name)) holds most, "
         + "\(Quantity.decimal(share, digits: 1)) %. "
     }
     sentence +=
-      "Of the p99, \(Quantity.time(now)), tuning can take away most in \(TailAmplified.words(hop)): at most "
+      "Of the p99, \(Quantity.time(now)), tuning can take away most in \(Hop.place(of: hop)): at most "
       + "\(Quantity.decimal(gain, digits: 1)) %, to \(Quantity.time(without))"
     if !vain.isEmpty {
       sentence += "; it would take away at most " + vain.joined(separator: ", ")
@@ -153,7 +153,7 @@ struct FalseOptimisation: Rule {
     ) AS map ON map.guest = what_if.guest AND map.guest_device = what_if.device
     LEFT JOIN below ON below.machine = map.host AND below.device = map.host_device
     WHERE what_if.op = 'all' AND percentile = 99 AND now_ns > 0 AND what_if.hop IN
-      ('guest_scheduler', 'virtio_submit', 'virtio_return', 'host_scheduler', 'hardware_queue')
+      \(Evidence.blockParts)
       AND \(condition)
     ORDER BY what_if.guest, what_if.device, gain_pct DESC, what_if.hop
     """

@@ -34,7 +34,7 @@ struct LatencyStacking: Rule {
       let stacked = hops.filter { $0.share >= evidence.value(of: least) }
       guard stacked.count >= 3 else { return nil }
       let parts = stacked.map {
-        "\(TailAmplified.words($0.hop)) \(Quantity.decimal($0.share, digits: 1)) %"
+        "\(Hop.place(of: $0.hop)) \(Quantity.decimal($0.share, digits: 1)) %"
       }
       return Finding(
         code, Double(p99) >= evidence.value(of: severe) * 1e6 ? .warning : .info, guest: guest,
@@ -60,7 +60,7 @@ struct LatencyStacking: Rule {
     FROM tail JOIN hop_summary AS block ON block.guest = tail.guest AND block.device = tail.device
       AND block.op = 'all' AND block.hop = 'block'
     WHERE tail.op = 'all' AND percentile = 99 AND tail.hop IN
-      ('guest_scheduler', 'virtio_submit', 'virtio_return', 'host_scheduler', 'hardware_queue')
+      \(Evidence.blockParts)
       AND \(condition)
     ORDER BY tail.guest, tail.device, share DESC, tail.hop
     """

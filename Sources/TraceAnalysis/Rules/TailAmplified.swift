@@ -27,7 +27,7 @@ struct TailAmplified: Rule {
         let usual = row.number("usual_share")
       {
         sentence +=
-          "; around the p99 \(Self.words(hop)) holds \(Quantity.percent(share)) of the time, around the "
+          "; around the p99 \(Hop.place(of: hop)) holds \(Quantity.percent(share)) of the time, around the "
           + "median \(Quantity.percent(usual))"
       }
       return Finding(
@@ -58,22 +58,11 @@ struct TailAmplified: Rule {
       SELECT guest AS of_guest, device AS of_device, op AS of_op, hop, share,
         row_number() OVER (PARTITION BY guest, device, op ORDER BY share DESC) AS place
       FROM tail WHERE percentile = 99 AND hop IN
-        ('guest_scheduler', 'virtio_submit', 'virtio_return', 'host_scheduler', 'hardware_queue')
+        \(Evidence.blockParts)
     ) AS worst ON worst.of_guest = guest AND worst.of_device = device AND worst.of_op = op
       AND worst.place = 1
     WHERE block.hop = 'block' AND p50_ns > 0 AND \(condition)
     ORDER BY guest, device, op
     """
-  }
-
-  static func words(_ hop: String) -> String {
-    switch hop {
-    case "guest_scheduler": "the guest's I/O scheduler (H2)"
-    case "virtio_submit": "the way in through the virtio queue (H3)"
-    case "virtio_return": "the way back through the virtio queue (H3)"
-    case "host_scheduler": "the host's I/O scheduler (H4)"
-    case "hardware_queue": "the hardware queue (H5)"
-    default: hop
-    }
   }
 }

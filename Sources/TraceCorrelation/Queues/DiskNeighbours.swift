@@ -177,12 +177,11 @@ public struct DiskNeighbours: Sendable {
   /// From t4 to t6 of the disk's I/Os, in the order of t4.
   private static func hostStays(_ disk: DiskJoin) -> [Span] {
     disk.ios.compactMap { io -> Span? in
-      guard io.isLeading, let reference = io.reference.nanoseconds,
-        let submit = io.virtioSubmit.nanoseconds, let wait = io.hostScheduler.nanoseconds,
-        let device = io.hardware.nanoseconds
+      guard io.isLeading, let start = io.reference.nanoseconds,
+        let from = io.times.begin(of: .hostScheduler, from: start),
+        let to = io.times.end(of: .hardwareQueue, from: start)
       else { return nil }
-      let from = reference + (io.guestScheduler.nanoseconds ?? 0) + submit
-      return Span(from: from, to: from + wait + device)
+      return Span(from: from, to: to)
     }.sorted { ($0.from, $0.to) < ($1.from, $1.to) }
   }
 

@@ -1,20 +1,6 @@
-internal import TraceModel
+public import TraceModel
 
-/// What kind of neighbour ran while a thread waited, as the view `culprit` names it.
-public enum CulpritClass: String, Sendable, CaseIterable {
-  /// A thread of another guest.
-  case guest
-  /// A thread of the same guest.
-  case sibling
-  /// A process of the host.
-  case host
-  /// The kernel: one of its threads, or the CPU's way out of idle.
-  case kernel
-  /// The CPU was idle although the thread could run: held back by a quota.
-  case throttled
-  /// Nobody that the trace shows.
-  case unknown
-
+extension CulpritClass {
   /// The class of a blame; `isThrottled`: a quota is seen to hold the victim or its fellows back.
   public init(
     _ occupant: Culprits.Occupant, victim: ThreadOwners.Owner?, culprit: ThreadOwners.Owner?,

@@ -154,7 +154,7 @@ extension Drawing {
       }
       marks.append(
         .element(
-          "path", at: ["class": "stroke \(mark.rawValue)", "d": path],
+          "path", at: ["class": "stroke \(mark.style)", "d": path],
           [.element("title", "\(pair.title), \(name)")]))
     }
     return marks

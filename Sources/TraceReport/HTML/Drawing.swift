@@ -25,10 +25,10 @@ enum Drawing {
     for (segment, length) in zip(waterfall.segments, lengths)
     where whole > 0 && segment.nanoseconds != 0 {
       let part = length / whole * width
-      let mark = Mark(letter: segment.letter)
+      let mark = segment.mark
       marks += box(
         x: x, y: 0, width: part, height: 20, mark: mark,
-        note: "\(mark.letter): \(Quantity.time(segment.nanoseconds))"
+        note: "\(mark.label): \(Quantity.time(segment.nanoseconds))"
           + (segment.culprit.map { "; \($0.name) had the CPU for \(Quantity.time($0.wait))" } ?? ""),
         name: segment.culprit?.name)
       x += part
@@ -38,12 +38,12 @@ enum Drawing {
 
   /// The colours of some waterfalls.
   static func key(_ waterfalls: [Waterfall]) -> Markup {
-    let marks = Set(waterfalls.flatMap(\.segments).map { Mark(letter: $0.letter) })
-    let names = Mark.allCases.filter(marks.contains).map { mark in
+    let marks = Set(waterfalls.flatMap(\.segments).map(\.mark))
+    let names = Mark.ordered.filter(marks.contains).map { mark in
       switch mark {
       case .flush: (mark, "flush in H2")
-      case .unknown: (mark, "not followed")
-      default: (mark, mark.letter)
+      case .notFollowed: (mark, "not followed")
+      default: (mark, mark.label)
       }
     }
     return frame(
@@ -65,7 +65,9 @@ enum Drawing {
       for part in bar.parts where longest > 0 && part.value > 0 {
         let length = part.value / longest * room
         marks += box(x: x, y: y, width: length, height: 22, mark: part.mark, note: part.note)
-        if let bound = bar.bound, part.mark == .virtioSubmit || part.mark == .hardware {
+        if let bound = bar.bound,
+          part.mark == .hop(.virtioSubmit) || part.mark == .hop(.hardwareQueue)
+        {
           // The end of the way in and the begin of the way back: the clock decides where they are.
           let half = bound / longest * room
           marks.append(
@@ -82,10 +84,10 @@ enum Drawing {
       marks.append(text(x + 8, y + 16, bar.total, anchor: "start"))
       y += 34
     }
-    let used = Mark.allCases.filter { mark in
+    let used = Mark.ordered.filter { mark in
       chart.bars.contains { $0.parts.contains { $0.mark == mark } }
     }
-    marks += legend(used.map { ($0, $0.letter) }, x: left, y: y + 8)
+    marks += legend(used.map { ($0, $0.label) }, x: left, y: y + 8)
     return frame(height: y + 24, label: title, marks)
   }
 
@@ -195,7 +197,7 @@ enum Drawing {
       }
       marks.append(
         .element(
-          "path", at: ["class": "stroke \(line.mark.rawValue)", "d": path],
+          "path", at: ["class": "stroke \(line.mark.style)", "d": path],
           [.element("title", line.name)]))
     }
     marks.append(
@@ -240,18 +242,18 @@ enum Drawing {
       .element(
         "rect",
         at: [
-          "class": mark.rawValue, "x": number(x), "y": number(y), "width": number(max(0.5, width)),
+          "class": mark.style, "x": number(x), "y": number(y), "width": number(max(0.5, width)),
           "height": number(height),
         ], [.element("title", note)])
     ]
     func fits(_ text: String) -> Bool { width > Double(text.count) * 7 + 6 }
-    let label = name.map { "\(mark.letter): \($0)" }.flatMap { fits($0) ? $0 : nil } ?? mark.letter
+    let label = name.map { "\(mark.label): \($0)" }.flatMap { fits($0) ? $0 : nil } ?? mark.label
     if fits(label) {
       marks.append(
         .element(
           "text",
           at: [
-            "class": "on \(mark.rawValue)", "x": number(x + width / 2),
+            "class": "on \(mark.style)", "x": number(x + width / 2),
             "y": number(y + height / 2 + 4), "text-anchor": "middle",
           ], label))
     }
@@ -266,7 +268,7 @@ enum Drawing {
         .single(
           "rect",
           [
-            "class": mark.rawValue, "x": number(x), "y": number(y - 10), "width": "12",
+            "class": mark.style, "x": number(x), "y": number(y - 10), "width": "12",
             "height": "12",
           ]),
         text(x + 16, y, name, anchor: "start", isSoft: true),

@@ -53,7 +53,7 @@ enum StyleSheet {
     .waterfall { margin: 0 0 1rem; break-inside: avoid; } .waterfall p { margin: 0; }
     svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
     svg text.soft { fill: var(--soft); font-size: 11px; }
-    svg text.on { fill: #000000; font-size: 11px; } svg text.on.virtioReturn { fill: #ffffff; }
+    svg text.on { fill: #000000; font-size: 11px; } svg text.on.hop-virtio_return { fill: #ffffff; }
     svg .axis { stroke: var(--line); stroke-width: 1; fill: none; }
     svg .bound { stroke: var(--ink); stroke-width: 1.5; fill: none; }
     svg .limit { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 5 4; fill: none; }
@@ -62,13 +62,13 @@ enum StyleSheet {
     svg .zero { stroke: var(--ink); stroke-width: 1; fill: none; }
     .strip.better { fill: #009e73; } .strip.worse { fill: #d55e00; } .strip.same { fill: var(--soft); }
     .strip.unsaid { fill: var(--line); }
-    .pageCache { fill: #a7a7a7; } .guestScheduler { fill: #e69f00; } .flush { fill: #f0e442; }
-    .virtioSubmit { fill: #56b4e9; } .hostScheduler { fill: #009e73; } .hardware { fill: #cc79a7; }
-    .virtioReturn { fill: #0072b2; } .unknown { fill: #c9c9c9; } .sibling { fill: #e69f00; }
-    .guest { fill: #d55e00; } .host { fill: #cc79a7; } .kernel { fill: #56b4e9; }
-    .throttled { fill: #c9c9c9; } .stroke.first { stroke: var(--first); }
-    .stroke.second { stroke: var(--second); } rect.first { fill: var(--first); }
-    rect.second { fill: var(--second); }
+    .stroke.first { stroke: var(--first); } .stroke.second { stroke: var(--second); }
+    .hop-page_cache { fill: #a7a7a7; } .hop-guest_scheduler { fill: #e69f00; } .flush { fill: #f0e442; }
+    .hop-virtio_submit { fill: #56b4e9; } .hop-host_scheduler { fill: #009e73; }
+    .hop-hardware_queue { fill: #cc79a7; } .hop-virtio_return { fill: #0072b2; }
+    .not-followed { fill: #c9c9c9; } .culprit-sibling { fill: #e69f00; } .culprit-guest { fill: #d55e00; }
+    .culprit-host { fill: #cc79a7; } .culprit-kernel { fill: #56b4e9; } .culprit-throttled { fill: #c9c9c9; }
+    .culprit-unknown { fill: #c9c9c9; } rect.first { fill: var(--first); } rect.second { fill: var(--second); }
     .heat { fill: rgb(var(--heat)); }
     footer { margin-top: 3rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .85rem; }
     @media (max-width: 34rem) { dl { display: block; } dt { max-width: none; margin-top: .5rem; }

@@ -4,12 +4,6 @@ internal import TraceStore
 /// A track for each hop of a guest's disk. What overlaps goes on lanes, tracks of one name, which the
 /// viewer shows as one; an I/O has the same lane in all hops.
 enum IOTracks {
-  /// The hops in the order in which an I/O passes them: end to end they are its total.
-  private static let hops = [
-    "page_cache", "guest_scheduler", "virtio_submit", "host_scheduler", "hardware_queue",
-    "virtio_return",
-  ]
-
   private struct Disk {
     let parent: TrackEvents.Track
     var lanes = Lanes()
@@ -25,8 +19,7 @@ enum IOTracks {
       SELECT io_id, guest, device, op, sector, sectors, match_grade, match_reason, clock_error_ns,
         reference_ns IS NULL AS is_own_clock, total_ns,
         coalesce(reference_ns, queued_at_ns) - coalesce(page_cache_ns, 0) AS at_ns,
-        page_cache_ns, guest_scheduler_ns, virtio_submit_ns, host_scheduler_ns, hardware_queue_ns,
-        virtio_return_ns
+        \(Hop.parts.map(\.column).joined(separator: ", "))
       FROM io
       WHERE total_ns IS NOT NULL AND coalesce(reference_ns, queued_at_ns) IS NOT NULL
       ORDER BY at_ns, io_id
@@ -65,13 +58,14 @@ enum IOTracks {
         }
         try events.slice(op, on: track("io"), from: at, to: end, flow: id, details: details)
         var begin = at
-        for hop in hops {
-          guard case .integer(let length)? = row[hop + "_ns"] else {
+        // End to end they are the total.
+        for hop in Hop.parts {
+          guard case .integer(let length)? = row[hop.column] else {
             // Without an earlier hop nobody knows when the later ones began.
-            guard hop == "page_cache" else { break }
+            guard hop == .pageCache else { break }
             continue
           }
-          try add(hop, op, id, begin, length, to: track(hop), events)
+          try add(hop.name, op, id, begin, length, to: track(hop.name), events)
           begin.add(saturating: length)
         }
         disks[key] = disk

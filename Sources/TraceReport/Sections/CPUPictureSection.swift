@@ -21,10 +21,10 @@ struct CPUPictureSection: ReportSection {
       FROM culprit WHERE victim_guest IS NOT NULL GROUP BY 1, 2, 3, 4
       """
     ).filter { filter.guest == nil || $0.text("guest") == filter.guest }
-    var waits: [String: [String: Int64]] = [:]
+    var waits: [String: [CulpritClass: Int64]] = [:]
     for row in rows {
       guard let guest = row.text("guest"), let comm = row.text("comm"),
-        let tid = row.integer("tid"), let kind = row.text("class"),
+        let tid = row.integer("tid"), let kind = row.text("class").flatMap(CulpritClass.init),
         let wait = row.integer("wait_ns")
       else { continue }
       waits[Printable.text("\(guest) \(comm) \(tid)"), default: [:]][kind, default: 0] += wait
@@ -32,15 +32,15 @@ struct CPUPictureSection: ReportSection {
     func whole(_ name: String) -> Int64 { (waits[name] ?? [:]).values.reduce(0, +) }
     let names = waits.keys.sorted { (whole($1), $0) < (whole($0), $1) }.prefix(mostBars)
     guard let first = names.first, whole(first) > 0 else { return [] }
-    let kinds = ["host", "guest", "sibling", "kernel", "throttled", "unknown"]
-    func part(_ name: String, _ kind: String) -> Int64 { waits[name]?[kind] ?? 0 }
+    let kinds = CulpritClass.allCases
+    func part(_ name: String, _ kind: CulpritClass) -> Int64 { waits[name]?[kind] ?? 0 }
     let bars = names.map { name in
       StackedBars.Bar(
         label: name.count > 22 ? "..." + name.suffix(19) : name,
         parts: kinds.filter { part(name, $0) > 0 }.map { kind in
           StackedBars.Part(
-            mark: Mark(culprit: kind), value: Double(part(name, kind)),
-            note: "\(name) waited \(Quantity.seconds(part(name, kind))) for: \(kind)")
+            mark: .culprit(kind), value: Double(part(name, kind)),
+            note: "\(name) waited \(Quantity.seconds(part(name, kind))) for: \(kind.name)")
         }, total: Quantity.seconds(whole(name)))
     }
     return [
@@ -53,7 +53,7 @@ struct CPUPictureSection: ReportSection {
           drawing: .bars(StackedBars(bars: bars)),
           numbers: Table(
             caption: "Waits by class of culprit, in s",
-            columns: [.text("thread")] + kinds.map { .number($0) } + [.number("all")],
+            columns: [.text("thread")] + kinds.map { .number($0.name) } + [.number("all")],
             rows: names.map { name in
               [name] + kinds.map { Quantity.decimal(Double(part(name, $0)) / 1e9, digits: 3) }
                 + [Quantity.decimal(Double(whole(name)) / 1e9, digits: 3)]

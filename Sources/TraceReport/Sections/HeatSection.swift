@@ -10,11 +10,8 @@ struct HeatSection: ReportSection {
   /// Of fewer I/Os a picture shows nothing that the slowest I/Os do not.
   private static let leastIOs = 10
 
-  private static let hops: [(column: String, name: String)] = [
-    ("block_ns", "Q to C"), ("guest_scheduler_ns", "H2 guest scheduler"),
-    ("virtio_submit_ns", "H3 virtio in"), ("host_scheduler_ns", "H4 host scheduler"),
-    ("hardware_queue_ns", "H5 hardware"), ("virtio_return_ns", "H3 virtio back"),
-  ]
+  /// The whole way first, which each disk gets.
+  private static let hops = [.block] + Hop.blockParts
 
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     // The busiest disks first. Each gets its whole way, and the first of them their hops, too.
@@ -46,9 +43,9 @@ struct HeatSection: ReportSection {
     let width = (span.upperBound - span.lowerBound) / Self.columns + 1
     var maps: [HeatMap] = []
     var rows: [[String]] = []
-    for (column, name) in Self.hops.prefix(most) {
+    for hop in Self.hops.prefix(most) {
       let cells = try file.heat(
-        column, filter, start: span.lowerBound, width: width, edges: Self.edges)
+        hop, filter, start: span.lowerBound, width: width, edges: Self.edges)
       guard !cells.isEmpty else { continue }
       // Rows between the lowest and the highest that hold something, some of them together if need be.
       let lowest = cells.map(\.row).min() ?? 0
@@ -61,13 +58,13 @@ struct HeatSection: ReportSection {
       }
       maps.append(
         HeatMap(
-          title: name, columns: Int(Self.columns), rows: groups.map(Self.name),
+          title: hop.title, columns: Int(Self.columns), rows: groups.map(Self.name),
           cells: counts.map { HeatMapCell(column: $0.key[0], row: $0.key[1], count: $0.value) }
             .sorted { ($0.row, $0.column) < ($1.row, $1.column) },
           from: Quantity.seconds(span.lowerBound), to: Quantity.seconds(span.upperBound)))
       for (row, group) in groups.enumerated() {
         let count = counts.filter { $0.key[1] == row }.reduce(0) { $0 + $1.value }
-        if count > 0 { rows.append([name, Self.name(group), Quantity.count(Int64(count))]) }
+        if count > 0 { rows.append([hop.title, Self.name(group), Quantity.count(Int64(count))]) }
       }
     }
     guard !maps.isEmpty else { return nil }

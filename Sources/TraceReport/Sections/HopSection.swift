@@ -37,9 +37,8 @@ struct HopSection: ReportSection {
   }
 
   private static let legend =
-    "H1 guest page cache, H2 guest scheduler (Q to D in the guest), H3 virtio queue, on the way "
-    + "in and back, H4 host scheduler (Q to D on the host), H5 hardware queue (D to C on the host). "
-    + "Without the host's trace H3, H4 and H5 are one, from D to C in the guest. "
+    Hop.five.map(\.definition).joined(separator: ", ")
+    + ". Without the host's trace H3, H4 and H5 are one, from D to C in the guest. "
     + "The hops of an I/O add up to its total; quantiles of hops do not."
 
   private static func span(_ filter: IOFilter) -> String {
@@ -73,16 +72,15 @@ struct HopSection: ReportSection {
     let optional: [Hop] =
       [.total, .virtioSubmit, .virtioReturn, .belowGuest]
       + (isBelowOne ? [.virtioQueue, .hostScheduler, .hardwareQueue] : [])
-    let unseen = Self.lines.filter { known[$0.0] == nil && !optional.contains($0.0) }
-    let rows = Self.lines.compactMap { hop, name -> [String]? in
+    let lines = Hop.allCases.filter { $0 != .block }
+    let unseen = lines.filter { known[$0] == nil && !optional.contains($0) }
+    let rows = lines.compactMap { hop -> [String]? in
       guard let numbers = known[hop] else { return nil }
       return [
-        name, Quantity.count(Int64(numbers.count)), unit.text(numbers.p50),
+        hop.line, Quantity.count(Int64(numbers.count)), unit.text(numbers.p50),
         unit.text(numbers.p90), unit.text(numbers.p99),
         numbers.count >= 1000 ? unit.text(numbers.p999) : "-", unit.text(numbers.max),
-        // The halves of H3 carry the bound of the clock with opposite signs: one may be more than all.
-        numbers.shareOfTotal.map(
-          [.virtioSubmit, .virtioReturn].contains(hop) ? Quantity.percent : Quantity.share) ?? "",
+        numbers.shareOfTotal.map(hop.isHalf ? Quantity.percent : Quantity.share) ?? "",
       ]
     }
     return Numbers(
@@ -92,14 +90,12 @@ struct HopSection: ReportSection {
         .number("p50"), .number("p90"), .number("p99"),
         .number("p99.9"), .number("max"), .number("share"),
       ],
-      rows: rows, unseen: unseen.map(\.1),
+      rows: rows, unseen: unseen.map(\.tableName),
       isWhole: known[.total] != nil || known[.guestScheduler] != nil)
   }
+}
 
-  private static let lines: [(Hop, String)] = [
-    (.pageCache, "H1 page cache"), (.guestScheduler, "H2 guest sched"),
-    (.virtioQueue, "H3 virtio"), (.virtioSubmit, "   in"),
-    (.virtioReturn, "   back"), (.hostScheduler, "H4 host sched"),
-    (.hardwareQueue, "H5 hardware"), (.belowGuest, "H3+H4+H5"), (.total, "total"),
-  ]
+extension Hop {
+  /// The name in a table of hops, where the halves stand below H3.
+  var line: String { isHalf ? "   " + tableName : tableName }
 }

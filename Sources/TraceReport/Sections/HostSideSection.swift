@@ -14,17 +14,20 @@ struct HostSideSection: ReportSection {
     var blocks: [Block] = [
       .heading("The host's part, by who asked"),
       .paragraph(
-        "Requests by the thread that queued them. H4 host scheduler (Q to D), H5 hardware queue (D to C): a "
-          + "guest's I/Os took at least that long; what its own queues and the virtio queue added only its own "
-          + "block trace shows. Requests of kernel threads may be a guest's, too."
-          + (rows.contains { $0.schedulerP50 == nil } ? " Where H4 is '-', Q was not traced." : "")),
+        "Requests by the thread that queued them. \(Hop.hostScheduler.definition), "
+          + "\(Hop.hardwareQueue.definition): a guest's I/Os took at least that long; what its own queues and the "
+          + "virtio queue added only its own block trace shows. Requests of kernel threads may be a guest's, too."
+          + (rows.contains { $0.schedulerP50 == nil }
+            ? " Where \(Hop.hostScheduler.code) is '-', Q was not traced." : "")),
       .table(
         Table(
           caption: "Whole traces, \(unit.symbol):",
           columns: [
-            .text("who"), .text("device"), .number("requests"), .number("MB"), .number("H4 p50"),
-            .number("H4 p99"), .number("H5 p50"), .number("H5 p99"),
-          ],
+            .text("who"), .text("device"), .number("requests"), .number("MB"),
+          ]
+            + [Hop.hostScheduler, .hardwareQueue].flatMap { hop in
+              ["p50", "p99"].map { .number("\(hop.code) \($0)") }
+            },
           rows: rows.prefix(Self.most).map { row in
             [
               Printable.text(row.guest.map { "guest \($0)" } ?? row.comm),

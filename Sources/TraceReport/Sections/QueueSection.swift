@@ -41,13 +41,13 @@ struct QueueSection: ReportSection {
   /// The points of each queue, in the order in which the queues come.
   private static func queues(_ points: [QueuePoint]) -> [[QueuePoint]] {
     var queues: [[QueuePoint]] = []
-    var places: [[String]: Int] = [:]
+    var indexes: [[String]: Int] = [:]
     for point in points {
-      let key = [point.machine, point.device, point.hop]
-      if let place = places[key] {
-        queues[place].append(point)
+      let key = [point.machine, point.device, point.hop.name]
+      if let index = indexes[key] {
+        queues[index].append(point)
       } else {
-        places[key] = queues.count
+        indexes[key] = queues.count
         queues.append([point])
       }
     }
@@ -128,14 +128,6 @@ struct QueueSection: ReportSection {
   }
 
   private static func name(_ point: QueuePoint) -> String {
-    let hop =
-      switch point.hop {
-      case "guest_scheduler": "H2 scheduler"
-      case "virtio_queue": "ring (D to C)"
-      case "host_scheduler": "H4 scheduler"
-      case "hardware_queue": "H5 hardware"
-      default: point.hop
-      }
-    return Printable.text("\(point.machine) \(point.device) \(hop)")
+    Printable.text("\(point.machine) \(point.device) \(point.hop.queue ?? point.hop.name)")
   }
 }

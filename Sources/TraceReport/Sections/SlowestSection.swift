@@ -12,7 +12,7 @@ struct SlowestSection: ReportSection {
       .paragraph(
         "The time is Q to C; H1, the guest's page cache, comes before it. A name in a bar: who had the CPU that "
           + "the I/O waited for."
-          + (ios.contains { $0.block == nil && $0.driver != nil }
+          + (ios.contains { !$0.times[.block].isSeen && $0.times.driver.isSeen }
             ? " Q was not traced where it says D to C." : "")),
       .waterfalls(try Waterfall.of(ios, in: file)),
     ]
@@ -36,55 +36,48 @@ extension IORow {
   func waterfall(_ culprits: IOCulprits) -> Waterfall {
     let address = sector.map { "\($0) + \(sectors)" } ?? "no address"
     let when = reference.map { " at \(Quantity.seconds($0))" } ?? ""
+    let whole = times[.block].nanoseconds
+    let driver = times.driver.nanoseconds
     let title =
       "#\(id) \(guest) \(device) \(op) \(rwbs) \(address) [\(comm)]\(when): "
-      + (block.map(Quantity.time) ?? driver.map { "D to C \(Quantity.time($0))" } ?? "not observed")
+      + (whole.map(Quantity.time) ?? driver.map { "D to C \(Quantity.time($0))" } ?? "not observed")
       + ", \(grade)"
       + (reason.map { " (\($0))" } ?? "")
     let bound = clockError.map { " +-\(Quantity.time($0))" } ?? ""
     var segments: [Waterfall.Segment] = []
     var words: [String] = []
-    func add(_ letter: Character, _ name: String, _ nanoseconds: Int64?) {
-      guard let nanoseconds else { return }
-      segments.append(Waterfall.Segment(letter: letter, nanoseconds: nanoseconds))
-      words.append("\(name) \(Quantity.time(nanoseconds))")
-    }
-    func add(
-      _ letter: Character, _ name: String, half nanoseconds: Int64?, _ culprits: [IOCulprits.Part]
-    ) {
-      guard let nanoseconds else { return }
-      let named = culprits.filter {
-        Double($0.wait) >= Self.leastCulprit * Double(block ?? driver ?? .max)
+    for hop in Hop.parts {
+      guard let time = times[hop].nanoseconds else { continue }
+      let name = hop.isHalf ? hop.tableName : hop.code
+      switch hop {
+      case .virtioSubmit, .virtioReturn:
+        let own = (hop == .virtioSubmit ? culprits.submit : culprits.back).filter {
+          Double($0.wait) >= Self.leastCulprit * Double(whole ?? driver ?? .max)
+        }
+        .prefix(Self.mostCulprits)
+        let most = own.first.flatMap { part in
+          4 * Double(part.wait) >= Double(time)
+            ? Waterfall.Segment.Culprit(name: part.printableName, wait: part.wait) : nil
+        }
+        segments.append(Waterfall.Segment(mark: .hop(hop), nanoseconds: time, culprit: most))
+        let who = own.map { "\($0.printableName) \(Quantity.time($0.wait))" }
+        words.append(
+          "\(name) \(Quantity.time(time))\(bound)"
+            + (who.isEmpty ? "" : " (CPU had by \(who.joined(separator: ", ")))"))
+      case .guestScheduler:
+        segments.append(Waterfall.Segment(mark: .hop(hop), nanoseconds: time - (flush ?? 0)))
+        if let flush { segments.append(Waterfall.Segment(mark: .flush, nanoseconds: flush)) }
+        words.append(
+          "\(name) \(Quantity.time(time))"
+            + (flush.map { " (flush \(Quantity.time($0)))" } ?? ""))
+        if let requeue { words.append("(ring full \(Quantity.time(requeue)))") }
+      default:
+        segments.append(Waterfall.Segment(mark: .hop(hop), nanoseconds: time))
+        words.append("\(name) \(Quantity.time(time))")
       }
-      .prefix(Self.mostCulprits)
-      let most = named.first.flatMap { part in
-        4 * Double(part.wait) >= Double(nanoseconds)
-          ? Waterfall.Segment.Culprit(name: part.printableName, wait: part.wait) : nil
-      }
-      segments.append(
-        Waterfall.Segment(letter: letter, nanoseconds: nanoseconds, culprit: most))
-      let who = named.map { "\($0.printableName) \(Quantity.time($0.wait))" }
-      words.append(
-        "\(name) \(Quantity.time(nanoseconds))\(bound)"
-          + (who.isEmpty ? "" : " (CPU had by \(who.joined(separator: ", ")))"))
     }
-    add("1", "H1", pageCache)
-    if let guestScheduler, let flush {
-      segments.append(
-        Waterfall.Segment(letter: "2", nanoseconds: guestScheduler - flush))
-      segments.append(Waterfall.Segment(letter: "f", nanoseconds: flush))
-      words.append("H2 \(Quantity.time(guestScheduler)) (flush \(Quantity.time(flush)))")
-    } else {
-      add("2", "H2", guestScheduler)
-    }
-    if let requeue { words.append("(ring full \(Quantity.time(requeue)))") }
-    add(">", "in", half: virtioSubmit, culprits.submit)
-    add("4", "H4", hostScheduler)
-    add("5", "H5", hardwareQueue)
-    add("<", "back", half: virtioReturn, culprits.back)
-    let below = block.flatMap { block in guestScheduler.map { block - $0 } } ?? driver
-    if virtioSubmit == nil, let below {
-      segments.append(Waterfall.Segment(letter: "?", nanoseconds: below))
+    if let below = times[.belowGuest].nanoseconds {
+      segments.append(Waterfall.Segment(mark: .notFollowed, nanoseconds: below))
       words.append("below the guest \(Quantity.time(below))")
     }
     return Waterfall(

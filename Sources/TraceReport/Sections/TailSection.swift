@@ -24,9 +24,7 @@ struct TailSection: ReportSection {
     try file.clocks().first { $0.machine == disk.guest }.map { Double($0.middleError) }
   }
 
-  private static let parts: [Hop] = [
-    .guestScheduler, .virtioSubmit, .hostScheduler, .hardwareQueue, .virtioReturn,
-  ]
+  private static let parts = Hop.blockParts
 
   private static func tail(
     _ name: String, _ group: DiskStatistics.Group, _ bound: Double?
@@ -43,13 +41,13 @@ struct TailSection: ReportSection {
           guard let part = share(whole.percentile, hop), let mark = Mark(hop) else { return nil }
           return StackedBars.Part(
             mark: mark, value: part.mean,
-            note: "\(mark.letter): \(Quantity.time(part.mean)), "
+            note: "\(mark.label): \(Quantity.time(part.mean)), "
               + Quantity.share(part.share))
         }, total: Quantity.time(whole.mean), bound: bound)
     }
     let numbers = Table(
       caption: "\(name): hops of the I/Os around each percentile of Q to C, mean in \(unit.symbol)",
-      columns: [.text("around")] + parts.map { .number(Mark($0)?.letter ?? "") }
+      columns: [.text("around")] + parts.map { .number($0.mark) }
         + [.number("Q to C"), .number("I/Os")],
       rows: percentiles.map { whole in
         ["p\(label(whole.percentile))"]
@@ -70,10 +68,10 @@ struct TailSection: ReportSection {
     let unit = Quantity.TimeUnit.fitting(rows.map(\.now).max() ?? 0)
     let bars = rows.filter { $0.percentile == 99 }.map { row in
       StackedBars.Bar(
-        label: "without \(Mark(row.hop)?.letter ?? "")",
+        label: "without \(row.hop.mark)",
         parts: [
           StackedBars.Part(
-            mark: Mark(row.hop) ?? .unknown, value: Double(row.without),
+            mark: Mark(row.hop) ?? .notFollowed, value: Double(row.without),
             note: "p99 \(Quantity.time(row.without)) instead of \(Quantity.time(row.now))")
         ],
         total: Quantity.time(row.without))
@@ -92,7 +90,7 @@ struct TailSection: ReportSection {
         ],
         rows: rows.map { row in
           [
-            Mark(row.hop)?.letter ?? "", "p\(label(row.percentile))", unit.text(row.now),
+            row.hop.mark, "p\(label(row.percentile))", unit.text(row.now),
             unit.text(row.without),
             Quantity.share(1 - Double(row.without) / Double(max(1, row.now))),
           ]

@@ -178,26 +178,12 @@ public struct IORow: Sendable {
   public let sectors: Int64
   /// t1 on the reference timeline.
   public let reference: Int64?
-  /// H1.
-  public let pageCache: Int64?
-  /// H2.
-  public let guestScheduler: Int64?
+  /// Its hops.
+  public let times: HopTimes
   /// The flush in H2.
   public let flush: Int64?
   /// The full ring in H2.
   public let requeue: Int64?
-  /// H3 in.
-  public let virtioSubmit: Int64?
-  /// H3 back.
-  public let virtioReturn: Int64?
-  /// H4.
-  public let hostScheduler: Int64?
-  /// H5.
-  public let hardwareQueue: Int64?
-  /// t7 - t1.
-  public let block: Int64?
-  /// t7 - t3 where no Q of the disk was traced.
-  public let driver: Int64?
   /// The clock's bound.
   public let clockError: Int64?
   /// `exact`, ...
@@ -412,15 +398,22 @@ extension IncidentFile {
     JOIN block_request USING (request_id) JOIN block_kind USING (kind_id) JOIN task USING (task_id)
     """
 
+  private static func times(_ row: Row) throws -> HopTimes {
+    func stamp(_ column: String) throws -> Stamp {
+      let time: Int64? = try row[column]
+      return time.map(Stamp.init) ?? .unseen
+    }
+    var times = try HopTimes { hop, _ in try stamp(hop.column) }
+    times.driver = try stamp("driver_ns")
+    return times
+  }
+
   private static func ioRow(_ row: Row) throws -> IORow {
     try IORow(
       id: row["io_id"], guest: row["guest"], device: row["device"], op: row["op"],
       rwbs: row["rwbs"], sector: row["sector"], sectors: row["sectors"],
-      reference: row["reference_ns"], pageCache: row["page_cache_ns"],
-      guestScheduler: row["guest_scheduler_ns"], flush: row["flush_ns"],
-      requeue: row["requeue_ns"], virtioSubmit: row["virtio_submit_ns"],
-      virtioReturn: row["virtio_return_ns"], hostScheduler: row["host_scheduler_ns"],
-      hardwareQueue: row["hardware_queue_ns"], block: row["block_ns"], driver: row["driver_ns"],
+      reference: row["reference_ns"], times: times(row), flush: row["flush_ns"],
+      requeue: row["requeue_ns"],
       clockError: row["clock_error_ns"], grade: row["match_grade"], reason: row["match_reason"],
       comm: row["comm"], pid: row["pid"], request: row["request_id"],
       hostRequest: row["host_request_id"])

@@ -6,7 +6,7 @@ public struct HopSummaryRow: Sendable {
   /// The operation, or `all`.
   public let op: String
   /// The hop.
-  public let hop: String
+  public let hop: Hop
   /// Its numbers.
   public let statistics: LatencyStatistics
 }
@@ -28,7 +28,7 @@ public struct QueuePoint: Sendable {
   /// The device.
   public let device: String
   /// The queue.
-  public let hop: String
+  public let hop: Hop
   /// Start of the interval, ns on the reference timeline.
   public let at: Int64
   /// Its length, ns.
@@ -46,7 +46,7 @@ public struct QueuePoint: Sendable {
 
   /// A point.
   public init(
-    machine: String, device: String, hop: String, at: Int64, length: Int64, arrivals: Int,
+    machine: String, device: String, hop: Hop, at: Int64, length: Int64, arrivals: Int,
     mean: Double, greatest: Int64, limit: Int64?, residual: Double?
   ) {
     self.machine = machine
@@ -97,7 +97,7 @@ extension IncidentFile {
   public func storedHops(_ filter: IOFilter) throws -> [HopSummaryRow] {
     try ofDisk("*", "hop_summary", filter) { row in
       try HopSummaryRow(
-        op: row["op"], hop: row["hop"],
+        op: row["op"], hop: row.word("hop"),
         statistics: LatencyStatistics(
           count: row["count"], mean: row["mean_ns"], p50: row["p50_ns"], p90: row["p90_ns"],
           p99: row["p99_ns"], p999: row["p999_ns"], max: row["max_ns"],
@@ -109,7 +109,7 @@ extension IncidentFile {
   public func storedTail(_ filter: IOFilter) throws -> [TailRow] {
     try ofDisk("*", "tail", filter) { row in
       try TailRow(
-        stream: 0, op: row["op"], percentile: row["percentile"], hop: row["hop"],
+        stream: 0, op: row["op"], percentile: row["percentile"], hop: row.word("hop"),
         ios: row["ios"], mean: row["mean_ns"], share: row["share"])
     }
   }
@@ -118,7 +118,7 @@ extension IncidentFile {
   public func storedWhatIf(_ filter: IOFilter) throws -> [WhatIfRow] {
     try ofDisk("*", "what_if", filter) { row in
       try WhatIfRow(
-        stream: 0, op: row["op"], hop: row["hop"], percentile: row["percentile"],
+        stream: 0, op: row["op"], hop: row.word("hop"), percentile: row["percentile"],
         now: row["now_ns"], without: row["without_ns"])
     }
   }
@@ -142,10 +142,11 @@ extension IncidentFile {
   }
 
   /// How many I/Os fall into which cell of time (columns of `width` ns from `start` on) and of a hop's
-  /// length (rows between `edges`, ns). `column` is one of the `io` view's.
+  /// length (rows between `edges`, ns).
   public func heat(
-    _ column: String, _ filter: IOFilter, start: Int64, width: Int64, edges: [Int64]
+    _ hop: Hop, _ filter: IOFilter, start: Int64, width: Int64, edges: [Int64]
   ) throws -> [HeatCell] {
+    let column = hop.column
     let (condition, arguments) = filter.condition
     let rows = edges.enumerated().map { "WHEN \(column) < \($1) THEN \($0)" }
       .joined(separator: " ")
@@ -173,7 +174,7 @@ extension IncidentFile {
           db, sql: "SELECT * FROM queue_depth ORDER BY machine, device, hop, at_ns"
         ).map { row in
           try QueuePoint(
-            machine: row["machine"], device: row["device"], hop: row["hop"], at: row["at_ns"],
+            machine: row["machine"], device: row["device"], hop: row.word("hop"), at: row["at_ns"],
             length: row["interval_ns"], arrivals: row["arrivals"], mean: row["mean_depth"],
             greatest: row["max_depth"], limit: row["limit_depth"],
             residual: row["little_residual"])
