@@ -141,7 +141,7 @@ public struct Correlation {
       }
       try writer.add(
         JoinRow(
-          guestStream: disk.disk, hostStream: disk.device, verdict: disk.verdict.rawValue,
+          guestStream: disk.disk, hostStream: disk.device, verdict: disk.verdict,
           expectedAccidental: disk.expectedAccidental, feasibleShare: disk.feasibleShare,
           runnerUpShare: disk.runnerUpShare))
       for io in disk.ios { try writer.addIO(io.columns) }
@@ -252,7 +252,6 @@ extension GuestIO {
 
   fileprivate var hops: HopValues {
     HopValues(
-      operation: operation, isSound: grade == .exact || grade == .merged || grade == .split,
-      times: times)
+      operation: operation, isSound: grade.isCertain, times: times)
   }
 }

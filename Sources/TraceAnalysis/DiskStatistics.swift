@@ -36,7 +36,7 @@ public struct DiskStatistics: Sendable {
       return DiskStatistics(
         disk: disk,
         groups: stored.isActive
-          ? Self.computed(try file.ios(own).map(\.hops), isJoined: disk.verdict == "joined")
+          ? Self.computed(try file.ios(own).map(\.hops), isJoined: disk.verdict == .joined)
           : try Self.stored(file, own))
     }
   }
@@ -76,8 +76,6 @@ public struct DiskStatistics: Sendable {
 extension IORow {
   /// Its hops for the statistics.
   public var hops: HopValues {
-    HopValues(
-      operation: BlockOperation.allCases.first { $0.name == op } ?? .other,
-      isSound: ["exact", "merged", "split"].contains(grade), times: times)
+    HopValues(operation: operation, isSound: grade.isCertain, times: times)
   }
 }

@@ -58,13 +58,11 @@ struct Evidence {
   static func literal(_ text: String) -> String { SQLText.literal(text) }
 
   /// Words as a list of SQL: `('read', 'write')`.
-  static func list(_ words: [String]) -> String {
-    "(" + words.map(literal).joined(separator: ", ") + ")"
-  }
+  static func list(_ words: some Sequence<some Vocabulary>) -> String { SQLText.list(words) }
 
   /// The parts between Q and C as a list of SQL.
   static var blockParts: String {
-    list(Hop.allCases.filter(Hop.blockParts.contains).map(\.name))
+    list(Hop.allCases.filter(Hop.blockParts.contains))
   }
 }
 

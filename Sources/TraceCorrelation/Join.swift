@@ -1,4 +1,4 @@
-internal import TraceModel
+public import TraceModel
 
 /// What was found for one guest disk.
 public struct DiskJoin: Sendable {
@@ -19,23 +19,9 @@ public struct DiskJoin: Sendable {
   /// How many requests would be matched by chance.
   public var expectedAccidental: Double?
   /// What to say about it.
-  public var verdict = Verdict.noHost
+  public var verdict = JoinVerdict.noHost
   /// The disk's I/Os, in the order of its requests.
   public var ios: [GuestIO] = []
-
-  /// Whether the join is there, and why not.
-  public enum Verdict: String, Sendable {
-    /// The hops are known.
-    case joined
-    /// No trace of a host's device.
-    case noHost = "no_host"
-    /// The disk has no requests to join.
-    case noRequests = "no_requests"
-    /// No place on any host device fits: not this host, or its files are missing.
-    case noMapping = "no_mapping"
-    /// A place was found, but the requests do not go together under any clock.
-    case noClock = "no_clock"
-  }
 }
 
 /// The clock of one stretch of a guest's trace.

@@ -33,7 +33,7 @@ extension DeviceNumber: CustomStringConvertible {
 }
 
 /// What happened to a bio or request (the letters of blkparse).
-public enum BlockAction: UInt8, Sendable {
+public enum BlockAction: UInt8, CodedVocabulary {
   /// `Q`: a bio entered the block layer.
   case queue
   /// `G`: a request was allocated for it.
@@ -66,6 +66,28 @@ public enum BlockAction: UInt8, Sendable {
   case remap
   /// `m`: a line of text from the kernel, no event of a request.
   case message
+
+  /// The letters of blkparse.
+  public var name: String {
+    switch self {
+    case .queue: "Q"
+    case .getRequest: "G"
+    case .sleep: "S"
+    case .insert: "I"
+    case .issue: "D"
+    case .complete: "C"
+    case .requeue: "R"
+    case .backMerge: "M"
+    case .frontMerge: "F"
+    case .bounce: "B"
+    case .plug: "P"
+    case .unplug: "U"
+    case .unplugTimer: "UT"
+    case .split: "X"
+    case .remap: "A"
+    case .message: "m"
+    }
+  }
 
   /// Whether it tells of a task or of memory and leaves every request as it was.
   @inlinable
@@ -121,7 +143,7 @@ public struct RWBS: OptionSet, Hashable, Sendable {
 }
 
 /// What a request is for, with the costs that go with it.
-public enum BlockOperation: Int, Sendable, CaseIterable {
+public enum BlockOperation: Int, CodedVocabulary {
   /// Data to memory.
   case read = 0
   /// Data to the device.
@@ -146,6 +168,13 @@ public enum BlockOperation: Int, Sendable, CaseIterable {
 }
 
 extension RWBS {
+  /// Each bit with its letter, in the order in which the kernel writes them.
+  public static let letters: [(flag: RWBS, letter: Character)] = [
+    (.preflush, "F"), (.read, "R"), (.write, "W"), (.discard, "D"), (.secureErase, "E"),
+    (.noData, "N"), (.flush, "F"), (.zone, "Z"), (.fua, "F"), (.ahead, "A"), (.sync, "S"),
+    (.meta, "M"), (.barrier, "B"), (.untorn, "U"),
+  ]
+
   /// Read, write or discard: the letters that do not change over a request's life.
   @inlinable
   public var direction: RWBS { intersection([.read, .write, .discard]) }

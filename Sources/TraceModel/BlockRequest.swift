@@ -52,15 +52,21 @@ public struct BlockRequest: Sendable {
   /// have as many again.
   @inlinable public static var longest: Int64 { 2 * Int64(BlockEvent.longest) }
 
-  /// What it is for.
+  /// What it is for: the first rule that applies.
   public var operation: BlockOperation {
-    // The view `request` says the same in SQL.
-    if traits.contains(.passthrough) { return .other }
-    if rwbs.contains(.discard) { return .discard }
-    if rwbs.contains(.flush) || traits.contains(.flush) { return .flush }
-    if rwbs.contains(.write) { return .write }
-    return rwbs.contains(.read) ? .read : .other
+    for rule in Self.operationRules
+    where !traits.isDisjoint(with: rule.traits) || !rwbs.isDisjoint(with: rule.rwbs) {
+      return rule.operation
+    }
+    return .other
   }
+
+  /// What a request with any of these traits or letters is for; the view `request` follows the same rules.
+  public static let operationRules:
+    [(traits: RequestTraits, rwbs: RWBS, operation: BlockOperation)] = [
+      (.passthrough, [], .other), ([], .discard, .discard), (.flush, .flush, .flush),
+      ([], .write, .write), ([], .read, .read),
+    ]
 }
 
 /// What is odd about a request.

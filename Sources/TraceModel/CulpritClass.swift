@@ -1,5 +1,5 @@
 /// What kind of neighbour ran while a thread waited, as the view `culprit` names it.
-public enum CulpritClass: String, Sendable, CaseIterable {
+public enum CulpritClass: String, Vocabulary {
   /// A process of the host.
   case host
   /// A thread of another guest.
@@ -12,9 +12,6 @@ public enum CulpritClass: String, Sendable, CaseIterable {
   case throttled
   /// Nobody that the trace shows.
   case unknown
-
-  /// The name in views and in JSON.
-  public var name: String { rawValue }
 
   /// Beside a colour.
   public var label: String {

@@ -1,7 +1,7 @@
 /// What an incident shows, in one sentence, with the query that proves it.
 public struct Finding: Sendable, Equatable {
   /// What kind of finding it is; scripts rely on the names.
-  public enum Code: String, CaseIterable, Sendable {
+  public enum Code: String, Vocabulary {
     /// vCPUs waited for a CPU of the host.
     case stealHidden = "STEAL_HIDDEN"
     /// A named neighbour was on the CPU while a guest waited.
@@ -45,7 +45,7 @@ public struct Finding: Sendable, Equatable {
   }
 
   /// How much it matters.
-  public enum Severity: String, CaseIterable, Comparable, Sendable {
+  public enum Severity: String, Vocabulary, Comparable {
     /// Good to know.
     case info
     /// Worth acting on.
@@ -66,7 +66,7 @@ public struct Finding: Sendable, Equatable {
   }
 
   /// How sure it is.
-  public enum Confidence: String, CaseIterable, Sendable {
+  public enum Confidence: String, Vocabulary {
     /// It cannot be judged from these files; the next step says which one would tell.
     case none
     /// An association.

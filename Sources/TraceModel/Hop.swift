@@ -1,7 +1,7 @@
 /// A part of an I/O's way from the guest's page cache to the device and back, or a sum of such parts.
 ///
 /// All that is said of a hop anywhere, its name, its words and its letter, is in the table ``facts``.
-public enum Hop: String, CaseIterable, Sendable {
+public enum Hop: String, Vocabulary {
   /// H1.
   case pageCache = "page_cache"
   /// H2.
@@ -76,11 +76,8 @@ public enum Hop: String, CaseIterable, Sendable {
 
   // MARK: Names
 
-  /// The name in views, in JSON and on the command line.
-  public var name: String { rawValue }
-
   /// The column of the `io` view that holds it, in ns.
-  public var column: String { rawValue + "_ns" }
+  public var column: String { name + "_ns" }
 
   /// `H5`; both ways through the virtio queue are `H3`.
   public var code: String { facts.code }
@@ -106,7 +103,7 @@ public enum Hop: String, CaseIterable, Sendable {
   public var place: String { facts.place }
 
   /// That for a name; an unknown name is itself.
-  public static func place(of name: String) -> String { Hop(rawValue: name)?.place ?? name }
+  public static func place(of name: String) -> String { Hop(name: name)?.place ?? name }
 
   /// The letter that draws it in a bar of characters.
   public var letter: Character { facts.letter }

@@ -1,5 +1,5 @@
 /// Which side of the hypervisor a machine is on.
-public enum Layer: String, Sendable, CaseIterable {
+public enum Layer: String, Vocabulary {
   /// A virtual machine.
   case guest
   /// The machine that runs the virtual machines.

@@ -14,7 +14,7 @@ public struct ParseError: Error, Hashable, Sendable {
 }
 
 /// How much a problem costs.
-public enum ProblemSeverity: String, Sendable, CaseIterable {
+public enum ProblemSeverity: String, Vocabulary {
   /// Nothing is missing, but somebody should know.
   case note
   /// Input that was not used.

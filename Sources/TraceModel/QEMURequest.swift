@@ -3,7 +3,7 @@
 /// Which stamps there are depends on the events that were switched on; none is guessed.
 public struct QEMURequest: Sendable {
   /// What it is for.
-  public enum Operation: String, Sendable, CaseIterable {
+  public enum Operation: String, Vocabulary {
     /// `virtio_blk_handle_read`.
     case read
     /// `virtio_blk_handle_write`.

@@ -1,5 +1,5 @@
 /// What happened in the scheduler.
-public enum SchedEventKind: UInt8, Sendable {
+public enum SchedEventKind: UInt8, CodedVocabulary {
   /// A thread leaves a CPU and another gets it.
   case switched
   /// A thread is to be woken: the decision, on the waker's CPU.
@@ -16,6 +16,20 @@ public enum SchedEventKind: UInt8, Sendable {
   case waited
   /// An event of the scheduler that runs and waits do not need.
   case other
+
+  /// The name in views.
+  public var name: String {
+    switch self {
+    case .switched: "switch"
+    case .waking: "waking"
+    case .wakeup: "wakeup"
+    case .wakeupNew: "wakeup_new"
+    case .migrated: "migrate"
+    case .freed: "free"
+    case .waited: "stat_wait"
+    case .other: "other"
+    }
+  }
 }
 
 /// One event of the scheduler, from whatever text it was read.

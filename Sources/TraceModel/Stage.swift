@@ -2,7 +2,7 @@
 ///
 /// Counted per bio as btt does: a request of three merged bios has three D2C. Events without data
 /// (flushes) do not count. Of a device without any Q in the trace D2C is counted per request.
-public enum Stage: Int, CaseIterable, Sendable {
+public enum Stage: Int, CodedVocabulary {
   /// From one bio's arrival to the next.
   case q2q
   /// Waiting for a request (a tag).

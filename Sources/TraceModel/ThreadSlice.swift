@@ -1,5 +1,5 @@
 /// How a thread left a CPU.
-public enum LeaveReason: UInt8, Sendable, CaseIterable {
+public enum LeaveReason: UInt8, CodedVocabulary {
   /// The trace does not say (its end, a hole, a report without states).
   case unknown = 0
   /// `R+`, `S+`: something else was given the CPU; the thread stays on the run queue.
@@ -19,13 +19,28 @@ public enum LeaveReason: UInt8, Sendable, CaseIterable {
   /// `P`, `K` and states of other kernels: not runnable.
   case other = 8
 
+  /// The name in views.
+  public var name: String {
+    switch self {
+    case .unknown: ""
+    case .preempted: "preempted"
+    case .yielded: "yielded"
+    case .sleeping: "sleeping"
+    case .blocked: "blocked"
+    case .idle: "idle"
+    case .stopped: "stopped"
+    case .dead: "dead"
+    case .other: "other"
+    }
+  }
+
   /// Whether the thread waits for a CPU from then on.
   @inlinable
   public var isRunnable: Bool { self == .preempted || self == .yielded }
 }
 
 /// Why a thread had to wait for a CPU.
-public enum WaitCause: UInt8, Sendable, CaseIterable {
+public enum WaitCause: UInt8, CodedVocabulary {
   /// No wait was seen.
   case none = 0
   /// It was woken.
@@ -36,6 +51,17 @@ public enum WaitCause: UInt8, Sendable, CaseIterable {
   case preempted = 3
   /// It gave up a CPU while it could run.
   case yielded = 4
+
+  /// The name in views.
+  public var name: String {
+    switch self {
+    case .none: ""
+    case .woken: "woken"
+    case .created: "created"
+    case .preempted: "preempted"
+    case .yielded: "yielded"
+    }
+  }
 }
 
 /// One stay of a thread on a CPU with the wait for a CPU before it: what ends at a switch.

@@ -55,7 +55,7 @@ public struct NodeFact: Hashable, Sendable {
 }
 
 /// What a thread of the host is to a guest.
-public enum ThreadRole: String, Sendable, CaseIterable {
+public enum ThreadRole: String, Vocabulary {
   /// Runs a virtual CPU.
   case vcpu
   /// Does the I/O of disks that were given to it.

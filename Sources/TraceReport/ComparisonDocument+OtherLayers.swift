@@ -40,7 +40,7 @@ extension ComparisonSections {
   private static func place(_ line: ComparisonLine, hasGuests: Bool) -> String {
     let object = line.object.map { object in
       object.split(separator: " ").map { word in
-        guard let hop = Hop(rawValue: String(word)), hop.queue != nil else { return String(word) }
+        guard let hop = Hop(name: String(word)), hop.queue != nil else { return String(word) }
         return hop.code
       }.joined(separator: " ")
     }

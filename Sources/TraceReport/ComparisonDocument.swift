@@ -144,7 +144,7 @@ struct ComparisonSections {
 
   /// A hop or other measurement as a table calls it.
   static func name(of subject: String) -> String {
-    Hop(rawValue: subject)?.tableName ?? MeasuredSubject(rawValue: subject)?.label ?? subject
+    Hop(name: subject)?.tableName ?? MeasuredSubject(name: subject)?.label ?? subject
   }
 
   private func table(
@@ -167,7 +167,7 @@ struct ComparisonSections {
           caption: Printable.text(caption + ":"),
           columns: Self.columns,
           rows: shown.map { line in
-            row(line, Hop(rawValue: line.subject)?.line ?? Self.name(of: line.subject), unit)
+            row(line, Hop(name: line.subject)?.line ?? Self.name(of: line.subject), unit)
           }))
     ] + notes(shown)
   }

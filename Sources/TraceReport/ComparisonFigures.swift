@@ -87,7 +87,7 @@ struct ComparisonFigures {
   private var changes: Figure? {
     // The two halves of the virtio hop depend on the clocks; the whole does not.
     let shown = lines.filter { line in
-      guard let hop = Hop(rawValue: line.subject) else { return false }
+      guard let hop = Hop(name: line.subject) else { return false }
       return !hop.isHalf && (hop != .block || lines.contains { $0.subject == Hop.pageCache.name })
     }
     let hops = Hop.allCases.map(\.name)

@@ -52,7 +52,7 @@ public enum JSONReport {
         return object([
           ("guest", string(disk.guest)), ("device", string(disk.device)),
           ("host", disk.host.map(string)), ("host_device", disk.hostDevice.map(string)),
-          ("extents", "\(disk.extents)"), ("verdict", string(disk.verdict)),
+          ("extents", "\(disk.extents)"), ("verdict", string(disk.verdict.name)),
           ("origin", disk.host == nil ? nil : string(disk.isGiven ? "given" : "inferred")),
           ("expected_accidental", disk.expectedAccidental.map(number)),
           (
@@ -60,7 +60,8 @@ public enum JSONReport {
             list(
               try file.grades(own).map { grade in
                 object([
-                  ("grade", string(grade.grade)), ("reason", grade.reason.map(string)),
+                  ("grade", string(grade.grade.name)),
+                  ("reason", grade.reason.map { string($0.name) }),
                   ("flush", grade.isFlush ? "true" : "false"), ("ios", "\(grade.count)"),
                 ])
               })
@@ -120,12 +121,13 @@ public enum JSONReport {
         object(
           [
             ("io_id", "\(io.id)"), ("guest", string(io.guest)), ("device", string(io.device)),
-            ("op", string(io.op)), ("sector", io.sector.map { "\($0)" }),
+            ("op", string(io.operation.name)), ("sector", io.sector.map { "\($0)" }),
             ("sectors", "\(io.sectors)"), ("comm", string(io.comm)),
             ("at_ns", io.reference.map { "\($0)" }),
           ] + Hop.measured.map { hop in (hop.column, io.times[hop].nanoseconds.map { "\($0)" }) }
             + [
-              ("clock_error_ns", io.clockError.map { "\($0)" }), ("match_grade", string(io.grade)),
+              ("clock_error_ns", io.clockError.map { "\($0)" }),
+              ("match_grade", string(io.grade.name)),
               ("submit_culprits", parts(culprits[io.id]?.submit ?? [])),
               ("return_culprits", parts(culprits[io.id]?.back ?? [])),
             ])

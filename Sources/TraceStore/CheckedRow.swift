@@ -1,4 +1,5 @@
 internal import GRDB
+internal import TraceModel
 
 /// The values of a row, checked.
 ///
@@ -38,21 +39,23 @@ extension Row {
 
   /// The word of a column that has a fixed vocabulary, from 0. Throws ``StoreError`` for an unknown one: taken for
   /// another, or left out, it would make what is shown wrong.
-  func word<Word: RawRepresentable>(_ column: Int) throws -> Word where Word.RawValue == String {
+  func word<Word: Vocabulary>(_ column: Int) throws -> Word {
     try Self.word(self[column], name(of: column))
   }
 
   /// The same by the column's name.
-  func word<Word: RawRepresentable>(_ column: String) throws -> Word
-  where Word.RawValue == String {
+  func word<Word: Vocabulary>(_ column: String) throws -> Word {
     try Self.word(self[column], column)
   }
 
-  private static func word<Word: RawRepresentable>(_ text: String, _ column: String) throws -> Word
-  where Word.RawValue == String {
-    guard let word = Word(rawValue: text) else {
-      throw StoreError.unknownWord(text, column)
-    }
+  /// The same for a column that may be NULL.
+  func wordIfAny<Word: Vocabulary>(_ column: String) throws -> Word? {
+    let text: String? = try self[column]
+    return try text.map { try Self.word($0, column) }
+  }
+
+  private static func word<Word: Vocabulary>(_ text: String, _ column: String) throws -> Word {
+    guard let word = Word(name: text) else { throw StoreError.unknownWord(text, column) }
     return word
   }
 

@@ -69,7 +69,7 @@ extension IncidentFile {
           return try DiskTrace(
             guest: row["guest"], device: row["device"], first: span.lowerBound,
             last: span.upperBound, stream: row["stream"],
-            isJoined: row["verdict"] as String == "joined")
+            isJoined: row.word("verdict") == JoinVerdict.joined)
         }
       }
     }
@@ -124,8 +124,8 @@ extension DiskIO {
     operation = BlockOperation(rawValue: Int(truncatingIfNeeded: row.integer(2)))
     sectors = row.integer(3)
     times = HopTimes { _, index in Stamp(row.integer(Int32(6 + index))) }
-    // Grades up to 2 are exact, merged, split.
-    isWhole = times[.block].isSeen && (!isJoined || row.integer(4) <= 2)
+    let isCertain = MatchGrade(rawValue: Int(truncatingIfNeeded: row.integer(4)))?.isCertain == true
+    isWhole = times[.block].isSeen && (!isJoined || isCertain)
     clockError = row.integer(5)
   }
 }

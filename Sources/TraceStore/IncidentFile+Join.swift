@@ -120,8 +120,8 @@ public struct JoinRow: Sendable {
   public var guestStream: Int32
   /// The host device's stretch.
   public var hostStream: Int32?
-  /// `joined`, or why not.
-  public var verdict: String
+  /// Whether it is joined, or why not.
+  public var verdict: JoinVerdict
   /// Requests that chance would match.
   public var expectedAccidental: Double?
   /// Share of the guest's requests that a clock can place.
@@ -131,7 +131,7 @@ public struct JoinRow: Sendable {
 
   /// A row.
   public init(
-    guestStream: Int32, hostStream: Int32?, verdict: String, expectedAccidental: Double?,
+    guestStream: Int32, hostStream: Int32?, verdict: JoinVerdict, expectedAccidental: Double?,
     feasibleShare: Double?, runnerUpShare: Double?
   ) {
     self.guestStream = guestStream
@@ -250,7 +250,8 @@ public final class CorrelationWriter {
     try db.execute(
       sql: "INSERT INTO join_summary VALUES (?, ?, ?, ?, ?, ?)",
       arguments: [
-        row.guestStream, row.hostStream, row.verdict, row.expectedAccidental, row.feasibleShare,
+        row.guestStream, row.hostStream, row.verdict.name, row.expectedAccidental,
+        row.feasibleShare,
         row.runnerUpShare,
       ])
   }

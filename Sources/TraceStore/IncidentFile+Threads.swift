@@ -132,7 +132,7 @@ extension IncidentFile {
           fact.pid = try row["pid"]
           fact.parent = try row["ppid"]
           fact.comm = try row["comm"]
-          fact.role = try row["role"] as String? == nil ? nil : row.word("role")
+          fact.role = try row.wordIfAny("role")
           fact.vcpu = try row["vcpu"]
           fact.guest = try row["guest"]
           return try ThreadFactRow(machine: row["machine"], fact: fact, path: row["path"])

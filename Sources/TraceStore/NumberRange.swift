@@ -41,8 +41,12 @@ struct NumberRange: Sendable, Equatable {
   /// What an I/O is for, by its number.
   static let operation = NumberRange(
     "an operation", 0...Int64(BlockOperation.allCases.map(\.rawValue).max() ?? 0))
-  /// How an I/O was matched, or why not, by its number.
-  static let grade = NumberRange("a grade", 0...5)
+  /// How an I/O was matched, by its number.
+  static let grade = NumberRange(
+    "a grade", 0...Int64(MatchGrade.allCases.map(\.rawValue).max() ?? 0))
+  /// Why it was not, by its number.
+  static let reason = NumberRange(
+    "a reason", 0...Int64(UnmatchedReason.allCases.map(\.rawValue).max() ?? 0))
   /// A CPU as an event names it; -1 where it does not.
   static let cpu = NumberRange("a CPU", -1...(1 << 31) - 1)
   /// An address or a length on a device, in sectors.
@@ -104,7 +108,8 @@ struct NumberRange: Sendable, Equatable {
           "runs", "migrations", "lost_events", "skipped_lines", "expected", "expected_accidental",
         ]
       ),
-      (operation, ["op"]), (grade, ["match_grade", "match_reason"]),
+      (operation, ["op"]), (grade, ["match_grade"]),
+      (reason, ["match_reason"]),
       (depth, ["mean_depth", "max_depth", "limit_depth"]),
       (cpu, ["issued_cpu", "completed_cpu"]),
       (sector, ["sector", "sectors"]),

@@ -1,3 +1,5 @@
+public import TraceModel
+
 /// Text of the input within statements.
 ///
 /// Values are bound wherever that can be. The statements of rules and sections hold theirs as literals: a finding's
@@ -11,5 +13,24 @@ public enum SQLText {
     }
     // A statement ends at its first NUL.
     return parts.count == 1 ? parts[0] : "(" + parts.joined(separator: " || char(0) || ") + ")"
+  }
+
+  /// Words as a list: `('exact', 'merged', 'split')`.
+  public static func list(_ words: some Sequence<some Vocabulary>) -> String {
+    "(" + words.map { literal($0.name) }.joined(separator: ", ") + ")"
+  }
+
+  /// The place of a column's word among some, to order by.
+  static func rank(_ column: String, _ words: some Sequence<some Vocabulary>) -> String {
+    "CASE \(column) "
+      + words.enumerated().map { "WHEN \(literal($1.name)) THEN \($0)" }.joined(separator: " ")
+      + " END"
+  }
+
+  /// The word of a number that stands for it; NULL where it stands for none.
+  static func word<Word: CodedVocabulary>(of number: String, _ type: Word.Type) -> String {
+    let words = type.allCases.filter { !$0.name.isEmpty }
+    return "CASE \(number) "
+      + words.map { "WHEN \($0.rawValue) THEN \(literal($0.name))" }.joined(separator: " ") + " END"
   }
 }

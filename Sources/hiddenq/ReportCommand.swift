@@ -122,7 +122,7 @@ struct ReportCommand: ParsableCommand {
       Output.print(text)
     }
     try Incident.requireOneCapture(file)
-    guard try file.grades(request.filter).contains(where: { $0.grade != "unmatched" }) else {
+    guard try file.grades(request.filter).contains(where: { $0.grade != .unmatched }) else {
       throw CommandFailure(
         message: "no I/O could be followed from a guest to its host; the report says why",
         status: Exit.notEnoughData)

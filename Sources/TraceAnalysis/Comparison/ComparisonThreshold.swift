@@ -50,7 +50,7 @@ public struct ComparisonThreshold: Sendable {
     }
     guard names.count <= 1, statistic != nil || !names.isEmpty else { return nil }
     subject = names.first ?? Hop.total.name
-    guard Hop(rawValue: subject) != nil || ComparisonLine.otherSubjects.contains(subject) else {
+    guard Hop(name: subject) != nil || ComparisonLine.otherSubjects.contains(subject) else {
       return nil
     }
   }

@@ -1,5 +1,7 @@
+public import TraceModel
+
 /// What is compared beside hops.
-public enum MeasuredSubject: String, CaseIterable, Sendable {
+public enum MeasuredSubject: String, Vocabulary {
   /// Steal, as the guest reports it.
   case steal
   /// Waits of vCPUs for a CPU of the host.
@@ -10,9 +12,6 @@ public enum MeasuredSubject: String, CaseIterable, Sendable {
   case drops
   /// Requests in a queue.
   case queueDepth = "queue_depth"
-
-  /// The name in the output and on the command line.
-  public var name: String { rawValue }
 
   /// What is counted.
   public var unit: ComparisonLine.Unit {

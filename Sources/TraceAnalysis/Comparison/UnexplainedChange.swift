@@ -14,7 +14,7 @@ struct WaitParts: Sendable {
       avg(virtio_queue_ns - submit_cpu_wait_ns - return_cpu_wait_ns) AS rest_ns
     FROM io
     WHERE guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))
-      AND op <> 'flush' AND match_grade IN ('exact', 'merged', 'split')
+      AND op <> 'flush' AND match_grade IN \(Evidence.list(MatchGrade.certain))
     """
   }
 

@@ -58,8 +58,8 @@ struct NotJoined: Rule {
   private static func sql(_ condition: String) -> String {
     """
     SELECT guest, device, count(*) AS ios,
-      sum(coalesce(match_reason, '') NOT IN ('before_start', 'after_end')) AS inside,
-      sum(match_grade IN ('exact', 'merged', 'split', 'absorbed')) AS matched
+      sum(coalesce(match_reason, '') NOT IN \(Evidence.list(UnmatchedReason.outside))) AS inside,
+      sum(match_grade IN \(Evidence.list(MatchGrade.certain + [.absorbed]))) AS matched
     FROM io WHERE op <> 'flush' AND \(condition) GROUP BY guest, device ORDER BY guest, device
     """
   }

@@ -1,37 +1,5 @@
 internal import TraceModel
 
-/// How sure a match is, and of what kind.
-public enum MatchGrade: Int, Sendable {
-  /// One guest request, one host bio, no other assignment.
-  case exact = 0
-  /// Several guest requests in one host request.
-  case merged
-  /// One guest request in several host requests.
-  case split
-  /// The same blocks in flight more than once: which is whose cannot be told.
-  case ambiguous
-  /// Completed without the host's device: its page cache took it.
-  case absorbed
-  /// No host side.
-  case unmatched
-}
-
-/// Why a guest request has no host side.
-public enum UnmatchedReason: Int, Sendable {
-  /// The host's (or the guest's) trace had not begun.
-  case beforeStart = 0
-  /// The host's (or the guest's) trace had ended.
-  case afterEnd
-  /// Its events, or those of its host side, fall into a hole of a trace.
-  case lostEvents
-  /// It is not known where its sectors lie on the host.
-  case noMapping
-  /// Nothing on the host fits.
-  case noCandidate
-  /// The host's page cache had it.
-  case absorbed
-}
-
 /// Assigns host pieces to guest requests, one to one in time and address.
 ///
 /// A piece can be a request's when it has the same direction, shares its translated sectors, and lies

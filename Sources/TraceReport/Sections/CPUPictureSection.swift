@@ -24,7 +24,8 @@ struct CPUPictureSection: ReportSection {
     var waits: [String: [CulpritClass: Int64]] = [:]
     for row in rows {
       guard let guest = row.text("guest"), let comm = row.text("comm"),
-        let tid = row.integer("tid"), let kind = row.text("class").flatMap(CulpritClass.init),
+        let tid = row.integer("tid"),
+        let kind = row.text("class").flatMap(CulpritClass.init(name:)),
         let wait = row.integer("wait_ns")
       else { continue }
       waits[Printable.text("\(guest) \(comm) \(tid)"), default: [:]][kind, default: 0] += wait

@@ -8,7 +8,7 @@ struct HopSection: ReportSection {
     var blocks: [Block] = []
     for statistics in try DiskStatistics.load(file, request.filter) {
       let disk = statistics.disk
-      let isJoined = disk.verdict == "joined"
+      let isJoined = disk.verdict == .joined
       // One operation: its table says all.
       let shown = statistics.groups.filter { group in
         group.op != "all" || statistics.groups.filter { $0.op != "flush" }.count != 2

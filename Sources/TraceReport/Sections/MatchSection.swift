@@ -30,18 +30,18 @@ struct MatchSection: ReportSection {
           columns: [.text("grade"), .text("reason"), .number("I/Os"), .number("share")],
           rows: data.map { entry in
             [
-              entry.grade, words(entry.reason), Quantity.count(Int64(entry.count)),
+              entry.grade.name, entry.reason?.words ?? "", Quantity.count(Int64(entry.count)),
               Quantity.share(Double(entry.count) / Double(total)),
             ]
           }))
     ]
-    guard disk.verdict == "joined" else { return blocks }
-    let inside = data.filter { !["before_start", "after_end"].contains($0.reason ?? "") }
+    guard disk.verdict == .joined else { return blocks }
+    let inside = data.filter { $0.reason?.isOutside != true }
     let decidable = count(inside)
     if decidable > 0 {
-      let matched = count(inside.filter { ["exact", "merged", "split"].contains($0.grade) })
-      let ambiguous = count(inside.filter { $0.grade == "ambiguous" })
-      let absorbed = count(inside.filter { $0.grade == "absorbed" })
+      let matched = count(inside.filter { $0.grade.isCertain })
+      let ambiguous = count(inside.filter { $0.grade == .ambiguous })
+      let absorbed = count(inside.filter { $0.grade == .absorbed })
       blocks.append(
         .paragraph(
           "Of the \(Quantity.count(Int64(decidable))) that lie wholly inside both traces "
@@ -54,7 +54,7 @@ struct MatchSection: ReportSection {
     }
     let flushes = grades.filter(\.isFlush)
     if !flushes.isEmpty {
-      let matchedFlushes = count(flushes.filter { $0.grade != "unmatched" })
+      let matchedFlushes = count(flushes.filter { $0.grade != .unmatched })
       blocks.append(
         .paragraph(
           "Flushes, which have no address and are joined by time alone: "
@@ -89,7 +89,7 @@ struct MatchSection: ReportSection {
 
   private static func place(_ disk: DiskRow) -> Fact {
     let name = Printable.text("\(disk.guest) \(disk.device)")
-    guard disk.verdict == "joined" else { return Fact(name, why(disk.verdict)) }
+    guard disk.verdict == .joined else { return Fact(name, why(disk.verdict)) }
     var text = Printable.text("on \(disk.host ?? "?") \(disk.hostDevice ?? "?")")
     if let distance = disk.distance {
       text += ": host sector = guest sector + \(distance)"
@@ -107,31 +107,18 @@ struct MatchSection: ReportSection {
     return Fact(name, text + ".")
   }
 
-  private static func why(_ verdict: String) -> String {
+  private static func why(_ verdict: JoinVerdict) -> String {
     switch verdict {
-    case "no_host":
+    case .noHost:
       "not joined: there is no block trace of its host. Ask for 'blktrace -d DEVICE -o - | "
         + "blkparse -i -' of the host's disk over the same time."
-    case "no_requests": "not joined: no request of it was seen from D to C."
-    case "no_clock":
+    case .noRequests: "not joined: no request of it was seen from D to C."
+    case .noClock:
       "not joined: its addresses fit a place on the host, but no clock does. Are guest and host "
         + "from the same incident? A clock that steps every few requests is given up, too."
-    default:
+    case .joined, .noMapping:
       "not joined: no place on any host device fits its requests. Are guest and host from the same "
         + "incident and time, and was the right host device traced?"
-    }
-  }
-
-  private static func words(_ reason: String?) -> String {
-    switch reason {
-    case nil: ""
-    case "before_start": "before a trace began"
-    case "after_end": "after a trace ended"
-    case "lost_events": "events were lost"
-    case "no_mapping": "place on the host unknown"
-    case "no_candidate": "nothing on the host fits"
-    case "absorbed": "the host's page cache"
-    case .some(let other): other
     }
   }
 }

@@ -39,10 +39,10 @@ extension IORow {
     let whole = times[.block].nanoseconds
     let driver = times.driver.nanoseconds
     let title =
-      "#\(id) \(guest) \(device) \(op) \(rwbs) \(address) [\(comm)]\(when): "
+      "#\(id) \(guest) \(device) \(operation.name) \(rwbs) \(address) [\(comm)]\(when): "
       + (whole.map(Quantity.time) ?? driver.map { "D to C \(Quantity.time($0))" } ?? "not observed")
-      + ", \(grade)"
-      + (reason.map { " (\($0))" } ?? "")
+      + ", \(grade.name)"
+      + (reason.map { " (\($0.name))" } ?? "")
     let bound = clockError.map { " +-\(Quantity.time($0))" } ?? ""
     var segments: [Waterfall.Segment] = []
     var words: [String] = []

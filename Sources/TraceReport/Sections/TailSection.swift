@@ -8,7 +8,7 @@ struct TailSection: ReportSection {
     let disks = try DiskStatistics.load(file, request.filter)
     let blocks = try disks.flatMap { statistics -> [Block] in
       // All that carry data; of one operation alone, that.
-      guard statistics.disk.verdict == "joined",
+      guard statistics.disk.verdict == .joined,
         let group = statistics.groups.first(where: { $0.op == request.filter.op ?? "all" }),
         !group.tail.isEmpty
       else { return [] }

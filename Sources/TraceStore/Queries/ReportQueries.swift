@@ -107,7 +107,7 @@ public struct DiskRow: Sendable {
   /// Whether that was given; else it was inferred.
   public let isGiven: Bool
   /// What became of the join.
-  public let verdict: String
+  public let verdict: JoinVerdict
   /// Pairs of requests that voted for the place.
   public let votes: Int?
   /// Share of its requests that one clock places there.
@@ -150,10 +150,10 @@ public struct ClockSummary: Sendable {
 
 /// How many I/Os have a grade and reason.
 public struct GradeCount: Sendable {
-  /// `exact`, ...
-  public let grade: String
+  /// How sure the match is.
+  public let grade: MatchGrade
   /// Why there is no match.
-  public let reason: String?
+  public let reason: UnmatchedReason?
   /// Whether they carry data.
   public let isFlush: Bool
   /// How many.
@@ -168,8 +168,8 @@ public struct IORow: Sendable {
   public let guest: String
   /// Its disk.
   public let device: String
-  /// `read`, ...
-  public let op: String
+  /// What it is for.
+  public let operation: BlockOperation
   /// The letters.
   public let rwbs: String
   /// First sector.
@@ -186,10 +186,10 @@ public struct IORow: Sendable {
   public let requeue: Int64?
   /// The clock's bound.
   public let clockError: Int64?
-  /// `exact`, ...
-  public let grade: String
+  /// How sure the match is.
+  public let grade: MatchGrade
   /// Why there is no match.
-  public let reason: String?
+  public let reason: UnmatchedReason?
   /// Name of the task that queued it.
   public let comm: String
   /// Its thread id.
@@ -262,8 +262,7 @@ extension IncidentFile {
     try fetch(
       """
       SELECT problem.*, source.path AS path FROM problem JOIN source USING (source_id)
-      ORDER BY CASE severity WHEN 'refused' THEN 0 WHEN 'data_loss' THEN 1 WHEN 'skipped' THEN 2
-        ELSE 3 END, count DESC, source_id, kind
+      ORDER BY \(SQLText.rank("severity", ProblemSeverity.allCases.reversed())), count DESC, source_id, kind
       """
     ) { row in
       try ProblemRow(
@@ -299,7 +298,7 @@ extension IncidentFile {
       try DiskRow(
         guest: row["guest"], device: row["device"], host: row["host"],
         hostDevice: row["host_device"], distance: row["distance"], extents: row["extents"],
-        isGiven: row["origin"] as String? == "given", verdict: row["verdict"],
+        isGiven: row["origin"] as String? == "given", verdict: row.word("verdict"),
         votes: row["votes"], feasibleShare: row["feasible_share"],
         runnerUpShare: row["runner_up_share"], expectedAccidental: row["expected_accidental"])
     }
@@ -331,7 +330,8 @@ extension IncidentFile {
       """, arguments
     ) { row in
       try GradeCount(
-        grade: row["match_grade"], reason: row["match_reason"], isFlush: row["is_flush"],
+        grade: row.word("match_grade"), reason: row.wordIfAny("match_reason"),
+        isFlush: row["is_flush"],
         count: row["n"])
     }
   }
@@ -358,9 +358,8 @@ extension IncidentFile {
   public func stages() throws -> [StageRow] {
     try fetch(
       """
-      SELECT * FROM stage ORDER BY machine, device, segment,
-        CASE stage WHEN 'Q2Q' THEN 0 WHEN 'Q2G' THEN 1 WHEN 'G2I' THEN 2 WHEN 'Q2M' THEN 3
-          WHEN 'I2D' THEN 4 WHEN 'M2D' THEN 5 WHEN 'D2C' THEN 6 ELSE 7 END
+      SELECT * FROM stage
+      ORDER BY machine, device, segment, \(SQLText.rank("stage", Stage.allCases))
       """
     ) { row in
       try StageRow(
@@ -387,9 +386,9 @@ extension IncidentFile {
 
   /// From D to C of an I/O whose disk has no Q in its trace.
   private static let driver = """
-    CASE WHEN io.queued_at_ns IS NULL AND io.op <> 'flush' AND NOT block_kind.traits & 256
+    CASE WHEN io.queued_at_ns IS NULL AND io.op <> 'flush' AND NOT block_kind.traits & \(RequestTraits.acrossStep.rawValue)
       AND block_kind.stream_id NOT IN
-        (SELECT stream_id FROM block_kind WHERE is_queued AND NOT traits & 16)
+        (SELECT stream_id FROM block_kind WHERE is_queued AND NOT traits & \(RequestTraits.flush.rawValue))
       THEN block_request.completed - block_request.issued END
     """
 
@@ -410,11 +409,12 @@ extension IncidentFile {
 
   private static func ioRow(_ row: Row) throws -> IORow {
     try IORow(
-      id: row["io_id"], guest: row["guest"], device: row["device"], op: row["op"],
+      id: row["io_id"], guest: row["guest"], device: row["device"], operation: row.word("op"),
       rwbs: row["rwbs"], sector: row["sector"], sectors: row["sectors"],
       reference: row["reference_ns"], times: times(row), flush: row["flush_ns"],
       requeue: row["requeue_ns"],
-      clockError: row["clock_error_ns"], grade: row["match_grade"], reason: row["match_reason"],
+      clockError: row["clock_error_ns"], grade: row.word("match_grade"),
+      reason: row.wordIfAny("match_reason"),
       comm: row["comm"], pid: row["pid"], request: row["request_id"],
       hostRequest: row["host_request_id"])
   }
