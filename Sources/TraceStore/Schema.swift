@@ -8,7 +8,7 @@ public enum Schema {
   public static let version: Int32 = 1
 
   /// A file of `schema/`.
-  struct File {
+  struct File: Sendable {
     let path: String
     let text: String
 
@@ -20,11 +20,10 @@ public enum Schema {
   }
 
   /// All of them, in the order of execution.
-  static var files: [File] {
-    (0..<schemaFileCount()).map { index in
-      let file = unsafe schemaFile(index)
-      return unsafe File(path: String(cString: file.path), text: String(cString: file.text))
-    }
+  static let files: [File] = (0..<schemaFileCount()).map { index in
+    let file = unsafe schemaFile(index)
+    return unsafe File(
+      path: String(cString: file.path), text: SchemaWords.fill(String(cString: file.text)))
   }
 
   /// The part of `tables.sql` that makes the tables of what correlation finds.

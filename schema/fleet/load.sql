@@ -44,20 +44,12 @@ SELECT
 FROM {{io}} AS io
 ARRAY JOIN
   [
-    ('page_cache', io.page_cache_ns),
-    ('guest_scheduler', io.guest_scheduler_ns),
-    ('virtio_queue', toInt64OrNull(toString(io.virtio_queue_ns))),
-    ('virtio_submit', io.virtio_submit_ns),
-    ('virtio_return', io.virtio_return_ns),
-    ('host_scheduler', io.host_scheduler_ns),
-    ('hardware_queue', io.hardware_queue_ns),
-    ('block', io.block_ns),
-    ('total', toInt64OrNull(toString(io.total_ns)))
+    {{hops io}}
   ] AS stretch
 WHERE isNotNull(stretch.2) AND isNotNull(io.reference_ns)
   AND (
     NOT has(joined, (assumeNotNull(io.guest), assumeNotNull(io.device)))
-    OR (io.match_grade IN ('exact', 'merged', 'split') AND isNotNull(io.block_ns))
+    OR (io.match_grade IN {{certain}} AND isNotNull(io.block_ns))
   )
 GROUP BY guest, device, op, hop, at;
 
@@ -131,7 +123,7 @@ FROM {{finding}} AS finding;
 INSERT INTO hiddenq.incident
 WITH
   (
-    SELECT (count(), countIf(match_grade IN ('exact', 'merged', 'split')))
+    SELECT (count(), countIf(match_grade IN {{certain}}))
     FROM {{io}}
   ) AS counted
 SELECT

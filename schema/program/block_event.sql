@@ -19,26 +19,9 @@ SELECT
   nullif(kept.sequence, 0) AS sequence,
   -- What happened, as blkparse writes it: 'Q', 'G', 'I', 'D', 'C', 'R', 'M', 'F', 'P', 'U', ... Messages
   -- ('m') are not kept.
-  CASE kept.action & 31
-    WHEN 0 THEN 'Q' WHEN 1 THEN 'G' WHEN 2 THEN 'S' WHEN 3 THEN 'I' WHEN 4 THEN 'D' WHEN 5 THEN 'C'
-    WHEN 6 THEN 'R' WHEN 7 THEN 'M' WHEN 8 THEN 'F' WHEN 9 THEN 'B' WHEN 10 THEN 'P' WHEN 11 THEN 'U'
-    WHEN 12 THEN 'UT' WHEN 13 THEN 'X' WHEN 14 THEN 'A'
-  END AS action,
+  {{word BlockAction kept.action & 31}} AS action,
   -- The RWBS letters.
-  CASE WHEN kept.rwbs & 1 THEN 'F' ELSE '' END
-  || CASE WHEN kept.rwbs & 2 THEN 'R' ELSE '' END
-  || CASE WHEN kept.rwbs & 4 THEN 'W' ELSE '' END
-  || CASE WHEN kept.rwbs & 8 THEN 'D' ELSE '' END
-  || CASE WHEN kept.rwbs & 1024 THEN 'E' ELSE '' END
-  || CASE WHEN kept.rwbs & 16 THEN 'N' ELSE '' END
-  || CASE WHEN kept.rwbs & 32 THEN 'F' ELSE '' END
-  || CASE WHEN kept.rwbs & 2048 THEN 'Z' ELSE '' END
-  || CASE WHEN kept.rwbs & 64 THEN 'F' ELSE '' END
-  || CASE WHEN kept.rwbs & 128 THEN 'A' ELSE '' END
-  || CASE WHEN kept.rwbs & 256 THEN 'S' ELSE '' END
-  || CASE WHEN kept.rwbs & 512 THEN 'M' ELSE '' END
-  || CASE WHEN kept.rwbs & 4096 THEN 'B' ELSE '' END
-  || CASE WHEN kept.rwbs & 8192 THEN 'U' ELSE '' END AS rwbs,
+  {{rwbs kept.rwbs}} AS rwbs,
   -- First sector (512 bytes); NULL when the event names none.
   kept.sector AS sector,
   -- Length in sectors; 0 for flushes and events without data.

@@ -15,10 +15,7 @@ SELECT
   kept.cpu AS cpu,
   -- 'switch', 'waking', 'wakeup', 'wakeup_new', 'migrate', 'free', 'stat_wait', or 'other' for events that waits
   -- and runs do not need.
-  CASE kept.kind
-    WHEN 0 THEN 'switch' WHEN 1 THEN 'waking' WHEN 2 THEN 'wakeup' WHEN 3 THEN 'wakeup_new'
-    WHEN 4 THEN 'migrate' WHEN 5 THEN 'free' WHEN 6 THEN 'stat_wait' ELSE 'other'
-  END AS kind,
+  {{word SchedEventKind kept.kind}} AS kind,
   -- The thread it is about; of a switch the one that leaves.
   task.pid AS tid,
   -- Its name.
@@ -29,14 +26,11 @@ SELECT
   next.comm AS next_comm,
   -- Of a switch, how the thread left ('preempted', 'yielded', 'sleeping', 'blocked', 'idle', 'stopped', 'dead',
   -- 'other'); NULL where the trace does not say.
-  CASE WHEN kept.kind = 0 THEN CASE kept.departure
-    WHEN 1 THEN 'preempted' WHEN 2 THEN 'yielded' WHEN 3 THEN 'sleeping' WHEN 4 THEN 'blocked'
-    WHEN 5 THEN 'idle' WHEN 6 THEN 'stopped' WHEN 7 THEN 'dead' WHEN 8 THEN 'other'
-  END END AS how,
+  CASE WHEN kept.kind = {{code SchedEventKind switch}} THEN {{word LeaveReason kept.departure}} END AS how,
   -- The CPU it is to run on; NULL where the trace does not say.
   kept.target_cpu AS target_cpu,
   -- Of 'stat_wait': how long it had waited, in ns. Else NULL.
-  CASE WHEN kept.kind = 6 THEN kept.delay_ns END AS delay_ns,
+  CASE WHEN kept.kind = {{code SchedEventKind stat_wait}} THEN kept.delay_ns END AS delay_ns,
   -- The stretch of the source: times of two stretches do not compare.
   kept.segment AS segment,
   -- The file it was read from.

@@ -37,18 +37,13 @@ SELECT
 FROM (
   SELECT slice_id, 'run' AS kind, thread_id, cpu, NULL AS wait_cpu, at_ns AS from_ns,
     run_ns AS length_ns,
-    CASE departure
-      WHEN 1 THEN 'preempted' WHEN 2 THEN 'yielded' WHEN 3 THEN 'sleeping' WHEN 4 THEN 'blocked'
-      WHEN 5 THEN 'idle' WHEN 6 THEN 'stopped' WHEN 7 THEN 'dead' WHEN 8 THEN 'other'
-    END AS how,
+    {{word LeaveReason departure}} AS how,
     line
   FROM thread_slice
   WHERE run_ns IS NOT NULL
   UNION ALL
   SELECT slice_id, 'wait', thread_id, cpu, wait_cpu, at_ns - wait_ns, wait_ns,
-    CASE cause
-      WHEN 1 THEN 'woken' WHEN 2 THEN 'created' WHEN 3 THEN 'preempted' WHEN 4 THEN 'yielded'
-    END,
+    {{word WaitCause cause}},
     line
   FROM thread_slice
   WHERE wait_ns IS NOT NULL

@@ -7,6 +7,6 @@ SELECT guest, device, reference_ns / 1000000000 AS second, count(*) AS ios,
   round(avg(hardware_queue_ns) / 1e3, 1) AS hardware_us,
   round(avg(virtio_return_ns) / 1e3, 1) AS virtio_return_us
 FROM io
-WHERE match_grade IN ('exact', 'merged', 'split') AND op <> 'flush'
+WHERE match_grade IN {{certain}} AND op <> 'flush'
 GROUP BY guest, device, second
 ORDER BY guest, device, second;

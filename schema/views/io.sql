@@ -12,26 +12,10 @@ SELECT
   machine.name AS guest,
   -- Its disk, major,minor as the guest calls it.
   block_stream.device AS device,
-  -- 'read', 'write', 'flush', 'discard' or 'other'.
-  CASE guest_io.op
-    WHEN 0 THEN 'read' WHEN 1 THEN 'write' WHEN 2 THEN 'flush' WHEN 3 THEN 'discard'
-    ELSE 'other'
-  END AS op,
+  -- {{words BlockOperation}}.
+  {{word BlockOperation guest_io.op}} AS op,
   -- The RWBS letters of its Q.
-  CASE WHEN guest_io.rwbs & 1 THEN 'F' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 2 THEN 'R' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 4 THEN 'W' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 8 THEN 'D' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 1024 THEN 'E' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 16 THEN 'N' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 32 THEN 'F' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 2048 THEN 'Z' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 64 THEN 'F' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 128 THEN 'A' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 256 THEN 'S' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 512 THEN 'M' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 4096 THEN 'B' ELSE '' END
-  || CASE WHEN guest_io.rwbs & 8192 THEN 'U' ELSE '' END AS rwbs,
+  {{rwbs guest_io.rwbs}} AS rwbs,
   -- First sector on the guest's disk (512 bytes); NULL for a flush.
   guest_io.sector AS sector,
   -- Length in sectors.
@@ -51,7 +35,8 @@ SELECT
   -- The part of H2 between its first and last D: the ring was full, in ns.
   guest_io.requeue_ns AS requeue_ns,
   -- H3, both ways, in ns: needs no clock offset. Of an absorbed I/O all from D to C in the guest.
-  CASE WHEN guest_io.match_grade = 4 THEN guest_io.block_ns - guest_io.guest_scheduler_ns
+  CASE WHEN guest_io.match_grade = {{code MatchGrade absorbed}}
+    THEN guest_io.block_ns - guest_io.guest_scheduler_ns
     ELSE guest_io.virtio_submit_ns + guest_io.virtio_return_ns END AS virtio_queue_ns,
   -- H3 on the way in, from D in the guest to Q on the host, in ns, within clock_error_ns.
   guest_io.virtio_submit_ns AS virtio_submit_ns,
@@ -75,16 +60,10 @@ SELECT
   guest_io.return_cpu_wait_ns AS return_cpu_wait_ns,
   -- 'exact', 'merged', 'split', 'ambiguous', 'absorbed' (the host's page cache took the write or served the
   -- read: nothing happened on the host's device) or 'unmatched'.
-  CASE guest_io.match_grade
-    WHEN 0 THEN 'exact' WHEN 1 THEN 'merged' WHEN 2 THEN 'split' WHEN 3 THEN 'ambiguous'
-    WHEN 4 THEN 'absorbed' ELSE 'unmatched'
-  END AS match_grade,
+  {{word MatchGrade guest_io.match_grade}} AS match_grade,
   -- Why it has no host side: 'before_start', 'after_end', 'lost_events', 'no_mapping', 'no_candidate' or
   -- 'absorbed'; NULL when matched.
-  CASE guest_io.match_reason
-    WHEN 0 THEN 'before_start' WHEN 1 THEN 'after_end' WHEN 2 THEN 'lost_events'
-    WHEN 3 THEN 'no_mapping' WHEN 4 THEN 'no_candidate' WHEN 5 THEN 'absorbed'
-  END AS match_reason,
+  {{word UnmatchedReason guest_io.match_reason}} AS match_reason,
   -- How many host requests carried it.
   guest_io.host_requests AS host_requests,
   -- The host request that completed last: its times are t4 to t6.

@@ -9,30 +9,10 @@ SELECT
   machine.layer AS layer,
   -- major,minor as that machine calls the device.
   block_stream.device AS device,
-  -- 'read', 'write', 'flush', 'discard' or 'other'.
-  CASE
-    WHEN block_kind.traits & 32 THEN 'other'
-    WHEN block_kind.rwbs & 8 THEN 'discard'
-    WHEN block_kind.rwbs & 32 OR block_kind.traits & 16 THEN 'flush'
-    WHEN block_kind.rwbs & 4 THEN 'write'
-    WHEN block_kind.rwbs & 2 THEN 'read'
-    ELSE 'other'
-  END AS op,
+  -- {{words BlockOperation}}.
+  {{operation block_kind}} AS op,
   -- The RWBS letters of its first event.
-  CASE WHEN block_kind.rwbs & 1 THEN 'F' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 2 THEN 'R' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 4 THEN 'W' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 8 THEN 'D' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 1024 THEN 'E' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 16 THEN 'N' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 32 THEN 'F' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 2048 THEN 'Z' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 64 THEN 'F' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 128 THEN 'A' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 256 THEN 'S' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 512 THEN 'M' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 4096 THEN 'B' ELSE '' END
-  || CASE WHEN block_kind.rwbs & 8192 THEN 'U' ELSE '' END AS rwbs,
+  {{rwbs block_kind.rwbs}} AS rwbs,
   -- First sector as completed, after merges (512 bytes); NULL for a flush.
   block_request.sector AS sector,
   -- Sectors as completed, after merges.

@@ -1,0 +1,87 @@
+internal import TraceModel
+
+/// Fills in the words of the program in the files of `schema/`, so that each vocabulary is declared once: in
+/// `TraceModel`. What the program stores is plain SQL.
+///
+/// - `{{word MatchGrade guest_io.match_grade}}`: the word of a number of ``CodedVocabulary``.
+/// - `{{words BlockOperation}}`: its words, for a comment.
+/// - `{{code MatchGrade absorbed}}`: the number of a word.
+/// - `{{certain}}`: a list of the grades of certain matches.
+/// - `{{rwbs guest_io.rwbs}}`: the RWBS letters of their bits.
+/// - `{{operation block_kind}}`: what a request of such a row is for, by ``BlockRequest/operationRules``.
+/// - `{{hops io}}`: pairs of the name and the time of each hop, for ClickHouse.
+enum SchemaWords {
+  /// A file's text; what stands in braces and is no call stays as it is.
+  static func fill(_ text: String) -> String {
+    var result = ""
+    var rest = text[...]
+    while let open = rest.firstRange(of: "{{"),
+      let close = rest[open.upperBound...].firstRange(of: "}}")
+    {
+      result += rest[..<open.lowerBound]
+      result +=
+        sql(rest[open.upperBound..<close.lowerBound])
+        ?? String(rest[open.lowerBound..<close.upperBound])
+      rest = rest[close.upperBound...]
+    }
+    return result + rest
+  }
+
+  private static func sql(_ call: Substring) -> String? {
+    let parts = call.split(separator: " ", maxSplits: 2).map(String.init)
+    switch (parts.first, parts.count) {
+    case ("word", 3): return vocabularies[parts[1]].map { SQLText.word(of: parts[2], $0) }
+    case ("words", 2): return vocabularies[parts[1]].map { enumeration($0) }
+    case ("code", 3): return vocabularies[parts[1]].flatMap { code(of: parts[2], $0) }
+    case ("certain", 1): return SQLText.list(MatchGrade.certain)
+    case ("rwbs", 2): return rwbs(parts[1])
+    case ("operation", 2): return operation(parts[1])
+    case ("hops", 2): return hops(parts[1])
+    default: return nil
+    }
+  }
+
+  private static let vocabularies: [String: any CodedVocabulary.Type] = {
+    let types: [any CodedVocabulary.Type] = [
+      BlockAction.self, BlockOperation.self, LeaveReason.self, MatchGrade.self,
+      SchedEventKind.self, UnmatchedReason.self, WaitCause.self,
+    ]
+    return Dictionary(uniqueKeysWithValues: types.map { ("\($0)", $0) })
+  }()
+
+  /// `'read', 'write' or 'other'`.
+  private static func enumeration<Word: CodedVocabulary>(_ type: Word.Type) -> String {
+    let names = type.allCases.map(\.name).filter { !$0.isEmpty }.map(SQLText.literal)
+    return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+  }
+
+  private static func code<Word: CodedVocabulary>(
+    of name: String, _ type: Word.Type
+  ) -> String? {
+    Word(name: name).map { "\($0.rawValue)" }
+  }
+
+  private static func rwbs(_ bits: String) -> String {
+    RWBS.letters.map { "CASE WHEN \(bits) & \($0.flag.rawValue) THEN '\($0.letter)' ELSE '' END" }
+      .joined(separator: " || ")
+  }
+
+  private static func operation(_ row: String) -> String {
+    let rules = BlockRequest.operationRules.map { rule in
+      let tests =
+        (rule.traits.isEmpty ? [] : ["\(row).traits & \(rule.traits.rawValue)"])
+        + (rule.rwbs.isEmpty ? [] : ["\(row).rwbs & \(rule.rwbs.rawValue)"])
+      return "WHEN \(tests.joined(separator: " OR ")) THEN \(SQLText.literal(rule.operation.name))"
+    }
+    return "CASE \(rules.joined(separator: " ")) ELSE '\(BlockOperation.other.name)' END"
+  }
+
+  /// The sums of hops are expressions in SQLite, of which ClickHouse does not know the type.
+  private static func hops(_ view: String) -> String {
+    Hop.allCases.filter { $0 != .belowGuest }.map { hop in
+      let value = "\(view).\(hop.column)"
+      return "('\(hop.name)', "
+        + (hop.index == nil ? "toInt64OrNull(toString(\(value)))" : value) + ")"
+    }.joined(separator: ",\n    ")
+  }
+}
