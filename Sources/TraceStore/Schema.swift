@@ -86,17 +86,21 @@ public enum Schema {
 
   /// The documented views.
   public static var views: [View] {
-    files.filter { $0.path.hasPrefix("views/") || $0.isMadeOnDemand }
-      .compactMap { view(of: $0.text) }
+    var found: [View] = []
+    for file in files where file.path.hasPrefix("views/") || file.isMadeOnDemand {
+      if let view = view(of: file.text, among: found) { found.append(view) }
+    }
+    return found
   }
 
   /// Reads `-- comment` lines before `CREATE VIEW name` or `CREATE TEMP VIEW name` and before each `expression AS column`, up to the
-  /// first `FROM` at the start of a line.
-  private static func view(of text: String) -> View? {
+  /// first `FROM` at the start of a line. After `SELECT *` the columns are those of the view that this `FROM` names.
+  private static func view(of text: String, among others: [View]) -> View? {
     var name: String?
     var about: [String] = []
     var comment: [String] = []
     var columns: [Column] = []
+    var isWhole = false
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       let trimmed = line.drop { $0 == " " }
       if trimmed.hasPrefix("--") {
@@ -106,7 +110,11 @@ public enum Schema {
         about = comment
         comment = []
       } else if line.hasPrefix("FROM ") {
+        let source = line.dropFirst("FROM ".count)
+        if isWhole { columns = others.first { $0.name == source }?.columns ?? [] }
         break
+      } else if line == "SELECT *" {
+        isWhole = true
       } else if !comment.isEmpty, let column = alias(in: trimmed) {
         columns.append(Column(name: column, about: comment.joined(separator: " ")))
         comment = []

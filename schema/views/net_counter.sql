@@ -1,61 +1,9 @@
--- A counter at a point of the network path, at a moment. Samples of one object from several files of a
--- machine form one series in the order of their dates; those of a file without dates, in the order of
--- the file. Intervals, growth and resets are there once 'correlate' has run.
+-- A counter at a point of the network path, at a moment: the rows of counter_value that are of 'ethtool',
+-- 'ethtool -g', 'ip', 'proc-net-dev', 'softnet' or 'tc'. Intervals, growth and resets are there once 'correlate' has
+-- run.
 CREATE VIEW net_counter AS
-SELECT
-  -- The machine.
-  machine.name AS machine,
-  -- 'guest' or 'host'.
-  machine.layer AS layer,
-  -- The tool or file: 'ethtool', 'ethtool -g', 'ip', 'proc-net-dev', 'softnet' or 'tc'.
-  counter_object.tool AS tool,
-  -- What is counted on: 'interface', 'queue', 'qdisc', 'cpu', ...
-  counter_object.kind AS kind,
-  -- Its name: 'eth0', 'eth0 rx 3', 'eth0 root fq_codel 0:', the number of a CPU. '#3:1' is the first table of
-  -- source 3, where neither the text nor the file's name says which interface it is about.
-  counter_object.name AS object,
-  -- The counter by the tool's own name. An interface's tx_dropped of a tap is what its guest lost.
-  counter.name AS counter,
-  -- 'count', 'bytes', 'pages', 'sectors', 'ns', 'ms', 's' or 'ticks' (1/100 s).
-  counter.unit AS unit,
-  -- 'total' grows since boot, 'level' is how much there is.
-  counter.nature AS nature,
-  -- When, on the reference timeline, in ns; NULL until correlate finds a clock for the source.
-  CAST(
-    round(moment.wall_ns + relation.offset_ns + relation.drift_ppm * 1e-6 * moment.wall_ns)
-    AS INTEGER) AS at_ns,
-  -- When, in ns since 1970 in UTC (local time where utc_offset_s is NULL); NULL without dates.
-  moment.wall_ns AS wall_ns,
-  -- Seconds the printed time was ahead of UTC; NULL where the text does not say for sure.
-  moment.utc_offset_s AS utc_offset_s,
-  -- ns since the sample before; NULL for the first and without dates.
-  step.interval_ns AS interval_ns,
-  -- The value as it was read.
-  sample.value AS value,
-  -- What a 'total' grew by since the sample before, wraps of 32 bits counted across and after a reset
-  -- what it grew since; NULL for the first and for levels.
-  step.delta AS delta,
-  -- 1 when a 'total' went back to 0 since the sample before, and most others of its reading with it.
-  coalesce(step.kind = 2, 0) AS is_reset,
-  -- The file it was read from.
-  moment.source_id AS source_id,
-  -- The line at which the moment's first table begins.
-  moment.line AS line,
-  -- 1 when it fell by itself while the other counters of its reading went on: the step is left out (delta 0).
-  coalesce(step.kind = 3, 0) AS is_step_back
-FROM counter_sample AS sample
-JOIN counter_object USING (object_id)
-JOIN counter USING (counter_id)
-JOIN counter_moment AS moment USING (moment_id)
-JOIN machine USING (machine_id)
-LEFT JOIN counter_step AS step USING (sample_id)
-LEFT JOIN clock_relation AS relation
-  ON relation.source_id = moment.source_id
-  AND relation.segment = (
-    SELECT max(piece.segment) FROM clock_relation AS piece
-    WHERE piece.source_id = moment.source_id
-      AND (piece.segment = 0 OR piece.from_ns <= moment.wall_ns)
-  )
-WHERE counter_object.tool IN (
+SELECT *
+FROM counter_value
+WHERE tool IN (
   'ethtool', 'ethtool -g', 'ip', 'proc-net-dev', 'softnet', 'tc'
 );
