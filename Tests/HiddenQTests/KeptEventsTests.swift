@@ -104,18 +104,9 @@ struct KeptEventsTests {
   @Test("a chunk that is damaged is said to be, and nothing is shown of it")
   func damaged() throws {
     let incident = try Self.ingest(Self.fixture.path, "--keep-events")
-    let python = """
-      import sqlite3, sys
-      db = sqlite3.connect(sys.argv[1])
-      db.execute("UPDATE block_event_chunk SET data = substr(data, 1, length(data) - 1) WHERE chunk_id = 2")
-      db.commit()
-      """
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", python, incident]
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
+    try Program.alter(
+      incident,
+      "UPDATE block_event_chunk SET data = substr(data, 1, length(data) - 1) WHERE chunk_id = 2")
     let outcome = try Program.run("query", incident, "SELECT count(*) FROM block_event")
     #expect(outcome.status == 2)
     #expect(outcome.errors.contains("damaged chunk in the table block_event_chunk"))

@@ -383,16 +383,7 @@ struct LeastInputTests {
     #expect(try Program.run("correlate", incident).status == 0)
     let told = try #require(try HandMadePair.findings(of: incident)["NOISY_DISK_NEIGHBOUR"])
     #expect(told.contains("others took 9"), "\(told)")
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [
-      "python3", "-c",
-      "import sqlite3, sys; sqlite3.connect(sys.argv[1], isolation_level=None).executescript(sys.argv[2])",
-      incident, "UPDATE device_neighbour SET share = 1.815",
-    ]
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
+    try Program.alter(incident, "UPDATE device_neighbour SET share = 1.815")
     // With a threshold given the rules are run again.
     let again = try Program.run("findings", incident, "--threshold", "disk-neighbour=11")
     #expect(again.status == 0, "\(again.errors)")

@@ -23,20 +23,6 @@ struct SecurityTests {
     #expect(count > 100)
   }
 
-  /// Runs SQL of somebody who sends an incident file.
-  private static func forge(_ incident: String, _ sql: String) throws {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [
-      "python3", "-c",
-      "import sqlite3, sys; sqlite3.connect(sys.argv[1], isolation_level=None).executescript(sys.argv[2])",
-      incident, sql,
-    ]
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
-  }
-
   @Test(
     "a forged view or trigger in an incident file is a sentence or harmless, and writes no other file",
     arguments: [
@@ -52,7 +38,7 @@ struct SecurityTests {
     let incident = folder.appending(path: "incident.db").path
     let trace = Repository.fixtures.appending(path: "blkparse/plain-request/input.txt").path
     #expect(try Program.run("ingest", incident, trace, "--guest", "g").status == 0)
-    try Self.forge(incident, sql.replacingOccurrences(of: "%", with: folder.path))
+    try Program.alter(incident, sql.replacingOccurrences(of: "%", with: folder.path))
     for command in [
       ["correlate", incident], ["report", incident], ["findings", incident], ["check", incident],
       ["query", incident, "SELECT * FROM io"], ["query", incident, "SELECT * FROM source"],
@@ -91,7 +77,7 @@ struct SecurityTests {
     let incident = folder.appending(path: "incident.db").path
     let trace = Repository.fixtures.appending(path: "blkparse/plain-request/input.txt").path
     #expect(try Program.run("ingest", incident, trace, "--guest", "g").status == 0)
-    try Self.forge(incident, sql)
+    try Program.alter(incident, sql)
     for command in [
       ["correlate", incident], ["ingest", incident, trace, "--guest", "other"],
       ["report", incident], ["findings", incident], ["check", incident],
@@ -128,7 +114,7 @@ struct SecurityTests {
       path: "perf-sched/clock-set-back-by-less-than-a-second/input.txt"
     ).path
     #expect(try Program.run("ingest", incident, trace, "--host", "h").status == 0)
-    try Self.forge(incident, sql)
+    try Program.alter(incident, sql)
     for command in [
       ["query", incident, "SELECT count(*) FROM thread_interval"], ["correlate", incident],
     ] {

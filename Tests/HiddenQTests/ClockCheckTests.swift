@@ -1,0 +1,90 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Readings of a guest's clock beside what the requests show of it.
+struct ClockCheckTests {
+  /// Where both traces begin on CLOCK_MONOTONIC of their machines, ns.
+  private static let starts = (guest: Int64(500_000_000_000), host: Int64(900_000_000_000))
+
+  /// A reading of both clocks at a moment of the guest's trace, s; what the host's clock shows too much, ns.
+  private struct Reading {
+    let at: Int64
+    var ahead: Int64 = 0
+  }
+
+  /// A pair of traces over 3 s with readings of both clocks, each within 100 us.
+  private static func incident(_ readings: [Reading]) throws -> String {
+    var dice = Dice(3)
+    let incident = try HandMadePair(
+      ios: (0..<300).map { place in
+        var io = HandMadePair.IO(queued: 10_000 * place + dice.next(below: 900))
+        io.device += dice.next(below: 60)
+        return io
+      }
+    ).ingested()
+    try Program.alter(
+      incident,
+      """
+      UPDATE source_file SET monotonic_start_ns =
+        CASE (SELECT layer FROM machine WHERE machine.machine_id = source_file.machine_id)
+          WHEN 'guest' THEN \(starts.guest) ELSE \(starts.host) END
+      """)
+    var table = "# rtt_ns h_real1 h_real2 h_mono1 h_mono2 g_real g_mono\n"
+    for reading in readings {
+      let own = reading.at * 1_000_000_000
+      // The host's trace begins 35 us after the guest's: with the first bio that arrives there.
+      let host = starts.host + own - 35_000 + reading.ahead
+      let wall = 1_795_336_480_000_000_000 + own
+      table +=
+        "100000 \(wall - 50_000) \(wall + 50_000) \(host - 50_000) \(host + 50_000) \(wall) \(starts.guest + own)\n"
+    }
+    let file = try Repository.temporaryFolder().appending(path: "clocks.txt")
+    try Data(table.utf8).write(to: file)
+    let outcome = try Program.run("ingest", incident, file.path, "--host", "host")
+    #expect(outcome.status == 0, "\(outcome.errors)\(outcome.words)")
+    #expect(try Program.run("correlate", incident).status == 0)
+    return incident
+  }
+
+  /// `contradicts` of each reading, `-` for NULL.
+  private static func checks(_ incident: String) throws -> String {
+    try Program.value(
+      incident,
+      "SELECT group_concat(coalesce(contradicts, '-'), ' ') FROM (SELECT * FROM clock_check ORDER BY at_ns)"
+    )
+  }
+
+  @Test("a reading behind the last matched request that differs is not judged")
+  func afterTheRequests() throws {
+    // At 30 s the guest may have been paused for 300 ms since the last request; at 20 s it had not been.
+    let incident = try Self.incident([
+      Reading(at: 1), Reading(at: 2), Reading(at: 20), Reading(at: 30, ahead: 300_000_000),
+    ])
+    #expect(try Self.checks(incident) == "0 0 0 -")
+    #expect(
+      try Program.value(
+        incident,
+        "SELECT found_error_ns IS NULL, recorded_ns - found_ns > 299000000 FROM clock_check WHERE contradicts IS NULL"
+      ) == "1,1")
+    #expect(
+      try Program.value(incident, "SELECT count(*) FROM finding WHERE sentence LIKE '%clock%'")
+        == "0")
+    let report = try Program.run("report", incident).words
+    #expect(
+      report.contains("1 recorded relations of both clocks are of times without requests"),
+      "\(report)")
+    #expect(!report.contains("contradict it"), "\(report)")
+  }
+
+  @Test("a reading between matched requests that differs contradicts them")
+  func betweenTheRequests() throws {
+    let incident = try Self.incident([
+      Reading(at: 1), Reading(at: 2, ahead: 300_000_000), Reading(at: 20),
+    ])
+    #expect(try Self.checks(incident) == "0 1 0")
+    #expect(
+      try Program.run("report", incident).words.contains(
+        "1 of 3 recorded relations of both clocks contradict it"))
+  }
+}
