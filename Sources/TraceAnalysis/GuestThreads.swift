@@ -23,7 +23,7 @@ struct GuestThreads {
   ) {
     guard trace.machine.layer == .host, let clock = trace.clock else { return nil }
     var numbers = WaitOverlay.Threads()
-    var serving: [TracedRole: [Int64]] = [:]
+    var serving: [ThreadRole: [Int64]] = [:]
     // Of threads that had one number one after the other, the last.
     for number in trace.extents.keys.sorted() {
       guard let owner = owners[number], owner.guest == guest, let thread = trace.threads[number]

@@ -135,17 +135,17 @@ private struct GuestSide {
   /// reference.
   private init?(_ source: Int64, _ rows: [QueryRow], in file: IncidentFile) throws {
     self.source = source
-    var workers: [String: [Int64]] = [:]
+    var workers: [ThreadRole: [Int64]] = [:]
     for row in rows {
       guard let thread = row.integer("thread_id"), let tid = row.integer("tid"),
-        let role = row.text("role")
+        let role = row.text("role").flatMap(ThreadRole.init(name:))
       else { continue }
-      if role == "vcpu", let number = row.integer("vcpu") { vcpus[number] = thread }
+      if role == .vcpu, let number = row.integer("vcpu") { vcpus[number] = thread }
       byThreadID[tid] = thread
       workers[role, default: []].append(thread)
     }
     guard !vcpus.isEmpty else { return nil }
-    let served = workers["iothread"] ?? workers["emulator"] ?? []
+    let served = workers[.iothread] ?? workers[.emulator] ?? []
     fallback = served.count == 1 ? served[0] : nil
     relations = try file.rows(
       "SELECT from_ns, offset_ns, drift_ppm FROM clock WHERE source_id = \(source) ORDER BY from_ns"

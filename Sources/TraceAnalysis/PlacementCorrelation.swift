@@ -104,7 +104,7 @@ struct PlacementCorrelation {
         guard let process = owner.process, process > 0, let guest = owner.guest else { continue }
         names[process] = guest
       }
-      let machines = Set(own.filter { Self.isHypervisor($0.name) }.map(\.process))
+      let machines = Set(own.filter { Hypervisor.isProcess(inParentheses: $0.name) }.map(\.process))
       for row in own {
         var guest = names[row.process]
         if machines.count == 1, machines.contains(row.process), guests.count == 1,
@@ -119,12 +119,6 @@ struct PlacementCorrelation {
         part.memory = (part.memory ?? 0) + row.bytes
         parts[key] = part
       }
-    }
-  }
-
-  private static func isHypervisor(_ name: String) -> Bool {
-    ["(qemu", "(kvm", "(cloud-hyper", "(firecracker", "(crosvm"].contains {
-      name.hasPrefix($0)
     }
   }
 

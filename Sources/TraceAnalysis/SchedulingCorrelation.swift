@@ -176,7 +176,7 @@ struct SchedulingCorrelation {
   func write(to writer: CorrelationWriter) throws {
     for (thread, owner) in owners.sorted(by: { $0.key < $1.key }) {
       try writer.addOwner(
-        thread: thread, role: owner.role.rawValue, guest: owner.guest, vcpu: owner.vcpu,
+        thread: thread, role: owner.role.name, guest: owner.guest, vcpu: owner.vcpu,
         process: owner.process)
     }
     for (pair, kind, wait) in blame {
@@ -283,7 +283,7 @@ extension ThreadOwners.Fact {
     process = row.fact.pid
     parent = row.fact.parent
     name = row.fact.comm
-    role = row.fact.role.flatMap { TracedRole(rawValue: $0.rawValue) }
+    role = row.fact.role
     vcpu = row.fact.vcpu
     guest = row.fact.guest
     if guest == nil, role != nil, row.fact.pid == nil {

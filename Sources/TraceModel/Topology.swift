@@ -54,18 +54,6 @@ public struct NodeFact: Hashable, Sendable {
   }
 }
 
-/// What a thread of the host is to a guest.
-public enum ThreadRole: String, Vocabulary {
-  /// Runs a virtual CPU.
-  case vcpu
-  /// Does the I/O of disks that were given to it.
-  case iothread
-  /// The kernel's side of a virtio device.
-  case vhost
-  /// Another thread of the hypervisor's process.
-  case emulator
-}
-
 /// A thread that a list names.
 public struct ThreadFact: Hashable, Sendable {
   /// Its id on the machine the list is from.

@@ -9,6 +9,9 @@ internal import TraceModel
 /// - `{{certain}}`: a list of the grades of certain matches.
 /// - `{{rwbs guest_io.rwbs}}`: the RWBS letters of their bits.
 /// - `{{operation block_kind}}`: what a request of such a row is for, by ``BlockRequest/operationRules``.
+/// - `{{guest_roles}}`: a list of the roles of threads that work for a guest.
+/// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
+/// - `{{ring setting}}`: what a setting says of the size of a paravirtual queue; NULL where that is nothing.
 /// - `{{hops io}}`: pairs of the name and the time of each hop, for ClickHouse.
 enum SchemaWords {
   /// A file's text; what stands in braces and is no call stays as it is.
@@ -37,6 +40,10 @@ enum SchemaWords {
     case ("rwbs", 2): return rwbs(parts[1])
     case ("operation", 2): return operation(parts[1])
     case ("hops", 2): return hops(parts[1])
+    case ("guest_roles", 1): return SQLText.list(ThreadRole.ofGuests)
+    case ("role", 2): return role(parts[1])
+    case ("vcpu", 2): return vcpu(parts[1])
+    case ("ring", 2): return ring(parts[1])
     default: return nil
     }
   }
@@ -62,8 +69,10 @@ enum SchemaWords {
   }
 
   private static func rwbs(_ bits: String) -> String {
-    RWBS.letters.map { "CASE WHEN \(bits) & \($0.flag.rawValue) THEN '\($0.letter)' ELSE '' END" }
-      .joined(separator: " || ")
+    RWBS.letters.map {
+      "CASE WHEN \(bits) & \($0.flag.rawValue) THEN \(SQLText.literal(String($0.letter))) ELSE '' END"
+    }
+    .joined(separator: " || ")
   }
 
   private static func operation(_ row: String) -> String {
@@ -73,14 +82,46 @@ enum SchemaWords {
         + (rule.rwbs.isEmpty ? [] : ["\(row).rwbs & \(rule.rwbs.rawValue)"])
       return "WHEN \(tests.joined(separator: " OR ")) THEN \(SQLText.literal(rule.operation.name))"
     }
-    return "CASE \(rules.joined(separator: " ")) ELSE '\(BlockOperation.other.name)' END"
+    return
+      "CASE \(rules.joined(separator: " ")) ELSE \(SQLText.literal(BlockOperation.other.name)) END"
+  }
+
+  private static func role(_ name: String) -> String {
+    let helpers = Hypervisor.helpers.sorted().map {
+      "WHEN \(name) = \(SQLText.literal($0)) THEN \(SQLText.literal(ThreadRole.emulator.name))"
+    }
+    let patterns =
+      Hypervisor.vcpuPatterns.map { ($0.pattern, ThreadRole.vcpu) }
+      + Hypervisor.ioThreadHeads.map { ($0 + "*", ThreadRole.iothread) }
+      + [(Hypervisor.vhostHead + "[0-9]*", ThreadRole.vhost)]
+    let others = patterns.map {
+      "WHEN \(name) GLOB \(SQLText.literal($0)) THEN \(SQLText.literal($1.name))"
+    }
+    return "CASE \((helpers + others).joined(separator: " ")) END"
+  }
+
+  private static func vcpu(_ name: String) -> String {
+    let patterns = Hypervisor.vcpuPatterns.map {
+      "WHEN \(name) GLOB \(SQLText.literal($0.pattern)) THEN substr(\(name), \($0.head + 1)) + 0"
+    }
+    return "CASE \(patterns.joined(separator: " ")) END"
+  }
+
+  private static func ring(_ row: String) -> String {
+    let options = Hypervisor.rings.map { ring in
+      let pattern = SQLText.literal("%\(ring.device)%\(ring.key)%")
+      let place = "instr(\(row).value, \(SQLText.literal(ring.key))) + \(ring.key.count)"
+      return "WHEN \(row).kind = \(SQLText.literal(ring.kind)) AND \(row).value LIKE \(pattern) "
+        + "THEN substr(\(row).value, \(place)) + 0"
+    }
+    return "CASE \(options.joined(separator: " ")) END"
   }
 
   /// The sums of hops are expressions in SQLite, of which ClickHouse does not know the type.
   private static func hops(_ view: String) -> String {
     Hop.allCases.filter { $0 != .belowGuest }.map { hop in
       let value = "\(view).\(hop.column)"
-      return "('\(hop.name)', "
+      return "(\(SQLText.literal(hop.name)), "
         + (hop.index == nil ? "toInt64OrNull(toString(\(value)))" : value) + ")"
     }.joined(separator: ",\n    ")
   }

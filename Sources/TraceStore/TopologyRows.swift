@@ -18,7 +18,7 @@ extension Database {
       try insert(
         "thread_role (source_id, tid, pid, ppid, comm, role, vcpu, name, guest, cpu, line)",
         [
-          sourceID, thread.tid, thread.pid, thread.parent, thread.comm, thread.role?.rawValue,
+          sourceID, thread.tid, thread.pid, thread.parent, thread.comm, thread.role?.name,
           thread.vcpu, thread.name, thread.guest, thread.cpu, thread.line,
         ])
     }

@@ -73,7 +73,7 @@ struct CulpritTests {
 
   @Test("classes: siblings are no neighbours, and a quota is seen where it stops what runs")
   func classes() {
-    func owner(_ role: TracedRole, _ guest: String?) -> ThreadOwners.Owner {
+    func owner(_ role: ThreadRole, _ guest: String?) -> ThreadOwners.Owner {
       ThreadOwners.Owner(role: role, guest: guest, vcpu: nil, process: nil)
     }
     let web = owner(.vcpu, "web")

@@ -1,4 +1,5 @@
 import Testing
+import TraceModel
 
 @testable import TraceCorrelation
 
@@ -7,13 +8,13 @@ struct ThreadOwnersTests {
   @Test(
     "a name tells the role",
     arguments: [
-      ("CPU 0/KVM", TracedRole.vcpu), ("CPU 12/TCG", .vcpu), ("CPU x/KVM", .other),
+      ("CPU 0/KVM", ThreadRole.vcpu), ("CPU 12/TCG", .vcpu), ("CPU x/KVM", .other),
       ("fc_vcpu 1", .vcpu), ("crosvm_vcpu2", .vcpu), ("vcpu3", .vcpu), ("vcpus", .other),
       ("vhost-174", .vhost), ("vhost-user", .other), ("IO iothread1", .iothread),
       ("IO io1", .iothread), ("kworker/u8:3", .kernel), ("rcu_preempt", .kernel),
       ("kthreadd", .kernel), ("kswapd0", .kernel), ("kswapdaemon", .other), ("fio", .other),
     ])
-  func name(_ name: String, _ role: TracedRole) {
+  func name(_ name: String, _ role: ThreadRole) {
     let owners = ThreadOwners([Self.thread(1, 100, name)], facts: [], named: [:], guests: [])
     #expect(owners.owners[1]?.role == role)
   }

@@ -79,6 +79,64 @@ struct SchemaWordsTests {
     }
   }
 
+  @Test(
+    "views and program see the same role and virtual CPU in a name",
+    arguments: [
+      ("CPU 3/KVM", ThreadRole.vcpu, 3), ("CPU 12/TCG", .vcpu, 12), ("CPU 0/MSHV", .vcpu, 0),
+      ("CPU x/KVM", nil, nil), ("CPU 3/LVM", nil, nil), ("fc_vcpu 1", .vcpu, 1),
+      ("crosvm_vcpu2", .vcpu, 2), ("vcpu7", .vcpu, 7), ("vcpus", nil, nil),
+      ("vhost-174", .vhost, nil), ("vhost-user", nil, nil), ("IO iothread1", .iothread, nil),
+      ("IO mon_iothread", .emulator, nil), ("qemu-system-x86", nil, nil), ("", nil, nil),
+    ])
+  func threads(_ name: String, _ role: ThreadRole?, _ vcpu: Int64?) throws {
+    #expect(Hypervisor.role(ofThread: name) == role)
+    #expect(Hypervisor.vcpu(ofThread: name) == vcpu)
+    let sql = "SELECT {{role comm}}, {{vcpu comm}} FROM (SELECT ? AS comm)".filled
+    let row = try #require(
+      try DatabaseQueue().read { try Row.fetchOne($0, sql: sql, arguments: [name]) })
+    let (seenRole, seenVCPU): (String?, Int64?) = (row[0], row[1])
+    #expect(seenRole == role?.name)
+    #expect(seenVCPU == vcpu)
+  }
+
+  @Test(
+    "a process is a hypervisor's by its name, as the kernel keeps it and as numastat writes it",
+    arguments: [
+      ("qemu-system-x86", true), ("qemu-kvm", true), ("kvm", true), ("kvm-nx-lpage", false),
+      ("firecracker", true), ("cloud-hyperviso", true), ("crosvm", true), ("bash", false),
+      ("", false),
+    ])
+  func processes(_ name: String, _ isHypervisor: Bool) {
+    #expect(Hypervisor.isProcess(name) == isHypervisor)
+    #expect(Hypervisor.isProcess(inParentheses: "(\(name))") == isHypervisor)
+    #expect(!Hypervisor.isProcess(inParentheses: name))
+  }
+
+  @Test("a name that numastat has cut is still that of a hypervisor, unless too little is left")
+  func cut() {
+    for name in ["(qemu-sys", "(cloud-hyper", "(firecrac"] {
+      #expect(Hypervisor.isProcess(inParentheses: name))
+    }
+    for name in ["(qem", "(", "(bash", "(cloud-init"] {
+      #expect(!Hypervisor.isProcess(inParentheses: name))
+    }
+  }
+
+  @Test("the words of a disk's ring are read from a setting of QEMU's command line and no other")
+  func ring() throws {
+    for (kind, value, size) in [
+      ("qemu", "virtio-blk-pci,drive=d0,queue-size=256,bus=pci.0", 256),
+      ("qemu", "virtio-net", nil),
+      ("queue", "virtio-blk-pci,queue-size=256", nil), ("qemu", "queue-size=256,virtio-net", nil),
+    ] as [(String, String, Int64?)] {
+      let sql = "SELECT {{ring setting}} FROM (SELECT ? AS kind, ? AS value) AS setting".filled
+      let found = try DatabaseQueue().read {
+        try Int64.fetchOne($0, sql: sql, arguments: [kind, value])
+      }
+      #expect(found == size, "\(kind) \(value)")
+    }
+  }
+
   @Test("words are told apart, and lead back to their member")
   func vocabularies() {
     func check<Word: Vocabulary>(_ type: Word.Type) {

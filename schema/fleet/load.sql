@@ -69,7 +69,7 @@ SELECT
   toUInt64(ifNull(thread_wait.max_wait_ns, 0)) AS max_wait_ns,
   toUInt64(assumeNotNull(thread_wait.migrations)) AS migrations
 FROM {{thread_wait}} AS thread_wait
-WHERE thread_wait.role IN ('vcpu', 'iothread', 'vhost', 'emulator');
+WHERE thread_wait.role IN {{guest_roles}};
 
 INSERT INTO hiddenq.culprit
 SELECT

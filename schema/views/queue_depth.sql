@@ -23,9 +23,9 @@ SELECT
   -- ring's queue-size for virtio; NULL where no file says it.
   CASE queue_interval.hop
     WHEN 'virtio_queue' THEN (
-      SELECT substr(setting.value, instr(setting.value, 'queue-size=') + 11) + 0
+      SELECT {{ring setting}}
       FROM setting
-      WHERE setting.kind = 'qemu' AND setting.value LIKE '%virtio-blk%queue-size=%'
+      WHERE {{ring setting}} IS NOT NULL
         AND setting.object = machine.name
       ORDER BY setting.line LIMIT 1)
     ELSE (

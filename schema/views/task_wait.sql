@@ -12,17 +12,10 @@ SELECT
   task.comm AS comm,
   -- The guest it works for, by QEMU's replies; NULL where no file says it.
   known.guest AS guest,
-  -- 'vcpu', 'iothread' or 'vhost' by QEMU's replies and ps, else by its name; NULL for others.
-  coalesce(known.role, CASE
-    WHEN task.comm GLOB 'CPU [0-9]*/KVM' OR task.comm GLOB 'CPU [0-9]*/TCG' THEN 'vcpu'
-    WHEN task.comm GLOB 'IO *' THEN 'iothread'
-    WHEN task.comm GLOB 'vhost-[0-9]*' THEN 'vhost'
-  END) AS role,
+  -- 'vcpu', 'iothread', 'vhost' or 'emulator' by QEMU's replies and ps, else by its name; NULL for others.
+  coalesce(known.role, {{role task.comm}}) AS role,
   -- The number of the virtual CPU that it runs; NULL for others and where that is not known.
-  coalesce(known.vcpu, CASE
-    WHEN task.comm GLOB 'CPU [0-9]*/KVM' OR task.comm GLOB 'CPU [0-9]*/TCG'
-    THEN substr(task.comm, 5) + 0
-  END) AS vcpu,
+  coalesce(known.vcpu, {{vcpu task.comm}}) AS vcpu,
   -- How long it was on a CPU, in ns.
   task.run_ns AS run_ns,
   -- How long it waited for one, in ns.

@@ -74,7 +74,7 @@ struct NoisyCPUNeighbour: Rule {
         sum(culprit.wait_ns) AS wait_ns, source.last_ns - source.first_ns AS span_ns
       FROM culprit JOIN source USING (source_id)
       WHERE \(victim.condition)
-        AND culprit.victim_role IN ('vcpu', 'iothread', 'vhost') AND source.last_ns > source.first_ns
+        AND culprit.victim_role IN \(Evidence.list(ThreadRole.awaited)) AND source.last_ns > source.first_ns
       GROUP BY neighbour, is_guest, victim, culprit.source_id
     )
     GROUP BY neighbour, is_guest ORDER BY lost_pct DESC, neighbour LIMIT \(most)

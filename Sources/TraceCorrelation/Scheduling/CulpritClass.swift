@@ -73,7 +73,7 @@ public struct Throttling: Sendable {
 extension ThreadOwners.Owner {
   func isOfSameGuest(as other: Self) -> Bool {
     if let guest, let theirs = other.guest { return guest == theirs }
-    guard role != .other, role != .kernel, let process, let theirs = other.process else {
+    guard role.isOfGuest, let process, let theirs = other.process else {
       return false
     }
     return process == theirs

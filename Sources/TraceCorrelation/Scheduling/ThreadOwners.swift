@@ -1,3 +1,5 @@
+public import TraceModel
+
 /// Which guest the threads of one host work for.
 ///
 /// A thread belongs to a process (`ps`, the trace), a process with a vCPU thread is a guest, and QEMU's
@@ -15,7 +17,7 @@ public struct ThreadOwners: Sendable {
     /// Its name; nil where the file does not say.
     public var name: String?
     /// Its role, where the file is about roles.
-    public var role: TracedRole?
+    public var role: ThreadRole?
     /// The number of its virtual CPU.
     public var vcpu: Int64?
     /// The guest that the file names, in it or by its own name.
@@ -51,7 +53,7 @@ public struct ThreadOwners: Sendable {
   /// What is known of a thread.
   public struct Owner: Sendable, Equatable {
     /// What it is.
-    public var role: TracedRole
+    public var role: ThreadRole
     /// The guest it works for.
     public var guest: String?
     /// The number of its virtual CPU.
@@ -107,9 +109,9 @@ public struct ThreadOwners: Sendable {
       var rank = 0
       if fact.name == thread.name {
         rank = 2
-      } else if fact.role != nil, fact.role == ThreadRoleName.role(thread.name) {
+      } else if fact.role != nil, fact.role == ThreadRole(threadName: thread.name) {
         rank = 2
-      } else if fact.role != nil, ThreadRoleName.isHypervisor(thread.name) {
+      } else if fact.role != nil, Hypervisor.isProcess(thread.name) {
         rank = 1
       }
       if let now = best[thread.tid], (now.rank, now.run) >= (rank, thread.run) { continue }
@@ -121,8 +123,8 @@ public struct ThreadOwners: Sendable {
   private static func first(_ thread: Traced, _ fact: Fact?) -> Owner {
     let process = thread.process ?? fact?.process
     var owner = Owner(role: .other, process: process)
-    let byName = ThreadRoleName.role(thread.name)
-    owner.vcpu = fact?.vcpu ?? ThreadRoleName.vcpu(thread.name)
+    let byName = ThreadRole(threadName: thread.name)
+    owner.vcpu = fact?.vcpu ?? Hypervisor.vcpu(ofThread: thread.name)
     if let role = fact?.role, role != .emulator {
       owner.role = role == .iothread && byName == .emulator ? .emulator : role
     } else if fact?.parent == Self.kernelParent || thread.tid == Self.kernelParent {
@@ -137,7 +139,7 @@ public struct ThreadOwners: Sendable {
       owner.role = byName ?? fact?.role ?? .other
     }
     if owner.role != .vcpu { owner.vcpu = nil }
-    if owner.role == .vhost, let served = ThreadRoleName.vhostProcess(thread.name) {
+    if owner.role == .vhost, let served = Hypervisor.vhostProcess(ofThread: thread.name) {
       owner.process = served
     }
     return owner
@@ -169,14 +171,14 @@ public struct ThreadOwners: Sendable {
       if isOnly {
         let isOfMachine =
           owner.role == .other
-          && (ThreadRoleName.isHypervisor(thread.name) || names.contains(thread.name))
+          && (Hypervisor.isProcess(thread.name) || names.contains(thread.name))
         if isOfMachine { owner.role = .emulator }
-        if [.vcpu, .iothread, .vhost, .emulator].contains(owner.role) { owner.process = 0 }
+        if owner.role.isOfGuest { owner.process = 0 }
       } else if let process = owner.process, machines.contains(process) {
         if owner.role == .other { owner.role = .emulator }
       } else if owner.role == .emulator || owner.role == .other || owner.role == .kernel {
         // The process stays unknown to users of roles: it is no hypervisor with a traced vCPU.
-        if owner.role == .emulator, !ThreadRoleName.isHypervisor(thread.name) {
+        if owner.role == .emulator, !Hypervisor.isProcess(thread.name) {
           owner.role = .other
         }
         if owner.role != .emulator { owner.process = nil }
@@ -196,7 +198,7 @@ public struct ThreadOwners: Sendable {
       if let process, names[process] == nil { names[process] = guest }
     }
     for (process, guest) in named where names[process] == nil { names[process] = guest }
-    func processes(_ role: TracedRole) -> Set<Int64> {
+    func processes(_ role: ThreadRole) -> Set<Int64> {
       Set(owners.values.filter { $0.role == role }.compactMap(\.process))
     }
     // What bears a hypervisor's name beside a process with virtual CPUs is a tool of it.
@@ -212,9 +214,7 @@ public struct ThreadOwners: Sendable {
     // A hypervisor that came and went, of which no file tells, has a vCPU 0, too.
     let numbered = Set(owners.values.compactMap { $0.process == nil ? nil : $0.vcpu })
     for thread in threads {
-      guard var owner = owners[thread.id], owner.role != .other, owner.role != .kernel else {
-        continue
-      }
+      guard var owner = owners[thread.id], owner.role.isOfGuest else { continue }
       let said = known[thread.tid]?.guest
       if let process = owner.process {
         owner.guest =

@@ -66,8 +66,12 @@ final class ThreadLines: FactLines {
     if hasCommand, fields.count >= columns {
       // Names have blanks: everything from there to the end of the line.
       let from = fields[columns - 1].lowerBound
-      fact.comm = bytes.text(from: from, to: end)
-      ThreadName.role(bytes, from, end, &fact)
+      let name = bytes.text(from: from, to: end)
+      fact.comm = name
+      fact.role =
+        Hypervisor.role(ofThread: name) ?? (Hypervisor.isProcess(name) ? .emulator : nil)
+      fact.vcpu = Hypervisor.vcpu(ofThread: name)
+      if fact.role == .iothread { fact.name = Hypervisor.ioThreadName(ofThread: name) }
     }
     log.batch.threads.append(fact)
     return true
@@ -103,26 +107,5 @@ final class ThreadLines: FactLines {
     fact.role = .vcpu
     fact.vcpu = vcpu
     return fact
-  }
-}
-
-/// What the name of a thread says about it, as QEMU (`debug-threads=on`) and vhost give names.
-enum ThreadName {
-  /// `CPU 3/KVM`, `IO iothread0`, `vhost-2832`, `qemu-system-x86`.
-  static func role(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ fact: inout ThreadFact) {
-    if bytes.has("CPU ", at: start, end) {
-      var at = start + 4
-      if let vcpu = bytes.decimal(&at, end), at < end, bytes[at] == UInt8(ascii: "/") {
-        fact.role = .vcpu
-        fact.vcpu = vcpu
-      }
-    } else if bytes.has("IO ", at: start, end) {
-      fact.role = .iothread
-      fact.name = bytes.text(from: start + 3, to: end)
-    } else if bytes.has("vhost-", at: start, end) {
-      fact.role = .vhost
-    } else if bytes.has("qemu-", at: start, end) || bytes.equals("kvm", start..<end) {
-      fact.role = .emulator
-    }
   }
 }

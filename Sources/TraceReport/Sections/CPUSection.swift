@@ -104,14 +104,14 @@ struct CPUSection: ReportSection {
 
   private static func culprits(_ all: [CulpritRow], _ guest: String?) -> [Block] {
     var rows: [[String]] = []
-    var roles: [String] = []
+    var roles: [ThreadRole] = []
     for row in all where !roles.contains(row.role) { roles.append(row.role) }
     for role in roles {
       let own = all.filter { $0.role == role }
       let shown = own.prefix(mostCulprits).filter { $0.share >= leastShare }
       for (number, row) in shown.enumerated() {
         rows.append([
-          number == 0 ? words(role) : "", who(row), row.kind, Quantity.seconds(row.wait),
+          number == 0 ? role.plural : "", who(row), row.kind.name, Quantity.seconds(row.wait),
           Quantity.share(row.share),
         ])
       }
@@ -135,19 +135,10 @@ struct CPUSection: ReportSection {
     ]
   }
 
-  private static func words(_ role: String) -> String {
-    switch role {
-    case "vcpu": "vCPUs"
-    case "iothread": "I/O threads"
-    case "vhost": "vhost threads"
-    default: role
-    }
-  }
-
   private static func who(_ row: CulpritRow) -> String {
     guard let name = row.name else { return "(nobody seen)" }
     let threads = row.threads > 1 && name != "(idle CPU)" ? " (\(row.threads) threads)" : ""
-    let guest = row.kind == "guest" ? " of \(row.ofGuest ?? "another guest")" : ""
+    let guest = row.kind == .guest ? " of \(row.ofGuest ?? "another guest")" : ""
     return Printable.text(name + guest) + threads
   }
 

@@ -1,9 +1,11 @@
+public import TraceModel
+
 /// A guest's thread on its host.
 public struct GuestThreadRow: Sendable {
   /// The guest; nil where it is not known.
   public let guest: String?
-  /// `vcpu`, `iothread`, ...
-  public let role: String
+  /// What it is.
+  public let role: ThreadRole
   /// Thread id.
   public let tid: Int64
   /// Its name.
@@ -26,16 +28,16 @@ public struct GuestThreadRow: Sendable {
 public struct CulpritRow: Sendable {
   /// The guest.
   public let guest: String?
-  /// Whose waits: `vcpu`, `iothread`, ...
-  public let role: String
+  /// Whose waits.
+  public let role: ThreadRole
   /// Who was there: threads of one name and guest; nil where nobody was seen.
   public let name: String?
   /// The guest it works for.
   public let ofGuest: String?
   /// How many threads.
   public let threads: Int64
-  /// `sibling`, `guest`, `host`, ...
-  public let kind: String
+  /// What kind of neighbour they are.
+  public let kind: CulpritClass
   /// How long, ns.
   public let wait: Int64
   /// Part of the waits, 0 to 1.
@@ -81,11 +83,12 @@ extension IncidentFile {
       """
       SELECT thread_wait.*, source.last_ns - source.first_ns AS span_ns
       FROM thread_wait JOIN source USING (source_id)
-      WHERE role IN ('vcpu', 'iothread', 'vhost', 'emulator') AND layer = 'host' AND wait_ns > 0
+      WHERE role IN \(SQLText.list(ThreadRole.ofGuests)) AND layer = 'host' AND wait_ns > 0
       ORDER BY guest, wait_ns DESC, thread_id
       """
     ).compactMap { row in
-      guard let role = row.text("role"), let tid = row.integer("tid"), let comm = row.text("comm"),
+      guard let role = row.text("role").flatMap(ThreadRole.init(name:)),
+        let tid = row.integer("tid"), let comm = row.text("comm"),
         let run = row.integer("run_ns"), let wait = row.integer("wait_ns"),
         let span = row.integer("span_ns"), span > 0,
         filter.guest == nil || row.text("guest") == filter.guest
@@ -109,13 +112,14 @@ extension IncidentFile {
           CASE WHEN culprit_tid = 0 THEN '(idle CPU)' ELSE culprit_comm END AS culprit_comm
         FROM culprit JOIN source USING (source_id)
         WHERE source.layer = 'host' AND victim_guest IS NOT NULL
-          AND victim_role IN ('vcpu', 'iothread', 'vhost')
+          AND victim_role IN \(SQLText.list(ThreadRole.awaited))
       )
       GROUP BY victim_guest, victim_role, culprit_comm, culprit_guest, class
       ORDER BY victim_guest, victim_role = 'vcpu' DESC, victim_role, wait_ns DESC, culprit_comm
       """
     ).compactMap { row in
-      guard let role = row.text("victim_role"), let kind = row.text("class"),
+      guard let role = row.text("victim_role").flatMap(ThreadRole.init(name:)),
+        let kind = row.text("class").flatMap(CulpritClass.init(name:)),
         let threads = row.integer("threads"), let wait = row.integer("wait_ns"),
         let share = row.number("share"),
         filter.guest == nil || row.text("victim_guest") == filter.guest

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// Words that stay where they stand in a redacted copy: the vocabulary of tools, of QEMU's command line, of
 /// the kernel's settings and of our own texts. A word that is not here is somebody's.
 enum KeptWords {
@@ -13,7 +15,7 @@ enum KeptWords {
   }
 
   private static let files = words([paths])
-  private static let devices = words([paths, roles, network, buses]).union(ThreadName.hypervisors)
+  private static let devices = words([paths, roles, network, buses]).union(Hypervisor.processNames)
   private static let settings = devices.union(
     words([queueSettings, qemuOptions, qemuWords, headers, extents]))
 

@@ -1,15 +1,16 @@
+internal import TraceModel
+
 /// Names of threads that say what a thread does and that no person chose.
 enum ThreadName {
   /// Whether the whole name is such a one: idle tasks, QEMU's virtual CPUs, vhost's and io_uring's workers, the
   /// hypervisor, threads of the kernel, and the tools that trace.
   static func isRole(_ name: String) -> Bool {
     if name.isEmpty || whole.contains(name) { return true }
+    if Hypervisor.vcpu(ofThread: name) != nil || Hypervisor.vhostProcess(ofThread: name) != nil {
+      return true
+    }
     for kind in numbered where name.hasPrefix(kind) {
       if isDigits(name.dropFirst(kind.count)) { return true }
-    }
-    if name.hasPrefix("CPU ") {
-      let parts = name.dropFirst(4).split(separator: "/", omittingEmptySubsequences: false)
-      return parts.count == 2 && isDigits(parts[0]) && ["KVM", "TCG", "MSHV"].contains(parts[1])
     }
     // The kernel cuts names after 15 bytes.
     return name.utf8.count >= 15 && cut.contains { $0.hasPrefix(name) }
@@ -38,15 +39,16 @@ enum ThreadName {
     !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
   }
 
-  private static let numbered = [
-    "swapper/", "vhost-", "iou-wrk-", "iou-sqp-", "fc_vcpu ", "vcpu", "crosvm_vcpu", "IO iothread",
-    "ksoftirqd/", "migration/", "cpuhp/", "idle_inject/", "watchdog/", "ktimers/", "kvm-pit/",
-    "kvm-nx-lpage-recovery-", "kswapd", "kcompactd", "loop", "scsi_eh_", "scsi_tmf_", "rcuc/",
-    "rcub/", "rcuog/", "rcuop/", "rcuos/", "rcuob/", "rcu_exp_par_gp_kthread_worker/",
-  ]
+  private static let numbered =
+    Hypervisor.ioThreadHeads.map { $0 + "iothread" } + [
+      "swapper/", "iou-wrk-", "iou-sqp-", "ksoftirqd/", "migration/", "cpuhp/", "idle_inject/",
+      "watchdog/", "ktimers/", "kvm-pit/",
+      "kvm-nx-lpage-recovery-", "kswapd", "kcompactd", "loop", "scsi_eh_", "scsi_tmf_", "rcuc/",
+      "rcub/", "rcuog/", "rcuop/", "rcuos/", "rcuob/", "rcu_exp_par_gp_kthread_worker/",
+    ]
 
-  private static let whole = hypervisors.union([
-    "swapper", "<idle>", "<...>", "IO mon_iothread", "kthreadd", "khugepaged", "ksmd", "kauditd",
+  private static let whole = Hypervisor.processNames.union(Hypervisor.helpers).union([
+    "swapper", "<idle>", "<...>", "kthreadd", "khugepaged", "ksmd", "kauditd",
     "khungtaskd", "oom_reaper", "kdevtmpfs", "kthrotld", "kblockd", "kintegrityd", "writeback",
     "watchdogd", "psimon", "rcu_gp", "rcu_par_gp", "rcu_preempt", "rcu_sched", "rcu_tasks_kthre",
     "rcu_tasks_trace", "rcu_tasks_rude_", "rcu_tasks_kthread", "rcu_tasks_rude_kthread",
@@ -59,19 +61,12 @@ enum ThreadName {
   /// Names longer than the kernel keeps.
   private static let cut = whole.filter { $0.utf8.count > 15 } + ["kvm-nx-lpage-recovery"]
 
-  /// Hypervisors' processes.
-  static let hypervisors: Set<String> = [
-    "kvm", "qemu-kvm", "qemu-system-x86_64", "qemu-system-aarch64", "qemu-system-ppc64",
-    "qemu-system-s390x", "qemu-system-riscv64", "qemu-system-i386", "qemu-system-x86",
-    "firecracker",
-    "crosvm", "cloud-hypervisor", "cloud-hyperviso",
-  ]
-
-  private static let heads = [
-    "kworker/", "jbd2/", "xfsaild/", "xfs-", "btrfs-", "irq/", "napi/", "dmcrypt_write/",
-    "kcryptd/",
-    "nvme-", "dio/", "IO ",
-  ]
+  private static let heads =
+    Hypervisor.ioThreadHeads + [
+      "kworker/", "jbd2/", "xfsaild/", "xfs-", "btrfs-", "irq/", "napi/", "dmcrypt_write/",
+      "kcryptd/",
+      "nvme-", "dio/",
+    ]
 
   private static let workqueueWords: Set<String> = [
     "R", "events", "events_unbound", "events_highpri", "events_long", "events_freezable",
