@@ -5,7 +5,8 @@ PACKAGES = libssl-dev libsqlite3-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-d
 SWIFT ?= swift
 DEMO = hiddenq-demo
 
-.PHONY: demo test calibration fuzz mutate faults limits report-size sanitize accuracy causes test-fleet bench-fleet bench-culprits bench-compare lint \
+.DEFAULT_GOAL = demo
+.PHONY: help demo test test-fast test-one calibration fuzz mutate faults limits report-size sanitize accuracy causes test-fleet bench-fleet bench-culprits bench-compare lint \
   build release man install uninstall check-install clean needs
 
 # Where `make install` puts things; DESTDIR is for packages.
@@ -15,6 +16,14 @@ BIN = $(DESTDIR)$(PREFIX)/bin
 SHARE = $(DESTDIR)$(PREFIX)/share
 MANUAL = .build/plugins/GenerateManual/outputs/hiddenq
 
+# The commands, each with the first sentence of what stands above it here.
+help:
+	@awk '/^#/ { if (!text) text = substr($$0, 3); next } \
+	  /^(\.PHONY|[A-Z_]+ )/ { next } \
+	  /^[a-z][a-z-]*:/ { if (text) { split($$1, name, ":"); split(text, first, /\. |\.$$/); \
+	    printf "make %-16s %s\n", name[1], first[1] } } { text = "" }' Makefile
+
+# The main job on the real capture in Fixtures: an incident file and a report in hiddenq-demo.
 demo: release
 	.build/release/hiddenq analyze Fixtures/kvm-noisy-cpu -o $(DEMO)
 
@@ -23,6 +32,16 @@ demo: release
 test: needs lint
 	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error
 	$(SWIFT) test --skip-build
+
+# The tests of the libraries, without those that run the program: under a minute after a build.
+test-fast: needs
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --skip HiddenQTests
+
+# Tests by name, of a suite or a function: make test-one NAME=JoinTests
+test-one: needs
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --filter '$(NAME)'
 
 # Traces whose truth is known (tracegen beside the checkout): a table of what was joined, and how well.
 accuracy: release
