@@ -27,6 +27,9 @@ static const char viewStage[] = {
 static const char viewIO[] = {
 #embed "../../schema/views/io.sql" suffix(, 0)
 };
+static const char viewIOHop[] = {
+#embed "../../schema/views/io_hop.sql" suffix(, 0)
+};
 static const char viewHopSummary[] = {
 #embed "../../schema/views/hop_summary.sql" suffix(, 0)
 };
@@ -248,6 +251,7 @@ static const struct SchemaFile files[] = {
     {"views/request.sql", viewRequest},
     {"views/stage.sql", viewStage},
     {"views/io.sql", viewIO},
+    {"views/io_hop.sql", viewIOHop},
     {"views/hop_summary.sql", viewHopSummary},
     {"views/header.sql", viewHeader},
     {"views/tail.sql", viewTail},

@@ -74,6 +74,9 @@ public enum Schema {
     public let about: String
     /// Its columns, in order.
     public let columns: [Column]
+
+    /// Whether it only says in another shape what another view says: an export leaves it out.
+    public var isOtherShape: Bool { name == "io_hop" }
   }
 
   /// A column of a view.

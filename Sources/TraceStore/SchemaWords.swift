@@ -12,6 +12,7 @@ internal import TraceModel
 /// - `{{guest_roles}}`: a list of the roles of threads that work for a guest.
 /// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
 /// - `{{ring setting}}`: what a setting says of the size of a paravirtual queue; NULL where that is nothing.
+/// - `{{hop_names}}`: a query for the names of the hops of the view `io`; `{{hop_time io hop.name}}`: the time of one.
 /// - `{{hops io}}`: pairs of the name and the time of each hop, for ClickHouse.
 enum SchemaWords {
   /// A file's text; what stands in braces and is no call stays as it is.
@@ -40,6 +41,8 @@ enum SchemaWords {
     case ("rwbs", 2): return rwbs(parts[1])
     case ("operation", 2): return operation(parts[1])
     case ("hops", 2): return hops(parts[1])
+    case ("hop_names", 1): return hopNames
+    case ("hop_time", 3): return hopTime(parts[1], parts[2])
     case ("guest_roles", 1): return SQLText.list(ThreadRole.ofGuests)
     case ("role", 2): return role(parts[1])
     case ("vcpu", 2): return vcpu(parts[1])
@@ -117,9 +120,20 @@ enum SchemaWords {
     return "CASE \(options.joined(separator: " ")) END"
   }
 
+  /// Those of which the view `io` has a column.
+  private static let columns = Hop.allCases.filter { $0 != .belowGuest }
+
+  private static let hopNames = columns.map { "SELECT \(SQLText.literal($0.name)) AS name" }
+    .joined(separator: " UNION ALL ")
+
+  private static func hopTime(_ view: String, _ name: String) -> String {
+    let times = columns.map { "WHEN \(SQLText.literal($0.name)) THEN \(view).\($0.column)" }
+    return "CASE \(name) \(times.joined(separator: " ")) END"
+  }
+
   /// The sums of hops are expressions in SQLite, of which ClickHouse does not know the type.
   private static func hops(_ view: String) -> String {
-    Hop.allCases.filter { $0 != .belowGuest }.map { hop in
+    columns.map { hop in
       let value = "\(view).\(hop.column)"
       return "(\(SQLText.literal(hop.name)), "
         + (hop.index == nil ? "toInt64OrNull(toString(\(value)))" : value) + ")"

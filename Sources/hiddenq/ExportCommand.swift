@@ -7,7 +7,7 @@ struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Writes an incident for other tools.",
     discussion: """
-      csv and jsonl: a directory with one file per view of 'hiddenq schema' (io.csv, culprit.csv, ...). CSV has a \
+      csv and jsonl: a directory with one file per view of 'hiddenq schema' (io.csv, culprit.csv, ...; io has what io_hop has). CSV has a \
       header line, the quotes of RFC 4180, lines that end with LF, and an empty field for NULL; JSON Lines has null. perfetto: one trace file for \
       ui.perfetto.dev and trace_processor (docs/export.md).
       """)
@@ -48,7 +48,7 @@ struct ExportCommand: ParsableCommand {
     } catch {
       throw CommandFailure(message: "\(output): is no directory and cannot be made one")
     }
-    for view in Schema.views {
+    for view in Schema.views where !view.isOtherShape {
       try whole("\(output)/\(view.name).\(format.rawValue)") { result in
         var writer = TabularWriter(format) { result.write($0) }
         try file.query(

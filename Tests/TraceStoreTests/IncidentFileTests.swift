@@ -46,6 +46,37 @@ struct IncidentFileTests {
     return rows
   }
 
+  @Test("the long view has the hops that the wide one has, and no others")
+  func hops() throws {
+    let path = try path()
+    let file = try IncidentFile(path, mode: .create)
+    _ = try file.addSource(Self.guest, path: "x") { try summary($0) }
+    try DatabaseQueue(path: path).write { db in
+      try db.execute(
+        sql: """
+          INSERT INTO guest_io (request_id, leading, sectors, rwbs, op, page_cache_ns, guest_scheduler_ns,
+            virtio_submit_ns, virtio_return_ns, host_scheduler_ns, block_ns, match_grade, host_requests)
+          VALUES (1, 1, 8, 0, 1, 1, 20, 300, 4000, 50000, 600000, 0, 1), (1, 0, 8, 0, 1, NULL, 7, NULL, NULL,
+            NULL, 9, 5, 0)
+          """)
+    }
+    let all = try rows(file, "SELECT hop, ns FROM io_hop WHERE io_id = 1")
+    let expected: [(Hop, Int64)] = [
+      (.pageCache, 1), (.guestScheduler, 20), (.virtioQueue, 4_300), (.virtioSubmit, 300),
+      (.virtioReturn, 4_000), (.hostScheduler, 50_000), (.block, 600_000), (.total, 600_001),
+    ]
+    #expect(all == expected.map { [.text($0.name), .integer($1)] })
+    let few = try rows(file, "SELECT hop, ns FROM io_hop WHERE io_id = 2")
+    #expect(
+      few == [
+        [.text("guest_scheduler"), .integer(7)], [.text("block"), .integer(9)],
+        [.text("total"), .integer(9)],
+      ])
+    // By the numbers of chosen I/Os it is no scan of all of them.
+    let plan = try rows(file, "EXPLAIN QUERY PLAN SELECT ns FROM io_hop WHERE io_id IN (1, 2)")
+    #expect(!"\(plan)".contains("SCAN guest_io"), "\(plan)")
+  }
+
   @Test("a request comes back from the view as it went in; what was not seen is NULL")
   func roundTrip() throws {
     let file = try IncidentFile(try path(), mode: .create)
