@@ -38,7 +38,7 @@ public enum Findings {
 }
 
 extension Finding {
-  /// Itself; or, where its sentence has a share of more than the whole, that it cannot be told, and why. A number
+  /// Itself; or, where its sentence has a share of more than the whole, that it is unknown, and why. A number
   /// that cannot be is not cut to one that can.
   fileprivate var withoutContradiction: Finding {
     guard confidence != .none, let share = Self.impossibleShare(in: sentence) else { return self }
@@ -55,7 +55,7 @@ extension Finding {
     )
   }
 
-  /// The first share above 100 % in a sentence: `181.5 %`. What grew is said as how much longer something took, and
+  /// The first share above 100 % in a sentence: `181.5 %`. Growth is given as how much longer something took, and
   /// time on several CPUs in CPUs.
   static func impossibleShare(in sentence: String) -> String? {
     let words = sentence.split(separator: " ")

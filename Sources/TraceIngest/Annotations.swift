@@ -8,7 +8,7 @@ enum Annotations {
   /// Places of a line that may begin a remark and are tried.
   private static let mostRemarks = 8
 
-  /// Whether the line says that lines were left out here: `...`, `[...]`, `[snip]`, `--8<--`, `<... 40 lines ...>`.
+  /// Whether the line is a mark for lines that were left out: `...`, `[...]`, `[snip]`, `--8<--`, `<... 40 lines ...>`.
   /// `--` alone is what grep prints between its finds.
   static func isElision(_ bytes: Span<UInt8>, _ line: Range<Int>) -> Bool {
     guard line.count <= 120 else { return false }

@@ -12,7 +12,7 @@ public enum IngestError: Error, Sendable {
   case unusableOption(String)
   /// A set of files that is no binary trace.
   case notOneText(files: Int)
-  /// The file is of a format that is read, and all of it is refused, for the reason that the kind and the hint say.
+  /// The file is of a format that is read, and all of it is refused, for the reason in kind and hint.
   case refused(ProblemKind, line: Int64?, lines: Int64, hint: String)
   /// More lines than allowed could not be used.
   case tooManyBadLines(bad: Int64, of: Int64, allowedPercent: Double, first: Problem)
@@ -58,7 +58,7 @@ public struct IngestRun: ~Copyable {
   private let sources: [ByteSource]
   private let format: any TraceFormat
   private let options: IngestOptions
-  /// The beginning of the file, to say what a refused one is.
+  /// The beginning of the file, to describe a refused one.
   private let head: [UInt8]
   /// Told how many bytes were read, now and then.
   private let progress: (Int64) -> Void
@@ -163,7 +163,7 @@ public struct IngestRun: ~Copyable {
     let all = summary.skippedLines + summary.events
     let percent = 100 * Double(summary.skippedLines) / Double(all)
     if percent > 50, let advice = KnownOutputs.advice(head.span) {
-      // It was not recognised as this, but told to be.
+      // The user named the format; it was not recognised.
       throw IngestError.unrecognized(hint: advice)
     }
     if percent > options.allowedBadPercent, let most = bad.max(by: { $0.count < $1.count }) {

@@ -12,7 +12,7 @@ struct KnownOutput {
   var none: [StaticString] = []
   /// These stand in it in this order.
   var inOrder: [StaticString] = []
-  /// Another line may say more exactly which tool it is.
+  /// Another line may identify the tool more exactly.
   var isVague = false
   /// What it is, and what to save.
   let advice: String

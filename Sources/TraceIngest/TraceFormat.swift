@@ -22,7 +22,7 @@ public protocol TraceFormat: Sendable {
   var clock: String { get }
   /// What an analysis gains from it.
   var goodFor: String { get }
-  /// What to say of a file that has the form and nothing that is used; nil: that no line is an event.
+  /// The message for a file of the format without anything that is used; nil: that no line is an event.
   var needs: String? { get }
   /// The side that such files are always of, wherever they lie; nil: either.
   var readBy: Layer? { get }
@@ -63,7 +63,7 @@ public protocol LineFormatReader: AnyObject {
   /// Takes what a line is without the remark behind it; throws unless that is a whole event. Called only where
   /// ``takesAnnotatedLines`` is true.
   func readEvent(_ bytes: Span<UInt8>, _ line: Range<Int>, number: Int64) throws
-  /// A mark in the text says that lines were cut out here. Called only where ``takesAnnotatedLines`` is true.
+  /// A mark in the text stands for lines that were cut out. Called only where ``takesAnnotatedLines`` is true.
   func elided() throws
   /// The file is at its end: hands over what is left and says what the file held.
   func finish() throws -> SourceSummary

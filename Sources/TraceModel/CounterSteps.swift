@@ -6,11 +6,11 @@ public enum CounterStepKind: Int64, Sendable {
   case wrapped = 1
   /// It began again from 0, as others of its reading did.
   case reset = 2
-  /// It fell while the others of its reading went on: the step says nothing, and is left out.
+  /// It fell while the others of its reading went on: the step is left out.
   case steppedBack = 3
 }
 
-/// What the counters of one reading of an object say of whether they began anew since the reading before.
+/// Whether the counters of an object were reset between two readings, by all counters of the later one.
 ///
 /// A reboot, a reloaded driver or a queue that was made anew sets all of them to 0. One that falls by itself does
 /// not: iowait loses a tick now and then (proc(5)), stolen time is another's after a live migration.
@@ -25,7 +25,7 @@ public struct ResetEvidence: Sendable {
 
   /// Takes a counter with what it was and what it is.
   public mutating func add(_ before: Int64, _ after: Int64) {
-    // One that had not counted yet tells nothing.
+    // One that had not counted yet does not count here.
     guard before > 0 else { return }
     if after >= before {
       held += 1
@@ -42,7 +42,7 @@ public struct ResetEvidence: Sendable {
   }
 }
 
-/// A counter over its readings, one after the other: the only place that says what it grew by.
+/// A counter over its readings, one after the other: the only place that computes its growth.
 public struct CounterSeries: Sendable {
   /// What it was last.
   public private(set) var last: Int64

@@ -51,7 +51,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case otherOutput = "other_output"
   /// A person or the terminal added something to the line; the event in it counts.
   case annotatedLine = "annotated_line"
-  /// A mark says that lines were cut out here.
+  /// A mark stands for lines that were cut out.
   case elidedLines = "elided_lines"
   /// The numbering has gaps that are no losses: a filter left lines out.
   case filteredText = "filtered_text"

@@ -4,7 +4,7 @@ internal import TraceModel
 ///
 /// An incident file may come from anywhere, and hold any number that SQLite can. Each number is checked once, where
 /// its row is decoded; behind that border differences and sums of a few of them fit into `Int64`, and none is infinite.
-/// The names of columns are of one grammar in all tables, views and statements, so that the name says the range: an
+/// The names of columns are of one grammar in all tables, views and statements, so that the name implies the range: an
 /// expression in a statement needs the name of what it is.
 struct NumberRange: Sendable, Equatable {
   /// What the column holds, for people.

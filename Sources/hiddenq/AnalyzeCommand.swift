@@ -16,8 +16,8 @@ struct AnalyzeCommand: ParsableCommand {
       """,
     discussion: """
       Files below host*/ in DIR belong to a host, those below guest*/ to a guest (guest-web1 and web1-guest are \
-      guest web1); an incident.yaml in DIR may say otherwise (docs/capture-directory.md). An ARCHIVE (tar, also \
-      with gzip, xz, zstd or bzip2, or zip) is read as the directory that it holds; archives in DIR are, too. \
+      guest web1); an incident.yaml in DIR overrides this (docs/capture-directory.md). An ARCHIVE (tar, also \
+      with gzip, xz, zstd or bzip2, or zip) is read as the directory in it, and so are archives in DIR. \
       --guest and --host name the directory, archive or file of one machine, whose name is that of the folder.
 
       Writes incident.db, report.html and report.md into OUTDIR (default: ./hiddenq-DIRNAME, of the first one) \
@@ -190,11 +190,11 @@ enum UnusableCapture {
         + "'hiddenq analyze --guest DIR --host DIR'"
     }
     let count = unused.count
-    let all = count == 1 ? "its only file is not" : "none of its \(count) files is"
+    let all = count == 1 ? "its only file has" : "all \(count) files have"
     if unused.allSatisfy({ $0.kind == .foreign }) {
       return
-        "no usable file in \(names): \(all) in a format that 'hiddenq formats' lists; 'hiddenq "
-        + "capture guest' and 'hiddenq capture host' print scripts that record what it reads"
+        "no usable file in \(names): \(all) an unknown format ('hiddenq formats' lists the known ones); "
+        + "'hiddenq capture guest' and 'hiddenq capture host' print scripts that record usable files"
     }
     return
       "no usable file in \(names); the reasons are above, and 'hiddenq formats' lists what can be read"

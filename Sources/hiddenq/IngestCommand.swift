@@ -373,7 +373,7 @@ struct Ingestion {
   }
 }
 
-/// Nothing says which machine a file is from.
+/// The machine of a file is unknown.
 struct Ownerless: Error {
   let message =
     "whose file is it? Give --guest NAME or --host NAME, put it below guest*/ or host*/, or name it in "

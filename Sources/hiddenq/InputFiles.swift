@@ -18,11 +18,11 @@ struct InputFile {
 
 /// What is there and is not used.
 struct UnusedFile {
-  /// Why, as far as it matters for what to say of many.
+  /// The reason, as far as the summary of many files needs it.
   enum Kind {
     /// It is in no format that is known.
     case foreign
-    /// It could be read, but nothing says whose it is.
+    /// It can be read, but its machine is unknown.
     case ownerless
     /// Anything else.
     case other
@@ -210,7 +210,7 @@ private struct DirectoryWalk {
     let machine: Machine?
     /// Archives in it stay as they are.
     var isInArchive = false
-    /// Names of folders in it say nothing more.
+    /// Names of folders in it are ignored.
     var isSystem = false
   }
 
@@ -317,7 +317,7 @@ private struct DirectoryWalk {
     for folder in folders { walk(folder) }
   }
 
-  /// A folder in a folder, by its name, and by what that says without the ending of an archive.
+  /// A folder in a folder, by its name, and its name without the ending of an archive.
   private func inside(_ stop: Stop, _ path: String, _ name: String, _ stem: String) -> Stop {
     var machine = stop.machine
     if !(stop.isSystem && stop.machine != nil) {

@@ -1,7 +1,7 @@
 internal import TraceIngest
 internal import TraceModel
 
-/// Which machine the name of a folder, an archive or a file says.
+/// The machine by the name of a folder, an archive or a file.
 ///
 /// | name | machine |
 /// | --- | --- |
@@ -11,7 +11,7 @@ internal import TraceModel
 /// | the file `guest-web1-vmstat.txt`, `web1_guest.txt` | guest `web1` |
 /// | the file `guest-blkparse.txt`, `vmstat-guest.txt` | guest `guest` |
 enum MachineNaming {
-  /// The machine that a folder's name says; nil: none.
+  /// The machine by a folder's name; nil if the name has none.
   static func machine(ofFolder folder: String) -> Machine? {
     let low = folder.lowercased()
     for layer in Layer.allCases where low.hasPrefix(layer.rawValue) {
@@ -43,7 +43,7 @@ enum MachineNaming {
     return nil
   }
 
-  /// The machine that a file's name says, of a file that lies in no machine's folder; nil: none.
+  /// The machine by a file's name, for a file that lies in no machine's folder; nil if the name has none.
   static func machine(ofFile file: String) -> Machine? {
     let parts = file.prefix { $0 != "." }.split { $0 == "-" || $0 == "_" }.map(String.init)
     for layer in Layer.allCases {

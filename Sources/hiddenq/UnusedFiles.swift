@@ -1,12 +1,12 @@
 internal import TraceModel
 internal import TraceReport
 
-/// What is said of files that were not used: each with its reason, or, of a tree like that of sosreport, how
+/// The lines about files that were not used: each with its reason, or, of a tree like that of sosreport, how
 /// many are in which folder.
 enum UnusedFiles {
   /// A list that fits into so many lines names every file.
   private static let mostLines = 20
-  /// Lines for files that are in no folder's line: their reasons say what to do.
+  /// Lines for files that are in no folder's line, each with its reason.
   private static let mostReasonLines = 9
   private static let mostFolders = 5
   private static let mostNames = 3

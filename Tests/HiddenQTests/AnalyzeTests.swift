@@ -83,7 +83,7 @@ struct AnalyzeTests {
       testDescription: "only files of no format",
       files: ["case/guest/a": "words\n", "case/host/b": "other words\n"],
       says: [
-        "no usable file in case: none of its 2 files is in a format that 'hiddenq formats' lists",
+        "no usable file in case: all 2 files have an unknown format ('hiddenq formats' lists the known ones)",
         "hiddenq capture guest",
       ]),
     Mistake(

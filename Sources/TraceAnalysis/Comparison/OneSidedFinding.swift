@@ -17,7 +17,7 @@ public struct OneSidedFinding: Sendable {
   /// What, in the words of the side's first incident.
   public let finding: Finding
 
-  /// Whether the other side's files could have shown it; else its silence says nothing.
+  /// Whether the other side's files could have shown it; else it may be there all the same.
   public let isJudgedOnBoth: Bool
 
   /// All of a comparison, in the order of the rules: what is new, then what is gone.
@@ -80,7 +80,7 @@ private struct Reading {
     inputs = try Set(Input.allCases.filter { try !file.rows($0.sql + " LIMIT 1").isEmpty })
   }
 
-  /// Whether its rules do not say themselves that they cannot judge such a thing. A guest may have another name here.
+  /// Whether no rule of it reports that it cannot judge such a thing. A guest may have another name here.
   func judges(_ finding: Finding) -> Bool {
     let isKnown = finding.guest == nil || findings.contains { $0.guest == finding.guest }
     return !findings.contains {

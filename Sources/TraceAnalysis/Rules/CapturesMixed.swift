@@ -270,8 +270,8 @@ struct CapturesMixed: Rule {
         ),
         confidence: nearest > Self.certainlyApart ? .high : .medium,
         because:
-          "None of the guest's I/Os fits the host's, and their clocks say that they never ran at the same time. All "
-          + "other findings are withheld: what a host shows of another time says nothing about this guest.",
+          "The guest's I/Os match no I/O of the host, and by their clocks the two traces are of different times. All "
+          + "other findings are withheld: a host's trace of another time does not explain this guest.",
         evidenceSQL: sql,
         nextStep:
           "See that both sides are of the same incident, and that both wall clocks are right (date -u on guest and host). "
@@ -280,7 +280,7 @@ struct CapturesMixed: Rule {
     }
   }
 
-  /// Traces tell when a capture was; without one of known time, the logs of counters do.
+  /// The time of a capture is that of its traces, else that of its counter logs.
   private static func telling(_ spans: [WallSpan]) -> [WallSpan] {
     let traces = spans.filter(\.isTrace)
     return traces.isEmpty ? spans : traces

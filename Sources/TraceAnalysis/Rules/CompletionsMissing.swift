@@ -1,17 +1,16 @@
 internal import TraceModel
 internal import TraceStore
 
-/// Requests were issued and their completions are not in the trace, or the other way round: nothing can be said of
-/// how long they took.
+/// Issued requests lack their completions in the trace, or completions their issue, so that their duration is unknown.
 struct CompletionsMissing: Rule {
   let code = Finding.Code.traceIncomplete
   private let part = Threshold(
     "completions-missing", 10, "%",
-    "issued requests without a completion, those of the trace's end left out, from which on it warns"
+    "minimum of issued requests without a completion, apart from those in flight at the end of the trace, for a warning"
   )
   var thresholds: [Threshold] { [part] }
 
-  /// Fewer are those in flight at an end.
+  /// Fewer requests may just be in flight at an end of the trace.
   private static let fewest: Int64 = 20
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
@@ -81,11 +80,11 @@ struct CompletionsMissing: Rule {
     if issued >= Self.fewest, completed == 0 {
       what =
         "none of the \(Quantity.count(issued)) issued requests has its completion (C) in the trace"
-      because = "So how long they took at the device cannot be told."
+      because = "So their time at the device is unknown."
     } else if completed >= Self.fewest, issued == 0, queued == 0 {
       what =
         "\(Quantity.count(completed)) completions (C) and no issue (D) of their requests are in the trace"
-      because = "So how long they took cannot be told."
+      because = "So their duration is unknown."
     } else if let open = row.integer("open"), let early = row.integer("early"),
       let share = row.number("open_pct"), open >= Self.fewest, row.integer("lost_events") == 0,
       share >= evidence.value(of: part)

@@ -2,24 +2,25 @@ internal import TraceCorrelation
 internal import TraceModel
 internal import TraceStore
 
-/// Others used a host's device beside a hypervisor, by the host's block trace alone: who asked for the requests tells
-/// a guest's from others, where no guest's disk could be followed to the device.
+/// Other processes used a device of a host beside a hypervisor. The host's block trace suffices: the thread that queued a
+/// request shows whether a guest asked for it. For devices on which no disk of a known guest was found.
 struct HostDiskNeighbour: Rule {
   let code = Finding.Code.noisyDiskNeighbour
   private let told = Threshold(
     "host-disk-neighbour", 10, "%",
-    "share of a device's time (D to C, summed) that processes other than a hypervisor took, from which on it is reported"
+    "minimum share of a device's time (D to C, summed) that processes other than a hypervisor took, to be reported"
   )
   private let slower = Threshold(
     "host-disk-neighbour-slower", 50, "%",
-    "by how much the hypervisor's requests took longer beside them, below which it is only told")
+    "by how much the hypervisor's requests took longer beside them; below it the finding is information only"
+  )
   var thresholds: [Threshold] { [told, slower] }
 
-  /// Neighbours that a sentence names.
+  /// Maximum of neighbours in a sentence.
   private static let most = 3
-  /// Fewer requests on either side show no difference.
+  /// The minimum of requests on either side for a comparison.
   private static let fewest: Int64 = 30
-  /// Names that are looked at; the rest hardly used the device.
+  /// Maximum of names; the remaining ones hardly used the device.
   private static let mostNames = 200
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
@@ -44,7 +45,7 @@ struct HostDiskNeighbour: Rule {
   ) throws -> Finding? {
     let users = try evidence.rows(Self.users(source, device))
     let names = users.filter { $0.integer("is_known") != 1 }.compactMap { $0.text("comm") }
-    // Without a guest nobody is a neighbour.
+    // A device without a guest has no neighbours.
     guard
       users.contains(where: { $0.integer("is_known") == 1 })
         || names.contains(where: BlockSubmitter.isCertainlyGuests)
@@ -83,8 +84,8 @@ struct HostDiskNeighbour: Rule {
       ),
       confidence: .medium,
       because:
-        "By the threads that queued the requests: those of a hypervisor are a guest's, other processes are neighbours, and "
-        + "the kernel's own threads are counted as neither. What a guest felt of it, only its own block trace shows.",
+        "By the threads that queued the requests: those of a hypervisor count as a guest's, other processes as neighbours, "
+        + "the kernel's own threads as neither. Only the guest's own block trace shows how much slower the guest became.",
       evidenceSQL: sql,
       nextStep: isFelt
         ? "Limit it (io.max, io.weight of its cgroup), or move it to another device; ask the guests for their block "

@@ -200,7 +200,7 @@ enum ErrorName {
   /// `EIO` for -5; nil for numbers that the block layer does not use.
   static func name(_ error: Int64) -> String? { names[error.magnitude] }
 
-  /// Whether it says that the device does not know the request (a discard, a flush), or that a request that may not
+  /// Whether the error means that the device does not know the request (a discard, a flush), or that a request that may not
   /// wait would have to.
   static func isRefusal(_ error: Int64) -> Bool { error.magnitude == 95 || error.magnitude == 11 }
 

@@ -173,7 +173,7 @@ struct NetDropBeforeWire: Rule {
     }
   }
 
-  /// What the counter's name says of the limit, and of what became of the packets.
+  /// The limit by the counter's name, and what happened to the packets.
   private static func limit(_ counter: String) -> (limit: String, fate: String) {
     let queued = "queued or dropped that many packets"
     let dropped = "dropped that many packets"
@@ -264,7 +264,7 @@ struct NetDropBeforeWire: Rule {
           nil,
           "Whether packets were lost is not known: "
             + (isCounted
-              ? "none of the counters that are there says it." : "no file counts them."),
+              ? "the available counters do not show it." : "no file counts them."),
           isCounted ? counters : sql,
           "Record on the guest and on its host, for the time of the load: while sleep 1; do date "
             + "+%s.%N; ip -s -s link; tc -s qdisc; cat /proc/net/softnet_stat; done")

@@ -237,7 +237,7 @@ struct StealHidden: Rule {
       SELECT machine FROM thread_wait WHERE role = 'vcpu')
     """
 
-  /// What the hosts' schedstat says of guests' virtual CPUs; guest nil: no file says whose they are.
+  /// The virtual CPUs of guests in the hosts' schedstat; guest nil: the files do not name it.
   private func counted(
     _ evidence: Evidence, _ guests: [String]
   ) throws -> [(guest: String?, finding: Finding?)] {
@@ -358,7 +358,7 @@ struct StealHidden: Rule {
     """
   }
 
-  /// Nothing tells of the time of the capture.
+  /// The file has no reading of the time of the capture.
   private func unknown(_ evidence: Evidence, _ guest: String) throws -> Finding {
     let once = Self.onceSQL(guest)
     if let stolen = try evidence.rows(once).first?.number("stolen_pct") {
@@ -367,7 +367,7 @@ struct StealHidden: Rule {
         sentence:
           "Since it was started the guest counted \(Quantity.decimal(stolen, digits: 1)) % of its CPU time as "
           + "stolen; that was read once, so how much of it was now is not known.",
-        confidence: .low, because: "An average since boot says nothing of any moment.",
+        confidence: .low, because: "An average since boot does not show when the guest waited.",
         evidenceSQL: once, nextStep: "In the guest: read /proc/stat again. " + Self.ask)
     }
     let boot = """
@@ -449,7 +449,7 @@ struct StealHidden: Rule {
     ]
   }
 
-  /// What would tell how much time the guest counted.
+  /// The files that show how much time the guest counted.
   private static func again(_ evidence: Evidence, _ guest: String) throws -> String {
     let row = try evidence.rows(
       """

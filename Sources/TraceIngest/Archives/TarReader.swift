@@ -63,7 +63,7 @@ struct TarReader {
 
   init(_ source: ByteSource) { self.source = source }
 
-  /// What headers before it say about the next entry.
+  /// Fields of the next entry from the headers before it.
   private struct Extended {
     var path: String?
     var link: String?

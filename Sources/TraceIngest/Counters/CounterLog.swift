@@ -11,7 +11,7 @@ final class CounterLog {
   private(set) var isClockNew = false
   /// The date before the line that is read; nil when it has none.
   var prefix: WallTime?
-  /// Seconds between the rows that the last command asked for (`vmstat 1`); nil where none says it.
+  /// Seconds between the rows that the last command asked for (`vmstat 1`); nil without such a command.
   var interval: Int64?
   /// Data lines that were used.
   var events: Int64 = 0
@@ -151,7 +151,7 @@ final class CounterLog {
     if batch.count >= Self.batchSize { try flush() }
   }
 
-  /// The moment is complete: says of each value that fell whether its object began anew.
+  /// The moment is complete: decides for each value that fell whether its object was reset.
   private func settle() {
     defer {
       evidence.removeAll(keepingCapacity: evidence.count < 1 << 12)
@@ -206,7 +206,7 @@ final class CounterLog {
   /// Hands over facts about the machine.
   func receive(_ batch: TopologyBatch) throws { try sink.receive(batch) }
 
-  /// Adds a row of vmstat. `elapsed` is the time since the begin of its run, ns, where the command says it.
+  /// Adds a row of vmstat. `elapsed` is the time since the begin of its run, ns, if the command shows it.
   func add(_ row: VmstatRow, elapsed: Int64?) throws {
     var row = row
     row.ordinal = vmstatOrdinal

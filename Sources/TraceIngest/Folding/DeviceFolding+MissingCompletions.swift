@@ -140,7 +140,7 @@ extension DeviceFolding {
     }
   }
 
-  /// What a completion says of its request.
+  /// The fields of a request that its completion sets.
   private struct Completion {
     let time: Stamp
     let cpu: Int32

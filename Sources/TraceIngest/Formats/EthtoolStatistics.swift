@@ -102,7 +102,7 @@ enum InterfaceInFileName {
 /// Numbers interfaces that have no name by their place between two dates.
 private struct InterfaceNames {
   var given: String?
-  /// What the file's name says.
+  /// The interface by the file's name.
   var ofFile: String?
   private var place = 0
 

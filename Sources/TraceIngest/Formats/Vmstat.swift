@@ -44,7 +44,7 @@ private final class VmstatRows: CounterTable {
   private var offset: Int32??
   private var run: Int64 = -1
   private var runStart: WallTime?
-  /// Seconds between its rows; nil where no command says it.
+  /// Seconds between its rows; nil if no command shows it.
   private var interval: Int64?
   private var rowsOfRun: Int64 = 0
   /// The next row is the first of a run for sure.

@@ -18,7 +18,7 @@ struct CommandLine {
   /// It prints a date.
   let isDate: Bool
 
-  /// A command that stands between these positions, without a prompt. `isMarked` says that something before
+  /// A command that stands between these positions, without a prompt. `isMarked`: something before
   /// it marked it as a command.
   init(_ bytes: Span<UInt8>, _ range: Range<Int>, isMarked: Bool) {
     text = range

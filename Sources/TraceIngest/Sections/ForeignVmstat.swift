@@ -32,7 +32,7 @@ enum ForeignVmstat {
     return "FreeBSD"
   }
 
-  /// What to say of a line of such a table.
+  /// The message for a line of such a table.
   static func output(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> KnownOutput? {
     if let system = operatingSystem(bytes, start, end) {
       return KnownOutput(advice: advice(system))

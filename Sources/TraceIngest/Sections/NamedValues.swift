@@ -66,7 +66,7 @@ enum NamedValues {
     files.first { file in file.names.contains { bytes.equals($0, name) } }
   }
 
-  /// What to say of a line of such a file.
+  /// The message for a line of such a file.
   static func output(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> KnownOutput? {
     guard bytes[start] &- 0x61 < 26 else { return device(bytes, start, end) }
     // `total=123 N0=123`, `anon N0=4096`

@@ -189,7 +189,7 @@ private struct ReportedFiles {
   }
 
   private var files: [File] = []
-  /// More are not told apart.
+  /// More are not distinguished.
   private static let most = 64
 
   var isEmpty: Bool { files.isEmpty }
