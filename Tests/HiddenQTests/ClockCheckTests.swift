@@ -15,14 +15,7 @@ struct ClockCheckTests {
 
   /// A pair of traces over 3 s with readings of both clocks, each within 100 us.
   private static func incident(_ readings: [Reading]) throws -> String {
-    var dice = Dice(3)
-    let incident = try HandMadePair(
-      ios: (0..<300).map { place in
-        var io = HandMadePair.IO(queued: 10_000 * place + dice.next(below: 900))
-        io.device += dice.next(below: 60)
-        return io
-      }
-    ).ingested()
+    let incident = try HandMadePair.every10ms(300, seed: 3).ingested()
     try Program.alter(
       incident,
       """

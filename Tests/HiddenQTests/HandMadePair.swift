@@ -39,6 +39,25 @@ struct HandMadePair {
   private static let offset = 2048
   private static let clock = 1_234_567
 
+  /// A pair of so many I/Os, one each 10 ms, which no clock but the right one fits; `change` may alter each.
+  static func every10ms(
+    _ count: Int, seed: UInt64, _ change: (inout IO, Int) -> Void = { _, _ in }
+  ) -> HandMadePair {
+    var dice = Dice(seed)
+    return HandMadePair(
+      ios: (0..<count).map { place in
+        var io = IO(queued: 1_000 + 10_000 * place + dice.next(below: 900))
+        io.device = 90 + dice.next(below: 60)
+        change(&io, place)
+        return io
+      })
+  }
+
+  /// Microseconds as traces print them: `12.000345`.
+  static func seconds(_ microseconds: Int) -> String {
+    "\(microseconds / 1_000_000).\(String(1_000_000 + microseconds % 1_000_000).dropFirst())"
+  }
+
   /// Ingests the pair; the incident file.
   func ingested(host hostName: String = "host", guest guestName: String = "vm1") throws -> String {
     let folder = try Repository.temporaryFolder()
@@ -151,11 +170,9 @@ struct HandMadePair {
   ) -> String {
     let start = lines.map(\.at).min() ?? 0
     return lines.sorted { $0.at < $1.at }.enumerated().map { number, line in
-      let at = line.at - start
-      let fraction = String(1_000_000 + at % 1_000_000).dropFirst()
       // The kernel numbers what it could not store, too.
       let sequence = number + 1 + (number + 1 == lines.count ? lost : 0)
-      return "\(device) 1 \(sequence) \(at / 1_000_000).\(fraction)000 \(line.text)\n"
+      return "\(device) 1 \(sequence) \(Self.seconds(line.at - start))000 \(line.text)\n"
     }.joined()
   }
 }

@@ -35,7 +35,7 @@ struct LeastInputTests {
   private static func line(_ name: String, _ tid: Int, _ cpu: Int, _ at: Int, _ event: String)
     -> String
   {
-    "\(name) \(tid) [00\(cpu)] \(at / 1_000_000).\(String(1_000_000 + at % 1_000_000).dropFirst()): sched:sched_\(event)\n"
+    "\(name) \(tid) [00\(cpu)] \(HandMadePair.seconds(at)): sched:sched_\(event)\n"
   }
 
   @Test("a host's scheduler trace alone: vCPUs that no file names waited, and who had the CPUs")
@@ -83,7 +83,7 @@ struct LeastInputTests {
       if let neighbour, place >= 200 { add(10_000 * place + 1_500, 900, neighbour, 8_000) }
     }
     return lines.sorted { $0.at < $1.at }.enumerated().map { number, line in
-      "\(device) 0 \(number + 1) \(line.at / 1_000_000).\(String(1_000_000 + line.at % 1_000_000).dropFirst())000 \(line.text)\n"
+      "\(device) 0 \(number + 1) \(HandMadePair.seconds(line.at))000 \(line.text)\n"
     }.joined()
   }
 
@@ -110,13 +110,7 @@ struct LeastInputTests {
 
   @Test("the neighbour of a device that holds no disk of a known guest, beside one that does")
   func blocksBesideAMappedDisk() throws {
-    var dice = Dice(4)
-    let pair = HandMadePair(
-      ios: (0..<300).map { place in
-        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place + dice.next(below: 900))
-        io.device = 90 + dice.next(below: 60)
-        return io
-      })
+    let pair = HandMadePair.every10ms(300, seed: 4)
     let incident = try MadeIncident()
     try incident.add(pair.host, "host", "h")
     try incident.add(pair.guest, "guest", "vm1")
@@ -140,7 +134,7 @@ struct LeastInputTests {
       func add(_ at: Int, _ pid: Int, _ rest: String) {
         number += 1
         text +=
-          "\(device) 0 \(number) \(at / 1_000_000).\(String(1_000_000 + at % 1_000_000).dropFirst())000 \(pid) \(rest)\n"
+          "\(device) 0 \(number) \(HandMadePair.seconds(at))000 \(pid) \(rest)\n"
       }
       if queue { add(at, 139, "Q R \(4096 + 64 * place) + 16 [app]") }
       add(at + (queue ? 50 : 0), 139, "D R \(4096 + 64 * place) + 16 [app]")
@@ -192,13 +186,7 @@ struct LeastInputTests {
 
   @Test("D and C of a guest beside a whole trace of its host: the hops below are known")
   func issuesJoined() throws {
-    var dice = Dice(4)
-    let pair = HandMadePair(
-      ios: (0..<300).map { place in
-        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place + dice.next(below: 900))
-        io.device = 90 + dice.next(below: 60)
-        return io
-      })
+    let pair = HandMadePair.every10ms(300, seed: 4)
     let incident = try MadeIncident()
     try incident.add(pair.host, "host", "h")
     let lines = Self.numbered(
@@ -300,7 +288,7 @@ struct LeastInputTests {
         number += 1
         let at = 1_000 * place + moment
         text +=
-          "8,16 0 \(number) 0.\(String(1_000_000 + at).dropFirst())000 \(pid) \(letter) \(op) \(2048 + 8 * place) + 8 \(end)\n"
+          "8,16 0 \(number) \(HandMadePair.seconds(at))000 \(pid) \(letter) \(op) \(2048 + 8 * place) + 8 \(end)\n"
       }
     }
     return text
@@ -332,13 +320,7 @@ struct LeastInputTests {
 
   @Test("an error that guest and host saw, and one that only the guest did")
   func failedOnBoth() throws {
-    var dice = Dice(6)
-    let pair = HandMadePair(
-      ios: (0..<300).map { place in
-        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place + dice.next(below: 900))
-        io.device = 90 + dice.next(below: 60)
-        return io
-      })
+    let pair = HandMadePair.every10ms(300, seed: 6)
     func withErrors(_ text: String) -> String {
       var seen = 0
       return text.split(separator: "\n").map { line -> String in
@@ -369,13 +351,7 @@ struct LeastInputTests {
 
   @Test("a share above the whole withholds its sentence and says why; it is not cut")
   func contradiction() throws {
-    var dice = Dice(8)
-    var pair = HandMadePair(
-      ios: (0..<400).map { place in
-        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place + dice.next(below: 900))
-        io.device = place < 200 ? 100 : 400
-        return io
-      })
+    var pair = HandMadePair.every10ms(400, seed: 8) { $0.device = $1 < 200 ? 100 : 400 }
     pair.foreign = (0..<200).map {
       HandMadePair.Foreign(queued: 2_000_000 + 10_000 * $0, device: 5_000)
     }

@@ -31,7 +31,7 @@ struct MixedCaptureTests {
       let at = 501_000_000 + 10_000 * place
       for (event, when, more) in [("issue", at, "4096 "), ("complete", at + 2_000, "")] {
         text +=
-          "app 2522 [000] \(when / 1_000_000).\(String(1_000_000 + when % 1_000_000).dropFirst()): "
+          "app 2522 [000] \(HandMadePair.seconds(when)): "
           + "block:block_rq_\(event): \(device) R \(more)() \(sector) + 8 [\(more.isEmpty ? "0" : "app")]\n"
       }
     }

@@ -55,7 +55,7 @@ struct PlacementFindingTests {
     var lines: [String] = []
     var now = 10_000_000
     func at(_ cpu: Int, _ comm: String, _ tid: Int, _ event: String) {
-      let time = "\(now / 1_000_000).\(String(1_000_000 + now % 1_000_000).dropFirst())"
+      let time = HandMadePair.seconds(now)
       lines.append("\(comm) \(tid) [00\(cpu)] \(time): sched:\(event)")
     }
     for (cpu, milliseconds) in runs {
