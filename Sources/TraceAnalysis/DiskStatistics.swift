@@ -67,7 +67,7 @@ public struct DiskStatistics: Sendable {
       groups[row.op, default: Group(op: row.op)].whatIf.append(
         WhatIf(hop: row.hop, percentile: row.percentile, now: row.now, without: row.without))
     }
-    let order = ["all"] + BlockOperation.inReports.map(\.name)
+    let order = [BlockOperation.together] + BlockOperation.inReports.map(\.name)
     for op in groups.keys where !order.contains(op) { throw StoreError.unknownWord(op, "op") }
     return order.compactMap { groups[$0] }
   }

@@ -17,11 +17,6 @@ public struct HopValues: Sendable {
   }
 }
 
-extension BlockOperation {
-  /// Those with data first, flushes last.
-  static let inReports: [BlockOperation] = [.read, .write, .discard, .other, .flush]
-}
-
 /// The distributions of hops over many I/Os.
 public enum HopStatistics {
   /// Calls with the I/Os that count, as `all` of those that carry data and then per operation: one group at a
@@ -37,7 +32,7 @@ public enum HopStatistics {
       ios.filter { isIncluded($0.operation) && (!isJoined || $0.isSound && $0.times.isWhole) }
     }
     let data = counted { $0 != .flush }
-    if !data.isEmpty { try body("all", data) }
+    if !data.isEmpty { try body(BlockOperation.together, data) }
     for operation in BlockOperation.inReports {
       let own = counted { $0 == operation }
       if !own.isEmpty { try body(operation.name, own) }

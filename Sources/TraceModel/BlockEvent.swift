@@ -155,6 +155,12 @@ public enum BlockOperation: Int, CodedVocabulary {
   /// A passthrough command or an operation of a newer kernel.
   case other = 4
 
+  /// The order of reports: those with data first, flushes last.
+  public static let inReports: [BlockOperation] = [.read, .write, .discard, .other, .flush]
+
+  /// What views and reports call all operations that carry data, taken together.
+  public static let together = "all"
+
   /// The name that the views use.
   public var name: String {
     switch self {

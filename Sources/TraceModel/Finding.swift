@@ -56,13 +56,7 @@ public struct Finding: Sendable, Equatable {
     /// The less severe one first.
     public static func < (left: Severity, right: Severity) -> Bool { left.rank < right.rank }
 
-    private var rank: Int {
-      switch self {
-      case .info: 0
-      case .warning: 1
-      case .critical: 2
-      }
-    }
+    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
   }
 
   /// How sure it is.

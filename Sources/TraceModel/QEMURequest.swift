@@ -3,13 +3,22 @@
 /// Which stamps there are depends on the events that were switched on; none is guessed.
 public struct QEMURequest: Sendable {
   /// What it is for.
-  public enum Operation: String, Vocabulary {
+  public enum Operation: Int, CodedVocabulary {
     /// `virtio_blk_handle_read`.
-    case read
+    case read = 0
     /// `virtio_blk_handle_write`.
     case write
     /// Without an event of its own: a flush, a discard, a question for the disk's name.
     case other
+
+    /// The name in views.
+    public var name: String {
+      switch self {
+      case .read: "read"
+      case .write: "write"
+      case .other: "other"
+      }
+    }
   }
 
   /// Taken off the virtqueue (`virtqueue_pop`).

@@ -66,7 +66,7 @@ extension ComparisonSections {
     var guests: [String?] = []
     for load in comparison.loads {
       let own = comparison.lines.filter {
-        $0.guest == load.guest && $0.device == load.device && $0.op == "all"
+        $0.guest == load.guest && $0.device == load.device && $0.op == BlockOperation.together
       }
       facts += totals(own) + changedHops(own)
       if !guests.contains(load.guest) { guests.append(load.guest) }

@@ -88,15 +88,15 @@ struct ComparisonSections {
     ]
     for load in comparison.loads {
       let own = comparison.lines.filter { $0.guest == load.guest && $0.device == load.device }
-      let data = Set(own.compactMap(\.op)).subtracting(["all", "flush"])
+      let all = BlockOperation.together
+      let data = Set(own.compactMap(\.op)).subtracting([all, BlockOperation.flush.name])
       for statistic in [Statistic.mean, .p50, .p99] {
         blocks += table(
-          own.filter { $0.op == "all" && $0.statistic == statistic },
-          data.count == 1 ? data.first ?? "all" : "all", statistic, load)
+          own.filter { $0.op == all && $0.statistic == statistic },
+          data.count == 1 ? data.first ?? all : all, statistic, load)
       }
-      for op in ["read", "write", "discard", "other", "flush"] where op == "flush" || data.count > 1
-      {
-        blocks += single(own.filter { $0.op == op }, op, load)
+      for operation in BlockOperation.inReports where operation == .flush || data.count > 1 {
+        blocks += single(own.filter { $0.op == operation.name }, operation.name, load)
       }
     }
     return blocks

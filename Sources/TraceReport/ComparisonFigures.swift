@@ -13,7 +13,9 @@ struct ComparisonFigures {
   private var disk: String { Printable.text("\(guest) \(device)") }
 
   private var lines: [ComparisonLine] {
-    comparison.lines.filter { $0.guest == guest && $0.device == device && $0.op == "all" }
+    comparison.lines.filter {
+      $0.guest == guest && $0.device == device && $0.op == BlockOperation.together
+    }
   }
 
   // MARK: Hops side by side

@@ -22,11 +22,7 @@ final class QEMURows {
     for request in batch {
       requests.add(sourceID)
       requests.add(Int64(bitPattern: request.device))
-      switch request.operation {
-      case .read: requests.add(0)
-      case .write: requests.add(1)
-      case .other: requests.add(2)
-      }
+      requests.add(Int64(request.operation.rawValue))
       requests.add(request.sector < 0 ? .min : request.sector)
       requests.add(request.sectors < 0 ? .min : request.sectors)
       // Int64.min, the stamp that was not seen, is NULL.
@@ -52,7 +48,7 @@ final class QEMURows {
       try db.execute(
         sql: "INSERT INTO qemu_stage_sum VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         arguments: [
-          sourceID, Int64(bitPattern: stage.device), stage.operation.rawValue,
+          sourceID, Int64(bitPattern: stage.device), stage.operation.name,
           stage.stage.rawValue, histogram.count, histogram.least, histogram.mean,
           histogram.quantile(0.5), histogram.quantile(0.99), histogram.greatest,
         ])

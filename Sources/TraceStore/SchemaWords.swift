@@ -54,9 +54,13 @@ enum SchemaWords {
   private static let vocabularies: [String: any CodedVocabulary.Type] = {
     let types: [any CodedVocabulary.Type] = [
       BlockAction.self, BlockOperation.self, LeaveReason.self, MatchGrade.self,
-      SchedEventKind.self, UnmatchedReason.self, WaitCause.self,
+      QEMURequest.Operation.self, SchedEventKind.self, UnmatchedReason.self, WaitCause.self,
     ]
-    return Dictionary(uniqueKeysWithValues: types.map { ("\($0)", $0) })
+    // By their names without that of the module.
+    return Dictionary(
+      uniqueKeysWithValues: types.map {
+        (String(String(reflecting: $0).drop { $0 != "." }.dropFirst()), $0)
+      })
   }()
 
   /// `'read', 'write' or 'other'`.

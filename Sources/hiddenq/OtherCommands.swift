@@ -178,7 +178,7 @@ struct CheckCommand: ParsableCommand {
       columns: ["severity", "kind", "count", "file", "line", "column", "excerpt", "advice"],
       rows: problems.map { problem in
         [
-          .text(problem.severity), .text(problem.kind), .integer(problem.count),
+          .text(problem.severity.name), .text(problem.kind), .integer(problem.count),
           .text(problem.path), problem.line.map { .integer($0) } ?? .null,
           problem.column.map { .integer(Int64($0)) } ?? .null,
           problem.excerpt.map { .text($0) } ?? .null, .text(problem.advice),

@@ -14,7 +14,7 @@ SELECT
   -- The disk as QEMU's address of it, which holds for one run of QEMU; NULL where the text does not say.
   CASE WHEN qemu_block_request.device != 0 THEN printf('0x%x', qemu_block_request.device) END AS device,
   -- 'read', 'write', or 'other' (a flush, a discard): QEMU's trace does not tell those apart.
-  CASE qemu_block_request.op WHEN 0 THEN 'read' WHEN 1 THEN 'write' ELSE 'other' END AS op,
+  {{word QEMURequest.Operation qemu_block_request.op}} AS op,
   -- First sector on the guest's disk (512 bytes).
   qemu_block_request.sector AS sector,
   -- Length in sectors.

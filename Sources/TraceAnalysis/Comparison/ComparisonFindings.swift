@@ -46,7 +46,9 @@ struct ComparisonFindings {
   }
 
   func line(_ hop: Hop, _ statistic: Statistic) -> ComparisonLine? {
-    lines.first { $0.op == "all" && $0.subject == hop.name && $0.statistic == statistic }
+    lines.first {
+      $0.op == BlockOperation.together && $0.subject == hop.name && $0.statistic == statistic
+    }
   }
 
   /// How much longer a hop is on average, ns; 0 where that is not known.

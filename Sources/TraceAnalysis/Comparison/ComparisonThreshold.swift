@@ -41,12 +41,12 @@ public struct ComparisonThreshold: Sendable {
     self.statistic = statistic
     var names = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     if names == [""] { names = [] }
-    let operations = ["all"] + BlockOperation.inReports.map(\.name)
+    let operations = [BlockOperation.together] + BlockOperation.inReports.map(\.name)
     if let first = names.first, operations.contains(first) {
       op = first
       names.removeFirst()
     } else {
-      op = "all"
+      op = BlockOperation.together
     }
     guard names.count <= 1, statistic != nil || !names.isEmpty else { return nil }
     subject = names.first ?? Hop.total.name

@@ -125,7 +125,7 @@ struct DiskComparison {
     let obstacle = obstacle(operation, hop)
     return Statistic.allCases.map { statistic in
       var line = ComparisonLine(
-        guest: guest, device: device, object: nil, op: operation?.name ?? "all",
+        guest: guest, device: device, object: nil, op: operation?.name ?? BlockOperation.together,
         subject: hop.name,
         statistic: statistic, unit: .nanoseconds, countBefore: first.count,
         countAfter: second.count)

@@ -59,14 +59,14 @@ struct DataSection: ReportSection {
               }))
         ]),
     ]
-    let problems = try file.problems().filter { $0.severity != "note" }
+    let problems = try file.problems().filter { $0.severity != .note }
     if !problems.isEmpty {
       blocks.append(
         .facts(
           problems.prefix(6).map { problem in
             let place = problem.line.map { ", first at line \($0)" } ?? ""
             return Fact(
-              "! " + problem.severity,
+              "! " + problem.severity.name,
               Printable.text(
                 "\(Quantity.count(problem.count)) x \(problem.kind) in \(problem.path)\(place): "
                   + problem.advice))

@@ -11,7 +11,8 @@ struct HopSection: ReportSection {
       let isJoined = disk.verdict == .joined
       // One operation: its table says all.
       let shown = statistics.groups.filter { group in
-        group.op != "all" || statistics.groups.filter { $0.op != "flush" }.count != 2
+        group.op != BlockOperation.together
+          || statistics.groups.filter { $0.op != BlockOperation.flush.name }.count != 2
       }
       for group in shown {
         guard let table = table(group.hops, isJoined: isJoined) else { continue }

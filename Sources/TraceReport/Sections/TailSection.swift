@@ -9,7 +9,9 @@ struct TailSection: ReportSection {
     let blocks = try disks.flatMap { statistics -> [Block] in
       // All that carry data; of one operation alone, that.
       guard statistics.disk.verdict == .joined,
-        let group = statistics.groups.first(where: { $0.op == request.filter.op ?? "all" }),
+        let group = statistics.groups.first(where: {
+          $0.op == request.filter.op ?? BlockOperation.together
+        }),
         !group.tail.isEmpty
       else { return [] }
       let name = Printable.text("\(statistics.disk.guest) \(statistics.disk.device), \(group.op)")

@@ -81,7 +81,7 @@ public struct ProblemRow: Sendable {
   /// What is wrong.
   public let kind: String
   /// What it costs.
-  public let severity: String
+  public let severity: ProblemSeverity
   /// How often.
   public let count: Int64
   /// The beginning of the line.
@@ -267,7 +267,7 @@ extension IncidentFile {
     ) { row in
       try ProblemRow(
         path: row["path"], line: row["line"], column: row["column"], kind: row["kind"],
-        severity: row["severity"], count: row["count"], excerpt: row["excerpt"],
+        severity: row.word("severity"), count: row["count"], excerpt: row["excerpt"],
         advice: row["advice"])
     }
   }
