@@ -13,10 +13,10 @@ public struct HopTimes: Sendable {
   @inlinable
   public init() {}
 
-  /// The times that `time` gives for each measured hop, whose index among ``Hop/measured`` it gets too.
+  /// The times of the measured hops, by their index among ``Hop/measured``.
   @inlinable
-  public init(_ time: (_ hop: Hop, _ index: Int) throws -> Stamp) rethrows {
-    for (index, hop) in Hop.measured.enumerated() { measured[index] = try time(hop, index) }
+  public init(_ time: (_ index: Int) throws -> Stamp) rethrows {
+    for index in measured.indices { measured[index] = try time(index) }
   }
 
   /// The time in a hop. The sums cannot be set.
@@ -55,6 +55,13 @@ public struct HopTimes: Sendable {
     return block.isSeen && cache.isSeen ? Stamp(block.rawValue + cache.rawValue) : block
   }
 
+  /// Whether a test holds for each time that is measured, observed or not.
+  @inlinable
+  public func isTrueOfEach(_ test: (Stamp) -> Bool) -> Bool {
+    for index in measured.indices where !test(measured[index]) { return false }
+    return driver.rawValue == .min || test(driver)
+  }
+
   /// Whether anything was observed.
   public var isObserved: Bool {
     driver.isSeen || measured.indices.contains { measured[$0].isSeen }
@@ -67,6 +74,7 @@ public struct HopTimes: Sendable {
   /// observed. An I/O without a Q begins with its D.
   ///
   /// The result is within ``Stamp/range``, however long the parts are in a hostile file.
+  @inlinable
   public func begin(of part: Hop, from start: Int64) -> Int64? {
     guard let last = part.index, let scheduler = Hop.guestScheduler.index else { return nil }
     var moment = start
@@ -81,6 +89,7 @@ public struct HopTimes: Sendable {
   }
 
   /// When a part between Q and C ended, as ``begin(of:from:)``.
+  @inlinable
   public func end(of part: Hop, from start: Int64) -> Int64? {
     guard let begin = begin(of: part, from: start), let time = self[part].nanoseconds else {
       return nil

@@ -12,9 +12,10 @@ public struct Stamp: Hashable, Sendable {
   public static let mostSeconds: Int64 = 2_305_843_009
 
   /// What a stamp, and a duration, is within, that of a request which begins before its trace included.
-  public static let range: ClosedRange<Int64> = -(1 << 61)...1 << 61
+  @inlinable public static var range: ClosedRange<Int64> { -(1 << 61)...1 << 61 }
 
   /// A moment and a distance from it, or the last moment in the range: beyond it nothing lies.
+  @inlinable
   public static func sum(_ moment: Int64, _ distance: Int64) -> Int64 {
     var sum = moment
     sum.add(saturating: distance)

@@ -115,7 +115,7 @@ extension DiskIO {
     return operation != nil && NumberRange.duration.contains(moment)
       && NumberRange.sector.contains(sectors)
       && isDuration(clockError)
-      && Hop.measured.allSatisfy { isDuration(times[$0].rawValue) }
+      && times.isTrueOfEach { isDuration($0.rawValue) }
   }
 
   /// The statement's current row.
@@ -123,7 +123,7 @@ extension DiskIO {
     moment = row.integer(1)
     operation = BlockOperation(rawValue: Int(truncatingIfNeeded: row.integer(2)))
     sectors = row.integer(3)
-    times = HopTimes { _, index in Stamp(row.integer(Int32(6 + index))) }
+    times = HopTimes { index in Stamp(row.integer(Int32(6 + index))) }
     let isCertain = MatchGrade(rawValue: Int(truncatingIfNeeded: row.integer(4)))?.isCertain == true
     isWhole = times[.block].isSeen && (!isJoined || isCertain)
     clockError = row.integer(5)

@@ -5,7 +5,7 @@ struct HopTimesTests {
   @Test("each measured hop keeps its own time, and the sums add them up")
   func sums() throws {
     for (index, hop) in Hop.measured.enumerated() { #expect(hop.index == index) }
-    let times = HopTimes { _, index in Stamp(1 << index) }
+    let times = HopTimes { Stamp(1 << $0) }
     for (index, hop) in Hop.measured.enumerated() { #expect(times[hop] == Stamp(1 << index)) }
     let (submit, back) = (times[.virtioSubmit].rawValue, times[.virtioReturn].rawValue)
     #expect(times[.virtioQueue] == Stamp(submit + back))
@@ -33,7 +33,7 @@ struct HopTimesTests {
 
   @Test("a part begins where the one before ends; without a Q the way begins with D")
   func moments() {
-    var times = HopTimes { _, index in Stamp(10 * (Int64(index) + 1)) }
+    var times = HopTimes { Stamp(10 * (Int64($0) + 1)) }
     // Parts of 20, 30, 40, 50 and 60 ns after that of the page cache.
     #expect(times.begin(of: .guestScheduler, from: 1_000) == 1_000)
     #expect(times.begin(of: .virtioSubmit, from: 1_000) == 1_020)

@@ -402,7 +402,7 @@ extension IncidentFile {
       let time: Int64? = try row[column]
       return time.map(Stamp.init) ?? .unseen
     }
-    var times = try HopTimes { hop, _ in try stamp(hop.column) }
+    var times = try HopTimes { try stamp(Hop.measured[$0].column) }
     times.driver = try stamp("driver_ns")
     return times
   }
