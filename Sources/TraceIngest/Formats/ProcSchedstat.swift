@@ -83,6 +83,12 @@ private final class ProcSchedstatTable: CounterTable {
 ///     2842 (CPU 0/KVM) 32932224795 6123664698 5991
 ///     1795337815.550581999 18577 3532966699 22037603443 51240 IO io1
 ///
+/// Also the files as `grep .` and `head` print them, which name no thread but its number:
+///
+///     /proc/2840/task/2842/schedstat:32932224795 6123664698 5991
+///     ==> /proc/2840/task/2842/schedstat <==
+///     32932224795 6123664698 5991
+///
 /// The three numbers are ns on a CPU, ns waiting for one, and turns.
 struct TaskSchedstat: CounterFormat {
   let name = "task-schedstat"
@@ -95,8 +101,24 @@ struct TaskSchedstat: CounterFormat {
 
 private final class TaskSchedstatTable: CounterTable {
   private var counters: [Int32] = []
+  /// The thread that a line above names, whose numbers are due.
+  private var named: Int64?
+
+  func interrupt(_ reason: CounterBreak) { if reason != .blank { named = nil } }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog) throws -> Bool {
+    if let file = Self.file(bytes, start, end) {
+      guard file.end < end, bytes[file.end] == UInt8(ascii: ":") else {
+        guard file.end == end || bytes.has(" <==", at: file.end, end) else { return false }
+        named = file.thread
+        return true
+      }
+      return try numbers(bytes, file.end + 1, end, of: file.thread, log)
+    }
+    if let thread = named {
+      named = nil
+      if try numbers(bytes, start, end, of: thread, log) { return true }
+    }
     var at = start
     guard let pid = bytes.decimal(&at, end), pid < 1 << 23 else { return false }
     if at == end, log.prefix != nil, !counters.isEmpty {
@@ -132,17 +154,51 @@ private final class TaskSchedstatTable: CounterTable {
       }
       name = at..<end
     }
+    try add(values, to: "\(pid) \(bytes.text(from: name.lowerBound, to: name.upperBound))", log)
+    return true
+  }
+
+  /// The thread of `/proc/2840/task/2842/schedstat` or `/proc/2840/schedstat` in a line, and where that ends.
+  private static func file(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int
+  ) -> (thread: Int64, end: Int)? {
+    guard let found = bytes.find("/proc/", from: start, end), found - start <= 6 else { return nil }
+    var at = found + 6
+    guard var thread = bytes.decimal(&at, end) else { return nil }
+    if bytes.has("/task/", at: at, end) {
+      at += 6
+      guard let own = bytes.decimal(&at, end) else { return nil }
+      thread = own
+    }
+    guard thread < 1 << 23, bytes.has("/schedstat", at: at, end) else { return nil }
+    return (thread, at + 10)
+  }
+
+  /// `32932224795 6123664698 5991` of a thread whose name is not written.
+  private func numbers(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, of thread: Int64, _ log: CounterLog
+  ) throws -> Bool {
+    log.fields.cut(bytes, start, end)
+    guard log.fields.count == 3 else { return false }
+    var values: [Int64] = []
+    for index in 0..<3 {
+      guard let value = bytes.wholeNumber(log.fields[index]) else { return false }
+      values.append(value)
+    }
+    try add(values, to: "\(thread)", log)
+    return true
+  }
+
+  private func add(_ values: [Int64], to name: String, _ log: CounterLog) throws {
     if counters.isEmpty {
       counters = [
         try log.counter("run_ns", .nanoseconds), try log.counter("wait_ns", .nanoseconds),
         try log.counter("timeslices"),
       ]
     }
-    let comm = bytes.text(from: name.lowerBound, to: name.upperBound)
-    let task = try log.object("task-schedstat", .task, "\(pid) \(comm)")
+    let task = try log.object("task-schedstat", .task, name)
     try log.begin(task)
     for (counter, value) in zip(counters, values) { try log.add(task, counter, value, .total) }
     log.events += 1
-    return true
   }
 }
