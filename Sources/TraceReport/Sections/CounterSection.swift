@@ -31,6 +31,13 @@ struct CounterSection: ReportSection {
     }
     var blocks: [Block] = []
     if let table = Self.table(disks) { blocks.append(table) }
+    blocks += disks.filter(Self.isImpossible).prefix(Self.mostDisks).map { row in
+      .paragraph(
+        Printable.text(
+          "\(row.text("disk") ?? "") of \(row.text("machine") ?? "") contradicts itself: it counts "
+            + "\(Quantity.decimal(row.number("busy_pct") ?? 0, digits: 1)) % of the time that passed by the dates as busy; "
+            + "its share is left out."))
+    }
     if !facts.isEmpty {
       blocks += [
         .paragraph(
@@ -65,11 +72,14 @@ struct CounterSection: ReportSection {
             Printable.text(row.text("machine") ?? ""), Printable.text(row.text("disk") ?? ""),
             row.integer("reads").map(Quantity.count) ?? "?",
             row.integer("writes").map(Quantity.count) ?? "?",
-            number(row, "await_ms", " ms"), number(row, "busy_pct", " %"),
+            number(row, "await_ms", " ms"), isImpossible(row) ? "?" : number(row, "busy_pct", " %"),
             number(row, "mean_queue", ""),
           ]
         }))
   }
+
+  /// Whether a disk was busy longer than time passed: its dates or its counters are wrong.
+  private static func isImpossible(_ row: QueryRow) -> Bool { row.number("busy_pct") ?? 0 > 100.1 }
 
   /// Over all CPUs of a machine.
   private static func waiting(_ rows: [QueryRow]) -> String? {
