@@ -25,9 +25,47 @@ struct NetworkCorrelation {
             name: row.counter, readings: [reading]))
       }
     }
+    counters = try Self.apart(counters, file.sourceLabels())
     let topology = try Self.topology(file)
     ladder = NetworkLadder(counters, topology)
     sinceUp = NetworkLadder(counters, topology, sinceUp: true)
+  }
+
+  /// The counters with those of files that may be of another machine as things of their own: `web1-ip.txt` and
+  /// `web2-ip.txt` beside each other, both with an eth0.
+  private static func apart(
+    _ counters: [NetworkCounter], _ labels: [Int64: SourceLabel]
+  ) -> [NetworkCounter] {
+    struct Thing: Hashable {
+      let machine: String
+      let isKernel: Bool
+      let tool: String
+      let name: Substring
+    }
+    func thing(_ counter: NetworkCounter) -> Thing {
+      let isKernel = ["ip", "proc-net-dev"].contains(counter.tool)
+      return Thing(
+        machine: counter.machine, isKernel: isKernel, tool: isKernel ? "" : counter.tool,
+        name: counter.object.prefix { $0 != " " })
+    }
+    var sources: [Thing: Set<Int64>] = [:]
+    for counter in counters {
+      sources[thing(counter), default: []].formUnion(counter.readings.map(\.source))
+    }
+    let names = sources.compactMapValues { own in
+      own.count < 2 ? nil : SourceLabel.apart(labels.filter { own.contains($0.key) })
+    }
+    return counters.flatMap { counter -> [NetworkCounter] in
+      guard let names = names[thing(counter)], !names.isEmpty else { return [counter] }
+      return Dictionary(grouping: counter.readings) { names[$0.source] ?? "" }.sorted {
+        $0.key < $1.key
+      }.map { name, readings in
+        var own = counter
+        own.readings = readings
+        if !name.isEmpty { own.object += " (\(name))" }
+        return own
+      }
+    }
   }
 
   private static func topology(_ file: IncidentFile) throws -> NetworkTopology {

@@ -61,9 +61,10 @@ public struct CounterSeries: Sendable {
     return growth < half ? growth : nil
   }
 
-  /// Goes on to the next reading; `isReset`: the counters of that reading began anew. Never below 0.
+  /// Goes on to the next reading; `isReset`: the counters of that reading began anew; `isNewBase`: where it is smaller
+  /// than before it counts on from there, and will not come back to what it was. Never below 0.
   public mutating func step(
-    to value: Int64, isReset: Bool
+    to value: Int64, isReset: Bool, isNewBase: Bool = false
   ) -> (kind: CounterStepKind, growth: Int64) {
     let before = last
     last = value
@@ -82,7 +83,7 @@ public struct CounterSeries: Sendable {
       high = nil
       return (.wrapped, growth)
     }
-    high = max(high ?? before, before)
+    high = isNewBase ? nil : max(high ?? before, before)
     return (.steppedBack, 0)
   }
 }

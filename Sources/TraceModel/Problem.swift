@@ -107,6 +107,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case copyOfAnother = "copy_of_another"
   /// A table that does not say which object it is about.
   case unnamedObject = "unnamed_object"
+  /// Readings below another heading, of another machine or of a thing made anew, under a name that is known.
+  case keptApart = "kept_apart"
   /// A start of a guest in its log that a later one follows.
   case supersededStart = "superseded_start"
   /// The tool has no counters for it.
@@ -137,6 +139,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .unusedEvent, .missingSwitch, .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .wallClockSet, .copyOfAnother, .missingCPUFile, .unnamedObject, .noCounters,
+      .keptApart,
       .threadsAddedUp:
       .note
     case .droppedEvents, .sequenceGap, .tooManyOpen, .tooManyDevices, .tooManyThreads,
@@ -220,6 +223,9 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .copyOfAnother:
       "no two machines write the same trace: one of the two is a copy; take it out, or what it shows counts for both"
     case .unnamedObject: "named by its place in the output; print the interface's name before it"
+    case .keptApart:
+      "two things of one name in one file, as headings, prompts or addresses say: each is a series of its own; give "
+        + "each machine a folder of its own"
     case .noCounters: "the driver offers no statistics; look at ip -s link and /proc/net/dev"
     case .tooManyBadLines:
       "more lines than --max-skipped allows cannot be read; check that the file is one tool's output, as it was "

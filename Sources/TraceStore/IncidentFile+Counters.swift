@@ -6,7 +6,8 @@ extension IncidentFile {
   /// beginnings anew, single values that stepped back. To be called before anything reads `delta` or `is_reset`.
   ///
   /// Readings of an object with dates are one series over all files of its machine, in the order of the dates;
-  /// those of a file without dates are a series of their own.
+  /// those of a file without dates are a series of their own. What a loop that writes dates reads twice behind one date
+  /// has its place there.
   ///
   /// This connection alone sees them, in temporary views of the same names, until ``replaceCorrelation(_:findings:)``
   /// stores them with all the rest: a correlation that is interrupted leaves the file as it was.
@@ -14,25 +15,31 @@ extension IncidentFile {
     try writing { db in
       try db.dropPendingCounterSteps()
       try db.execute(sql: Schema.pendingCounterSteps)
+      let apart = try db.sourcesApart().sorted().map(String.init).joined(separator: ", ")
+      let placed = try db.placedMoments()
       let rows = try Row.fetchCursor(
         db,
         sql: """
-          SELECT sample.object_id, CASE WHEN moment.wall_ns IS NULL THEN moment.source_id END,
-            sample.moment_id, moment.source_id, moment.ordinal, moment.wall_ns,
-            sample.sample_id, sample.counter_id, sample.value, counter.nature = 'total'
+          \(placed.with)
+          SELECT sample.object_id,
+            CASE WHEN \(placed.wall) IS NULL OR moment.source_id IN (\(apart)) THEN moment.source_id END,
+            sample.moment_id, moment.source_id, moment.ordinal, \(placed.wall),
+            sample.sample_id, sample.counter_id, sample.value, counter.nature = 'total', counter.unit = 'ticks',
+            moment.wall_ns IS NOT NULL
           FROM counter_sample AS sample
           JOIN counter_moment AS moment USING (moment_id)
           JOIN counter USING (counter_id)
-          ORDER BY 1, 2, moment.wall_ns, moment.source_id, moment.ordinal, sample.sample_id
+          \(placed.join)
+          ORDER BY 1, 2, \(placed.wall), moment.source_id, moment.ordinal, sample.sample_id
           """)
       var steps = try CounterStepWriter(db)
       while let row = try rows.next() {
         try steps.add(
           CounterStepWriter.Moment(
             object: row[0], ownSource: row[1], moment: row[2], source: row[3], ordinal: row[4],
-            wall: row[5]),
+            wall: row[5], isDated: row[11]),
           CounterStepWriter.Sample(
-            sample: row[6], counter: row[7], value: row[8], isTotal: row[9]))
+            sample: row[6], counter: row[7], value: row[8], isTotal: row[9], isTicks: row[10]))
       }
       try steps.finish()
       return .commit
@@ -93,6 +100,31 @@ extension Database {
     try execute(sql: "DROP TABLE IF EXISTS temp.\(Schema.pendingSteps)")
   }
 
+  /// Where moments without a date of their own stand among those that have one, in files in which most have: SQL of
+  /// their places, to be joined to `moment`. In files in which few have one, hours may be between.
+  fileprivate func placedMoments() throws -> (with: String, join: String, wall: String) {
+    let mixed = try Int64.fetchAll(
+      self,
+      sql: """
+        SELECT source_id FROM counter_moment GROUP BY source_id
+        HAVING count(wall_ns) < count(*) AND 2 * count(wall_ns) >= count(*)
+        """)
+    guard !mixed.isEmpty else { return ("", "", "moment.wall_ns") }
+    let list = mixed.map(String.init).joined(separator: ", ")
+    return (
+      """
+      WITH dated AS (
+        SELECT moment_id, source_id, ordinal, wall_ns,
+          count(wall_ns) OVER (PARTITION BY source_id ORDER BY ordinal) AS number
+        FROM counter_moment WHERE source_id IN (\(list))),
+      placed AS MATERIALIZED (
+        SELECT moment_id, first_value(wall_ns) OVER (
+          PARTITION BY source_id, number ORDER BY ordinal) AS place_ns
+        FROM dated)
+      """, "LEFT JOIN placed USING (moment_id)", "coalesce(moment.wall_ns, placed.place_ns)"
+    )
+  }
+
   private func hasPendingCounterSteps() throws -> Bool {
     try Bool.fetchOne(
       self, sql: "SELECT count(*) FROM sqlite_temp_master WHERE type = 'table' AND name = ?",
@@ -110,7 +142,9 @@ private struct CounterStepWriter {
     let moment: Int64
     let source: Int64
     let ordinal: Int64
+    /// Its date, or the one before it in its file.
     let wall: Int64?
+    let isDated: Bool
   }
 
   struct Sample {
@@ -118,6 +152,7 @@ private struct CounterStepWriter {
     let counter: Int64
     let value: Int64
     let isTotal: Bool
+    let isTicks: Bool
   }
 
   /// A counter of the object, with the moment it was read last at.
@@ -152,6 +187,13 @@ private struct CounterStepWriter {
     try steps.finish()
   }
 
+  /// Whether a sum of CPU time fell by more than the kernel's own jitter of a few ticks: it goes on from there, as the
+  /// stolen time of another host after a live migration.
+  private static func isFar(_ before: Int64, _ after: Int64) -> Bool {
+    let fall = before.subtractingReportingOverflow(after)
+    return fall.overflow || fall.partialValue > 10
+  }
+
   /// A reading is complete: first what its counters say together, then each of them.
   private mutating func settle(_ now: Moment) throws {
     var evidence = ResetEvidence()
@@ -169,9 +211,13 @@ private struct CounterStepWriter {
         known[sample.counter] = Known(series: CounterSeries(sample.value), at: now)
         continue
       }
-      let interval = now.wall.flatMap { wall in before.at.wall.map { wall &- $0 } }
+      let interval =
+        now.isDated ? now.wall.flatMap { wall in before.at.wall.map { wall &- $0 } } : nil
       let step =
-        sample.isTotal ? before.series.step(to: sample.value, isReset: isReset) : nil
+        sample.isTotal
+        ? before.series.step(
+          to: sample.value, isReset: isReset,
+          isNewBase: sample.isTicks && Self.isFar(before.series.last, sample.value)) : nil
       steps.add(sample.sample)
       steps.add(step?.kind.rawValue ?? CounterStepKind.grew.rawValue)
       steps.add(step?.growth ?? .min)

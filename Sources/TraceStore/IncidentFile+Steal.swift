@@ -62,8 +62,29 @@ public struct TraceStartRow: Sendable {
 }
 
 extension IncidentFile {
-  /// What `vmstat` said of a machine, row by row, with dates; the averages since boot are left out.
+  /// What `vmstat` said of a machine, row by row, with dates; the averages since boot are left out. Where two files show the
+  /// same time, only the longer one is used for it.
   public func vmstatReports(of machine: String) throws -> [CPUReportRow] {
+    let rows = try allVmstatReports(of: machine)
+    let files = Dictionary(grouping: rows, by: \.source).sorted { $0.key < $1.key }.map(\.value)
+    guard files.count > 1 else { return rows }
+    func span(_ rows: [CPUReportRow]) -> Range<Int64> {
+      let from = rows.first?.from ?? 0
+      return from..<max(from, rows.last?.to ?? 0)
+    }
+    func length(_ span: Range<Int64>) -> Int64 { span.upperBound &- span.lowerBound }
+    var covered: [Range<Int64>] = []
+    var kept: [CPUReportRow] = []
+    for own in files.sorted(by: { length(span($0)) > length(span($1)) }) {
+      kept += own.filter { row in
+        !covered.contains { $0.lowerBound < row.to && row.from < $0.upperBound }
+      }
+      covered.append(span(own))
+    }
+    return kept.sorted { ($0.source, $0.to) < ($1.source, $1.to) }
+  }
+
+  private func allVmstatReports(of machine: String) throws -> [CPUReportRow] {
     try fetch(
       """
       SELECT source_id, before_ns, wall_ns, st, us + sy, bi, bo, utc_offset_s FROM (
@@ -84,7 +105,9 @@ extension IncidentFile {
 
   /// The machine's ticks by `/proc/stat`, or by `vmstat -s` under other names.
   private static let ticks = """
-    (SELECT machine, source_id, wall_ns, interval_ns, utc_offset_s, line, delta, is_reset,
+    (SELECT machine, source_id, wall_ns, interval_ns, utc_offset_s, line, delta,
+      is_reset OR is_step_back AND counter NOT IN ('iowait', 'IO-wait cpu ticks') AS is_broken,
+      lag(line) OVER (PARTITION BY source_id, counter ORDER BY line) AS before_line,
       CASE counter
         WHEN 'non-nice user cpu ticks' THEN 'user' WHEN 'nice user cpu ticks' THEN 'nice'
         WHEN 'system cpu ticks' THEN 'system' WHEN 'idle cpu ticks' THEN 'idle'
@@ -93,11 +116,12 @@ extension IncidentFile {
         ELSE counter
       END AS counter
     FROM counter_value
-    WHERE unit = 'ticks' AND kind = 'machine' AND tool IN ('proc-stat', 'vmstat -s'))
+    WHERE unit = 'ticks' AND kind = 'machine' AND tool IN ('proc-stat', 'vmstat -s') AND object = '')
     """
 
-  /// The same out of `/proc/stat`, read several times. A reading in which a counter began anew is left out, and one
-  /// with more stolen time than twice of what passed: no host steals that, a broken counter does.
+  /// The same out of `/proc/stat`, read several times. A reading in which a counter began anew or fell is left out, one
+  /// that lacks a counter of the reading before, and one with more stolen time than twice of what passed: no host
+  /// steals that, a broken counter does. iowait alone may fall by a little (proc(5)).
   public func procStatReports(of machine: String) throws -> [CPUReportRow] {
     let dates = try dates(of: machine)
     return try fetch(
@@ -110,11 +134,13 @@ extension IncidentFile {
       FROM \(Self.ticks)
       WHERE machine = ?1 AND interval_ns > 0
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
-      GROUP BY source_id, wall_ns HAVING min(delta) >= 0 AND max(is_reset) = 0
+      GROUP BY source_id, wall_ns HAVING min(delta) >= 0 AND max(is_broken) = 0
+        AND min(before_line) = max(before_line)
         AND coalesce(max(CASE WHEN counter = 'steal' THEN delta END)
           > 100 + interval_ns / 5000000 * (
             SELECT nullif(count(*), 0) FROM counter_object JOIN machine USING (machine_id)
-            WHERE machine.name = ?1 AND tool = 'proc-stat' AND kind = 'cpu'), 0) = 0
+            WHERE machine.name = ?1 AND tool = 'proc-stat' AND kind = 'cpu'
+              AND counter_object.name NOT LIKE '%(%'), 0) = 0
       ORDER BY source_id, wall_ns
       """, [machine]
     ) { row in
@@ -161,7 +187,8 @@ extension IncidentFile {
       WHERE machine = ?1 AND wall_ns IS NULL
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
       GROUP BY source_id, line
-      HAVING min(delta) >= 0 AND max(is_reset) = 0 AND stolen IS NOT NULL
+      HAVING min(delta) >= 0 AND max(is_broken) = 0 AND stolen IS NOT NULL
+        AND min(before_line) = max(before_line)
       ORDER BY source_id, line
       """)
   }

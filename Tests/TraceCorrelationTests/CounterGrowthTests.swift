@@ -134,6 +134,9 @@ struct DriverCounterTests {
       ("Rx Queue 3 drv dropped rx total", "rx dropped Rx Queue N drv dropped rx total"),
       ("Tx Queue 0 pkts tx discard", "tx dropped Tx Queue N pkts tx discard"),
       ("Rx Queue 0 pkts rx OOB", "rx missed Rx Queue N pkts rx OOB"),
+      ("rx_no_buffers_posted[0]", "rx dropped rx_no_buffers_posted[N]"),
+      ("rx_prio3_discards", "rx dropped rx_prioN_discards"), ("rx_prio3_packets", "nothing"),
+      ("no_buff_discards", "rx dropped no_buff_discards"), ("mftag_filter_discards", "nothing"),
       ("tx_no_memory", "tx droppedPart tx_no_memory"), ("vf_rx_packets", "nothing"),
     ])
   func names(_ name: String, _ meaning: String) {

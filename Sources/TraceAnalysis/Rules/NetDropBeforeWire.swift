@@ -52,7 +52,8 @@ struct NetDropBeforeWire: Rule {
   ) -> Finding {
     let guest = row.text("guest")
     let share = numbers.number("drop_pct")
-    let severity: Finding.Severity
+    let isUnsure = Self.mayBeUnwanted(row, numbers)
+    var severity: Finding.Severity
     if let share {
       severity =
         share >= evidence.value(of: critical)
@@ -63,7 +64,7 @@ struct NetDropBeforeWire: Rule {
     let way = Self.way(direction)
     // The hardware keeps a packet for a while: no buffer is no loss yet.
     let counters = numbers.text("counters") ?? ""
-    if counters.contains("no_buffer"), !counters.contains(" + ") {
+    if counters.contains("no_buffer"), !counters.contains("posted"), !counters.contains(" + ") {
       return Finding(
         code, .info, guest: guest,
         sentence: Printable.text(
@@ -86,26 +87,75 @@ struct NetDropBeforeWire: Rule {
     if let rate = numbers.number("drops_per_s") {
       sentence += ", \(Quantity.decimal(rate, digits: 1)) per second"
     }
-    sentence += "; it is the first point there that loses, a local queue, not the network."
+    let isFilter = Self.isFilter(counters)
+    if isUnsure {
+      // How many of them anybody missed is not known.
+      if severity == .critical { severity = .warning }
+      sentence +=
+        "; it is the first point there that drops: for want of a buffer, or frames that nobody wanted."
+    } else if isFilter {
+      sentence += "; filters or limits at the interface (tc) dropped them, not the network."
+    } else {
+      sentence += "; it is the first point there that loses, a local queue, not the network."
+    }
     return Finding(
       code, severity, guest: guest, sentence: Printable.text(sentence),
-      confidence: guest == nil ? .medium : .high,
-      because: because(numbers, isCommon: guest == nil, position: position),
-      evidenceSQL: sql, nextStep: nextStep(position, row.text("object"), direction))
+      confidence: guest == nil || isUnsure ? .medium : .high,
+      because: because(
+        numbers, isCommon: guest == nil, hasUnwanted: isUnsure || position == 9 && !isFilter),
+      evidenceSQL: sql,
+      nextStep: isUnsure
+        ? Self.tellApart(row.text("object"))
+        : isFilter
+          ? Self.showFilters(row.text("object")) : nextStep(position, row.text("object"), direction)
+    )
   }
 
-  private func because(_ numbers: QueryRow, isCommon: Bool, position: Int64) -> String {
+  /// Whether what a guest's interface dropped may be frames that nobody took: the kernel's count of it has those, and
+  /// only the driver's counts of its queues have none.
+  private static func mayBeUnwanted(_ row: QueryRow, _ numbers: QueryRow) -> Bool {
+    row.integer("position") == 3 && row.text("direction") == "to_guest"
+      && numbers.text("counters") == "rx dropped"
+  }
+
+  /// Whether the counts are of what tc dropped on purpose.
+  private static func isFilter(_ counters: String) -> Bool {
+    ["ingress dropped", "clsact dropped"].contains(counters)
+  }
+
+  private static func tellApart(_ object: String?) -> String {
+    "rx_dropped counts packets without a buffer and frames that nobody wanted (STP, LLDP, unknown protocols) alike: "
+      + "ethtool -S \(interface(object)), read twice, shows the drops of the queues alone."
+  }
+
+  private static func showFilters(_ object: String?) -> String {
+    "See which filter dropped them: tc -s filter show dev \(interface(object)) ingress."
+  }
+
+  /// The interface as a command takes it: `eth0` of `eth0 (web2)`; that of an unnamed table is not known.
+  private static func interface(_ object: String?) -> String {
+    guard let name = object?.split(separator: " ").first, !name.hasPrefix("#"),
+      !name.hasPrefix("(")
+    else { return "IFACE" }
+    return Printable.text(String(name))
+  }
+
+  private func because(_ numbers: QueryRow, isCommon: Bool, hasUnwanted: Bool) -> String {
     let counter = Printable.text(
       "The kernel counted them (\(numbers.text("counters") ?? "")), last count minus first")
-    guard isCommon else { return counter + "." }
-    return counter
-      + (position == 9
-        ? "; the count has frames in it that nobody wanted, and it is not known whose packets these were."
-        : "; it is not known whose packets these were.")
+    switch (isCommon, hasUnwanted) {
+    case (false, false): return counter + "."
+    case (false, true):
+      return counter + "; the count may have frames in it that nobody wanted (STP, LLDP)."
+    case (true, false): return counter + "; it is not known whose packets these were."
+    case (true, true):
+      return counter
+        + "; the count has frames in it that nobody wanted, and it is not known whose packets these were."
+    }
   }
 
   private func nextStep(_ position: Int64, _ object: String?, _ direction: String) -> String {
-    let name = Printable.text(object ?? "IFACE")
+    let name = Self.interface(object)
     return switch position {
     case 1, 6:
       "A CPU's backlog was full: spread the load (RPS, more queues), or raise "
@@ -233,7 +283,11 @@ struct NetDropBeforeWire: Rule {
         evidenceSQL: sql,
         nextStep:
           "Read it again while the load runs: what it grows by is lost now. "
-          + nextStep(position, row.text("object"), direction))
+          + (Self.mayBeUnwanted(row, row)
+            ? Self.tellApart(row.text("object"))
+            : Self.isFilter(row.text("counters") ?? "")
+              ? Self.showFilters(row.text("object"))
+              : nextStep(position, row.text("object"), direction)))
     }
   }
 

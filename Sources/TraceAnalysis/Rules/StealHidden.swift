@@ -18,7 +18,9 @@ struct StealHidden: Rule {
     ).compactMap { $0.text("machine") }
     let counted = try counted(evidence, guests)
     let known = Set(measured.map(\.guest) + counted.compactMap(\.guest))
-    return try measured.compactMap(\.finding) + unnamed(evidence) + counted.compactMap(\.finding)
+    let once = try countedOnce(evidence)
+    return try once + measured.compactMap(\.finding) + unnamed(evidence)
+      + counted.compactMap(\.finding)
       + guests.filter { !known.contains($0) }.flatMap { try alone(evidence, $0) }
   }
 
@@ -304,6 +306,40 @@ struct StealHidden: Rule {
         + "'ps -eLo pid,ppid,tid,psr,comm' show who was on the CPUs.")
   }
 
+  /// Threads of virtual CPUs by the kernel's sums that were read but once: since each was started.
+  private func countedOnce(_ evidence: Evidence) throws -> [Finding] {
+    let sql = """
+      SELECT machine, count(*) AS threads, sum(wait_ns) AS wait_ns,
+        100.0 * sum(wait_ns) / nullif(sum(wait_ns + run_ns), 0) AS of_ready_pct
+      FROM (
+        SELECT machine, object, sum(CASE WHEN counter = 'wait_ns' THEN value END) AS wait_ns,
+          sum(CASE WHEN counter = 'run_ns' THEN value END) AS run_ns
+        FROM counter_value
+        WHERE tool = 'task-schedstat' AND layer = 'host' AND object GLOB '* CPU [0-9]*/KVM*'
+          AND value BETWEEN 0 AND 1 << 60
+          AND machine NOT IN (SELECT machine FROM thread_wait WHERE role = 'vcpu')
+        GROUP BY machine, object HAVING sum(counter = 'wait_ns') = 1)
+      GROUP BY machine ORDER BY machine
+      """
+    return try evidence.rows(sql).compactMap { row in
+      guard let machine = row.text("machine"), let threads = row.integer("threads"),
+        let waited = row.integer("wait_ns"), let share = row.number("of_ready_pct"),
+        share >= evidence.value(of: warning)
+      else { return nil }
+      return Finding(
+        code, .info, guest: nil,
+        sentence: Printable.text(
+          "Since \(threads == 1 ? "it was" : "they were") started \(threads == 1 ? "a vCPU thread" : "\(threads) vCPU threads") "
+            + "on \(machine) waited \(Self.rounded(waited)) for a CPU of the host, \(Quantity.decimal(share, digits: 1)) % of the "
+            + "time that \(threads == 1 ? "it" : "they") could run; that was read once, so how much of it was now is not known."
+        ),
+        confidence: .low,
+        because:
+          "The kernel's own sums for each thread (schedstat); an average since its start does not show when it waited.",
+        evidenceSQL: sql, nextStep: "On the host: read them again. " + Self.ask)
+    }
+  }
+
   private static func rounded(_ time: Int64) -> String {
     Quantity.decimal(Double(time) / 1e9, digits: 1) + " s"
   }
@@ -317,7 +353,7 @@ struct StealHidden: Rule {
 
   /// What the guest itself says, out of `/proc/stat` where it was read more than once: that tells how much of
   /// the time the guest counted, and so what part of all its time was stolen. Readings in which a counter began
-  /// anew, or with more stolen than twice of what passed, are left out.
+  /// anew or fell, that follow one without all of them, or with more stolen than twice of what passed, are left out.
   private static func aloneSQL(_ guest: String) -> String {
     """
     WITH reading AS (
@@ -326,9 +362,10 @@ struct StealHidden: Rule {
       FROM counter_value
       WHERE machine = \(Evidence.literal(guest)) AND tool = 'proc-stat' AND kind = 'cpu' AND unit = 'ticks'
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
-        AND interval_ns > 0
+        AND interval_ns > 0 AND object NOT LIKE '%(%'
       GROUP BY source_id, object, wall_ns
-      HAVING max(is_reset) = 0 AND coalesce(stolen_ns, 0) <= 1e9 + 2 * interval_ns),
+      HAVING max(is_reset) = 0 AND max(is_step_back AND counter <> 'iowait') = 0
+        AND min(interval_ns) = max(interval_ns) AND stolen_ns <= 1e9 + 2 * interval_ns),
     stat AS (
       SELECT count(DISTINCT wall_ns) + 1 AS readings,
         100.0 * sum(counted_ns) / sum(interval_ns) AS counted_pct,
@@ -347,28 +384,68 @@ struct StealHidden: Rule {
   /// `/proc/stat` or `vmstat -s` of a guest, read once: what it counted since it was started.
   private static func onceSQL(_ guest: String) -> String {
     """
-    SELECT 100.0 * sum(CASE WHEN counter IN ('steal', 'stolen cpu ticks') THEN value END)
+    SELECT object, 100.0 * sum(CASE WHEN counter IN ('steal', 'stolen cpu ticks') THEN value END)
         / nullif(sum(value), 0) AS stolen_pct,
       sum(value) / 100.0 AS counted_s
     FROM counter_value
     WHERE machine = \(Evidence.literal(guest)) AND tool IN ('proc-stat', 'vmstat -s')
       AND kind = 'machine' AND unit = 'ticks' AND counter NOT LIKE '%guest%'
-    GROUP BY source_id, line HAVING stolen_pct IS NOT NULL
+    GROUP BY source_id, line, object HAVING stolen_pct IS NOT NULL
     ORDER BY wall_ns DESC, source_id DESC, line DESC LIMIT 1
+    """
+  }
+
+  /// What the guest's vmstat said of all the time since it was started, where it said nothing else.
+  private static func averageSQL(_ guest: String) -> String {
+    """
+    SELECT st AS stolen_pct FROM vmstat_sample AS sample
+    JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+    WHERE machine.name = \(Evidence.literal(guest)) AND since_boot = 1 AND st IS NOT NULL
+    ORDER BY sample.source_id DESC, ordinal DESC LIMIT 1
     """
   }
 
   /// The file has no reading of the time of the capture.
   private func unknown(_ evidence: Evidence, _ guest: String) throws -> Finding {
     let once = Self.onceSQL(guest)
-    if let stolen = try evidence.rows(once).first?.number("stolen_pct") {
+    if let row = try evidence.rows(once).first, let stolen = row.number("stolen_pct") {
+      // Another machine's reading in the same file: `=== web2 ===`.
+      let whose = row.text("object").map { $0.isEmpty ? "" : " " + $0 } ?? ""
+      return Finding(
+        code, .info, guest: guest,
+        sentence: Printable.text(
+          "Since it was started the guest\(whose) counted \(Quantity.decimal(stolen, digits: 1)) % of its CPU time as "
+            + "stolen; that was read once, so how much of it was now is not known."),
+        confidence: .low, because: "An average since boot does not show when the guest waited.",
+        evidenceSQL: once, nextStep: "In the guest: read /proc/stat again. " + Self.ask)
+    }
+    let average = Self.averageSQL(guest)
+    if let stolen = try evidence.rows(average).first?.number("stolen_pct"),
+      stolen >= evidence.value(of: warning)
+    {
       return Finding(
         code, .info, guest: guest,
         sentence:
-          "Since it was started the guest counted \(Quantity.decimal(stolen, digits: 1)) % of its CPU time as "
-          + "stolen; that was read once, so how much of it was now is not known.",
+          "Since it was started the guest counted \(Quantity.decimal(stolen, digits: 0)) % of its CPU time as "
+          + "stolen, by the first row of vmstat, which averages since boot; how much of it was now is not known.",
         confidence: .low, because: "An average since boot does not show when the guest waited.",
-        evidenceSQL: once, nextStep: "In the guest: read /proc/stat again. " + Self.ask)
+        evidenceSQL: average, nextStep: "In the guest: 'vmstat -t 1'. " + Self.ask)
+    }
+    let columns = """
+      SELECT count(*) AS samples FROM vm_counter
+      WHERE machine = \(Evidence.literal(guest)) AND st IS NULL
+      """
+    if try evidence.rows(UnnamedGuest.hosts).isEmpty,
+      try evidence.rows(columns).first?.integer("samples") ?? 0 > 0
+    {
+      return Finding(
+        code, .info, guest: guest,
+        sentence:
+          "Whether its vCPUs waited for a CPU of the host: there is no scheduler trace of the host, and the "
+          + "guest's vmstat has no column st.",
+        confidence: .none, because: "The input is missing.", evidenceSQL: columns,
+        nextStep: Self.ask
+          + " In the guest: a vmstat of procps 3 or newer, or read /proc/stat twice.")
     }
     let boot = """
       SELECT sum(problem.count) AS since_boot FROM problem JOIN source USING (source_id)

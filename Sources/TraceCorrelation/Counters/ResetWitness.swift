@@ -8,12 +8,12 @@ final class ResetWitness {
     let ordinal: Int64
   }
 
-  /// By what they mean, so that two tools' names of one count are one; in the order of file and moment.
-  private var counters: [String: [[CounterReading]]] = [:]
+  /// By what they mean, so that two tools' names of one count are one, and by tool; in the order of file and moment.
+  private var counters: [String: [String: [[CounterReading]]]] = [:]
   private var known: [[Moment]: Bool] = [:]
 
-  func add(_ name: String, _ readings: [CounterReading]) {
-    counters[name, default: []].append(
+  func add(_ name: String, of tool: String, _ readings: [CounterReading]) {
+    counters[name, default: [:]][tool, default: []].append(
       readings.sorted { ($0.source, $0.ordinal) < ($1.source, $1.ordinal) })
   }
 
@@ -22,10 +22,11 @@ final class ResetWitness {
     let moments = [before, after].map { Moment(source: $0.source, ordinal: $0.ordinal) }
     if let answer = known[moments] { return answer }
     var evidence = ResetEvidence()
-    for parts in counters.values {
-      guard let was = Self.value(of: parts, at: moments[0]),
-        let now = Self.value(of: parts, at: moments[1])
-      else { continue }
+    for tools in counters.values {
+      func value(at moment: Moment) -> Int64? {
+        tools.values.compactMap { Self.value(of: $0, at: moment) }.max()
+      }
+      guard let was = value(at: moments[0]), let now = value(at: moments[1]) else { continue }
       evidence.add(was, now)
     }
     let answer = evidence.isReset(inFileOrder: before.isFollowed(by: after))
@@ -38,7 +39,7 @@ final class ResetWitness {
   /// another, by a second one behind it. Between them the object began anew, or they are of two machines.
   private(set) lazy var isOutOfOrder: Bool = {
     var order: [[Int64]: Bool] = [:]
-    for readings in counters.values.joined() {
+    for readings in counters.values.flatMap({ $0.values.joined() }) {
       let spans = Dictionary(grouping: readings.lazy.filter { $0.wall == nil }, by: \.source)
         .mapValues { own in
           (least: own.map(\.value).min() ?? 0, most: own.map(\.value).max() ?? 0)

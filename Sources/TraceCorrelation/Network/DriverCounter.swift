@@ -32,8 +32,13 @@ struct DriverCounter {
   /// nil for a name that means none of these. `queue`: `rx` or `tx`, where the object is a queue.
   init?(_ name: String, queue: String?) {
     let words = Self.words(name)
-    guard !words.contains(where: Self.refused.contains) else { return nil }
-    let isReceive = queue == "rx" || words.contains { ["rx", "rxq"].contains($0) }
+    let text = words.joined(separator: " ")
+    // mlx5's rx_prio3_discards: no buffer for that class. Other words of the list say why a packet was refused.
+    let isShortOfBuffers = text.hasSuffix("discards") && words.contains("prio")
+    guard isShortOfBuffers || !words.contains(where: Self.refused.contains) else { return nil }
+    // qede's no_buff_discards has no direction in its name.
+    let isReceive =
+      queue == "rx" || words.contains { ["rx", "rxq"].contains($0) } || text == "no buff discards"
     let isTransmit = queue == "tx" || words.contains { ["tx", "txq"].contains($0) }
     guard isReceive != isTransmit else { return nil }
     let rest = words.filter { !Self.place.contains($0) && !$0.allSatisfy(\.isNumber) }
@@ -49,6 +54,8 @@ struct DriverCounter {
     case ["packets"], ["pkts"], ["pkt"], ["cnt"]: return .packets
     case ["no", "memory"], ["no", "space"]: return .droppedPart
     case ["no", "buffer", "count"], ["no", "buffer"], ["no", "buffers"]: return .shortage
+    // gve: packets that its device dropped because the driver had posted no buffer.
+    case ["no", "buffers", "posted"]: return .dropped
     default: break
     }
     if rest.count == 2, casts.contains(rest[0]), ["packets", "pkts"].contains(rest[1]) {

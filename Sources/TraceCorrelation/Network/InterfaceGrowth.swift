@@ -46,22 +46,29 @@ enum InterfaceCount: String {
     }
   }
 
-  /// Readings of one moment of a file as one: the parts of a count.
-  func merged(_ readings: [CounterReading]) -> [CounterReading] {
-    struct Moment: Hashable {
-      let source: Int64
-      let ordinal: Int64
-    }
-    var sums: [Moment: CounterReading] = [:]
-    for reading in readings {
-      let moment = Moment(source: reading.source, ordinal: reading.ordinal)
-      if sums[moment] == nil {
-        sums[moment] = reading
-      } else {
-        sums[moment]?.value.add(saturating: reading.value)
+  /// Readings of one moment of a file as one: the parts of a count are added up; what two tools show of it side by
+  /// side (`ip -s link; cat /proc/net/dev`) is one count, the larger where one of them lacks a part.
+  static func merged(_ tools: [String: [CounterReading]]) -> [CounterReading] {
+    var counts: [Moment: CounterReading] = [:]
+    for readings in tools.values {
+      var sums: [Moment: CounterReading] = [:]
+      for reading in readings {
+        let moment = Moment(source: reading.source, ordinal: reading.ordinal)
+        if sums[moment] == nil {
+          sums[moment] = reading
+        } else {
+          sums[moment]?.value.add(saturating: reading.value)
+        }
       }
+      counts.merge(sums) { $0.value < $1.value ? $1 : $0 }
     }
-    return Array(sums.values)
+    return Array(counts.values)
+  }
+
+  /// A moment of a file.
+  private struct Moment: Hashable {
+    let source: Int64
+    let ordinal: Int64
   }
 }
 
@@ -79,6 +86,10 @@ struct InterfaceGrowth {
   private var qdiscPackets = Growth()
   private var qdiscDrops = Growth()
   private var qdiscRequeues = Growth()
+  private var ingressPackets = Growth()
+  private var ingressDrops = Growth()
+  /// The ingress hook is shared with egress (clsact): its drops are of either way.
+  private var isIngressShared = false
 
   init(isGuest: Bool) { self.isGuest = isGuest }
 
@@ -94,6 +105,15 @@ struct InterfaceGrowth {
   /// What was lost on the way in. The kernel's count of the interface has the driver's in it, where the driver
   /// reports them.
   var receiveDropped: Growth? { Self.larger(device[.receiveDropped], Self.lost(receive)) }
+  /// The same by the driver's counts where they explain all of the kernel's, which has frames in it that nobody wanted,
+  /// too.
+  var receiveDroppedByDriver: Growth? {
+    let driver = Self.lost(receive)
+    guard let lost = driver?.total, lost > 0, lost >= device[.receiveDropped]?.total ?? 0 else {
+      return nil
+    }
+    return driver
+  }
   /// What was lost on the way out.
   var transmitDropped: Growth? { Self.larger(device[.transmitDropped], Self.lost(transmit)) }
 
@@ -126,6 +146,16 @@ struct InterfaceGrowth {
   private static func largest(_ counts: [Growth]) -> Growth? {
     counts.min {
       ($1.total ?? 0, $0.names.sorted().joined()) < ($0.total ?? 0, $1.names.sorted().joined())
+    }
+  }
+
+  /// `ingress`, and `clsact`, which filters both ways.
+  mutating func addIngress(_ name: String, isShared: Bool, _ growth: CounterGrowth) {
+    isIngressShared = isIngressShared || isShared
+    switch name {
+    case "packets": ingressPackets.add(growth, "packets")
+    case "dropped": ingressDrops.add(growth, isShared ? "clsact dropped" : "ingress dropped")
+    default: break
     }
   }
 
@@ -169,6 +199,17 @@ struct InterfaceGrowth {
     stops = other.stops
     receive = other.receive
     transmit = other.transmit
+  }
+
+  /// The point with what filters at the interface's entry passed and dropped on purpose; nil where none was seen. They count
+  /// a packet before they decide.
+  func ingress(_ point: NetworkPoint) -> NetworkPoint? {
+    guard let dropped = ingressDrops.total else { return nil }
+    var point = point
+    if isIngressShared { point.direction = .both }
+    point.packets = ingressPackets.total.map { max(0, $0 - dropped) }
+    point.lose(ingressDrops)
+    return point
   }
 
   /// The point with the numbers of its root queue; nil where none was seen.

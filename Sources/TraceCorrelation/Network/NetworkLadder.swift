@@ -19,13 +19,24 @@ public struct NetworkTopology: Sendable {
 public struct InterfaceKey: Hashable, Sendable {
   /// The machine.
   public var machine: String
-  /// The interface's name.
+  /// The interface's name; `eth0 (web2)` where another thing of that name is there.
   public var name: String
 
   /// An interface.
   public init(_ machine: String, _ name: String) {
     self.machine = machine
     self.name = name
+  }
+
+  /// The name as the machine knows it: `eth0` of `eth0 (web2)`.
+  public var plain: Substring { Self.parts(name).plain }
+
+  /// The words of an object's name, and what tells it apart from another thing of that name: `eth0 rx 0` and ` (web2)`.
+  static func parts(_ object: String) -> (plain: Substring, apart: Substring) {
+    guard object.last == ")" else { return (object[...], "") }
+    if object.first == "(" { return ("", object[...]) }
+    guard let place = object.firstRange(of: " (")?.lowerBound else { return (object[...], "") }
+    return (object[..<place], object[place...])
   }
 }
 
@@ -64,7 +75,7 @@ public struct NetworkLadder {
 
   private let topology: NetworkTopology
   private var interfaces: [InterfaceKey: InterfaceGrowth] = [:]
-  private var backlogs: [String: (isGuest: Bool, passed: Growth, dropped: Growth)] = [:]
+  private var backlogs: [InterfaceKey: (isGuest: Bool, passed: Growth, dropped: Growth)] = [:]
 
   /// Counters that were read but once, counted since the interface came up.
   private let isSinceUp: Bool
@@ -83,20 +94,23 @@ public struct NetworkLadder {
     for key in keys {
       guard let interface = interfaces[key] else { continue }
       if interface.isGuest {
-        if !Self.isVirtual(key.name) { addGuest(key, interface) }
+        if !Self.isVirtual(key.plain) { addGuest(key, interface) }
       } else if isTap(key) {
         addTap(key, interface)
       } else if isBridge(key) {
         addBridge(key, interface)
-      } else if !Self.isVirtual(key.name) {
+      } else if !Self.isVirtual(key.plain) {
         addNIC(key, interface)
       }
     }
-    for (machine, backlog) in backlogs.sorted(by: { $0.key < $1.key }) {
+    for (key, backlog) in backlogs.sorted(by: {
+      ($0.key.machine, $0.key.name) < ($1.key.machine, $1.key.name)
+    }) {
       var point = NetworkPoint(
-        machine: machine, guest: backlog.isGuest ? machine : nil,
+        machine: key.machine, guest: backlog.isGuest ? key.machine : nil,
         place: backlog.isGuest ? .guestSoftnet : .hostSoftnet,
         direction: backlog.isGuest ? .toGuest : .both)
+      if !key.name.isEmpty { point.object = key.name }
       point.packets = backlog.passed.total
       point.lose(backlog.dropped)
       points.append(point)
@@ -108,38 +122,49 @@ public struct NetworkLadder {
   // MARK: Counters to interfaces
 
   private mutating func collect(_ counters: [NetworkCounter]) {
-    var readings: [InterfaceKey: [InterfaceCount: [CounterReading]]] = [:]
+    var readings: [InterfaceKey: [InterfaceCount: [String: [CounterReading]]]] = [:]
+    let divided = Self.divided(counters)
     var guests: [String: Bool] = [:]
     let witnesses = Self.witnesses(counters)
     for counter in counters {
       guests[counter.machine] = counter.isGuest
       let witness = witnesses[Self.thing(counter)]
+      let (plain, apart) = InterfaceKey.parts(counter.object)
+      let words = plain.split(separator: " ")
       switch counter.tool {
       case "softnet":
         guard let growth = growth(counter.readings, witness) else { continue }
-        var backlog =
-          backlogs[counter.machine] ?? (counter.isGuest, Growth(), Growth())
+        let key = InterfaceKey(counter.machine, apart.trimmingPrefix(" ").description)
+        var backlog = backlogs[key] ?? (counter.isGuest, Growth(), Growth())
         if counter.name == "processed" { backlog.passed.add(growth, "processed") }
         if counter.name == "dropped" { backlog.dropped.add(growth, "dropped") }
-        backlogs[counter.machine] = backlog
+        backlogs[key] = backlog
       case "ip", "proc-net-dev":
-        guard let count = InterfaceCount(device: counter.name) else { continue }
-        readings[InterfaceKey(counter.machine, counter.object), default: [:]][
-          count, default: []] += counter.readings
+        let key = InterfaceKey(counter.machine, counter.object)
+        guard let count = InterfaceCount(device: counter.name),
+          counter.tool == Self.kernel || !divided.contains(key)
+        else { continue }
+        readings[key, default: [:]][count, default: [:]][counter.tool, default: []] +=
+          counter.readings
       case "tc":
         // Children of a root count what the root counts.
-        let words = counter.object.split(separator: " ")
-        guard words.count >= 2, words[1] == "root", words.contains("noqueue") == false,
+        let isIngress = words.contains("ingress") || words.contains("clsact")
+        guard words.count >= 2,
+          isIngress || words[1] == "root" && words.contains("noqueue") == false,
           let growth = growth(counter.readings, witness)
         else { continue }
-        let key = InterfaceKey(counter.machine, String(words[0]))
-        interfaces[key, default: InterfaceGrowth(isGuest: counter.isGuest)].addQdisc(
-          counter.name, growth)
+        let key = InterfaceKey(counter.machine, String(words[0] + apart))
+        if isIngress {
+          interfaces[key, default: InterfaceGrowth(isGuest: counter.isGuest)].addIngress(
+            counter.name, isShared: words.contains("clsact"), growth)
+        } else {
+          interfaces[key, default: InterfaceGrowth(isGuest: counter.isGuest)].addQdisc(
+            counter.name, growth)
+        }
       case "ethtool":
         guard let growth = growth(counter.readings, witness) else { continue }
-        let words = counter.object.split(separator: " ")
         guard let name = words.first else { continue }
-        let key = InterfaceKey(counter.machine, String(name))
+        let key = InterfaceKey(counter.machine, String(name + apart))
         interfaces[key, default: InterfaceGrowth(isGuest: counter.isGuest)].addDriver(
           counter.name, queue: words.count > 1 ? String(words[1]) : nil, growth)
       default: continue
@@ -149,13 +174,23 @@ public struct NetworkLadder {
       let witness = witnesses[
         Thing(machine: key.machine, tool: Self.kernel, object: key.name)]
       for (count, all) in counts {
-        guard let growth = growth(count.merged(all), witness) else { continue }
+        guard let growth = growth(InterfaceCount.merged(all), witness) else { continue }
         interfaces[key, default: InterfaceGrowth(isGuest: guests[key.machine] ?? false)].device[
           count, default: Growth()
         ].add(growth, count.rawValue)
       }
     }
     nameUnnamed()
+  }
+
+  /// Interfaces that `ip` saw made anew, by their index or address: `/proc/net/dev` shows neither, so that what it counts
+  /// of that name may be of either.
+  private static func divided(_ counters: [NetworkCounter]) -> Set<InterfaceKey> {
+    Set(
+      counters.lazy.filter { $0.tool == kernel }.map { InterfaceKey($0.machine, $0.object) }
+        .filter { $0.plain.utf8.count < $0.name.utf8.count }.map {
+          InterfaceKey($0.machine, String($0.plain))
+        })
   }
 
   private func growth(_ readings: [CounterReading], _ witness: ResetWitness?) -> CounterGrowth? {
@@ -188,7 +223,7 @@ public struct NetworkLadder {
       let name =
         thing.tool == kernel
         ? InterfaceCount(device: counter.name)?.rawValue ?? counter.name : counter.name
-      witness.add(name, counter.readings)
+      witness.add(name, of: counter.tool, counter.readings)
       witnesses[thing] = witness
     }
     return witnesses
@@ -200,7 +235,7 @@ public struct NetworkLadder {
     for (key, interface) in unnamed {
       let isAlone = unnamed.keys.count { $0.machine == key.machine } == 1
       let own = interfaces.keys.filter {
-        $0.machine == key.machine && !$0.name.hasPrefix("#") && !Self.isVirtual($0.name)
+        $0.machine == key.machine && !$0.name.hasPrefix("#") && !Self.isVirtual($0.plain)
       }
       // Of several it is not known whose they are: each stays by itself, where no tool names any.
       if interface.isGuest, !isAlone, own.isEmpty { continue }
@@ -242,11 +277,12 @@ public struct NetworkLadder {
   /// of guest and host begin and end a moment apart, so a little is forgiven where nothing else comes near.
   private mutating func matchCounts(_ taps: [InterfaceKey]) {
     let ends = interfaces.keys.filter {
-      interfaces[$0]?.isGuest == true && !Self.isVirtual($0.name)
+      interfaces[$0]?.isGuest == true && !Self.isVirtual($0.plain)
     }.sorted { ($0.machine, $0.name) < ($1.machine, $1.name) }
     func distance(_ tap: InterfaceKey, _ end: InterfaceKey) -> Double {
-      guard let out = interfaces[tap]?.device[.transmitted]?.total,
-        let back = interfaces[tap]?.device[.received]?.total,
+      guard let device = interfaces[tap]?.device,
+        let out = device[Self.isMacvtap(tap) ? .received : .transmitted]?.total,
+        let back = device[Self.isMacvtap(tap) ? .transmitted : .received]?.total,
         let received = interfaces[end]?.received, let transmitted = interfaces[end]?.transmitted,
         min(out, back) >= 1000
       else { return .infinity }
@@ -268,19 +304,25 @@ public struct NetworkLadder {
 
   private func isTap(_ key: InterfaceKey) -> Bool {
     topology.taps[key] != nil
-      || ["tap", "vnet", "macvtap"].contains(where: { key.name.hasPrefix($0) })
+      || ["tap", "vnet", "macvtap"].contains(where: { key.plain.hasPrefix($0) })
+      // Xen's: `vif1.0`, and `vif1.0-emu` of QEMU.
+      || key.plain.hasPrefix("vif") && key.plain.dropFirst(3).first?.isNumber ?? false
   }
+
+  /// A macvtap stands on a device of the host as the guest's own end: what it receives is for the guest. A tap is the
+  /// other end of a cable, and so is Xen's vif.
+  private static func isMacvtap(_ key: InterfaceKey) -> Bool { key.plain.hasPrefix("macvtap") }
 
   private func isBridge(_ key: InterfaceKey) -> Bool {
     topology.bridges.contains(key)
       || ["br", "virbr", "vmbr", "lxcbr", "ovs-"].contains { prefix in
-        key.name.hasPrefix(prefix)
-          && key.name.dropFirst(prefix.count).first.map { $0.isNumber || $0 == "-" } ?? false
+        key.plain.hasPrefix(prefix)
+          && key.plain.dropFirst(prefix.count).first.map { $0.isNumber || $0 == "-" } ?? false
       }
   }
 
   /// Interfaces that carry no guest's packets to a wire by themselves.
-  private static func isVirtual(_ name: String) -> Bool {
+  private static func isVirtual(_ name: Substring) -> Bool {
     name == "lo" || name.contains(".")
       || [
         "docker", "br-", "virbr", "veth", "tun", "ifb", "dummy", "sit", "ip6tnl", "gre", "erspan",
@@ -299,7 +341,10 @@ public struct NetworkLadder {
       point.object = name
       return point
     }
-    if let qdisc = interface.qdisc(point(.guestQdisc, .fromGuest)) { points.append(qdisc) }
+    points += [
+      interface.qdisc(point(.guestQdisc, .fromGuest)),
+      interface.ingress(point(.guestQdisc, .toGuest)),
+    ].compactMap(\.self)
     let ring = topology.rings[key]
     var out = point(.guestDriver, .fromGuest)
     out.packets = interface.transmitted
@@ -311,7 +356,7 @@ public struct NetworkLadder {
     var back = point(.guestDriver, .toGuest)
     back.packets = interface.received
     // The driver's own losses are in the interface's count, which has those of the stack too.
-    back.lose(interface.receiveDropped)
+    back.lose(interface.receiveDroppedByDriver ?? interface.receiveDropped)
     back.kicks = interface.receiveKicks?.total
     back.kickedPackets = interface.driverReceived?.total ?? back.packets
     back.ring = ring?.receive
@@ -323,19 +368,23 @@ public struct NetworkLadder {
     // A tap's counters are named from its own side: what it transmits is what the guest receives.
     var toGuest = NetworkPoint(
       machine: key.machine, guest: guest, place: .tap, direction: .toGuest)
+    let isMacvtap = Self.isMacvtap(key)
     toGuest.object = key.name
-    toGuest.packets = interface.device[.transmitted]?.total
-    toGuest.lose(interface.device[.transmitDropped])
+    toGuest.packets = interface.device[isMacvtap ? .received : .transmitted]?.total
+    toGuest.lose(interface.device[isMacvtap ? .receiveDropped : .transmitDropped])
     var fromGuest = NetworkPoint(
       machine: key.machine, guest: guest, place: .tap, direction: .fromGuest)
     fromGuest.object = key.name
-    fromGuest.packets = interface.device[.received]?.total
-    fromGuest.lose(interface.device[.receiveDropped])
+    fromGuest.packets = interface.device[isMacvtap ? .transmitted : .received]?.total
+    fromGuest.lose(interface.device[isMacvtap ? .transmitDropped : .receiveDropped])
     var qdisc = NetworkPoint(
-      machine: key.machine, guest: guest, place: .tapQdisc, direction: .toGuest)
+      machine: key.machine, guest: guest, place: .tapQdisc,
+      direction: isMacvtap ? .fromGuest : .toGuest)
     qdisc.object = key.name
+    var ingress = qdisc
+    ingress.direction = isMacvtap ? .toGuest : .fromGuest
     points += [toGuest, fromGuest].filter(\.isSeen)
-    if let qdisc = interface.qdisc(qdisc) { points.append(qdisc) }
+    points += [interface.qdisc(qdisc), interface.ingress(ingress)].compactMap(\.self)
   }
 
   private mutating func addBridge(_ key: InterfaceKey, _ interface: InterfaceGrowth) {
@@ -366,7 +415,9 @@ public struct NetworkLadder {
     points += [out, back].filter(\.isSeen)
     var qdisc = NetworkPoint(machine: key.machine, place: .nicQdisc, direction: .fromGuest)
     qdisc.object = key.name
-    if let qdisc = interface.qdisc(qdisc) { points.append(qdisc) }
+    var ingress = qdisc
+    ingress.direction = .toGuest
+    points += [interface.qdisc(qdisc), interface.ingress(ingress)].compactMap(\.self)
   }
 
   // MARK: The first that loses

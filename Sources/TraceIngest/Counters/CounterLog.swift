@@ -11,6 +11,8 @@ final class CounterLog {
   private(set) var isClockNew = false
   /// The date before the line that is read; nil when it has none.
   var prefix: WallTime?
+  /// Whose readings follow.
+  var scope = CounterScope()
   /// Seconds between the rows that the last command asked for (`vmstat 1`); nil without such a command.
   var interval: Int64?
   /// Data lines that were used.
@@ -33,6 +35,8 @@ final class CounterLog {
   private var vmstatOrdinal: Int64 = 0
   private var sampled: Set<Int32> = []
   private var objects: [CounterObject: Int32] = [:]
+  /// Below which headings an object was read first.
+  private var homes: [CounterObject: String] = [:]
   private var counters: [Counter: Int32] = [:]
   private var lastTotals: [Int64: Int64] = [:]
   /// What the counters of an object say together in this moment; of those before the current one.
@@ -73,11 +77,46 @@ final class CounterLog {
     return isClockNew ? clock : nil
   }
 
+  /// The name of an object in this part of the file: `eth0`, and `eth0 (web2)` where another's `eth0` was read before
+  /// below another heading, at another machine's prompt or in another network namespace. Whether they are one thing
+  /// nobody knows then.
+  func name(_ tool: String, _ kind: CounterObjectKind, _ name: String) -> String {
+    guard scope.isDivided else { return name }
+    let here = scope.text
+    let object = CounterObject(tool: tool, kind: kind, name: name)
+    let home: String
+    if let known = homes[object] {
+      home = known
+    } else {
+      home = objects[object] == nil ? here : ""
+      if homes.count < Self.mostNames { homes[object] = home }
+    }
+    return home == here ? name : Self.apart(name, here.isEmpty ? "elsewhere" : here)
+  }
+
+  /// `eth0 (web2)`, `eth0 (web2, index 17)`: another object of the same name.
+  static func apart(_ name: String, _ place: String) -> String {
+    if name.hasSuffix(")"), name.contains(" (") || name.hasPrefix("(") {
+      return name.dropLast() + ", \(place))"
+    }
+    return name.isEmpty ? "(\(place))" : name + " (\(place))"
+  }
+
   /// The number of an object.
-  func object(_ tool: String, _ kind: CounterObjectKind, _ name: String) throws -> Int32 {
+  func object(_ tool: String, _ kind: CounterObjectKind, _ plain: String) throws -> Int32 {
+    try object(tool, kind, plain, called: name(tool, kind, plain))
+  }
+
+  /// The number of an object by the name that ``name(_:_:_:)`` gave.
+  func object(
+    _ tool: String, _ kind: CounterObjectKind, _ plain: String, called name: String
+  ) throws -> Int32 {
     let object = CounterObject(tool: tool, kind: kind, name: name)
     if let known = objects[object] { return known }
     try check(name, among: objects.count)
+    if name != plain {
+      notices.add(.keptApart, count: 1, line: line, excerpt: name)
+    }
     let number = try sink.object(object)
     objects[object] = number
     return number

@@ -18,11 +18,14 @@ protocol CounterTable: AnyObject {
   func interrupt(_ reason: CounterBreak)
   /// The file that is read, by its path.
   func begin(path: String)
+  /// A heading names the interface whose table may follow.
+  func announce(interface: String)
 }
 
 extension CounterTable {
   func begin(path: String) {}
   func interrupt(_ reason: CounterBreak) {}
+  func announce(interface: String) {}
 }
 
 /// The format of files in which a tool's tables stand, often many times and with dates between. All of
@@ -162,7 +165,12 @@ final class CounterReader: LineFormatReader {
     if case .prefix(_, let rest) = date, let command = CommandLine.marked(bytes, rest, end) {
       return try begin(command, bytes, rest, end)
     }
-    if Self.isNotice(bytes, text, end) { return note(bytes, text, end) }
+    if Self.isNotice(bytes, text, end) {
+      comment(bytes, text, end)
+      return note(bytes, text, end)
+    }
+    // `echo $i; ethtool -S $i` prints `eth0`.
+    if comment(bytes, text, end) { return note(bytes, text, end) }
     if KnownOutputs.output(bytes, text, end) != nil {
       section = .another(byCommand: false, isDated: true)
       interrupt(.other)
@@ -194,6 +202,9 @@ final class CounterReader: LineFormatReader {
     _ command: CommandLine, _ bytes: Span<UInt8>, _ start: Int, _ end: Int
   ) throws {
     log.interval = command.interval
+    log.scope.enter(
+      host: command.host.map { bytes.text(from: $0.lowerBound, to: $0.upperBound) },
+      space: command.space.map { bytes.text(from: $0.lowerBound, to: $0.upperBound) })
     switch command.output {
     case .ours: enter(.ours)
     case .another: enter(.another(byCommand: true, isDated: command.isDate))
@@ -236,8 +247,43 @@ final class CounterReader: LineFormatReader {
       return try begin(command, bytes, start, end)
     }
     if case .another = section { section = .unclear }
+    heading(bytes, start, end)
     part(.date)
   }
+
+  /// `=== web1 ===`, `==> eth0 <==`: whose readings follow.
+  private func heading(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) {
+    let (from, to) = CommandLine.betweenMarks(bytes, start, end)
+    guard from < to, to - from <= Self.longestHeading else { return }
+    let text = bytes.text(from: from, to: to)
+    let interface = ThingLabel.interface(text)
+    let label = interface.map { text.replacing($0, with: " ") } ?? text
+    log.scope.head(bytes.text(from: start, to: from), ThingLabel(label))
+    if let interface { announce(interface) }
+  }
+
+  /// `# eth0`, `# web1`, and `eth0` or `eth0:` alone on its line; false for anything else.
+  @discardableResult
+  private func comment(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    let (from, to) = CommandLine.betweenMarks(bytes, start, end)
+    guard from < to, to - from <= Self.longestHeading else { return false }
+    for index in from..<to where bytes[index] == 0x20 || bytes[index] == 0x09 { return false }
+    if bytes[start] == UInt8(ascii: "#") {
+      heading(bytes, start, end)
+      return true
+    }
+    guard from == start, ThingLabel.isInterface(bytes.text(from: from, to: to)) else {
+      return false
+    }
+    announce(bytes.text(from: from, to: to))
+    return true
+  }
+
+  private func announce(_ interface: String) {
+    for table in tables { table.announce(interface: interface) }
+  }
+
+  private static let longestHeading = 128
 
   /// A line of another tool's output.
   private func readOther(
@@ -256,6 +302,7 @@ final class CounterReader: LineFormatReader {
     if let command = CommandLine.bare(bytes, start, end) {
       return try begin(command, bytes, start, end)
     }
+    comment(bytes, start, end)
     other(bytes, start, end)
   }
 

@@ -79,23 +79,8 @@ enum InterfaceInFileName {
 
   private static func isMark(_ character: Character) -> Bool { "_-. ".contains(character) }
 
-  /// Whether a word is what interfaces are called, and not `before` or `run1`.
-  static func isUsual(_ word: some StringProtocol) -> Bool {
-    let beginnings = [
-      "eth", "en", "em", "bond", "team", "tap", "vnet", "macvtap", "ib", "wlan", "wl", "veth", "br",
-      "virbr", "p",
-    ]
-    guard word.utf8.count <= 15,
-      word.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".@-_:".contains($0)) })
-    else { return false }
-    return beginnings.contains { beginning in
-      word.hasPrefix(beginning)
-        && word.dropFirst(beginning.count).first.map { next in
-          next.isNumber
-            || beginning == "en" && "spoxbd".contains(next)
-              && word.contains(where: \.isNumber)
-        } ?? false
-    }
+  private static func isUsual(_ word: some StringProtocol) -> Bool {
+    ThingLabel.isInterface(word)
   }
 }
 
@@ -132,6 +117,8 @@ private final class EthtoolTable: CounterTable {
   private var isAwaited = false
 
   func begin(path: String) { names.ofFile = InterfaceInFileName.name(path) }
+
+  func announce(interface: String) { names.given = interface }
 
   func interrupt(_ reason: CounterBreak) {
     if reason == .date { names.dateCame() }

@@ -20,7 +20,11 @@ struct IPLinkStatistics: CounterFormat {
 
 private final class IPLinkTable: CounterTable {
   private var interface: Int32?
-  private var name = ""
+  /// The interface as the text calls it, and as its object is called.
+  private var (plain, name) = ("", "")
+  /// The index and the address that came first with an object's name. With another one it is another interface, or
+  /// the same made anew: nothing tells, so that nothing can be said of what its counters grew by.
+  private var identities: [String: (index: Int64, address: String?)] = [:]
   /// A virtual function's own tables follow (`vf 0 ...`): not the interface's.
   private var isVirtualFunction = false
   /// The counters whose values the next line has; nil when none are due.
@@ -76,7 +80,7 @@ private final class IPLinkTable: CounterTable {
     }
     if bytes.has("vf ", at: at, end) { isVirtualFunction = true }
     if bytes.has("link/ether ", at: at, end), at + 28 <= end {
-      try log.setting("link", name, "address", bytes.text(from: at + 11, to: at + 28))
+      try identify(bytes.text(from: at + 11, to: at + 28), log)
     }
     // `link/ether ...`, `altname ...`, `veth addrgenmode ...`, `bridge_slave state ...`
     return bytes[at] | 0x20 &- 0x61 < 26
@@ -91,19 +95,19 @@ private final class IPLinkTable: CounterTable {
     guard case .array(let links)? = try parser.next(bytes) else { return false }
     for link in links {
       guard let name = link["ifname"]?.string, let statistics = link["stats64"] else { continue }
-      let object = try log.object("ip", .interface, name)
-      try log.begin(object)
-      if let address = link["address"]?.string {
-        try log.setting("link", name, "address", address)
+      let object = try open(name, index: link["ifindex"]?.integer ?? 0, log)
+      if let address = link["address"]?.string { try identify(address, log) }
+      let interface = self.interface ?? object
+      if let master = link["master"]?.string {
+        try log.setting("link", self.name, "master", master)
       }
-      if let master = link["master"]?.string { try log.setting("link", name, "master", master) }
       for direction in ["rx", "tx"] {
         guard case .object(let members, _)? = statistics[direction] else { continue }
         for member in members {
           guard let value = member.value.integer else { continue }
           let unit: CounterUnit = member.key == "bytes" ? .bytes : .count
           let counter = try log.counter("\(direction)_\(member.key)", unit)
-          try log.add(object, counter, value, .total)
+          try log.add(interface, counter, value, .total)
         }
         log.events += 1
       }
@@ -117,16 +121,12 @@ private final class IPLinkTable: CounterTable {
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog
   ) throws -> Bool {
     var at = start
-    guard bytes.decimal(&at, end) != nil, bytes.has(": ", at: at, end),
+    guard let index = bytes.decimal(&at, end), bytes.has(": ", at: at, end),
       let flags = bytes.find(": <", from: at + 2, end)
     else { return false }
     var last = at + 2
     while last < flags, bytes[last] != UInt8(ascii: "@") { last += 1 }
-    let name = bytes.text(from: at + 2, to: last)
-    let object = try log.object("ip", .interface, name)
-    try log.begin(object)
-    interface = object
-    self.name = name
+    _ = try open(bytes.text(from: at + 2, to: last), index: index, log)
     isVirtualFunction = false
     due = nil
     if let found = bytes.find(" master ", from: flags, end) {
@@ -136,6 +136,33 @@ private final class IPLinkTable: CounterTable {
       try log.setting("link", name, "master", bytes.text(from: from, to: to))
     }
     return true
+  }
+
+  /// An interface of this name and index begins.
+  private func open(_ plain: String, index: Int64, _ log: CounterLog) throws -> Int32 {
+    self.plain = plain
+    name = log.name("ip", .interface, plain)
+    if let known = identities[name], known.index != index {
+      name = CounterLog.apart(name, "index \(index)")
+    }
+    let object = try log.object("ip", .interface, plain, called: name)
+    if identities[name] == nil { identities[name] = (index, nil) }
+    try log.begin(object)
+    interface = object
+    return object
+  }
+
+  /// The hardware address of the interface that began.
+  private func identify(_ address: String, _ log: CounterLog) throws {
+    if let known = identities[name]?.address, known != address {
+      name = CounterLog.apart(name, address)
+      let object = try log.object("ip", .interface, plain, called: name)
+      try log.begin(object)
+      interface = object
+    } else {
+      identities[name]?.address = address
+    }
+    try log.setting("link", name, "address", address)
   }
 
   /// `RX:  bytes packets errors dropped  missed   mcast`, `TX errors: aborted   fifo  window ...`

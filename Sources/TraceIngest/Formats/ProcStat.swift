@@ -106,6 +106,7 @@ private final class ProcVmstatTable: CounterTable {
     if reason != .blank {
       isOpen = false
       firstName = nil
+      machine = nil
     }
   }
 

@@ -20,6 +20,8 @@ private final class QdiscTable: CounterTable {
   private var qdisc: Int32?
   private var known = NameTable()
   private var objects: [Int32] = []
+  /// Where the objects that are known were read.
+  private var place = ""
 
   func interrupt(_ reason: CounterBreak) { if reason != .blank { qdisc = nil } }
 
@@ -78,6 +80,11 @@ private final class QdiscTable: CounterTable {
   private func object(
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: CounterLog
   ) throws -> Int32 {
+    if log.scope.isDivided, place != log.scope.text {
+      place = log.scope.text
+      known = NameTable()
+      objects.removeAll()
+    }
     if let number = known.value(bytes, from: start, to: end) { return objects[Int(number)] }
     var fields = Fields()
     fields.cut(bytes, start, end)

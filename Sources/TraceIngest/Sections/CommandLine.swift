@@ -17,12 +17,20 @@ struct CommandLine {
   let interval: Int64?
   /// It prints a date.
   let isDate: Bool
+  /// The machine it runs on, by the prompt or ssh; nil where neither says it.
+  let host: Range<Int>?
+  /// What it looks into: a network namespace, a container.
+  let space: Range<Int>?
 
   /// A command that stands between these positions, without a prompt. `isMarked`: something before
   /// it marked it as a command.
-  init(_ bytes: Span<UInt8>, _ range: Range<Int>, isMarked: Bool) {
+  init(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, isMarked: Bool, prompt: Range<Int>? = nil
+  ) {
     text = range
     let words = CommandWords(bytes, range)
+    host = words.host(bytes) ?? prompt
+    space = words.space(bytes)
     interval = words.interval(bytes)
     isDate =
       bytes.find("date", from: range.lowerBound, range.upperBound) != nil
@@ -36,8 +44,10 @@ struct CommandLine {
     }
   }
 
-  private init(prompt end: Int) {
+  private init(prompt end: Int, host: Range<Int>?) {
     text = end..<end
+    self.host = host
+    space = nil
     output = .unclear
     interval = nil
     isDate = false
@@ -92,17 +102,22 @@ struct CommandLine {
 
   /// The command, or the file, that stands between marks: `=== free -m ===`, `==> /proc/vmstat <==`.
   static func inBanner(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> CommandLine? {
+    let (from, to) = betweenMarks(bytes, start, end)
+    guard start < from, from < to else { return nil }
+    let words = CommandWords(bytes, from..<to)
+    guard words.isCommand(bytes) || words.isPath(bytes) else { return nil }
+    return CommandLine(bytes, from..<to, isMarked: true)
+  }
+
+  /// What stands between marks: `eth0` of `==> eth0 <==`; empty where there is nothing.
+  static func betweenMarks(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> (from: Int, to: Int) {
     func isMark(_ byte: UInt8) -> Bool {
       byte <= 0x20 || ("=-*#+~_<>[]|:".utf8).contains(byte)
     }
     var (from, to) = (start, end)
-    guard start < end, isMark(bytes[start]) else { return nil }
     while from < to, isMark(bytes[from]) { from += 1 }
     while to > from, isMark(bytes[to - 1]) { to -= 1 }
-    guard from < to else { return nil }
-    let words = CommandWords(bytes, from..<to)
-    guard words.isCommand(bytes) || words.isPath(bytes) else { return nil }
-    return CommandLine(bytes, from..<to, isMarked: true)
+    return (from, to)
   }
 
   /// The command of a line that is nothing but one: `vmstat 1 6`, `cat /proc/stat`.
@@ -116,13 +131,29 @@ struct CommandLine {
   }
 
   private static func command(
-    _ bytes: Span<UInt8>, _ from: Int, _ end: Int, isSure: Bool
+    _ bytes: Span<UInt8>, _ from: Int, _ end: Int, isSure: Bool, host: Range<Int>? = nil
   ) -> CommandLine? {
     var at = from
     bytes.skipBlanks(&at, end)
-    guard at < end else { return CommandLine(prompt: end) }
+    guard at < end else { return CommandLine(prompt: end, host: host) }
     guard isSure || CommandWords(bytes, at..<end).isCommand(bytes) else { return nil }
-    return CommandLine(bytes, at..<end, isMarked: true)
+    return CommandLine(bytes, at..<end, isMarked: true, prompt: host)
+  }
+
+  /// The machine of a prompt: `web1` of `[root@web1 ~]`, `root@web1:~` and `web1:/tmp `.
+  private static func host(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Range<Int>? {
+    var from = start
+    while from < end, bytes[from] != UInt8(ascii: "@") { from += 1 }
+    let isNamed = from < end
+    from = isNamed ? from + 1 : start
+    var to = from
+    while to < end, bytes[to] > 0x20, bytes[to] != UInt8(ascii: ":"), bytes[to] != UInt8(ascii: "]")
+    {
+      to += 1
+    }
+    let isPlaced = to < end && bytes[to] == UInt8(ascii: ":")
+    guard to > from, isNamed || isPlaced && bytes[from] | 0x20 &- 0x61 < 26 else { return nil }
+    return from..<to
   }
 
   /// Whether the last word before the position is a folder: `web1 ~ #`, `web1 /etc #`.
@@ -165,7 +196,9 @@ struct CommandLine {
             || bytes.has("bash-", at: start, at) || bytes.has("sh-", at: start, at))
         // `web1# vmstat 1`, `virsh # list`: only with a command that we know.
         let isWord = blanks == 0 || blanks == 1 && bytes[at - 1] == 0x20
-        return isPrompt || isWord ? command(bytes, at + 1, end, isSure: isPrompt) : nil
+        guard isPrompt || isWord else { return nil }
+        return command(
+          bytes, at + 1, end, isSure: isPrompt, host: isPrompt ? host(bytes, start, at) : nil)
       default: break
       }
       at += 1
@@ -331,7 +364,7 @@ private struct CommandWords {
         ]
       ),
       ("dmsetup", ["table", "ls", "info", "status", "deps"]),
-      ("ip", ["addr", "a", "link", "l", "route", "r", "neigh", "address"]),
+      ("ip", ["addr", "a", "link", "l", "route", "r", "neigh", "address", "netns"]),
       ("tc", ["qdisc", "class", "filter"]),
       ("qemu-img", ["map", "info", "check"]),
       ("perf", ["sched", "stat", "record", "script", "top", "trace", "kvm"]),
@@ -410,6 +443,59 @@ private struct CommandWords {
     return known.contains {
       bytes.has($0, at: words[index + 1].lowerBound, words[index + 1].upperBound)
     }
+  }
+
+  /// The machine that `ssh -p 22 root@web1 cat /proc/stat` goes to.
+  func host(_ bytes: Span<UInt8>) -> Range<Int>? {
+    guard let ssh = (0..<words.count).first(where: { bytes.equals("ssh", name(bytes, $0)) }) else {
+      return nil
+    }
+    var index = ssh + 1
+    while index + 1 < words.count {
+      let word = words[index]
+      guard bytes[word.lowerBound] == UInt8(ascii: "-") else {
+        var from = word.lowerBound
+        for at in word where bytes[at] == UInt8(ascii: "@") { from = at + 1 }
+        return from < word.upperBound ? from..<word.upperBound : nil
+      }
+      // `-p 22`, `-i key`, `-o Option=x`
+      let isValued =
+        word.count == 2 && ("pioFJlLRDbcemQSW".utf8).contains(bytes[word.lowerBound + 1])
+      index += isValued ? 2 : 1
+    }
+    return nil
+  }
+
+  /// The network namespace or container that it looks into: `a` of `ip netns exec a ip -s link` and of
+  /// `ip -n a -s link`, `4711` of `nsenter -t 4711 -n ip -s link`, `web1` of `docker exec -i web1 cat /proc/net/dev`.
+  func space(_ bytes: Span<UInt8>) -> Range<Int>? {
+    for index in 0..<words.count where index + 1 < words.count {
+      if bytes.equals("exec", words[index]), index > 0 {
+        let programs: [StaticString] = ["netns", "docker", "podman", "lxc", "kubectl", "crictl"]
+        guard programs.contains(where: { bytes.equals($0, name(bytes, index - 1)) }) else {
+          continue
+        }
+        var place = index + 1
+        while place < words.count, bytes[words[place].lowerBound] == UInt8(ascii: "-") {
+          place += 1
+        }
+        return place < words.count ? words[place] : nil
+      }
+      let isShort =
+        bytes.equals("-n", words[index]) || bytes.equals("-netns", words[index])
+      if isShort,
+        (0..<index).contains(where: {
+          bytes.equals("ip", name(bytes, $0)) || bytes.equals("tc", name(bytes, $0))
+        })
+      {
+        return words[index + 1]
+      }
+      let isTarget = bytes.equals("-t", words[index]) || bytes.equals("--target", words[index])
+      if isTarget, (0..<index).contains(where: { bytes.equals("nsenter", name(bytes, $0)) }) {
+        return words[index + 1]
+      }
+    }
+    return nil
   }
 
   /// `vmstat -w 1 6`: 1 s.

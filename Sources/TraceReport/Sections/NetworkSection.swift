@@ -7,7 +7,7 @@ struct NetworkSection: ReportSection {
     let rows = try file.rows(
       """
       SELECT guest, machine, point, direction, packets, drops, drop_rate, first_loss, requeues, stops,
-        kicks_per_packet, guest_by
+        kicks_per_packet, guest_by, counters
       FROM net_path ORDER BY guest IS NULL, guest, position, direction
       """
     ).filter { row in
@@ -46,8 +46,10 @@ struct NetworkSection: ReportSection {
           [
             Printable.text(row.text("point") ?? ""), way(row.text("direction")),
             row.integer("packets").map(Quantity.count) ?? "?",
-            row.integer("drops").map(Quantity.count) ?? "?",
-            row.number("drop_rate").map { "\(Quantity.decimal(100 * $0, digits: 2)) %" } ?? "",
+            isShortage(row) ? "?" : row.integer("drops").map(Quantity.count) ?? "?",
+            isShortage(row)
+              ? ""
+              : row.number("drop_rate").map { "\(Quantity.decimal(100 * $0, digits: 2)) %" } ?? "",
             row.number("kicks_per_packet").map { Quantity.decimal($0, digits: 3) } ?? "",
             remarks(row),
           ]
@@ -62,9 +64,21 @@ struct NetworkSection: ReportSection {
     }
   }
 
+  /// Whether the driver counted how often it had no buffer, and not what was lost by that: the hardware keeps packets
+  /// for a while.
+  private static func isShortage(_ row: QueryRow) -> Bool {
+    let counters = row.text("counters") ?? ""
+    return counters.contains("no_buffer") && !counters.contains("posted")
+      && !counters.contains(" + ")
+  }
+
   private static func remarks(_ row: QueryRow) -> String {
     var remarks: [String] = []
-    if row.integer("first_loss") == 1 { remarks.append("<- loses first") }
+    if isShortage(row), let times = row.integer("drops"), times > 0 {
+      remarks.append("no buffer: \(Quantity.count(times))")
+    } else if row.integer("first_loss") == 1 {
+      remarks.append("<- loses first")
+    }
     if let requeues = row.integer("requeues"), requeues > 0 {
       remarks.append("\(Quantity.count(requeues)) requeues")
     }
