@@ -477,6 +477,17 @@ struct TextOfTheWorldTests {
     }
   }
 
+  @Test("also where they are all of one sector, and too few came back before the first is missing")
+  func missingCompletionOfTheOnlySector() throws {
+    for isThere in [{ $0 != 3 }, { $0 % 2 == 1 }] as [(Int) -> Bool] {
+      let text = Self.perf(
+        60, taking: { 400 + $0 % 3 }, hasIssue: { _ in true }, hasCompletion: isThere,
+        sector: { _ in 2048 })
+      let right = (0..<60).map { isThere($0) ? Int64(400_000 + 1_000 * ($0 % 3)) : nil }
+      #expect(try Self.times(text) == right)
+    }
+  }
+
   @Test("of two requests for the same blocks that both came back late, each keeps its time")
   func lateTogether() throws {
     // 100 and 101 are for the same blocks, and come back after 400 and 381 ms, while others take 4 ms.

@@ -179,16 +179,16 @@ extension DeviceFolding {
     let out = open.all(at: one.key, going: one.row.rwbs.direction) {
       Self.isComparable($0, to: one)
     }
-    guard !out.isEmpty, servedAlone.count >= Self.fewestAlone else {
-      for index in late { try release(index) }
-      return
-    }
-    let latest = servedAlone.sum / servedAlone.count * Self.doubtfulTimesMean
     let requests = (late + out).map { (index: $0, since: Self.start(of: open[$0].row) ?? .max) }
       .sorted { ($0.since, open[$0.index].order) < ($1.since, open[$1.index].order) }
     let completions = late.map { open[$0].row }.map {
       Completion(time: $0.completed, cpu: $0.completedCPU, error: $0.error)
     }.sorted { $0.time.rawValue < $1.time.rawValue }
+    guard !out.isEmpty, let usual = usualTime(requests.map(\.since), completions) else {
+      for index in late { try release(index) }
+      return
+    }
+    let latest = usual * Self.doubtfulTimesMean
     for index in late { takeBack(index, phase: one.phase) }
     var next = 0
     var waiting: [(index: Int32, since: Int64)] = []
@@ -214,6 +214,19 @@ extension DeviceFolding {
       open[index].row.traits.insert(.lossy)
       try emit(index, isEnd: true)
     }
+  }
+
+  /// How long a request takes, ns: the mean of those that were alone with their blocks; where these are too few, what
+  /// half of the completions come behind the last request before them. Nil where there are too few of either.
+  private func usualTime(_ issued: [Int64], _ completions: [Completion]) -> Int64? {
+    if servedAlone.count >= Self.fewestAlone { return servedAlone.sum / servedAlone.count }
+    var next = 0
+    let shortest = completions.compactMap { completion -> Int64? in
+      let time = completion.time.rawValue
+      while next < issued.count, issued[next] <= time { next += 1 }
+      return next > 0 ? time - issued[next - 1] : nil
+    }.sorted()
+    return shortest.count >= Self.fewestAlone ? shortest[shortest.count / 2] : nil
   }
 
   private mutating func takeBack(_ index: Int32, phase: OpenRequest.Phase) {
