@@ -47,6 +47,11 @@ public struct Correlation {
     let clocks: [SourceClock]
     var disks: [DiskJoin]
     (disks, clocks) = joined(guests, hosts, recorded.records)
+    if hosts.isEmpty, streams.contains(where: { $0.machine.layer == .host && $0.requests > 0 }) {
+      for place in disks.indices where disks[place].verdict == .noHost {
+        disks[place].verdict = .noHostBios
+      }
+    }
     let swapped =
       disks.contains { $0.verdict == .joined } ? [] : SwappedSearch.find(guests, hosts, streams)
     let devices = streams.compactMap { stream -> TracedDevice? in

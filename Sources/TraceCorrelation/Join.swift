@@ -73,11 +73,14 @@ public struct Join: Sendable {
     pending = guests.map { _ in PendingDisk() }
     let sides = guests.map { $0.dataRequests }
     let devices = hosts.map { HostSide($0) }
-    let regions = Self.regions(guests, sides, devices)
+    let (regions, unclear) = Self.regions(guests, sides, devices)
+    let hasBios = devices.contains { !$0.pieces.isEmpty }
     for (place, disk) in guests.enumerated() {
       var join = DiskJoin(disk: disk.stream)
       join.verdict =
-        hosts.isEmpty ? .noHost : sides[place].isEmpty ? .noRequests : .noMapping
+        hosts.isEmpty
+        ? .noHost
+        : sides[place].isEmpty ? .noRequests : !hasBios ? .noHostBios : unclear[place] ?? .noMapping
       if let found = regions[place] {
         join.votes = found.region.votes
         join.feasibleShare = found.region.share
@@ -119,11 +122,13 @@ public struct Join: Sendable {
     let runnerUp: Double?
   }
 
-  /// The best place for each disk; one place holds one guest.
+  /// The best place for each disk; one place holds one guest. For those without one, by disk, why, where that is known.
   private static func regions(
     _ guests: [GuestDisk], _ sides: [[GuestRequest]], _ devices: [HostSide]
-  ) -> [Found?] {
+  ) -> (found: [Found?], unclear: [Int: JoinVerdict]) {
     var judged: [Judged] = []
+    var unclear: [Int: JoinVerdict] = [:]
+    var voted: Set<Int> = []
     var searched: [Int64: Int] = [:]
     var later: [Int] = []
     for disk in guests.indices where !sides[disk].isEmpty {
@@ -133,8 +138,11 @@ public struct Join: Sendable {
         continue
       }
       for number in devices.indices where !devices[number].pieces.isEmpty {
-        judge(disk, guests[disk], sides[disk], number, devices[number], &judged)
+        if judge(disk, guests[disk], sides[disk], number, devices[number], &judged) {
+          voted.insert(disk)
+        }
       }
+      if !voted.contains(disk) { unclear[disk] = .noPattern }
     }
     // Each step back of a trace's clock makes further ones of its disks: they lie where the first do.
     for disk in later {
@@ -168,7 +176,11 @@ public struct Join: Sendable {
         > ($1.region.answered, $1.region.placed, -$1.region.placement.key.distance)
     }
     for entry in judged.filter({ $0.region.share >= leastShare }) + cached
-    where found[entry.disk] == nil {
+    where found[entry.disk] == nil && unclear[entry.disk] != .severalPlaces {
+      if judged.contains(where: { isRival($0, of: entry) }) {
+        unclear[entry.disk] = .severalPlaces
+        continue
+      }
       let key = RegionKey(device: entry.device, placement: entry.region.placement.key)
       if let holder = holders[key], holder != guests[entry.disk].machine { continue }
       holders[key] = guests[entry.disk].machine
@@ -180,16 +192,27 @@ public struct Join: Sendable {
       found[entry.disk] = Found(
         region: entry.region, device: entry.device, runnerUp: runnerUp?.region.share)
     }
-    return found
+    return (found, unclear)
   }
 
   private typealias Judged = (disk: Int, device: Int, region: RegionSearch.Region)
 
-  /// Judges the places of a disk on a device.
+  /// Whether a disk may as well lie at another place of the same device: with another offset of the clock as many of
+  /// its requests fit, and the addresses speak for it half as much.
+  private static func isRival(_ other: Judged, of entry: Judged) -> Bool {
+    guard case .distance(let there) = other.region.placement,
+      case .distance(let here) = entry.region.placement
+    else { return false }
+    return other.disk == entry.disk && other.device == entry.device && there != here
+      && other.region.share >= wholeShare * entry.region.share
+      && other.region.votes * 2 >= entry.region.votes
+  }
+
+  /// Judges the places of a disk on a device. Returns whether pairs of requests voted for one.
   private static func judge(
     _ disk: Int, _ guest: GuestDisk, _ side: [GuestRequest], _ number: Int, _ device: HostSide,
     _ judged: inout [Judged]
-  ) {
+  ) -> Bool {
     let search = RegionSearch(guest: side, host: device)
     let all = OffsetCandidates.find(
       guest: side, host: device.pieces, remapDeltas: device.rows.remapDeltas)
@@ -250,6 +273,7 @@ public struct Join: Sendable {
     {
       judged.append((disk, number, region))
     }
+    return candidates.contains { $0.votes > 0 }
   }
 
   private struct RegionKey: Hashable {

@@ -93,6 +93,12 @@ public enum JoinVerdict: String, Vocabulary {
   case noRequests = "no_requests"
   /// No place on any host device fits: not this host, or its files are missing.
   case noMapping = "no_mapping"
+  /// Several places on a host device fit alike: a short stream of requests fits at each of its steps.
+  case severalPlaces = "several_places"
+  /// Its requests follow each other or come back to few blocks, so that their addresses show no place.
+  case noPattern = "no_pattern"
+  /// The host's traces show no bio from `Q` to `C`, so that it is not known when requests left the virtio queue.
+  case noHostBios = "no_host_bios"
   /// A place was found, but the requests do not go together under any clock.
   case noClock = "no_clock"
 }

@@ -117,7 +117,8 @@ struct MixedCaptureTests {
     try incident.add(Self.pair(2).host, "host", "h")
     let found = try incident.findings()
     #expect(found["CAPTURES_MIXED"] == nil)
-    #expect(found["TRACE_INCOMPLETE"]?.contains("no host's trace fits it") == true, "\(found)")
+    #expect(
+      found["TRACE_INCOMPLETE"]?.contains("it is joined with no host's trace") == true, "\(found)")
   }
 
   @Test("guest and host of different times by their clocks; of one time they are one capture")

@@ -148,6 +148,48 @@ struct JoinTests {
     #expect(ios.last?.hostRequest == simulation.host.last?.id)
   }
 
+  /// Requests of eight sectors, so many microseconds apart, that follow each other, each with a host side; the host has
+  /// as many more before and behind them.
+  private static func stream(_ count: Int, every microseconds: Int64, more: Int) -> Simulation {
+    var simulation = Simulation(seed: 9)
+    for number in -more..<(count + more) {
+      let issued = (Int64(number + more) * microseconds + Int64(number * number % 7) * 40) * 1_000
+      let sector = 1_000_000 + Int64(number) * 8
+      if (0..<count).contains(number) {
+        simulation.add(at: issued, sector: sector, device: 900_000)
+      } else {
+        simulation.addNeighbour(
+          at: simulation.reference(issued) + 20_000, sector: sector + simulation.distance)
+      }
+    }
+    return simulation
+  }
+
+  @Test(
+    "where requests follow each other no place is claimed",
+    arguments: [(12, 40), (400, 0), (400, 40)])
+  func streams(_ count: Int, _ more: Int) throws {
+    let disk = try #require(Self.stream(count, every: 5_000, more: more).join().disks.first)
+    #expect([.severalPlaces, .noPattern].contains(disk.verdict), "\(disk.verdict)")
+    #expect(disk.ios.allSatisfy { $0.grade == .unmatched })
+  }
+
+  @Test("a host's trace without any Q shows no bio, and says so")
+  func noBios() throws {
+    var simulation = Simulation(seed: 10)
+    simulation.load(seconds: 2, perSecond: 200)
+    let rows = simulation.host.map { row in
+      var row = row
+      row.queued = .unseen
+      return row
+    }
+    let device = HostDevice(
+      stream: 2, source: 2, rows: rows, bios: [], remapDeltas: [], losses: [],
+      first: simulation.device.first, last: simulation.device.last)
+    let join = Join(guests: [simulation.disk], hosts: [device])
+    #expect(join.disks.map(\.verdict) == [.noHostBios])
+  }
+
   @Test("requests outside the other trace's time say so")
   func windows() throws {
     var simulation = Simulation(seed: 6)

@@ -20,7 +20,7 @@ enum BelowGuest {
       count >= fewestIOs, let median = row.integer("p50_ns"), let slow = row.integer("p99_ns")
     else { return nil }
     var sentence =
-      "\(device): no host's trace fits it, so all below the guest's scheduler is one hop (H3+H4+H5, D to C in "
+      "\(device): it is joined with no host's trace, so all below the guest's scheduler is one hop (H3+H4+H5, D to C in "
       + "the guest): median \(Quantity.time(median)), p99 \(Quantity.time(slow)), "
       + "\(Quantity.count(count)) I/Os"
     if let seconds = row.integer("seconds"), seconds >= fewestSeconds {

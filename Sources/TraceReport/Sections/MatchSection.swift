@@ -116,6 +116,19 @@ struct MatchSection: ReportSection {
     case .noClock:
       "not joined: its addresses fit a place on the host, but no clock does. Are guest and host "
         + "from the same incident? A clock that steps every few requests is given up, too."
+    case .severalPlaces:
+      "not joined: several places on a host device fit its requests alike. Too few of them, or too "
+        + "regular: record longer, or say where its disk lies ('filefrag -v' of its image, or 'mapping' in "
+        + "incident.yaml)."
+    case .noPattern:
+      "not joined: its requests follow each other or come back to the same blocks, so that their "
+        + "addresses do not show where its disk lies on the host. Say so ('filefrag -v' of its "
+        + "image, or 'mapping' in incident.yaml), or record while something reads at random."
+    case .noHostBios:
+      "not joined: the host's trace shows no bio from Q to C, so that it is not known when requests "
+        + "left the virtio queue. Record all of queue, issue and complete ('blktrace -a queue -a issue "
+        + "-a complete'; for perf block:block_bio_queue, block:block_rq_issue, "
+        + "block:block_rq_complete)."
     case .joined, .noMapping:
       "not joined: no place on any host device fits its requests. Are guest and host from the same "
         + "incident and time, and was the right host device traced?"
