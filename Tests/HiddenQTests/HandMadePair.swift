@@ -34,6 +34,8 @@ struct HandMadePair {
   var foreign: [Foreign] = []
   /// How many events of the guest's trace were lost before its last one.
   var lost = 0
+  /// The guest's device; 253 is given to virtio-blk as it boots.
+  var guestDevice = "253,0"
 
   /// Where the guest's disk begins on the host's, and how far its clock is behind, in microseconds.
   private static let offset = 2048
@@ -141,7 +143,7 @@ struct HandMadePair {
       add(io.issued, "D")
       add(io.completed, "C", "[0]", 0)
     }
-    return text(lines, device: "253,0", lost: lost)
+    return text(lines, device: guestDevice, lost: lost)
   }
 
   var host: String {

@@ -59,6 +59,18 @@ struct QueueRuleTests {
     #expect(try pair(requeued: false)["RING_SATURATED"] == nil)
   }
 
+  @Test("RING_SATURATED: of a SCSI disk the driver's queue, and its target may have been busy")
+  func driverQueue() throws {
+    let found = try HandMadePair(
+      ios: steady(seconds: 3) { io, place in
+        if place % 20 == 0 { (io.isRequeued, io.scheduled) = (true, 900) }
+      }, guestDevice: "8,0"
+    ).findings()
+    let words = try #require(found["RING_SATURATED"])
+    #expect(words.contains("gave back 5.0 % of the I/Os"), "\(words)")
+    #expect(!words.contains("virtio"), "\(words)")
+  }
+
   @Test("DOUBLE_QUEUEING: both schedulers hold requests; where one of them does it is none")
   func double() throws {
     func pair(guest: Int, host: Int) throws -> [String: String] {

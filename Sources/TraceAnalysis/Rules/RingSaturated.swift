@@ -31,7 +31,13 @@ struct RingSaturated: Rule {
         slices >= Self.fewestSlices && share >= evidence.value(of: ceiling)
         && above >= evidence.value(of: waiting)
       guard wasGivenBack || wasFull else { return nil }
-      var sentence = "\(device): the virtio queue was full"
+      let queue = Self.isOfAnotherDriver(device) ? "the driver's queue" : "the virtio queue"
+      // One request at a time fills no queue: whoever is below gave it back.
+      let isBusyBelow = wasGivenBack && depth <= 1
+      var sentence =
+        isBusyBelow
+        ? "\(device): what is below the driver took no more requests"
+        : "\(device): \(queue) was full"
       if wasGivenBack, let wait = row.integer("requeue_mean_ns") {
         sentence +=
           "; the driver gave back \(Quantity.decimal(back, digits: 1)) % of the I/Os (D, R, D), which "
@@ -58,16 +64,34 @@ struct RingSaturated: Rule {
       return Finding(
         code, isDeviceFull ? .info : .warning, guest: guest,
         sentence: Printable.text(sentence) + ".",
-        confidence: wasGivenBack ? .high : .medium,
+        confidence: wasGivenBack && !isBusyBelow && !Self.isOfAnotherDriver(device)
+          ? .high : .medium,
         because: wasGivenBack
           ? "The driver's requeues are in the guest's block trace."
+            + (Self.isOfAnotherDriver(device) || isBusyBelow
+              ? " Whether its own queue was full or its target was busy, they do not say." : "")
           : "Its depth ends at the same number again and again while others wait above it: a limit. "
             + "Whether it is the ring's size or the disk's tags, the command line of QEMU would tell.",
         evidenceSQL: Self.sql(
           "ring.machine = \(Evidence.literal(guest)) AND ring.device = \(Evidence.literal(device))"),
-        nextStep: Self.advice(isThreadBusy: isThreadBusy, isDeviceFull: isDeviceFull))
+        nextStep: Self.isOfAnotherDriver(device) || isBusyBelow
+          ? Self.adviceForTarget
+          : Self.advice(isThreadBusy: isThreadBusy, isDeviceFull: isDeviceFull))
     }
   }
+
+  /// Whether a device's number is one of a driver that is not virtio-blk, as `8,0` of sd: IDE, SCSI, MMC, Xen and NVMe
+  /// (admin-guide/devices.txt of the kernel). The number of virtio-blk is given out as the guest boots.
+  private static func isOfAnotherDriver(_ device: String) -> Bool {
+    guard let major = device.split(separator: ",").first.flatMap({ Int($0) }) else { return false }
+    return [3, 8, 22, 179, 202, 259].contains(major) || (65...71).contains(major)
+      || (128...135).contains(major)
+  }
+
+  private static let adviceForTarget =
+    "Look at what the driver may send at once (queue_depth and can_queue of the SCSI device and its host; "
+    + "cmd_per_lun and virtqueue_size of a virtio-scsi controller), and at errors of the target in the "
+    + "guest's kernel log."
 
   /// A thread or a device that is so much in use is the limit itself.
   private static let busy = 90.0
