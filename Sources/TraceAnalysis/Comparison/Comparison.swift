@@ -37,6 +37,14 @@ public struct Comparison: Sendable {
     self.before = Side(paths: before.map(\.path))
     self.after = Side(paths: after.map(\.path))
     self.settings = settings
+    // What is not one capture compares with nothing.
+    let mixed = try (before + after).flatMap { file in
+      try file.findings().filter { $0.code == .capturesMixed }.map { $0.of(file) }
+    }
+    guard mixed.isEmpty else {
+      findings = mixed
+      return
+    }
     var pairing = try MachinePairing(before, after)
     let disks = try compareDisks(before, after, &pairing)
     try compareSeries(before, after, pairing)
@@ -57,13 +65,6 @@ public struct Comparison: Sendable {
         ComparisonFindings(
           load: load, lines: own, runsPerSide: min(before.count, after.count), waits: waits
         ).findings
-    }
-    let mixed = try (before + after).flatMap { file in
-      try file.findings().filter { $0.code == .capturesMixed }.map { $0.of(file) }
-    }
-    guard mixed.isEmpty else {
-      findings = mixed
-      return
     }
     findingsOnOneSide = try OneSidedFinding.all(before: before, after: after)
   }
