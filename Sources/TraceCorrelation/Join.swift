@@ -128,7 +128,6 @@ public struct Join: Sendable {
   ) -> (found: [Found?], unclear: [Int: JoinVerdict]) {
     var judged: [Judged] = []
     var unclear: [Int: JoinVerdict] = [:]
-    var voted: Set<Int> = []
     var searched: [Int64: Int] = [:]
     var later: [Int] = []
     for disk in guests.indices where !sides[disk].isEmpty {
@@ -138,11 +137,9 @@ public struct Join: Sendable {
         continue
       }
       for number in devices.indices where !devices[number].pieces.isEmpty {
-        if judge(disk, guests[disk], sides[disk], number, devices[number], &judged) {
-          voted.insert(disk)
-        }
+        judge(disk, guests[disk], sides[disk], number, devices[number], &judged)
       }
-      if !voted.contains(disk) { unclear[disk] = .noPattern }
+      if !OffsetCandidates.hasPattern(sides[disk]) { unclear[disk] = .noPattern }
     }
     // Each step back of a trace's clock makes further ones of its disks: they lie where the first do.
     for disk in later {
@@ -177,6 +174,11 @@ public struct Join: Sendable {
     }
     for entry in judged.filter({ $0.region.share >= leastShare }) + cached
     where found[entry.disk] == nil && unclear[entry.disk] != .severalPlaces {
+      if case .distance = entry.region.placement, unclear[entry.disk] == .noPattern,
+        Double(entry.region.placed) < wholeShare * Double(sides[entry.disk].count)
+      {
+        continue
+      }
       if judged.contains(where: { isRival($0, of: entry) }) {
         unclear[entry.disk] = .severalPlaces
         continue
@@ -208,11 +210,11 @@ public struct Join: Sendable {
       && other.region.votes * 2 >= entry.region.votes
   }
 
-  /// Judges the places of a disk on a device. Returns whether pairs of requests voted for one.
+  /// Judges the places of a disk on a device.
   private static func judge(
     _ disk: Int, _ guest: GuestDisk, _ side: [GuestRequest], _ number: Int, _ device: HostSide,
     _ judged: inout [Judged]
-  ) -> Bool {
+  ) {
     let search = RegionSearch(guest: side, host: device)
     let all = OffsetCandidates.find(
       guest: side, host: device.pieces, remapDeltas: device.rows.remapDeltas)
@@ -273,7 +275,6 @@ public struct Join: Sendable {
     {
       judged.append((disk, number, region))
     }
-    return candidates.contains { $0.votes > 0 }
   }
 
   private struct RegionKey: Hashable {

@@ -201,7 +201,7 @@ struct RecordedClockTests {
     var (simulation, record) = Self.simulated(within: 500, requests: 0)
     for at in 1...3 { simulation.add(at: Int64(at) * 1_000_000_000, hasHost: false) }
     let join = Join(guests: [simulation.disk], hosts: [simulation.device], recorded: [record])
-    #expect(join.disks.map(\.verdict) == [.noMapping])
+    #expect(join.disks.map(\.verdict) == [.noHostBios])
     let clock = try #require(join.clocks.first)
     #expect(clock.byRequests == nil)
     let own: Int64 = 3_000_000_000

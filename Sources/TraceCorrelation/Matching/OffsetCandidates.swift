@@ -52,6 +52,25 @@ enum OffsetCandidates {
     }
   }
 
+  /// Whether the addresses of these requests can show a place at all: of a stream, or of a few blocks that come again and
+  /// again, hardly any pair differs from the others.
+  static func hasPattern(_ requests: [GuestRequest]) -> Bool {
+    var counts: [Shape: Int] = [:]
+    var pairs = 0
+    for first in requests.indices.prefix(mostPairs / reach) {
+      for second in (first + 1)..<min(first + 1 + reach, requests.count)
+      where second < requests.count {
+        pairs += 1
+        if let shape = shape(requests[first], requests[second]) { counts[shape, default: 0] += 1 }
+      }
+    }
+    let telling = counts.values.filter { $0 <= mostEqual }.reduce(0, +)
+    return telling * patternShare >= pairs
+  }
+
+  /// One of so many pairs of requests must be unlike the others.
+  private static let patternShare = 20
+
   /// Calls for each vote: the sectors of both requests of a pair, and the distance.
   private static func forEachVote(
     guest: [GuestRequest], host: [HostPiece], _ body: (Int64, Int64) -> Void
