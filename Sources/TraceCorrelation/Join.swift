@@ -52,6 +52,8 @@ public struct Join: Sendable {
   public static let leastShare = 0.5
   /// Share above which a disk lies there in one piece, or a given map is right: no other is looked for.
   private static let wholeShare = 0.9
+  /// The part of the best place's share from which on another fits as well: the place of a guest's copy reaches 0.96.
+  private static let rivalShare = 0.98
   /// The number of the map that the requests themselves show.
   private static let inferredMap = Int.max
   /// Places that are looked at per disk and device.
@@ -179,7 +181,16 @@ public struct Join: Sendable {
       {
         continue
       }
-      if judged.contains(where: { isRival($0, of: entry) }) {
+      let hasRival = judged.contains { other in
+        isRival(other, of: entry)
+          && !judged.contains {
+            // Where the disk of another guest lies, of which this one is a copy.
+            guests[$0.disk].machine != guests[entry.disk].machine && $0.device == other.device
+              && $0.region.placement.key == other.region.placement.key
+              && $0.region.share >= other.region.share
+          }
+      }
+      if hasRival {
         unclear[entry.disk] = .severalPlaces
         continue
       }
@@ -206,7 +217,7 @@ public struct Join: Sendable {
       case .distance(let here) = entry.region.placement
     else { return false }
     return other.disk == entry.disk && other.device == entry.device && there != here
-      && other.region.share >= wholeShare * entry.region.share
+      && other.region.share >= rivalShare * entry.region.share
       && other.region.votes * 2 >= entry.region.votes
   }
 
