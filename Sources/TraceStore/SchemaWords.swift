@@ -4,7 +4,7 @@ internal import TraceModel
 /// `TraceModel`. What the program stores is plain SQL.
 ///
 /// - `{{word MatchGrade guest_io.match_grade}}`: the word of a number of ``CodedVocabulary``.
-/// - `{{words BlockOperation}}`: its words, for a comment.
+/// - `{{words BlockOperation}}`: the words of any ``Vocabulary``, for a comment.
 /// - `{{code MatchGrade absorbed}}`: the number of a word.
 /// - `{{certain}}`: a list of the grades of certain matches.
 /// - `{{rwbs guest_io.rwbs}}`: the RWBS letters of their bits.
@@ -34,9 +34,9 @@ enum SchemaWords {
   private static func sql(_ call: Substring) -> String? {
     let parts = call.split(separator: " ", maxSplits: 2).map(String.init)
     switch (parts.first, parts.count) {
-    case ("word", 3): return vocabularies[parts[1]].map { SQLText.word(of: parts[2], $0) }
+    case ("word", 3): return coded(parts[1]).map { SQLText.word(of: parts[2], $0) }
     case ("words", 2): return vocabularies[parts[1]].map { enumeration($0) }
-    case ("code", 3): return vocabularies[parts[1]].flatMap { code(of: parts[2], $0) }
+    case ("code", 3): return coded(parts[1]).flatMap { code(of: parts[2], $0) }
     case ("certain", 1): return SQLText.list(MatchGrade.certain)
     case ("rwbs", 2): return rwbs(parts[1])
     case ("operation", 2): return operation(parts[1])
@@ -51,9 +51,10 @@ enum SchemaWords {
     }
   }
 
-  private static let vocabularies: [String: any CodedVocabulary.Type] = {
-    let types: [any CodedVocabulary.Type] = [
-      BlockAction.self, BlockOperation.self, LeaveReason.self, MatchGrade.self,
+  private static let vocabularies: [String: any Vocabulary.Type] = {
+    let types: [any Vocabulary.Type] = [
+      BlockAction.self, BlockOperation.self, Finding.Confidence.self, Finding.Severity.self,
+      Hop.self, Layer.self, LeaveReason.self, MatchGrade.self, ProblemSeverity.self,
       QEMURequest.Operation.self, SchedEventKind.self, UnmatchedReason.self, WaitCause.self,
     ]
     // By their names without that of the module.
@@ -63,8 +64,12 @@ enum SchemaWords {
       })
   }()
 
+  private static func coded(_ name: String) -> (any CodedVocabulary.Type)? {
+    vocabularies[name] as? any CodedVocabulary.Type
+  }
+
   /// `'read', 'write' or 'other'`.
-  private static func enumeration<Word: CodedVocabulary>(_ type: Word.Type) -> String {
+  private static func enumeration<Word: Vocabulary>(_ type: Word.Type) -> String {
     let names = type.allCases.map(\.name).filter { !$0.isEmpty }.map(SQLText.literal)
     return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
   }

@@ -137,6 +137,26 @@ struct SchemaWordsTests {
     }
   }
 
+  @Test("a table takes the words of a vocabulary, and no others")
+  func tables() throws {
+    let tables = try #require(Schema.files.first { $0.path == "tables.sql" }).text
+    for check in [
+      "layer IN \(SQLText.list(Layer.allCases))",
+      "severity IN \(SQLText.list(ProblemSeverity.allCases))",
+      "severity IN \(SQLText.list(Finding.Severity.allCases))",
+      "confidence IN \(SQLText.list(Finding.Confidence.allCases))",
+      "role IN \(SQLText.list(ThreadRole.ofGuests))",
+      "op IN \(SQLText.list(QEMURequest.Operation.allCases))",
+      "op IN (\(QEMURequest.Operation.allCases.map { "\($0.rawValue)" }.joined(separator: ", ")))",
+    ] {
+      #expect(tables.contains("CHECK (\(check))"), "\(check)")
+    }
+    let grades = MatchGrade.allCases.map { "\($0.rawValue) \($0.name)" }.joined(separator: ", ")
+    let reasons = UnmatchedReason.allCases.map { "\($0.rawValue) \($0.name)" }
+    #expect(tables.contains("-- \(grades)\n"))
+    #expect(tables.contains("-- \(reasons.joined(separator: ", "))\n"))
+  }
+
   @Test("words are told apart, and lead back to their member")
   func vocabularies() {
     func check<Word: Vocabulary>(_ type: Word.Type) {

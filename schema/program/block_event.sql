@@ -7,7 +7,7 @@ SELECT
   kept.event_id AS event_id,
   -- The machine.
   machine.name AS machine,
-  -- 'guest' or 'host'.
+  -- {{words Layer}}.
   machine.layer AS layer,
   -- major,minor as that machine calls the device.
   (kept.device >> 20) || ',' || (kept.device & 1048575) AS device,

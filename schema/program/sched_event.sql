@@ -7,7 +7,7 @@ SELECT
   kept.event_id AS event_id,
   -- The machine.
   machine.name AS machine,
-  -- 'guest' or 'host'.
+  -- {{words Layer}}.
   machine.layer AS layer,
   -- When, in ns on the source's clock.
   kept.at_ns AS at_ns,

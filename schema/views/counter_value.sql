@@ -5,7 +5,7 @@ CREATE VIEW counter_value AS
 SELECT
   -- The machine.
   machine.name AS machine,
-  -- 'guest' or 'host'.
+  -- {{words Layer}}.
   machine.layer AS layer,
   -- The tool or file: 'numastat', 'numastat -m', 'proc-stat', 'proc-diskstats', 'ip', .....
   counter_object.tool AS tool,

@@ -3,13 +3,13 @@ CREATE VIEW finding AS
 SELECT
   -- What kind it is, as 'STEAL_HIDDEN'.
   finding_row.code AS code,
-  -- 'info', 'warning' or 'critical'. What cannot be judged is 'info' with confidence 'none'.
+  -- {{words Finding.Severity}}. What cannot be judged is 'info' with confidence 'none'.
   finding_row.severity AS severity,
   -- The guest it is about; NULL when it is about none.
   finding_row.guest AS guest,
   -- What is so, with numbers and units.
   finding_row.sentence AS sentence,
-  -- 'none', 'low', 'medium' or 'high'.
+  -- {{words Finding.Confidence}}.
   finding_row.confidence AS confidence,
   -- The reason for that confidence.
   finding_row.because AS because,

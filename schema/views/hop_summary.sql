@@ -8,9 +8,8 @@ SELECT
   -- 'read', 'write', 'flush', 'discard', 'other', or 'all': every I/O that carries data.
   -- Flushes are apart; they have other costs.
   hop_quantile.op AS op,
-  -- 'page_cache', 'guest_scheduler', 'virtio_queue', 'virtio_submit', 'virtio_return',
-  -- 'host_scheduler', 'hardware_queue', 'block' (from Q to C) or 'total'; 'below_guest' (from D to C in the
-  -- guest) where nothing of the host is known.
+  -- {{words Hop}}.
+  -- 'block' is from Q to C; 'below_guest', from D to C in the guest, is there where nothing of the host is known.
   hop_quantile.hop AS hop,
   -- I/Os in which the hop was observed.
   hop_quantile.count AS count,

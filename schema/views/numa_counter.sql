@@ -5,7 +5,7 @@ CREATE VIEW numa_counter AS
 SELECT
   -- The machine.
   machine AS machine,
-  -- 'guest' or 'host'.
+  -- {{words Layer}}.
   layer AS layer,
   -- The node's number.
   node AS node,

@@ -9,7 +9,7 @@ SELECT
   column AS column,
   -- What is wrong.
   kind AS kind,
-  -- What it costs: 'note', 'skipped', 'data_loss' or 'refused'.
+  -- What it costs: {{words ProblemSeverity}}.
   severity AS severity,
   -- How many lines or events.
   count AS count,

@@ -5,7 +5,7 @@ SELECT
   block_request.request_id AS request_id,
   -- The machine.
   machine.name AS machine,
-  -- 'guest' or 'host'.
+  -- {{words Layer}}.
   machine.layer AS layer,
   -- major,minor as that machine calls the device.
   block_stream.device AS device,

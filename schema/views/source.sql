@@ -14,7 +14,7 @@ SELECT
   source_file.format AS format,
   -- The machine it is from.
   machine.name AS machine,
-  -- 'guest' or 'host'.
+  -- {{words Layer}}.
   machine.layer AS layer,
   -- What its times count: 'blktrace' is CLOCK_MONOTONIC since the first event of the trace,
   -- 'perf' and 'ftrace' are sched_clock, 'wall' is the wall clock that was written along, 'none'

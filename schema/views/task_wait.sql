@@ -4,7 +4,7 @@ CREATE VIEW task_wait AS
 SELECT
   -- The machine.
   task.machine AS machine,
-  -- 'guest' or 'host'.
+  -- {{words Layer}}.
   task.layer AS layer,
   -- Thread id.
   task.tid AS tid,

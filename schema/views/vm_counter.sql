@@ -3,7 +3,7 @@ CREATE VIEW vm_counter AS
 SELECT
   -- The machine.
   machine.name AS machine,
-  -- 'guest' or 'host'.
+  -- {{words Layer}}.
   machine.layer AS layer,
   -- When, on the reference timeline, in ns; NULL until correlate finds a clock for the source.
   CAST(
