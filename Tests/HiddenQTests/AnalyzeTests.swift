@@ -6,18 +6,6 @@ import Testing
 struct AnalyzeTests {
   private static let pair = HandMadePair(ios: (0..<60).map { .init(queued: 2_500 * $0) })
 
-  /// A folder with these files.
-  private static func folder(_ files: [String: String]) throws -> URL {
-    let folder = try Repository.temporaryFolder()
-    for (name, text) in files {
-      let file = folder.appending(path: name)
-      try FileManager.default.createDirectory(
-        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try Data(text.utf8).write(to: file)
-    }
-    return folder
-  }
-
   /// Runs a program of the system in a folder.
   private static func system(_ words: [String], in folder: URL) throws {
     let process = Process()
@@ -112,7 +100,7 @@ struct AnalyzeTests {
 
   @Test("a mistake is told with what was expected and what helps", arguments: mistakes)
   func mistake(_ mistake: Mistake) throws {
-    let folder = try Self.folder(mistake.files)
+    let folder = try Repository.folder(of: mistake.files)
     let before = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     let outcome = try Program.run(mistake.words, in: folder)
     #expect(outcome.status == 2)
@@ -125,7 +113,7 @@ struct AnalyzeTests {
 
   @Test("an empty directory is said to be one")
   func empty() throws {
-    let folder = try Self.folder([:])
+    let folder = try Repository.folder(of: [:])
     try FileManager.default.createDirectory(
       at: folder.appending(path: "case/guest"), withIntermediateDirectories: true)
     let outcome = try Program.run("analyze", "case", in: folder)
@@ -147,7 +135,7 @@ struct AnalyzeTests {
       (["run/guest-a/deep/t.txt", "run/host-b/sos_commands/host/t.txt"], "guest a; host b"),
     ])
   func names(_ paths: [String], _ machines: String) throws {
-    let folder = try Self.folder([
+    let folder = try Repository.folder(of: [
       "case/" + paths[0]: Self.pair.guest, "case/" + paths[1]: Self.pair.host,
     ])
     let outcome = try Program.run("analyze", "case", "-o", "out", in: folder)
@@ -158,7 +146,7 @@ struct AnalyzeTests {
 
   @Test("a machine's own folder, several directories, and machines named on the command line")
   func roots() throws {
-    let folder = try Self.folder([
+    let folder = try Repository.folder(of: [
       "x/guest-web1/t.txt": Self.pair.guest, "y/host-kvm7/t.txt": Self.pair.host,
       "web2/t.txt": Self.pair.guest, "rack9/t.txt": Self.pair.host,
     ])
@@ -186,7 +174,7 @@ struct AnalyzeTests {
 
   @Test("lines of the report that name what was written are 80 columns wide at most")
   func written() throws {
-    let folder = try Self.folder(["case/guest/t.txt": Self.pair.guest])
+    let folder = try Repository.folder(of: ["case/guest/t.txt": Self.pair.guest])
     let output = "a-name-that-is-quite-long-but-fits-into-a-line"
     let outcome = try Program.run("analyze", "case", "-o", output, in: folder)
     #expect(
@@ -201,7 +189,7 @@ struct AnalyzeTests {
     "archives are read as the directories that they hold",
     arguments: ["tar", "tar.gz", "tgz", "tar.xz", "tar.bz2", "zip"])
   func archives(_ ending: String) throws {
-    let folder = try Self.folder([
+    let folder = try Repository.folder(of: [
       "case/guest-web1/t.txt": Self.pair.guest, "case/host-kvm7/t.txt": Self.pair.host,
       "case/incident.yaml": "devices:\n  web1: {vda: \"253,0\"}\n",
     ])
@@ -231,7 +219,7 @@ struct AnalyzeTests {
 
   @Test("the two archives of a guest and its host, given both or in one directory")
   func twoArchives() throws {
-    let folder = try Self.folder([
+    let folder = try Repository.folder(of: [
       "guest-web1/t.txt": Self.pair.guest, "host-kvm7/t.txt": Self.pair.host,
     ])
     try FileManager.default.createDirectory(
@@ -259,7 +247,7 @@ struct AnalyzeTests {
 
   @Test("a hostile archive: nothing is written outside, and the rest is used")
   func hostileArchive() throws {
-    let folder = try Self.folder([
+    let folder = try Repository.folder(of: [
       "guest/t.txt": Self.pair.guest,
       "make.py": """
       import io, sys, tarfile
@@ -296,7 +284,7 @@ struct AnalyzeTests {
   @Test("an incident file of another capture is refused unless told, one of the same is extended")
   func otherCapture() throws {
     let later = HandMadePair(ios: (0..<80).map { .init(queued: 3_100 * $0) })
-    let folder = try Self.folder([
+    let folder = try Repository.folder(of: [
       "one/case/guest/t.txt": Self.pair.guest, "one/case/host/t.txt": Self.pair.host,
       "two/case/guest/t.txt": later.guest, "two/case/host/t.txt": later.host,
     ])
@@ -334,7 +322,7 @@ struct AnalyzeTests {
   @Test(
     "thousands of other files are a line for each folder, and each is named where that is wanted")
   func otherFiles() throws {
-    let folder = try Self.folder([
+    let folder = try Repository.folder(of: [
       "sos/guest/proc/stat": "1760000000\ncpu  1 0 1 100 0 0 0 0 0 0\ncpu0 1 0 1 100 0 0 0 0 0 0\n",
       "sos/guest/iostat.txt": Self.iostat, "sos/guest/etc/motd": "hello there\n",
     ])

@@ -4,21 +4,6 @@ import Testing
 
 /// What findings make of counters of every kind: what is there is used, with the confidence that it deserves.
 struct CounterFindingTests {
-  /// A correlated incident of these files.
-  private static func incident(_ files: [String: String]) throws -> String {
-    let folder = try Repository.temporaryFolder()
-    for (path, text) in files {
-      let file = folder.appending(path: path)
-      try FileManager.default.createDirectory(
-        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try Data(text.utf8).write(to: file)
-    }
-    let incident = try Repository.temporaryFolder().path + "/incident.db"
-    #expect(try Program.run("ingest", incident, folder.path).status == 0)
-    _ = try Program.run("correlate", incident)
-    return incident
-  }
-
   private struct Said: Equatable {
     let severity: String
     let confidence: String
@@ -54,7 +39,7 @@ struct CounterFindingTests {
 
   @Test("steal of vmstat without dates is told as that with dates")
   func undatedSteal() throws {
-    let incident = try Self.incident([
+    let incident = try Program.incident(of: [
       "guest/vmstat.txt": Self.header + Self.row(40, 20, 20, 20) + Self.row(30, 20, 10, 40)
     ])
     let found = try Self.findings(incident, "STEAL_HIDDEN")
@@ -92,7 +77,7 @@ struct CounterFindingTests {
     ])
   func steps(_ readings: [(iowait: Int, steal: Int)], _ stolen: String) throws {
     let found = try Self.findings(
-      Self.incident(["guest/stat.txt": Self.stat(readings)]), "STEAL_HIDDEN")
+      Program.incident(of: ["guest/stat.txt": Self.stat(readings)]), "STEAL_HIDDEN")
     #expect(found.map(\.severity) == ["warning"])
     #expect(found.map(\.confidence) == ["medium"])
     #expect(
@@ -103,7 +88,7 @@ struct CounterFindingTests {
   @Test("/proc/stat without dates, and read once, is used as far as it goes")
   func statWithoutDates() throws {
     let undated = try Self.findings(
-      Self.incident([
+      Program.incident(of: [
         "guest/stat.txt": Self.stat([(900, 100), (900, 300), (900, 500)], dated: false)
       ]), "STEAL_HIDDEN")
     #expect(undated.map(\.severity) == ["warning"])
@@ -111,7 +96,7 @@ struct CounterFindingTests {
     #expect(undated.first?.sentence.contains("20.0 % stolen on average of 2 samples") ?? false)
     #expect(undated.first?.next.contains("each time with the date before it") ?? false)
     let once = try Self.findings(
-      Self.incident(["guest/stat.txt": Self.stat([(1000, 1000)])]), "STEAL_HIDDEN")
+      Program.incident(of: ["guest/stat.txt": Self.stat([(1000, 1000)])]), "STEAL_HIDDEN")
     #expect(once.map(\.severity) == ["info"])
     #expect(once.map(\.confidence) == ["low"])
     #expect(
@@ -125,7 +110,7 @@ struct CounterFindingTests {
     }
     for isTwice in [false, true] {
       let found = try Self.findings(
-        Self.incident([
+        Program.incident(of: [
           "guest/s.txt": "1760000000\n" + summary(1) + (isTwice ? "1760000010\n" + summary(2) : "")
         ]), "STEAL_HIDDEN")
       #expect(found.map(\.confidence) == ["low"])
@@ -135,7 +120,7 @@ struct CounterFindingTests {
           ?? false, "\(found)")
     }
     let average = try Self.findings(
-      Self.incident(["guest/vmstat.txt": Self.header]), "STEAL_HIDDEN")
+      Program.incident(of: ["guest/vmstat.txt": Self.header]), "STEAL_HIDDEN")
     #expect(average.map(\.confidence) == ["none"])
     #expect(average.first?.sentence.contains("only the average since boot") ?? false)
   }
@@ -154,7 +139,7 @@ struct CounterFindingTests {
 
   @Test("schedstat of the vCPUs' threads, without a trace: what they waited")
   func schedstat() throws {
-    let incident = try Self.incident(["host/tasks.txt": Self.tasks([[400, 300]])])
+    let incident = try Program.incident(of: ["host/tasks.txt": Self.tasks([[400, 300]])])
     let found = try Self.findings(incident, "STEAL_HIDDEN")
     #expect(
       found.map(\.sentence) == [
@@ -174,25 +159,26 @@ struct CounterFindingTests {
         "CPU 1/KVM 2843 3.500 s 1.500 s 5.000 s 30.0 %"))
     // With the guest's files there is one guest that they can be of; of two guests' threads nobody knows.
     let whose = try Self.findings(
-      Self.incident([
+      Program.incident(of: [
         "host/tasks.txt": Self.tasks([[400, 300]]), "guest-web1/vmstat.txt": Self.header,
       ]), "STEAL_HIDDEN")
     #expect(whose.count == 1)
     #expect(whose.first?.sentence.hasPrefix("Its 2 vCPU threads waited") ?? false)
     let two = try Self.findings(
-      Self.incident([
+      Program.incident(of: [
         "host/tasks.txt": Self.tasks([[400, 300], [100, 200]]),
         "guest-web1/vmstat.txt": Self.header,
       ]), "STEAL_HIDDEN")
     #expect(two.first?.sentence.hasPrefix("4 vCPU threads waited") ?? false)
     #expect(two.count == 2)
     let undated = try Self.findings(
-      Self.incident(["host/tasks.txt": Self.tasks([[400, 300]], dated: false)]), "STEAL_HIDDEN")
+      Program.incident(of: ["host/tasks.txt": Self.tasks([[400, 300]], dated: false)]),
+      "STEAL_HIDDEN")
     #expect(undated.map(\.confidence) == ["low"])
     #expect(undated.first?.sentence.contains("35.0 % of the time that they could run") ?? false)
     #expect(
       try Self.findings(
-        Self.incident(["host/tasks.txt": Self.tasks([[10, 20]])]), "STEAL_HIDDEN"
+        Program.incident(of: ["host/tasks.txt": Self.tasks([[10, 20]])]), "STEAL_HIDDEN"
       ).isEmpty)
   }
 
@@ -209,7 +195,7 @@ struct CounterFindingTests {
           5481296    9000     0       %       0       0
 
       """
-    let incident = try Self.incident(["host/ip.txt": tap.replacing("%", with: "1000")])
+    let incident = try Program.incident(of: ["host/ip.txt": tap.replacing("%", with: "1000")])
     let found = try Self.findings(incident, "NET_DROP_BEFORE_WIRE")
     #expect(
       found.map(\.sentence) == [
@@ -220,7 +206,7 @@ struct CounterFindingTests {
     #expect(found.map(\.confidence) == ["low"])
     #expect(try Program.value(incident, "SELECT count(*) FROM net_path") == "0")
     // Nothing lost since it came up: nothing to say, and nothing that is not known.
-    let silent = try Self.incident(["host/ip.txt": tap.replacing("%", with: "0")])
+    let silent = try Program.incident(of: ["host/ip.txt": tap.replacing("%", with: "0")])
     #expect(try Self.findings(silent, "NET_DROP_BEFORE_WIRE").isEmpty)
   }
 
@@ -230,7 +216,7 @@ struct CounterFindingTests {
       "NIC statistics:\n     rx_queue_0_packets: \(packets)\n     rx_queue_0_drops: 0\n"
     }
     for names in [["ethtool_-S_eth0", "ethtool_-S_eth1"], ["a.txt", "b.txt"]] {
-      let incident = try Self.incident([
+      let incident = try Program.incident(of: [
         "guest/\(names[0])": table(25_000_000), "guest/\(names[1])": table(37_000),
       ])
       #expect(try Program.value(incident, "SELECT count(*) FROM net_path") == "0")
@@ -253,7 +239,7 @@ struct CounterFindingTests {
 
   @Test("a provider's limits, by the driver's own count")
   func allowances() throws {
-    let incident = try Self.incident([
+    let incident = try Program.incident(of: [
       "guest/ethtool.txt": Self.ethtool(
         "ens5",
         [
@@ -294,7 +280,8 @@ struct CounterFindingTests {
     ])
   func drivers(_ rows: [String: [Int]], _ words: String) throws {
     let found = try Self.findings(
-      Self.incident(["guest/ethtool.txt": Self.ethtool("ens3", rows)]), "NET_DROP_BEFORE_WIRE")
+      Program.incident(of: ["guest/ethtool.txt": Self.ethtool("ens3", rows)]),
+      "NET_DROP_BEFORE_WIRE")
     #expect(found.first?.sentence.contains(words) ?? false, "\(found)")
   }
 
@@ -302,7 +289,7 @@ struct CounterFindingTests {
 
   @Test("numastat's columns say how many nodes there are, also read once")
   func nodes() throws {
-    let incident = try Self.incident([
+    let incident = try Program.incident(of: [
       "host/numastat.txt":
         "                           node0           node1\nnuma_hit                  575343          983088\n"
     ])
@@ -318,7 +305,7 @@ struct CounterFindingTests {
       "   8 0 sda \(100 * times) 0 \(2048 * times) \(500 * times) \(50 * times) 0 \(2048 * times) "
         + "\(1000 * times) 0 \(8000 * times) \(15000 * times)\n"
     }
-    let incident = try Self.incident([
+    let incident = try Program.incident(of: [
       "host/files.txt": (0...1).map { time in
         "\(1_760_000_000 + 10 * time)\n" + disk(time + 1)
           + "\(1_760_000_000 + 10 * time)\nversion 15\ntimestamp 4294907384\n"

@@ -38,6 +38,15 @@ enum Program {
     return Repository.root.appending(path: ".build/debug/hiddenq")
   }()
 
+  /// A correlated incident file of these files, by their paths in a capture.
+  static func incident(of files: [String: String]) throws -> String {
+    let folder = try Repository.folder(of: files)
+    let incident = try Repository.temporaryFolder().path + "/incident.db"
+    #expect(try run("ingest", incident, folder.path).status == 0)
+    _ = try run("correlate", incident)
+    return incident
+  }
+
   static func run(_ arguments: String..., in folder: URL = Repository.root) throws -> Outcome {
     try run(arguments, in: folder)
   }

@@ -53,6 +53,18 @@ public enum Repository {
     return folder
   }
 
+  /// A temporary folder with these files, by their paths in it.
+  public static func folder(of files: [String: String]) throws -> URL {
+    let folder = try temporaryFolder()
+    for (path, text) in files {
+      let file = folder.appending(path: path)
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data(text.utf8).write(to: file)
+    }
+    return folder
+  }
+
   /// Compares text with a recorded file, or records it. Returns nil when they are equal, else what differs.
   public static func difference(_ actual: String, from recorded: URL) throws -> String? {
     if isRecording {
