@@ -211,7 +211,7 @@ public struct Join: Sendable {
   private typealias Judged = (disk: Int, device: Int, region: RegionSearch.Region)
 
   /// Whether a disk may as well lie at another place of the same device: with another offset of the clock as many of
-  /// its requests fit, and the addresses speak for it half as much.
+  /// its requests fit, and half as many pairs of addresses vote for it.
   private static func isRival(_ other: Judged, of entry: Judged) -> Bool {
     guard case .distance(let there) = other.region.placement,
       case .distance(let here) = entry.region.placement

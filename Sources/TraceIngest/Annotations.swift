@@ -35,7 +35,7 @@ enum Annotations {
     if others == 0 { return dots >= 2 || dashes >= 2 }
     var first = line.lowerBound
     bytes.skipBlanks(&first, line.upperBound)
-    // Words count only between marks: prose about lines is no elision.
+    // Words count only between marks: a remark about lines does not mean that some were cut out.
     guard first < line.upperBound, isMark(bytes[first]) else { return false }
     if dots >= 3 { return others <= 40 }
     let words: [StaticString] = [

@@ -1,6 +1,6 @@
 /// A part of an I/O's way from the guest's page cache to the device and back, or a sum of such parts.
 ///
-/// All that is said of a hop anywhere, its name, its words and its letter, is in the table ``facts``.
+/// Names, words and letters of all hops come from one table, ``facts``.
 public enum Hop: String, Vocabulary {
   /// H1.
   case pageCache = "page_cache"

@@ -47,7 +47,7 @@ struct HopTimesTests {
     #expect(times.begin(of: .total, from: 0) == nil)
   }
 
-  @Test("what is said of hops is said apart: names, letters, marks and words are different ones")
+  @Test("names, letters, marks and words differ from hop to hop")
   func names() {
     func areDifferent(_ texts: [String]) -> Bool { Set(texts).count == texts.count }
     #expect(areDifferent(Hop.allCases.map(\.name)))

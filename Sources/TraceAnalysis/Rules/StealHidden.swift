@@ -441,7 +441,7 @@ struct StealHidden: Rule {
       return Finding(
         code, .info, guest: guest,
         sentence:
-          "Whether its vCPUs waited for a CPU of the host: there is no scheduler trace of the host, and the "
+          "Whether its vCPUs waited for a CPU of the host: the host's scheduler trace is missing, and the "
           + "guest's vmstat has no column st.",
         confidence: .none, because: "The input is missing.", evidenceSQL: columns,
         nextStep: Self.ask

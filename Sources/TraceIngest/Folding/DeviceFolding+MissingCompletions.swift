@@ -53,7 +53,7 @@ extension DeviceFolding {
     servedAlone.sum.add(saturating: time - since)
   }
 
-  /// Keeps a request open whose completion may be that of another, until more is known; false if there is no doubt.
+  /// Keeps a request open whose completion may be that of another, until more is known; false if it is certain.
   @inline(__always)
   mutating func hold(_ index: Int32, _ event: BlockEvent) throws -> Bool {
     if open[index].row.traits.contains(.aliased), try isDoubtful(index, event) {
