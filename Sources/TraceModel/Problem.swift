@@ -63,6 +63,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case lateLine = "late_line"
   /// Time went back: another trace follows, or the clock was set.
   case timeWentBack = "time_went_back"
+  /// Time went back, and the same events follow once more.
+  case repeatedStretch = "repeated_stretch"
+  /// Time went back, and other events follow: another recording.
+  case anotherRecording = "another_recording"
   /// A later event has an earlier time.
   case negativeTime = "negative_time"
   /// The set of blktrace's per-CPU files has a gap.
@@ -135,7 +139,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .malformedTail, .lateLine, .malformedPayload, .foreignTool, .malformedRecord, .trailingBytes:
       .skipped
     case .toolNotice, .annotatedLine, .elidedLines, .filteredText, .shiftedStates, .otherOutput,
-      .supersededStart, .timeWentBack, .negativeTime, .unpairedEvent,
+      .supersededStart, .timeWentBack, .repeatedStretch, .anotherRecording,
+      .negativeTime, .unpairedEvent,
       .unusedEvent, .missingSwitch, .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .wallClockSet, .copyOfAnother, .missingCPUFile, .unnamedObject, .noCounters,
@@ -188,6 +193,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .lateLine:
       "sort a text by its time column; give the per-CPU files of blktrace instead of one stream"
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
+    case .repeatedStretch:
+      "the same events follow once more, as in a text that was appended to itself: they count once"
+    case .anotherRecording:
+      "another recording begins here: split the file, and ingest each recording into an incident file of its own"
     case .negativeTime:
       "an event is before the one that it follows: the clock was set back; left out of the sums"
     case .missingCPUFile:

@@ -110,6 +110,94 @@ struct MixedCaptureTests {
     #expect(try HandMadePair.findings(of: redacted)["CAPTURES_MIXED"] != nil)
   }
 
+  /// Switches between a vCPU and a thread that takes its CPU, every 4 and 6 ms: the vCPU waits for 40 % of its time.
+  private static func switches(from begin: Int, cycles: Range<Int>, waits: Int = 4_000) -> String {
+    cycles.map { cycle in
+      let (at, next) = (begin + 10_000 * cycle, begin + 10_000 * (cycle + 1) - waits)
+      return [("burn", 900, "CPU 0/KVM", 501, at), ("CPU 0/KVM", 501, "burn", 900, next)].map {
+        name, tid, then, thenTid, when in
+        "\(name) \(tid) [000] \(HandMadePair.seconds(when)): sched:sched_switch: prev_comm=\(name) prev_pid=\(tid) "
+          + "prev_prio=120 prev_state=R ==> next_comm=\(then) next_pid=\(thenTid) next_prio=120\n"
+      }.joined()
+    }.joined()
+  }
+
+  @Test(
+    "a scheduler trace that was appended to itself, whole, in part, or twice, counts once",
+    arguments: [
+      [0..<100, 0..<100], [0..<75, 25..<100], [0..<100, 50..<100, 0..<100], [0..<90, 80..<100],
+    ])
+  func repeated(_ parts: [Range<Int>]) throws {
+    func words(_ parts: [Range<Int>]) throws -> (found: [String: String], rows: [String]) {
+      let incident = try MadeIncident()
+      try incident.add(
+        parts.map { Self.switches(from: 10_000_000, cycles: $0) }.joined(), "host", "h")
+      return try (
+        incident.findings(),
+        incident.rows("SELECT comm, runs, run_ns, waits, wait_ns FROM thread_wait ORDER BY comm")
+      )
+    }
+    let once = try words([0..<100])
+    #expect(once.found["STEAL_HIDDEN"]?.contains("waited 0.396 s for a CPU") == true, "\(once)")
+    let appended = try words(parts)
+    #expect(appended.found == once.found)
+    #expect(appended.rows == once.rows)
+    let incident = try MadeIncident()
+    try incident.add(
+      parts.map { Self.switches(from: 10_000_000, cycles: $0) }.joined(), "host", "h")
+    let events = parts.map(\.count).reduce(0, +) * 2 - 200
+    #expect(
+      try incident.rows("SELECT kind, line, count FROM problem")
+        == ["repeated_stretch,\(parts[0].count * 2 + 1),\(events)"])
+    #expect(try incident.rows("SELECT events FROM source") == ["200"])
+  }
+
+  @Test(
+    "two scheduler traces in one text: of the same time, or of the time before a reboot",
+    arguments: [(10_000_000, 5_000), (10_100_000, 4_000), (5_000_000, 4_000)])
+  func appended(_ begin: Int, _ waits: Int) throws {
+    let incident = try MadeIncident()
+    try incident.add(
+      Self.switches(from: 10_000_000, cycles: 0..<100)
+        + Self.switches(from: begin + 7, cycles: 0..<100, waits: waits), "host", "h")
+    let words = try Self.mixed(incident)
+    #expect(words.contains(" of host h holds two recordings: in line 201 its time falls back"))
+  }
+
+  @Test("a clock that was set back a little, and the texts of two CPUs, are one recording")
+  func oneRecording() throws {
+    let first = Self.switches(from: 10_000_000, cycles: 0..<100)
+    for second in [
+      Self.switches(from: 10_600_003, cycles: 0..<100),
+      Self.switches(from: 10_000_000, cycles: 0..<100)
+        .replacing("[000]", with: "[001]").replacing("501", with: "502")
+        .replacing("900", with: "901"),
+    ] {
+      let incident = try MadeIncident()
+      try incident.add(first + second, "host", "h")
+      #expect(try incident.findings()["CAPTURES_MIXED"] == nil)
+      #expect(try incident.rows("SELECT kind FROM problem").contains("time_went_back"))
+    }
+  }
+
+  @Test("a block trace that was appended to itself counts once; two in one text are said first")
+  func appendedBlocks() throws {
+    func incident(_ seeds: [UInt64]) throws -> MadeIncident {
+      let incident = try MadeIncident()
+      try incident.add(seeds.map { Self.pair($0).guest }.joined(), "guest", "vm1")
+      try incident.add(Self.pair(1).host, "host", "h")
+      return incident
+    }
+    let once = try incident([1])
+    let twice = try incident([1, 1])
+    #expect(try twice.findings() == once.findings())
+    let io = "SELECT count(*), sum(total_ns) FROM io"
+    #expect(try twice.rows(io) == once.rows(io))
+    #expect(try twice.rows("SELECT kind FROM problem") == ["repeated_stretch"])
+    let words = try Self.mixed(incident([1, 2]))
+    #expect(words.contains(" of guest vm1 holds two recordings: in line "), "\(words)")
+  }
+
   @Test("a guest whose disk is on no traced device is none: nothing is mixed")
   func unmapped() throws {
     let incident = try MadeIncident()

@@ -35,7 +35,10 @@ import TraceModel
   func readsAMail() throws {
     let path = try Repository.shared("samples/blkparse/imb_example.txt")
     let summary = try read(path.path, into: CollectingSink())
-    #expect(summary.events == (try eventLines(path)))
+    // It quotes some of its lines again.
+    let repeated = summary.problems.first { $0.kind == .repeatedStretch }?.count ?? 0
+    #expect(repeated > 0)
+    #expect(summary.events + repeated == (try eventLines(path)))
     #expect(summary.problems.first { $0.kind == .annotatedLine }?.count == 10)
     #expect(summary.skippedLines == 44)
   }

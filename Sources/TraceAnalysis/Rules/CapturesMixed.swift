@@ -1,8 +1,8 @@
 internal import TraceModel
 internal import TraceStore
 
-/// The files are not of one capture: two recordings of one machine, a guest and a host the wrong way round, or a
-/// guest and a host of different times.
+/// The files are not of one capture: two recordings of one machine (in two files or one), a guest and a host the wrong
+/// way round, or a guest and a host of different times.
 ///
 /// Each is recognised from what cannot be otherwise. A guest whose disk is on no traced device is none of them: that
 /// is what `NotJoined` reports.
@@ -24,8 +24,8 @@ struct CapturesMixed: Rule {
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let spans = try evidence.wallSpans()
-    return try swapped(evidence) + recordedTwice(evidence, spans) + otherHostNames(evidence)
-      + otherDates(evidence, spans) + apart(evidence, spans)
+    return try swapped(evidence) + recordedTwice(evidence, spans) + appended(evidence)
+      + otherHostNames(evidence) + otherDates(evidence, spans) + apart(evidence, spans)
   }
 
   private static let once =
@@ -164,6 +164,39 @@ struct CapturesMixed: Rule {
         (SELECT count(*) FROM (SELECT sector, sectors, issued_ns / 1000 FROM one
           INTERSECT SELECT sector, sectors, issued_ns / 1000 FROM other)) AS in_both
       """
+  }
+
+  /// Texts of several recordings, one behind the other.
+  private func appended(_ evidence: Evidence) throws -> [Finding] {
+    var told: Set<String> = []
+    return try evidence.rows(Self.appended("1")).compactMap { row in
+      guard let source = row.integer("source_id"), let path = row.text("path"),
+        let line = row.integer("line"),
+        let machine = row.text("machine"), let layer = row.text("layer"),
+        told.insert(path).inserted
+      else { return nil }
+      return Finding(
+        code, .critical, guest: nil,
+        sentence: Printable.text(
+          "\(path) of \(layer) \(machine) holds two recordings: in line \(Quantity.count(line)) its time falls back, and "
+            + "what follows is not what it told of that time before."),
+        confidence: .high,
+        because:
+          "The same trace once more would have the same events. Sums over two recordings belong to neither of them, "
+          + "so all other findings are withheld.",
+        evidenceSQL: Self.appended("source_id = \(source)"),
+        nextStep:
+          "Split the file before line \(line) (head -n \(line - 1), tail -n +\(line)), and ingest each recording into an "
+          + "incident file of its own, with the other side's trace of the same time. Parts of one recording in a wrong "
+          + "order: sort the text by its time column.")
+    }
+  }
+
+  private static func appended(_ condition: String) -> String {
+    """
+    SELECT source_id, path, machine, layer, line, count AS recordings FROM problem JOIN source USING (source_id)
+    WHERE kind = 'another_recording' AND duplicate_of IS NULL AND \(condition) ORDER BY source_id, line
+    """
   }
 
   // MARK: - Names and dates

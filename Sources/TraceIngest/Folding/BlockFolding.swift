@@ -22,6 +22,9 @@ struct BlockFolding {
   /// line arrives, which is some thousand events before it is folded.
   private var comingLosses: [ComingLoss] = []
   private var gaps = NumberingGaps()
+  private var seen = SeenEvents<BlockEvent>()
+  /// The first line behind the last fall of time.
+  private var comparedLine: Int64 = 0
   /// The largest gap that a filter of the text explains, as known so far.
   private var explained: Int64 = 0
   /// Events that a filter left out.
@@ -67,21 +70,26 @@ struct BlockFolding {
 
   /// Takes the next event of the file.
   mutating func add(_ event: BlockEvent) throws {
+    if seen.isComparing { return try compare(event) }
+    try take(event)
+  }
+
+  private mutating func take(_ event: BlockEvent) throws {
     summary.events += 1
     gaps.note(event.action)
     guard event.action != .message else { return }
     switch order.arrival(of: event) {
-    case .inOrder: break
+    case .inOrder: seen.note(Self.mark(event))
     case .clockStep:
       tally.add(.timeWentBack, count: 1, line: event.line)
       try drain()
-      try beginSegment(event)
+      try beginSegment(event.line)
       for index in devices.indices { try devices[index].clockStepped(to: segment) }
     case .newTrace:
-      tally.add(.timeWentBack, count: 1, line: event.line)
-      try drain()
-      try finishDevices()
-      try beginSegment(event)
+      summary.events -= 1
+      seen.beginComparing()
+      comparedLine = event.line
+      return try compare(event)
     }
     if order.hasGaps { try noteGaps() }
     if kept.isWanted { try kept.add(event, segment: segment, to: sink.receive) }
@@ -98,12 +106,44 @@ struct BlockFolding {
     if let oldest = order.push(event) { try fold(oldest) }
   }
 
-  private mutating func beginSegment(_ event: BlockEvent) throws {
+  @inline(__always)
+  private static func mark(_ event: BlockEvent) -> SeenEvents<BlockEvent>.Mark {
+    SeenEvents.Mark(
+      time: event.time, UInt64(bitPattern: event.sector) << 8 | UInt64(event.action.rawValue),
+      UInt64(event.device.rawValue) << 32 | UInt64(event.cpu))
+  }
+
+  /// Looks at an event behind a fall of time, of which it is not clear whether it was there already.
+  private mutating func compare(_ event: BlockEvent) throws {
+    if event.time > order.latestBefore {
+      try endComparing()
+      try add(event)
+    } else if event.action != .message, seen.compare(event, Self.mark(event)) {
+      try endComparing()
+    }
+  }
+
+  private mutating func endComparing() throws {
+    guard seen.isComparing else { return }
+    let compared = seen.compared
+    switch seen.endComparing() {
+    case .repetition: tally.add(.repeatedStretch, count: compared, line: comparedLine)
+    case .others(let events, let areMany):
+      tally.add(areMany ? .anotherRecording : .timeWentBack, count: 1, line: comparedLine)
+      try drain()
+      try finishDevices()
+      try beginSegment(comparedLine)
+      order.forgetNumbers()
+      for event in events { try add(event) }
+    }
+  }
+
+  private mutating func beginSegment(_ line: Int64) throws {
     segment += 1
     latestFolded = .min
     guard segment < Self.mostSegments else {
       throw IngestError.refused(
-        .notInOrder, line: event.line, lines: event.line,
+        .notInOrder, line: line, lines: line,
         hint:
           "its times fall back \(Self.mostSegments) times, so it is not in the order of time; sort "
           + "it by its time column, or give the per-CPU files of blktrace")
@@ -112,6 +152,7 @@ struct BlockFolding {
 
   /// Lines were cut out of the text here, or the tool says that it lost events: whatever is open may have ended.
   mutating func elided() throws {
+    guard !seen.isComparing else { return }
     order.forgetNumbers()
     guard let time = order.latestTime, comingLosses.last?.until != time else { return }
     comes(until: time, nil, events: .max)
@@ -119,6 +160,7 @@ struct BlockFolding {
 
   /// The trace is at its end.
   mutating func finish() throws -> SourceSummary {
+    try endComparing()
     try drain()
     try finishDevices()
     settleRemap()

@@ -14,7 +14,7 @@ struct EventOrder {
     case inOrder
     /// The clock was set back; requests that are open go on.
     case clockStep
-    /// Another trace begins; nothing that is open can complete.
+    /// Another trace begins, in which nothing that is open can complete; or the same once more.
     case newTrace
   }
 
@@ -49,6 +49,8 @@ struct EventOrder {
   private var recent = [(key: LaneKey, lane: Int)](
     repeating: (LaneKey(device: DeviceNumber(rawValue: .max), cpu: .max), -1), count: 64)
   private var latest = Int64.min
+  /// The latest time before the last fall of time.
+  private(set) var latestBefore = Int64.min
 
   /// Holes found so far, until ``takeGaps()``.
   private var gaps: [Gap] = []
@@ -148,6 +150,7 @@ struct EventOrder {
   }
 
   private mutating func restart(_ event: BlockEvent, _ arrival: Arrival) -> Arrival {
+    latestBefore = latest
     for index in lanes.indices {
       // After a step the numbering goes on; in a new trace it starts again.
       lanes[index] =

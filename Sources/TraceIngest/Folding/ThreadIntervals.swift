@@ -9,7 +9,7 @@ internal import TraceModel
 /// on each CPU, a hole, the end) is left open.
 struct ThreadIntervals: ~Copyable {
   private let sink: any EventSink
-  private var order = SchedOrder()
+  private var order: SchedOrder
   /// Slices that ended, oldest first. The youngest are held back, because a loss is told of after it
   /// happened and makes some of them doubtful; sums are made when they are let go.
   private var slices: [ThreadSlice] = []
@@ -26,7 +26,18 @@ struct ThreadIntervals: ~Copyable {
   private var recent: [Recent]
   private var cpus: [CPU] = []
   private var segment: Int32 = 0
-  private var firstSegmentLine: Int64 = 0
+  private var seen = SeenEvents<SchedEvent>()
+  /// The first line behind the last fall of time.
+  private var comparedLine: Int64 = 0
+  /// Events that were there already, and the first line of them.
+  private var repeated: Int64 = 0
+  private var firstRepeatedLine: Int64 = 0
+  /// Stretches of another recording, and the first line of them.
+  private var strangeStretches: Int64 = 0
+  private var firstStrangeLine: Int64 = 0
+  /// Falls of time else.
+  private var clockSteps: Int64 = 0
+  private var firstStepLine: Int64 = 0
   private var missing: Int64 = 0
   private var firstMissingLine: Int64 = 0
   /// Whether the trace tells of migrations; else they are counted from one stay to the next.
@@ -108,6 +119,7 @@ struct ThreadIntervals: ~Copyable {
     self.sink = sink
     self.rows = rows
     kept = KeptEvents(isWanted: sink.keepsEvents)
+    order = SchedOrder(keepsLate: sink.keepsEvents)
     recent = [Recent](repeating: Recent(), count: Int(Self.recentSize))
   }
 
@@ -139,29 +151,94 @@ struct ThreadIntervals: ~Copyable {
   }
 
   private mutating func admit(_ event: SchedEvent) throws {
-    // What turns out to be the first event of the next stretch still counts to this one.
-    if kept.isWanted { try kept.add(event, segment: segment, to: sink.receive) }
+    if seen.isComparing { return try compare(event) }
     switch order.arrival(of: event) {
     case .inOrder: break
     case .held: return
-    case .fallen:
-      while let oldest = order.pop() { try fold(oldest) }
-      try closeAll()
-      segment += 1
-      guard segment < Self.mostSegments else {
-        throw IngestError.refused(
-          .notInOrder, line: event.line, lines: event.line,
-          hint:
-            "its times fall back \(Self.mostSegments) times, so it is not in the order of time; "
-            + "sort it by its time column")
-      }
-      for held in order.restart() {
-        if firstSegmentLine == 0 { firstSegmentLine = held.line }
-        if let oldest = order.push(held) { try fold(oldest) }
-      }
-      return
+    case .fallen: return try fallen()
     }
+    if kept.isWanted { try keep(event) }
+    seen.note(Self.mark(event))
     if let oldest = order.push(event) { try fold(oldest) }
+  }
+
+  /// Keeps an event, and the late lines before it.
+  private mutating func keep(_ event: SchedEvent?) throws {
+    for late in order.takeDropped() { try kept.add(late, segment: segment, to: sink.receive) }
+    if let event { try kept.add(event, segment: segment, to: sink.receive) }
+  }
+
+  // MARK: Stretches
+
+  @inline(__always)
+  private static func mark(_ event: SchedEvent) -> SeenEvents<SchedEvent>.Mark {
+    SeenEvents.Mark(
+      time: event.time, UInt64(event.tid) << 32 | UInt64(event.nextTid),
+      UInt64(UInt32(bitPattern: event.cpu)) << 8 | UInt64(event.kind.rawValue))
+  }
+
+  /// Time has fallen for good: what follows is looked at before it is used.
+  private mutating func fallen() throws {
+    let held = order.takeHeld()
+    comparedLine = held.first?.line ?? 0
+    seen.beginComparing()
+    for event in held { try admit(event) }
+  }
+
+  /// Looks at an event of which it is not clear whether it was there already.
+  private mutating func compare(_ event: SchedEvent) throws {
+    if event.time > order.latest {
+      try endComparing()
+      try admit(event)
+    } else if seen.compare(event, Self.mark(event)) {
+      try endComparing()
+    }
+  }
+
+  private mutating func endComparing() throws {
+    guard seen.isComparing else { return }
+    let compared = seen.compared
+    switch seen.endComparing() {
+    case .repetition:
+      repeated += compared
+      if firstRepeatedLine == 0 { firstRepeatedLine = comparedLine }
+    case .others(let events, let areMany):
+      if areMany, isOfAnotherTime(events) {
+        strangeStretches += 1
+        if firstStrangeLine == 0 { firstStrangeLine = comparedLine }
+      } else {
+        clockSteps += 1
+        if firstStepLine == 0 { firstStepLine = comparedLine }
+      }
+      try beginStretch(with: events)
+    }
+  }
+
+  /// Whether events behind a fall of time are more than those of a clock that was set back a little.
+  private func isOfAnotherTime(_ events: [SchedEvent]) -> Bool {
+    // The texts of several CPUs, one behind the other, are one recording.
+    guard let first = events.map(\.time).min(), let earliest = order.earliest,
+      events.contains(where: {
+        cpus.indices.contains(Int($0.cpu)) && cpus[Int($0.cpu)].lastSeen != .min
+      })
+    else { return false }
+    let fall = order.latest - first
+    return fall > SchedOrder.jump || first >= earliest && fall > (order.latest - earliest) / 2
+  }
+
+  private mutating func beginStretch(with events: [SchedEvent]) throws {
+    while let oldest = order.pop() { try fold(oldest) }
+    try closeAll()
+    segment += 1
+    guard segment < Self.mostSegments else {
+      throw IngestError.refused(
+        .notInOrder, line: comparedLine, lines: comparedLine,
+        hint:
+          "its times fall back \(Self.mostSegments) times, so it is not in the order of time; "
+          + "sort it by its time column")
+    }
+    order.restart()
+    for event in events { try admit(event) }
   }
 
   /// Events were lost before the next one, on this CPU or on one that is not known: whatever was on that
@@ -169,6 +246,8 @@ struct ThreadIntervals: ~Copyable {
   /// that CPU was last heard of may have been two.
   mutating func lost(cpu: Int32?) throws {
     for held in states.release() { try admit(held) }
+    // What was lost in a stretch that was there already was lost once.
+    guard !seen.isComparing else { return }
     while let oldest = order.pop() { try fold(oldest) }
     var since = Int64.max
     for number in cpus.indices where cpu == nil || number == Int(cpu ?? 0) {
@@ -193,9 +272,11 @@ struct ThreadIntervals: ~Copyable {
   /// The trace is at its end.
   mutating func finish(_ summary: inout SourceSummary) throws {
     for held in states.release() { try admit(held) }
+    try endComparing()
+    order.dropHeld()
+    try keep(nil)
     try kept.flush(to: sink.receive)
     while let oldest = order.pop() { try fold(oldest) }
-    order.dropHeld()
     try closeAll()
     var tally = ProblemTally()
     tally.add(.tooManyThreads, count: forgotten)
@@ -203,11 +284,14 @@ struct ThreadIntervals: ~Copyable {
     tally.add(.missingSwitch, count: missing, line: firstMissingLine)
     tally.add(.lateLine, count: order.late, line: order.firstLateLine)
     tally.add(.shiftedStates, count: states.shifted, line: states.firstShiftedLine)
-    tally.add(.timeWentBack, count: Int64(segment), line: firstSegmentLine)
+    tally.add(.timeWentBack, count: clockSteps, line: firstStepLine)
+    tally.add(.repeatedStretch, count: order.repeated, line: order.firstRepeatedLine)
+    tally.add(.repeatedStretch, count: repeated, line: firstRepeatedLine)
+    tally.add(.anotherRecording, count: strangeStretches, line: firstStrangeLine)
     summary.problems.append(contentsOf: tally.all)
     // They were read as events, and none of them is used.
     summary.skippedLines += order.late
-    summary.events -= order.late
+    summary.events -= order.late + order.repeated + repeated
   }
 
   // MARK: One event
