@@ -323,7 +323,7 @@ public struct Join: Sendable {
       let device = devices[found.device]
       return (
         place,
-        RequestMatching(guest: side, host: device.pieces, index: device.index, map: map)
+        RequestMatching(guest: side, host: device, map: map)
       )
     }
     var unique: [Int: Set<Int32>] = [:]

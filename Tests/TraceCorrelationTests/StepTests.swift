@@ -223,6 +223,19 @@ struct StepTests {
     #expect((join.disks[0].verdict == .joined) != isHopeless)
     if !isHopeless { #expect(guest.open(join).count < 20 + guest.inFlight.count) }
   }
+
+  @Test("a step so early that it is not found leaves nothing certain before it", arguments: 1...12)
+  func notFound(_ seed: UInt64) {
+    var random = Simulation.Random(state: seed &* 7_919)
+    let length = Int64.random(in: 300_000...30_000_000, using: &random)
+    let event = SteppedGuest.Event(
+      at: Int64.random(in: 15_000_000...80_000_000, using: &random),
+      pause: seed.isMultiple(of: 2) ? length : 0,
+      step: seed.isMultiple(of: 2) ? -length : length)
+    let guest = SteppedGuest(
+      seed: seed, [event], seconds: 3, depth: [1, 4, 16][Int(seed % 3)], slow: 0.3, blocks: 40)
+    #expect(guest.wrong(guest.join()).count == 0)
+  }
 }
 
 struct ClockFitTests {

@@ -26,8 +26,11 @@ struct RequestMatching {
   private static let doubtReach: Int64 = 8
   /// No larger step is looked beyond, ns: two years.
   private static let mostDoubt: Int64 = 1 << 56
-  /// Requests of which half must have a match, where the clock steps, for one of them to be certain by time.
+  /// So many pairs show a stretch of a clock that steps; fewer may fit by chance.
   private static let crowd = 32
+  /// Of how many requests on either side half must have a match, where the clock steps, for one between them to be
+  /// certain by time, and of how many beside the trace's first and last.
+  private static let (neighbours, fewestNeighbours) = (8, 4)
   /// How many pieces are looked at for others of the same blocks.
   private static let mostOthers = 4096
   /// How many requests may begin while one is at the driver.
@@ -37,12 +40,15 @@ struct RequestMatching {
   private let host: [HostPiece]
   private let index: PieceIndex
   private let map: ExtentMap
+  /// When the host's trace runs, ns on its clock.
+  private let hostTime: ClosedRange<Int64>
 
-  init(guest: [GuestRequest], host: [HostPiece], index: PieceIndex, map: ExtentMap) {
+  init(guest: [GuestRequest], host: HostSide, map: ExtentMap) {
     self.guest = guest
-    self.host = host
-    self.index = index
+    self.host = host.pieces
+    index = host.index
     self.map = map
+    hostTime = host.rows.first...max(host.rows.first, host.rows.last)
   }
 
   /// What one pass found.
@@ -107,7 +113,7 @@ struct RequestMatching {
     for group in groups(candidates, wantedBy) { settle(group, candidates, wantedBy, &outcome) }
     gradeAliases(&outcome)
     gradeCutBios(&outcome)
-    if mayStep || clock.stretches.count > 1 { gradeSteps(clock, &outcome) }
+    gradeSteps(clock, isStepping: mayStep || clock.stretches.count > 1, wantedBy, &outcome)
     return outcome
   }
 
@@ -315,31 +321,66 @@ struct RequestMatching {
 
   /// Near a step of the clock, and where most requests find nothing since a step was not found, time does not tell
   /// which of several requests of the same blocks is whose.
-  private func gradeSteps(_ clock: GuestClock, _ outcome: inout Outcome) {
-    for (place, request) in guest.enumerated() {
-      guard let match = outcome.matches[place], match.grade != .ambiguous else { continue }
-      guard let doubtful = doubtfulTime(of: request, clock) else { continue }
-      let (low, high) = (doubtful.lowerBound, doubtful.upperBound)
-      if hasOthers(place, match, from: low, to: high) { makeAmbiguous(Int32(place), &outcome) }
+  private func gradeSteps(
+    _ clock: GuestClock, isStepping: Bool, _ wantedBy: [Int32: [Int32]], _ outcome: inout Outcome
+  ) {
+    var doubted: [Int32] = []
+    func doubt(_ place: Int, _ time: ClosedRange<Int64>) {
+      guard let match = outcome.matches[place], match.grade != .ambiguous,
+        hasOthers(place, match, from: time.lowerBound, to: time.upperBound)
+      else { return }
+      makeAmbiguous(Int32(place), &outcome)
+      doubted.append(Int32(place))
     }
-    guard let first = host.first?.queued, let last = host.last?.queued else { return }
-    for operation in BlockOperation.allCases {
-      let inside = guest.indices.filter { place in
-        let request = guest[place]
-        return request.operation == operation && !outcome.unmapped[place]
-          && clock.reference(request.issued) >= first && clock.reference(request.completed) <= last
+    if isStepping {
+      for (place, request) in guest.enumerated() where outcome.matches[place] != nil {
+        if let time = doubtfulTime(of: request, clock) { doubt(place, time) }
       }
-      for start in stride(from: 0, to: inside.count, by: Self.crowd) {
-        let window = inside[start..<min(start + Self.crowd, inside.count)]
-        let matched = window.filter { outcome.matches[$0]?.pieces.isEmpty == false }
-        guard matched.count * 2 < window.count else { continue }
-        for place in matched {
-          guard let match = outcome.matches[place], match.grade != .ambiguous,
-            hasOthers(place, match, from: .min, to: .max)
+    }
+    for place in amongUnmatched(clock, outcome) { doubt(place, .min ... .max) }
+    // Who has a piece because a rival took the other is no surer of it than the rival.
+    while let place = doubted.popLast() {
+      for piece in outcome.matches[Int(place)]?.pieces ?? [] {
+        for rival in wantedBy[piece] ?? [] {
+          guard let match = outcome.matches[Int(rival)], match.grade != .ambiguous,
+            !match.pieces.contains(piece)
           else { continue }
-          makeAmbiguous(Int32(place), &outcome)
+          makeAmbiguous(rival, &outcome)
+          doubted.append(rival)
         }
       }
+    }
+  }
+
+  /// The matched requests among those that find nothing while the host's trace runs, and those across its start or its
+  /// end, whose own host side may lie outside it.
+  private func amongUnmatched(_ clock: GuestClock, _ outcome: Outcome) -> [Int] {
+    BlockOperation.allCases.flatMap { operation in
+      var across: [Int] = []
+      let inside = guest.indices.filter { place in
+        let request = guest[place]
+        guard request.operation == operation, !outcome.unmapped[place] else { return false }
+        let (issued, completed) = (
+          clock.reference(request.issued), clock.reference(request.completed)
+        )
+        guard completed >= hostTime.lowerBound, issued <= hostTime.upperBound else { return false }
+        let isInside = hostTime.contains(issued) && hostTime.contains(completed)
+        if !isInside { across.append(place) }
+        return isInside
+      }
+      let found = inside.map { outcome.matches[$0]?.pieces.isEmpty == false }
+      return across
+        + inside.indices.filter { found[$0] && isAmongUnmatched($0, found) }.map { inside[$0] }
+    }
+  }
+
+  /// Whether most of the requests that were issued just before this one, or just after it, found nothing. Either side
+  /// counts by itself: the step that was not found may lie right beside the request.
+  private func isAmongUnmatched(_ turn: Int, _ found: [Bool]) -> Bool {
+    let before = found[max(0, turn - Self.neighbours)..<turn]
+    let after = found[(turn + 1)..<min(found.count, turn + 1 + Self.neighbours)]
+    return [before, after].contains { side in
+      side.count >= Self.fewestNeighbours && side.count { $0 } * 2 < side.count
     }
   }
 
