@@ -212,6 +212,8 @@ private struct DirectoryWalk {
     var isInArchive = false
     /// Names of folders in it are ignored.
     var isSystem = false
+    /// The folders in it are of machines of this side.
+    var layerOfFolders: Layer?
   }
 
   init(_ root: InputRoot, label: String, space: UnpackingSpace?, excluding: String?) {
@@ -224,7 +226,8 @@ private struct DirectoryWalk {
   }
 
   mutating func run() throws {
-    let first = try top()
+    var first = try top()
+    first.layerOfFolders = MachineNaming.layer(ofFoldersIn: root.name)
     plan = try IncidentPlan(in: first.path, shownAs: first.shown)
     let names: [String]
     do {
@@ -321,12 +324,15 @@ private struct DirectoryWalk {
   private func inside(_ stop: Stop, _ path: String, _ name: String, _ stem: String) -> Stop {
     var machine = stop.machine
     if !(stop.isSystem && stop.machine != nil) {
-      machine = MachineNaming.machine(ofFolder: stem) ?? stop.machine
+      machine =
+        stop.layerOfFolders.flatMap { MachineNaming.machine(ofFolder: stem, in: $0) }
+        ?? MachineNaming.machine(ofFolder: stem) ?? stop.machine
     }
     return Stop(
       path: path, shown: stop.shown + name + "/", prefix: stop.prefix + name + "/",
       machine: machine,
-      isInArchive: stop.isInArchive, isSystem: stop.isSystem || Self.systemFolders.contains(name))
+      isInArchive: stop.isInArchive, isSystem: stop.isSystem || Self.systemFolders.contains(name),
+      layerOfFolders: stop.machine == nil ? MachineNaming.layer(ofFoldersIn: stem) : nil)
   }
 
   /// Unpacks an archive that lies in a directory; nil, and noted, where that is not done.

@@ -8,6 +8,7 @@ internal import TraceModel
 /// | `guest-web1`, `GUEST-web1` | guest `web1` |
 /// | `guest`, `host2` | guest `guest`, host `host2` |
 /// | `web1-guest`, `kvm7_host` | guest `web1`, host `kvm7` |
+/// | `web1` in `guests`, `kvm7` in `hosts` | guest `web1`, host `kvm7` |
 /// | the file `guest-web1-vmstat.txt`, `web1_guest.txt` | guest `web1` |
 /// | the file `guest-blkparse.txt`, `vmstat-guest.txt` | guest `guest` |
 enum MachineNaming {
@@ -19,6 +20,17 @@ enum MachineNaming {
       return Machine(name: name.flatMap { $0.isEmpty ? nil : $0 } ?? folder, layer: layer)
     }
     return ending(of: folder)
+  }
+
+  /// What the folders in a folder are of: `guests`, `hosts`; nil for any other.
+  static func layer(ofFoldersIn folder: String) -> Layer? {
+    Layer.allCases.first { folder.lowercased() == $0.rawValue + "s" }
+  }
+
+  /// The machine by the name of a folder in `guests` or `hosts`; nil for that of a tool (`guests/blkparse`).
+  static func machine(ofFolder folder: String, in layer: Layer) -> Machine? {
+    if let machine = machine(ofFolder: folder) { return machine }
+    return name(folder).map { Machine(name: $0, layer: layer) }
   }
 
   /// The same for a name that stands by itself, where `hosting-case` is nobody's: the word must be whole.

@@ -132,6 +132,8 @@ struct AnalyzeTests {
       (["guest-blkparse.txt", "host-blkparse.txt"], "guest guest; host host"),
       (["guest-web1-blkparse.txt", "blkparse_host.txt"], "guest web1; host host"),
       (["web1-guest.txt", "host.txt"], "guest web1; host host"),
+      (["guests/web1/t.txt", "hosts/kvm7/t.txt"], "guest web1; host kvm7"),
+      (["guests/t.txt", "Hosts/host-b/blktrace/t.txt"], "guest guests; host b"),
       (["run/guest-a/deep/t.txt", "run/host-b/sos_commands/host/t.txt"], "guest a; host b"),
     ])
   func names(_ paths: [String], _ machines: String) throws {

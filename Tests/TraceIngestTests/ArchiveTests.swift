@@ -257,6 +257,21 @@ struct ArchiveTests {
       ])
   }
 
+  @Test("a zip without any slash parts folders by backslashes, whatever system it names")
+  func zipBackslashes() throws {
+    let (files, leftOut) = try Self.unpack(
+      Self.zip([
+        Zipped(name: "guest-web1\\a.txt"), Zipped(name: "host\\b.txt"), Zipped(name: "..\\out"),
+        Zipped(name: "a\\..\\..\\out"), Zipped(name: "\\tmp\\hiddenq-out"),
+      ]))
+    #expect(files == ["guest-web1/a.txt": "content", "host/b.txt": "content"])
+    #expect(leftOut.map(\.path) == ["../out", "a/../../out", "/tmp/hiddenq-out"])
+    // A name of Unix may have one.
+    let unix = try Self.unpack(
+      Self.zip([Zipped(name: "etc/a"), Zipped(name: "dev-disk\\x2dby.swap")]))
+    #expect(unix.files.keys.sorted() == ["dev-disk\\x2dby.swap", "etc/a"])
+  }
+
   @Test("no path of a zip leaves the folder, and what is damaged or encrypted is left out by name")
   func zipHostile() throws {
     let (files, leftOut) = try Self.unpack(

@@ -388,6 +388,42 @@ struct TextOfTheWorldTests {
     #expect(Self.count(.filteredText, in: summary) > 0)
   }
 
+  /// Requests, each of five lines, of which every third is a read; `keeps` by the number of a line.
+  private static func directions(_ keeps: (Int, Bool) -> Bool, reads: Int = 3) -> String {
+    var text = ""
+    for number in 0..<600 {
+      let isRead = number % reads == 0
+      for (place, action) in ["Q", "G", "I", "D", "C"].enumerated() {
+        let line = number * 5 + place
+        guard keeps(line, isRead) else { continue }
+        text +=
+          "8,0 1 \(line + 1) \(number / 100).\(String(100 + number % 100).dropFirst())\(place)000000 700  \(action)  "
+          + "\(isRead ? "R" : "WS") \(8 * number) + 8 [\(action == "C" ? "0" : "app")]\n"
+      }
+    }
+    return text
+  }
+
+  @Test(
+    "requests of one direction (blkparse -a read, grep), all of them whole, are a filter's",
+    arguments: [true, false])
+  func direction(_ reads: Bool) throws {
+    let (sink, summary) = try Self.read(Self.directions { $1 == reads })
+    #expect(sink.requests.count == (reads ? 200 : 400))
+    #expect(summary.lostEvents == 0)
+    #expect(Self.count(.sequenceGap, in: summary) == 0)
+    #expect(Self.count(.filteredText, in: summary) == (reads ? 1_990 : 995))
+  }
+
+  @Test("where all requests are reads and some are cut, lines were lost")
+  func lossAmongReads() throws {
+    // 12 of every 60 lines, from the middle of a request to that of another.
+    let (_, summary) = try Self.read(
+      Self.directions({ line, _ in line % 60 < 33 || line % 60 >= 45 }, reads: 1))
+    #expect(summary.lostEvents == 600)
+    #expect(Self.count(.filteredText, in: summary) == 0)
+  }
+
   @Test("a hole in a whole text is a loss")
   func loss() throws {
     let (_, summary) = try Self.read(Self.filtered({ _ in true }, without: 600..<700))

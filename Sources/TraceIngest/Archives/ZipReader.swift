@@ -34,6 +34,7 @@ final class ZipReader {
 
   func unpack(into output: UnpackedFolder) throws(ReadError) {
     let (directory, count) = try directory()
+    let hasSlashes = Self.hasSlashes(directory)
     var at = 0
     var number: Int64 = 0
     while at + 46 <= directory.count, directory.number(at, 4) == 0x0201_4B50 {
@@ -43,7 +44,9 @@ final class ZipReader {
         Int(directory.number(at + 32, 2))
       )
       let end = at + 46 + name + extra + comment
-      guard end <= directory.count, let entry = Self.entry(directory, at, name, extra) else {
+      guard end <= directory.count,
+        let entry = Self.entry(directory, at, name, extra, hasSlashes: hasSlashes)
+      else {
         throw damaged("its directory does not end")
       }
       at = end
@@ -75,13 +78,28 @@ final class ZipReader {
     }
   }
 
+  /// Whether any name of the directory has a slash. Where none has, a backslash parts folders: a file of Unix with
+  /// one in its name would hardly be zipped without its folder.
+  private static func hasSlashes(_ directory: [UInt8]) -> Bool {
+    var at = 0
+    while at + 46 <= directory.count, directory.number(at, 4) == 0x0201_4B50 {
+      let name = Int(directory.number(at + 28, 2))
+      let end =
+        at + 46 + name + Int(directory.number(at + 30, 2)) + Int(directory.number(at + 32, 2))
+      guard end <= directory.count else { return true }
+      if directory[(at + 46)..<(at + 46 + name)].contains(UInt8(ascii: "/")) { return true }
+      at = end
+    }
+    return false
+  }
+
   private static func entry(
-    _ bytes: [UInt8], _ at: Int, _ name: Int, _ extra: Int
+    _ bytes: [UInt8], _ at: Int, _ name: Int, _ extra: Int, hasSlashes: Bool
   ) -> Entry? {
     var path = String(decoding: bytes[(at + 46)..<(at + 46 + name)], as: UTF8.self)
     let system = bytes[at + 5]
-    // Programs of Windows that do not know better.
-    if system != 3, !path.contains("/") { path = path.replacing("\\", with: "/") }
+    // Programs of Windows that do not know better; some say that they run on Unix.
+    if system != 3 || !hasSlashes, !path.contains("/") { path = path.replacing("\\", with: "/") }
     var (packed, unpacked, header) = (
       Int64(bytes.number(at + 20, 4)), Int64(bytes.number(at + 24, 4)),
       Int64(bytes.number(at + 42, 4))

@@ -76,7 +76,7 @@ struct BlockFolding {
 
   private mutating func take(_ event: BlockEvent) throws {
     summary.events += 1
-    gaps.note(event.action)
+    gaps.note(event)
     guard event.action != .message else { return }
     switch order.arrival(of: event) {
     case .inOrder: seen.note(Self.mark(event))
@@ -168,7 +168,7 @@ struct BlockFolding {
     try output.flush()
     // Some were filled by lines that came late.
     losses.removeAll { $0.events <= 0 }
-    explained = gaps.explained(of: summary.events)
+    explained = gaps.explained(of: summary.events, parts: output.parts)
     if explained > 0 {
       for loss in losses where loss.events <= explained { hidden.add(saturating: loss.events) }
       losses.removeAll { $0.events <= explained }
@@ -342,6 +342,8 @@ final class RowOutput {
   var stages: [StageSummary] = []
   /// Requests given up because too many were open.
   var givenUp: Int64 = 0
+  /// Requests of which Q, D or C was not seen.
+  private(set) var parts: Int64 = 0
   /// Completions without a request that are not at the start of the trace.
   var unpaired: Int64 = 0
 
@@ -372,6 +374,7 @@ final class RowOutput {
 
   @inline(__always)
   func emit(_ request: BlockRequest) throws {
+    if !request.queued.isSeen || !request.issued.isSeen || !request.completed.isSeen { parts += 1 }
     batch.requests.append(request)
     if batch.count >= Self.batchSize { try flush() }
   }
