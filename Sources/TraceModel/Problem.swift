@@ -67,6 +67,10 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case repeatedStretch = "repeated_stretch"
   /// Time went back, and other events follow: another recording.
   case anotherRecording = "another_recording"
+  /// Another file of the machine has a part of the same trace: it counts once.
+  case overlapsAnother = "overlaps_another"
+  /// It is a part of a trace of which another file has more, and what only this one has is not used.
+  case partLeftOut = "part_left_out"
   /// A later event has an earlier time.
   case negativeTime = "negative_time"
   /// The set of blktrace's per-CPU files has a gap.
@@ -136,10 +140,11 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   public var severity: ProblemSeverity {
     switch self {
     case .unrecognizedLine, .truncatedLine, .malformedNumber, .unknownAction, .unknownFlags,
-      .malformedTail, .lateLine, .malformedPayload, .foreignTool, .malformedRecord, .trailingBytes:
+      .malformedTail, .lateLine, .malformedPayload, .foreignTool, .malformedRecord, .trailingBytes,
+      .partLeftOut:
       .skipped
     case .toolNotice, .annotatedLine, .elidedLines, .filteredText, .shiftedStates, .otherOutput,
-      .supersededStart, .timeWentBack, .repeatedStretch, .anotherRecording,
+      .supersededStart, .timeWentBack, .repeatedStretch, .anotherRecording, .overlapsAnother,
       .negativeTime, .unpairedEvent,
       .unusedEvent, .missingSwitch, .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
@@ -195,6 +200,11 @@ public enum ProblemKind: String, Sendable, CaseIterable {
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"
     case .repeatedStretch:
       "the same events follow once more, as in a text that was appended to itself: they count once"
+    case .overlapsAnother:
+      "two files hold parts of one trace that overlap: what both have counts once"
+    case .partLeftOut:
+      "another file has most of the same trace and is used instead: what only this file has is left out; put the parts "
+        + "together, or give the whole trace"
     case .anotherRecording:
       "another recording begins here: split the file, and ingest each recording into an incident file of its own"
     case .negativeTime:

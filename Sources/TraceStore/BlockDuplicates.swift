@@ -245,7 +245,33 @@ struct BlockDuplicates {
     }
   }
 
+  /// Requests of the lesser one that ended before the other began or after its end: more than the few at the ends of
+  /// two tools that were started one after the other.
+  private func leftOut(_ less: Source, _ more: Source, _ tie: Tie) throws -> Int64 {
+    var (first, last) = (Int64.max, Int64.min)
+    try forEachRequest(of: more.id, every: 1, less.isQueueOnly) { _, time in
+      first = min(first, time)
+      last = max(last, time)
+    }
+    var outside: Int64 = 0
+    try forEachRequest(of: less.id, every: 1, less.isQueueOnly) { key, time in
+      guard tie.devices.contains(key.device) else { return }
+      if time + tie.offset < first - Self.wander || time + tie.offset > last + Self.wander {
+        outside += 1
+      }
+    }
+    return outside * 10 > less.requests ? outside : 0
+  }
+
   private func join(_ less: Source, to more: Source, _ tie: Tie) throws {
+    let outside = try leftOut(less, more, tie)
+    if outside > 0 {
+      let path = try String.fetchOne(
+        db, sql: "SELECT path FROM source_file WHERE source_id = ?", arguments: [more.id])
+      try db.insert(
+        Problem(kind: .partLeftOut, line: nil, column: nil, count: outside, excerpt: path),
+        sourceID: less.id)
+    }
     try db.execute(
       sql: """
         INSERT OR REPLACE INTO clock_tie (source_id, other_source_id, offset_ns, requests)

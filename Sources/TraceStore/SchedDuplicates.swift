@@ -43,6 +43,10 @@ struct SchedDuplicates {
         (own.isReport ? 1 : 0, -own.slices) >= (other.isReport ? 1 : 0, -other.slices)
         ? (own, other) : (other, own)
       guard try isSame(less, as: more) else { continue }
+      if try hasOwnPart(less, beside: more) {
+        try cut(less, by: more)
+        continue
+      }
       // Whatever pointed at the lesser one points at the better one.
       try db.execute(
         sql: "UPDATE source_file SET duplicate_of = ? WHERE source_id = ? OR duplicate_of = ?",
@@ -88,6 +92,98 @@ struct SchedDuplicates {
       }
     }
     return Double(all - wanted.count) >= Self.share * Double(all)
+  }
+
+  // MARK: Traces that overlap
+
+  /// Whether a part of it, more than some switches at its ends, is of a time that the other does not cover.
+  private func hasOwnPart(_ less: Source, beside more: Source) throws -> Bool {
+    var own: Int64 = 0
+    for (from, to) in [(less.first, more.first - 2000), (more.last + 2000, less.last)]
+    where from < to {
+      try forEachSwitch(of: less.id, from: from, to: to, every: 1) { _ in own += 1 }
+    }
+    return own >= Int64(Self.fewest) || own * 10 > less.slices
+  }
+
+  /// Takes away what the other source has, too: the stays and waits of its time.
+  private func cut(_ less: Source, by more: Source) throws {
+    let lastChunk =
+      try Int64.fetchOne(db, sql: "SELECT max(chunk_id) FROM thread_slice_chunk") ?? 0
+    var left: [Int64: TracedThread] = [:]
+    var places: [Int64: Int32] = [:]
+    var taken: Int64 = 0
+    var firstLine: Int64?
+    var writer = try SliceChunkWriter(db, sourceID: less.id)
+    var chunks = try SliceChunkReader(db, source: less.id)
+    while try chunks.next(), chunks.chunk <= lastChunk {
+      var kept: [ThreadSlice] = []
+      try chunks.forEach { slice in
+        guard let slice = Self.part(of: slice, outside: more) else {
+          taken += 1
+          firstLine = min(firstLine ?? .max, slice.line)
+          return
+        }
+        kept.append(slice)
+        left[slice.thread, default: TracedThread()].add(slice)
+        if let place = places[slice.thread], place != slice.cpu {
+          left[slice.thread]?.migrations += 1
+        }
+        places[slice.thread] = slice.cpu
+      }
+      try writer.add(kept)
+    }
+    try writer.finish()
+    try db.execute(
+      sql: "DELETE FROM thread_slice_chunk WHERE source_id = ? AND chunk_id <= ?",
+      arguments: [less.id, lastChunk])
+    let threads = try tids(of: less.id).keys.sorted()
+    var quantiles = WaitQuantiles(firstThread: threads.first ?? 0, mostAtOnce: 1 << 14)
+    for id in threads {
+      guard var thread = left[id] else {
+        try db.execute(sql: "DELETE FROM sched_thread WHERE thread_id = ?", arguments: [id])
+        continue
+      }
+      thread.id = id
+      // The kernel's own sum is of all of it.
+      try db.execute(
+        sql: """
+          UPDATE sched_thread SET run_ns = ?, runs = ?, wait_ns = ?, waits = ?, max_wait_ns = ?,
+            p99_wait_ns = ?, kernel_wait_ns = NULL, migrations = ? WHERE thread_id = ?
+          """,
+        arguments: [
+          thread.run, thread.runs, thread.wait, thread.waits,
+          thread.waits == 0 ? nil : thread.longestWait, quantiles.percentile(of: thread),
+          thread.migrations, id,
+        ])
+    }
+    try quantiles.write(db, sourceID: less.id)
+    // Shares of its time are of that part of it.
+    if less.first >= more.first {
+      try db.execute(
+        sql: "UPDATE source_file SET first_ns = ? WHERE source_id = ?",
+        arguments: [min(more.last, less.last), less.id])
+    } else if less.last <= more.last {
+      try db.execute(
+        sql: "UPDATE source_file SET last_ns = ? WHERE source_id = ?",
+        arguments: [max(more.first, less.first), less.id])
+    }
+    let path = try String.fetchOne(
+      db, sql: "SELECT path FROM source_file WHERE source_id = ?", arguments: [more.id])
+    try db.insert(
+      Problem(
+        kind: .overlapsAnother, line: firstLine, column: nil, count: taken, excerpt: path),
+      sourceID: less.id)
+  }
+
+  /// What a stay and its wait have that the other source does not: it leaves stays open at its end, and waits at its
+  /// beginning.
+  private static func part(of slice: ThreadSlice, outside more: Source) -> ThreadSlice? {
+    guard more.first...more.last ~= slice.began else { return slice }
+    var slice = slice
+    if slice.run != .min, slice.began + slice.run <= more.last { slice.run = .min }
+    if slice.wait != .min, slice.began - slice.wait >= more.first { slice.forgetWait() }
+    return slice.run == .min && slice.wait == .min ? nil : slice
   }
 
   private func forEachSwitch(

@@ -94,6 +94,8 @@ struct SliceChunkReader: ~Copyable {
   private var packed: PackedColumns?
   /// The source of the chunk at hand.
   private(set) var source: Int64 = 0
+  /// Its number.
+  private(set) var chunk: Int64 = 0
   /// How many slices it has.
   private(set) var count = 0
 
@@ -106,7 +108,7 @@ struct SliceChunkReader: ~Copyable {
     chunks = try RawStatement(
       db,
       """
-      SELECT source_id, slices, data FROM thread_slice_chunk
+      SELECT source_id, slices, data, chunk_id FROM thread_slice_chunk
       WHERE to_ns >= ? AND from_ns <= ? \(source == nil ? "" : "AND source_id = ?")
       ORDER BY chunk_id \(isBackwards ? "DESC" : "")
       """)
@@ -120,6 +122,7 @@ struct SliceChunkReader: ~Copyable {
   mutating func next() throws -> Bool {
     guard try chunks.step() else { return false }
     source = chunks.integer(0)
+    chunk = chunks.integer(3)
     packed = PackedColumns(chunks.bytes(2))
     let slices = chunks.integer(1)
     guard packed != nil, (0...Int64(SliceChunkWriter.most)).contains(slices) else {

@@ -180,6 +180,49 @@ struct MixedCaptureTests {
     }
   }
 
+  @Test(
+    "two files of one scheduler trace that overlap: what both have counts once, and nothing is lost"
+  )
+  func overlapping() throws {
+    let whole = Self.switches(from: 10_000_000, cycles: 0..<100)
+    let sums =
+      "SELECT comm, sum(runs), sum(run_ns), sum(waits), sum(wait_ns) FROM thread_wait GROUP BY comm"
+    let once = try MadeIncident()
+    try once.add(whole, "host", "h")
+    for parts in [[0..<75, 25..<100], [40..<100, 0..<60], [0..<30, 20..<100]] {
+      let incident = try MadeIncident()
+      for part in parts {
+        try incident.add(Self.switches(from: 10_000_000, cycles: part), "host", "h")
+      }
+      #expect(try incident.rows(sums) == once.rows(sums), "\(parts)")
+      #expect(try incident.rows("SELECT kind FROM problem") == ["overlaps_another"], "\(parts)")
+      #expect(try incident.rows("SELECT 1 FROM source WHERE duplicate_of IS NOT NULL").isEmpty)
+      let longest = try incident.rows("SELECT max(max_wait_ns), max(p99_wait_ns) FROM thread_wait")
+      #expect(
+        try longest == once.rows("SELECT max(max_wait_ns), max(p99_wait_ns) FROM thread_wait"))
+    }
+    // What lies wholly in the other is the same trace.
+    let incident = try MadeIncident()
+    try incident.add(whole, "host", "h")
+    try incident.add(Self.switches(from: 10_000_000, cycles: 20..<60), "host", "h")
+    let same = "SELECT source_id, duplicate_of FROM source WHERE duplicate_of IS NOT NULL"
+    #expect(try incident.rows(same) == ["2,1"])
+    #expect(try incident.rows("SELECT kind FROM problem").isEmpty)
+  }
+
+  @Test("two files of one block trace that overlap: it is said what of the lesser is left out")
+  func overlappingBlocks() throws {
+    let lines = Self.pair(1).host.split(separator: "\n")
+    let incident = try MadeIncident()
+    for part in [lines[..<1_000], lines[700...]] {
+      try incident.add(part.joined(separator: "\n") + "\n", "host", "h")
+    }
+    #expect(
+      try incident.rows("SELECT source_id, kind, severity, count FROM problem")
+        == ["2,part_left_out,skipped,100"])
+    #expect(try incident.report().contains("part = file 1"))
+  }
+
   @Test("a block trace that was appended to itself counts once; two in one text are said first")
   func appendedBlocks() throws {
     func incident(_ seeds: [UInt64]) throws -> MadeIncident {

@@ -15,6 +15,9 @@ struct DataSection: ReportSection {
     // Columns of zeros would take the room that the names of files need.
     let hasSkipped = sources.contains { $0.skippedLines > 0 }
     let hasLost = sources.contains { $0.lostEvents > 0 }
+    let problems = try file.problems().filter { $0.severity != .note }
+    let cut = Set(
+      problems.filter { $0.kind == ProblemKind.partLeftOut.rawValue }.map(\.path))
     let folder = Self.folder(sources.map(\.path))
     let remarks = [
       all.count > sources.count
@@ -41,7 +44,10 @@ struct DataSection: ReportSection {
           + (hasLost ? [Quantity.count(source.lostEvents)] : []) + [
             source.isRefused
               ? "refused"
-              : source.duplicateOf.map { "= file \($0)" } ?? source.span.map(Quantity.seconds)
+              : source.duplicateOf.map {
+                (cut.contains(source.path) ? "part = file " : "= file ") + "\($0)"
+              }
+                ?? source.span.map(Quantity.seconds)
                 ?? ""
           ]
       })
@@ -59,7 +65,6 @@ struct DataSection: ReportSection {
               }))
         ]),
     ]
-    let problems = try file.problems().filter { $0.severity != .note }
     if !problems.isEmpty {
       blocks.append(
         .facts(
