@@ -241,6 +241,27 @@ struct MixedCaptureTests {
     #expect(words.contains(" of guest vm1 holds two recordings: in line "), "\(words)")
   }
 
+  @Test("scheduler traces of guest and host the wrong way round: only the guest has virtual CPUs")
+  func swappedThreads() throws {
+    let host = Self.switches(from: 10_000_000, cycles: 0..<100)
+    let guest = host.replacing("CPU 0/KVM", with: "app").replacing("burn", with: "swapper/0")
+    let swapped = try MadeIncident()
+    try swapped.add(host, "guest", "vm1")
+    try swapped.add(guest, "host", "h")
+    let words = try Self.mixed(swapped)
+    #expect(
+      words.contains(
+        "the scheduler trace of guest vm1 has 1 threads of virtual CPUs (CPU 0/KVM), and that of host h has none"
+      ))
+    // A guest with guests of its own, on a host that runs it.
+    for (one, other) in [(guest, host), (host, host.replacing("burn", with: "other"))] {
+      let incident = try MadeIncident()
+      try incident.add(one, "guest", "vm1")
+      try incident.add(other, "host", "h")
+      #expect(try incident.findings()["CAPTURES_MIXED"] == nil)
+    }
+  }
+
   @Test("a guest whose disk is on no traced device is none: nothing is mixed")
   func unmapped() throws {
     let incident = try MadeIncident()
