@@ -60,7 +60,7 @@ enum KnownOutputs {
       if !output.isVague { return output.advice }
       vague = vague ?? output.advice
     }
-    return vague ?? (hasTicks(head, position) ? ticks : nil)
+    return hasTicks(head, position) ? ticks : vague
   }
 
   /// The output that a line is of; nil when none is known by it.

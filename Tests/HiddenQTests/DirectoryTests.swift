@@ -106,6 +106,27 @@ struct DirectoryTests {
 
         """, "its times are ticks of a counter"
       ),
+      (
+        "==================== All Devices ====================\n\n            ALL           MIN           AVG"
+          + "           MAX           N\n--------------- ------------- -----------\n\n"
+          + "Q2Q               0.000000001   0.000359069   0.023390718       79\n",
+        "this is btt, whose averages nothing here uses; give the files of blktrace"
+      ),
+      (
+        "  port 1: vnet0 (internal)\n    RX packets:10 errors:0 dropped:0 overruns:0 frame:0\n"
+          + "    TX packets:100 errors:0 dropped:40 aborted:0 carrier:0\n",
+        "this is ovs-dpctl, whose counters nothing here uses"
+      ),
+      // Without a thread, without a time.
+      (
+        "app [000]  1000.000012: block:block_rq_issue: 254,0 WS 4096 () 4510560 + 8 [app]\n",
+        "its lines have events of the kernel without what places them"
+      ),
+      (
+        "app   139 [000] sched:sched_switch: prev_comm=app prev_pid=139 prev_prio=120 prev_state=S ==> "
+          + "next_comm=swapper/0 next_pid=0 next_prio=120\n",
+        "its lines have events of the kernel without what places them"
+      ),
     ])
   func otherTools(text: String, advice: String) throws {
     let folder = try Self.capture(guest: "guest-g", host: "host-h")

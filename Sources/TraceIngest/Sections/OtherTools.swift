@@ -176,6 +176,11 @@ extension KnownOutputs {
 
   /// Networks.
   private static let network = [
+    // `  TX packets:1000000 errors:0 dropped:40000 aborted:0 carrier:0`, `  port 1: vnet0 (internal)`
+    KnownOutput(all: ["TX packets:", " aborted:", " carrier:"], advice: openVSwitch),
+    KnownOutput(beginning: "lookups: hit:", advice: openVSwitch),
+    KnownOutput(
+      beginning: "port ", all: [": "], any: [" (internal)", " (tap)"], advice: openVSwitch),
     // `entries  in_hit in_slow_tot ...`, `entries  clashres found ...`, `entries,allocs,...`
     KnownOutput(
       beginning: "entries  ", any: ["in_hit", "clashres", "searched", "allocs", "syn_received"],
@@ -265,6 +270,20 @@ extension KnownOutputs {
 
   /// Tools that trace and keep sums.
   private static let tracers = [
+    // `==================== All Devices ====================`, `ALL  MIN  AVG  MAX  N`
+    KnownOutput(
+      beginning: "====", any: [" All Devices ", " Per Process ", " Per Device "], advice: btt),
+    KnownOutput(beginning: "ALL ", inOrder: [" MIN ", " AVG ", " MAX ", " N"], advice: btt),
+    // `app [000]  1000.000012: block:block_rq_issue: 254,0 WS 4096 () 4510560 + 8 [app]`
+    KnownOutput(
+      any: [
+        " block:block_rq_", " block:block_bio_", " sched:sched_switch: ", " sched:sched_wak",
+        " block_rq_issue: ", " block_rq_complete: ", " sched_switch: ",
+      ], isVague: true,
+      advice:
+        "its lines have events of the kernel without what places them; print thread, CPU, time, event and payload: "
+        + "perf script -F comm,tid,cpu,time,event,trace -i FILE > FILE.txt, or trace-cmd report -i FILE > FILE.txt"
+    ),
     KnownOutput(
       beginning: "Performance counter stats for",
       advice:
@@ -287,6 +306,14 @@ extension KnownOutputs {
       beginning: "Starting ", any: [" process", " thread"], none: [":", "..."],
       advice: "this is fio, whose sums nothing here uses; record the disk: blktrace -d /dev/DISK"),
   ]
+
+  private static let openVSwitch =
+    "this is ovs-dpctl, whose counters nothing here uses; save those of its interfaces: while sleep 1; do date "
+    + "+%s.%N; ip -s -s link; done > FILE"
+
+  private static let btt =
+    "this is btt, whose averages nothing here uses; give the files of blktrace that it was made of, or their text: "
+    + "blkparse -i DISK > FILE.txt"
 
   /// All else that lies beside.
   private static let others = [
