@@ -264,7 +264,8 @@ struct BlockDuplicates {
   }
 
   private func join(_ less: Source, to more: Source, _ tie: Tie) throws {
-    let outside = try leftOut(less, more, tie)
+    // Of two tools the lesser is there for what it tells besides, and may well have run for longer.
+    let outside = less.format == more.format ? try leftOut(less, more, tie) : 0
     if outside > 0 {
       let path = try String.fetchOne(
         db, sql: "SELECT path FROM source_file WHERE source_id = ?", arguments: [more.id])
