@@ -4,6 +4,37 @@ import Testing
 
 /// Rules work from the least input that proves what they say, and say what is missing; each beside a silent twin.
 struct LeastInputTests {
+  // MARK: - A host that is a guest itself
+
+  @Test("stolen time on a host is told: it is a virtual machine itself", arguments: [30, 4])
+  func nestedHost(_ stolen: Int) throws {
+    var vmstat =
+      "procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----\n"
+      + " r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st\n"
+      + " 1  0      0 812344  10240 655360    0    0     1     4   80  100  2  1 96  1  0\n"
+    var stat = ""
+    for sample in 0..<6 {
+      vmstat +=
+        " 4  0      0 812300  10240 655360    0    0     0    40 1800 2500 50 10 \(40 - stolen)  0 \(stolen)\n"
+      stat += "\(1_795_336_000 + sample).000000000\n"
+      for cpu in 0...1 {
+        stat +=
+          "cpu\(cpu) \(5_000 + 60 * sample) 0 0 \(9_000 + (40 - stolen) * sample) 0 0 0 \(100 + stolen * sample) 0 0\n"
+      }
+    }
+    for (text, tool) in [(vmstat, "st of vmstat (6 samples)"), (stat, "/proc/stat (5 samples)")] {
+      let incident = try MadeIncident()
+      try incident.add(text, "host", "h")
+      let found = try incident.findings()["STEAL_HIDDEN"] ?? ""
+      #expect(
+        found.contains(
+          "critical: Of host h's own CPU time 30.0 % was stolen, by \(tool): it is a virtual machine itself"
+        )
+          == (stolen == 30), "\(found)")
+      #expect(found.contains("own CPU time") == (stolen == 30))
+    }
+  }
+
   // MARK: - A host's scheduler trace alone
 
   /// Two vCPUs on a CPU each; `burn` takes the CPU for 4 of 10 ms, or the vCPU sleeps meanwhile.

@@ -19,9 +19,56 @@ struct StealHidden: Rule {
     let counted = try counted(evidence, guests)
     let known = Set(measured.map(\.guest) + counted.compactMap(\.guest))
     let once = try countedOnce(evidence)
-    return try once + measured.compactMap(\.finding) + unnamed(evidence)
+    return try nested(evidence) + once + measured.compactMap(\.finding) + unnamed(evidence)
       + counted.compactMap(\.finding)
       + guests.filter { !known.contains($0) }.flatMap { try alone(evidence, $0) }
+  }
+
+  // MARK: A host that is a guest itself
+
+  /// A host whose own CPU time is stolen is a virtual machine: what its guests wait for lies below it, too.
+  private func nested(_ evidence: Evidence) throws -> [Finding] {
+    try evidence.rows(Self.nestedSQL("1")).compactMap { row in
+      guard let host = row.text("machine"), let stolen = row.number("stolen_pct"),
+        let samples = row.integer("samples"), let tool = row.text("tool"),
+        stolen >= evidence.value(of: warning)
+      else { return nil }
+      return Finding(
+        code, stolen >= evidence.value(of: critical) ? .critical : .warning, guest: nil,
+        sentence: Printable.text(
+          "Of host \(host)'s own CPU time \(Quantity.decimal(stolen, digits: 1)) % was stolen, by \(tool) "
+            + "(\(Quantity.count(samples)) samples): it is a virtual machine itself, and waited for a CPU of the machine "
+            + "below it."),
+        confidence: .medium,
+        because:
+          "Only a virtual machine counts stolen time. Its guests waited meanwhile, which neither they nor this host's "
+          + "scheduler trace show.",
+        evidenceSQL: Self.nestedSQL("machine = \(Evidence.literal(host))"),
+        nextStep: "Ask whoever runs the machine below it; record there as on a host of this guest.")
+    }
+  }
+
+  /// Per host and tool the mean of the samples, of `/proc/stat` over all CPUs.
+  private static func nestedSQL(_ condition: String) -> String {
+    """
+    WITH reading AS (
+      SELECT machine, wall_ns, 100.0 * sum(CASE WHEN counter = 'steal' THEN delta END) / sum(delta) AS stolen_pct
+      FROM counter_value JOIN source USING (source_id, machine)
+      WHERE source.layer = 'host' AND tool = 'proc-stat' AND kind = 'cpu' AND unit = 'ticks'
+        AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
+        AND interval_ns > 0
+      GROUP BY machine, source_id, wall_ns
+      HAVING max(is_reset) = 0 AND max(is_step_back AND counter <> 'iowait') = 0 AND sum(delta) > 0),
+    host AS (
+      SELECT machine, 'st of vmstat' AS tool, count(*) AS samples, avg(st) AS stolen_pct
+      FROM vm_counter WHERE layer = 'host' AND st IS NOT NULL GROUP BY machine
+      UNION ALL
+      SELECT machine, '/proc/stat', count(*), avg(stolen_pct) FROM reading GROUP BY machine)
+    SELECT machine, tool, samples, stolen_pct FROM (
+      SELECT *, row_number() OVER (PARTITION BY machine ORDER BY samples DESC, tool) AS place FROM host
+      WHERE stolen_pct IS NOT NULL)
+    WHERE place = 1 AND \(condition) ORDER BY machine
+    """
   }
 
   // MARK: With the host's scheduler trace
