@@ -162,7 +162,7 @@ public struct IngestRun: ~Copyable {
     }
     let all = summary.skippedLines + summary.events
     let percent = 100 * Double(summary.skippedLines) / Double(all)
-    if percent > 50, let advice = KnownOutputs.advice(head.span) {
+    if percent > 50, let advice = KnownOutputs.advice(head.span, isRead: true) {
       // The user named the format; it was not recognised.
       throw IngestError.unrecognized(hint: advice)
     }

@@ -43,8 +43,9 @@ enum KnownOutputs {
   /// A longer line is no header.
   private static let longest = 4096
 
-  /// What to do with a file that begins so; nil when nothing is known.
-  static func advice(_ head: Span<UInt8>) -> String? {
+  /// What to do with a file that begins so; nil when nothing is known. `isRead`: events were read from it, so that it is
+  /// not what a vague sign says.
+  static func advice(_ head: Span<UInt8>, isRead: Bool = false) -> String? {
     if let binary = binary(head) { return binary }
     var position = 0
     var lines = 0
@@ -60,7 +61,8 @@ enum KnownOutputs {
       if !output.isVague { return output.advice }
       vague = vague ?? output.advice
     }
-    return hasTicks(head, position) ? ticks : vague
+    if hasTicks(head, position) { return ticks }
+    return isRead ? nil : vague
   }
 
   /// The output that a line is of; nil when none is known by it.
