@@ -13,6 +13,7 @@ internal import TraceModel
 /// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
 /// - `{{ring setting}}`: what a setting says of the size of a paravirtual queue; NULL where that is nothing.
 /// - `{{hop_names}}`: a query for the names of the hops of the view `io`; `{{hop_time io hop.name}}`: the time of one.
+/// - `{{reference node_move.at_ns sched_thread.source_id}}`: a moment of a source's own clock on the reference timeline.
 /// - `{{hops io}}`: pairs of the name and the time of each hop, for ClickHouse.
 enum SchemaWords {
   /// A file's text; what stands in braces and is no call stays as it is.
@@ -47,6 +48,7 @@ enum SchemaWords {
     case ("role", 2): return role(parts[1])
     case ("vcpu", 2): return vcpu(parts[1])
     case ("ring", 2): return ring(parts[1])
+    case ("reference", 3): return reference(parts[1], of: parts[2])
     default: return nil
     }
   }
@@ -127,6 +129,14 @@ enum SchemaWords {
         + "THEN substr(\(row).value, \(place)) + 0"
     }
     return "CASE \(options.joined(separator: " ")) END"
+  }
+
+  /// The relation of the last stretch that begins before the moment; of the first one for what lies before all.
+  private static func reference(_ own: String, of source: String) -> String {
+    // In one line: its last word but one must not be "AS", by which the columns of a view are found.
+    "(SELECT CAST(round(\(own) + relation.offset_ns + relation.drift_ppm * 1e-6 * \(own)) AS INTEGER) "
+      + "FROM clock_relation AS relation WHERE relation.source_id = \(source) "
+      + "AND (relation.segment = 0 OR relation.from_ns <= \(own)) ORDER BY relation.segment DESC LIMIT 1)"
   }
 
   /// Those of which the view `io` has a column.

@@ -21,9 +21,7 @@ SELECT
   -- 'total' grows since boot, 'level' is how much there is.
   counter.nature AS nature,
   -- When, on the reference timeline, in ns; NULL until correlate finds a clock for the source.
-  CAST(
-    round(moment.wall_ns + relation.offset_ns + relation.drift_ppm * 1e-6 * moment.wall_ns)
-    AS INTEGER) AS at_ns,
+  {{reference moment.wall_ns moment.source_id}} AS at_ns,
   -- When, in ns since 1970 in UTC (local time where utc_offset_s is NULL); NULL without dates.
   moment.wall_ns AS wall_ns,
   -- Seconds the printed time was ahead of UTC; NULL where the text does not say for sure.
@@ -48,11 +46,4 @@ JOIN counter_object USING (object_id)
 JOIN counter USING (counter_id)
 JOIN counter_moment AS moment USING (moment_id)
 JOIN machine USING (machine_id)
-LEFT JOIN counter_step AS step USING (sample_id)
-LEFT JOIN clock_relation AS relation
-  ON relation.source_id = moment.source_id
-  AND relation.segment = (
-    SELECT max(piece.segment) FROM clock_relation AS piece
-    WHERE piece.source_id = moment.source_id
-      AND (piece.segment = 0 OR piece.from_ns <= moment.wall_ns)
-  );
+LEFT JOIN counter_step AS step USING (sample_id);

@@ -58,9 +58,7 @@ FROM (
       machine.name AS machine, machine.layer, CAST(counter_object.name AS INTEGER) AS node,
       counter_object.tool, lower(counter.name) AS counter, sample.object_id, sample.moment_id,
       moment.source_id, moment.wall_ns, moment.utc_offset_s, moment.line,
-      CAST(
-        round(moment.wall_ns + relation.offset_ns + relation.drift_ppm * 1e-6 * moment.wall_ns)
-        AS INTEGER) AS at_ns,
+      {{reference moment.wall_ns moment.source_id}} AS at_ns,
       step.interval_ns, step.kind = 2 AS is_reset,
       CASE counter.unit
         WHEN 'bytes' THEN value / 4096 - (value - step.delta) / 4096 ELSE step.delta
@@ -71,13 +69,6 @@ FROM (
     JOIN counter USING (counter_id)
     JOIN counter_moment AS moment USING (moment_id)
     JOIN machine USING (machine_id)
-    LEFT JOIN clock_relation AS relation
-      ON relation.source_id = moment.source_id
-      AND relation.segment = (
-        SELECT max(piece.segment) FROM clock_relation AS piece
-        WHERE piece.source_id = moment.source_id
-          AND (piece.segment = 0 OR piece.from_ns <= moment.wall_ns)
-      )
     WHERE counter_object.kind = 'node'
       AND (
         counter_object.tool = 'numastat'

@@ -5,9 +5,7 @@ SELECT
   thread_owner.guest AS guest,
   -- When it began to run there, on the reference timeline, in ns; NULL where no clock ties the scheduler
   -- trace to it.
-  CAST(
-    round(node_move.at_ns + relation.offset_ns + relation.drift_ppm * 1e-6 * node_move.at_ns)
-    AS INTEGER) AS at_ns,
+  {{reference node_move.at_ns sched_thread.source_id}} AS at_ns,
   -- The node it left.
   node_move.from_node AS from_node,
   -- The node it came to.
@@ -26,11 +24,4 @@ FROM node_move
 JOIN sched_thread USING (thread_id)
 JOIN source_file USING (source_id)
 JOIN machine USING (machine_id)
-LEFT JOIN thread_owner USING (thread_id)
-LEFT JOIN clock_relation AS relation
-  ON relation.source_id = sched_thread.source_id
-  AND relation.segment = (
-    SELECT max(piece.segment) FROM clock_relation AS piece
-    WHERE piece.source_id = sched_thread.source_id
-      AND (piece.segment = 0 OR piece.from_ns <= node_move.at_ns)
-  );
+LEFT JOIN thread_owner USING (thread_id);

@@ -6,9 +6,7 @@ SELECT
   -- {{words Layer}}.
   machine.layer AS layer,
   -- When, on the reference timeline, in ns; NULL until correlate finds a clock for the source.
-  CAST(
-    round(sample.wall_ns + relation.offset_ns + relation.drift_ppm * 1e-6 * sample.wall_ns)
-    AS INTEGER) AS at_ns,
+  {{reference sample.wall_ns sample.source_id}} AS at_ns,
   -- The row's own time stamp, in ns since 1970 in UTC (local time where utc_offset_s is NULL); NULL
   -- without vmstat -t or a date before the row.
   sample.wall_ns AS wall_ns,
@@ -69,11 +67,4 @@ SELECT
 FROM vmstat_sample AS sample
 JOIN source_file USING (source_id)
 JOIN machine USING (machine_id)
-LEFT JOIN clock_relation AS relation
-  ON relation.source_id = sample.source_id
-  AND relation.segment = (
-    SELECT max(piece.segment) FROM clock_relation AS piece
-    WHERE piece.source_id = sample.source_id
-      AND (piece.segment = 0 OR piece.from_ns <= sample.wall_ns)
-  )
 WHERE sample.since_boot = 0;
