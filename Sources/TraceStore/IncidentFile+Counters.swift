@@ -9,12 +9,16 @@ extension IncidentFile {
   /// those of a file without dates are a series of their own. What a loop that writes dates reads twice behind one date
   /// has its place there.
   ///
-  /// This connection alone sees them, in temporary views of the same names, until ``replaceCorrelation(_:findings:)``
+  /// This connection alone sees them, in a temporary table of the same name, until ``replaceCorrelation(_:findings:)``
   /// stores them with all the rest: a correlation that is interrupted leaves the file as it was.
   public func workOutCounterSteps() throws {
     try writing { db in
       try db.dropPendingCounterSteps()
-      try db.execute(sql: Schema.pendingCounterSteps)
+      try db.execute(
+        sql: """
+          CREATE TEMP TABLE counter_step (
+            sample_id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, delta INTEGER, interval_ns INTEGER)
+          """)
       let apart = try db.sourcesApart().sorted().map(String.init).joined(separator: ", ")
       let placed = try db.placedMoments()
       let rows = try Row.fetchCursor(
@@ -47,57 +51,20 @@ extension IncidentFile {
   }
 }
 
-extension Schema {
-  /// The table of steps before they are stored.
-  fileprivate static let pendingSteps = "pending_counter_step"
-
-  /// The views that read the steps, by name, and those that read such a view; in the order of the schema.
-  fileprivate static var counterStepViews: [(name: String, sql: String)] {
-    var found: [(name: String, sql: String)] = []
-    for file in files where file.path.hasPrefix("views/") {
-      let name = String(file.path.dropFirst("views/".count).dropLast(".sql".count))
-      let words = Set(file.text.split { !$0.isLetter && $0 != "_" })
-      if words.contains("counter_step")
-        || found.contains(where: { words.contains(Substring($0.name)) })
-      {
-        found.append((name, file.text))
-      }
-    }
-    return found
-  }
-
-  /// Makes the table and the temporary views over it.
-  fileprivate static var pendingCounterSteps: String {
-    let table = """
-      CREATE TEMP TABLE \(pendingSteps) (
-        sample_id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, delta INTEGER, interval_ns INTEGER);
-
-      """
-    return counterStepViews.reduce(table) { sql, view in
-      sql
-        + view.sql.replacing("CREATE VIEW", with: "CREATE TEMP VIEW")
-        .replacing("JOIN counter_step AS", with: "JOIN \(pendingSteps) AS")
-    }
-  }
-}
-
 extension Database {
-  /// Stores the steps that were worked out, where they were, and lets the file's own views be seen again.
+  /// Stores the steps that were worked out, where they were, and lets the file's own table be seen again.
   func storePendingCounterSteps() throws {
     guard try hasPendingCounterSteps() else { return }
     try execute(
       sql: """
         INSERT INTO main.counter_step (sample_id, kind, delta, interval_ns)
-        SELECT sample_id, kind, delta, interval_ns FROM \(Schema.pendingSteps) ORDER BY sample_id
+        SELECT sample_id, kind, delta, interval_ns FROM temp.counter_step ORDER BY sample_id
         """)
     try dropPendingCounterSteps()
   }
 
   fileprivate func dropPendingCounterSteps() throws {
-    for view in Schema.counterStepViews {
-      try execute(sql: "DROP VIEW IF EXISTS temp.\(view.name)")
-    }
-    try execute(sql: "DROP TABLE IF EXISTS temp.\(Schema.pendingSteps)")
+    try execute(sql: "DROP TABLE IF EXISTS temp.counter_step")
   }
 
   /// Where moments without a date of their own stand among those that have one, in files in which most have: SQL of
@@ -127,8 +94,7 @@ extension Database {
 
   private func hasPendingCounterSteps() throws -> Bool {
     try Bool.fetchOne(
-      self, sql: "SELECT count(*) FROM sqlite_temp_master WHERE type = 'table' AND name = ?",
-      arguments: [Schema.pendingSteps]) ?? false
+      self, sql: "SELECT count(*) FROM sqlite_temp_master WHERE name = 'counter_step'") ?? false
   }
 }
 
@@ -168,7 +134,7 @@ private struct CounterStepWriter {
 
   init(_ db: Database) throws {
     steps = try BulkInsert(
-      db, into: Schema.pendingSteps, columns: ["sample_id", "kind", "delta", "interval_ns"])
+      db, into: "temp.counter_step", columns: ["sample_id", "kind", "delta", "interval_ns"])
   }
 
   mutating func add(_ moment: Moment, _ sample: Sample) throws {

@@ -161,9 +161,10 @@ extension IncidentFile {
   ) throws {
     try writing { db in
       for table in Schema.derivedTables {
-        try db.execute(sql: "DELETE FROM \(table)")
+        try db.execute(sql: "DELETE FROM main.\(table)")
       }
       try db.storePendingCounterSteps()
+      try db.storeViews(storedViews.changed)
       try db.execute(
         sql: "DELETE FROM incident_state WHERE key = ?", arguments: [CorrelationWriter.swappedKey])
       let writer = try CorrelationWriter(db)
@@ -175,6 +176,7 @@ extension IncidentFile {
       try db.storeFindings(findings())
       return .commit
     }
+    storedViews.changed = []
   }
 }
 

@@ -24,6 +24,8 @@ public final class IncidentFile {
   /// What it is doing.
   public let activity: Activity
   let queue: DatabaseQueue
+  /// The views that the file stores, where they are not those of this program.
+  var storedViews = StoredViews()
 
   /// Kilobytes of pages that SQLite holds.
   static let cache = 16_384
@@ -63,6 +65,7 @@ public final class IncidentFile {
       try db.execute(sql: "PRAGMA trusted_schema = OFF")
       try db.execute(sql: "PRAGMA cell_size_check = ON")
       QueryGuard.limitValues(db)
+      try db.makeTemporaryViews()
     }
     let made = isNew
     let queue = try translating {
@@ -81,7 +84,7 @@ public final class IncidentFile {
     self.queue = queue
     activity = Activity(queue, path: path, isNew: isNew)
     formerVersion = try Self.bringUpToDate(queue, mode)
-    if !isNew { try translating { try queue.read(SchemaCheck.isOurs) } }
+    if !isNew { storedViews = try translating { try queue.read(SchemaCheck.isOurs) } }
   }
 
   /// Whether a file is there that hiddenq made, by its header; it is not opened as a database.
@@ -132,7 +135,8 @@ public final class IncidentFile {
   }
 
   private static func createSchema(_ db: Database) throws {
-    for file in Schema.files where file.isStructure { try db.execute(sql: file.text) }
+    try db.makeTables()
+    try db.storeViews()
     try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
     try db.execute(sql: "PRAGMA user_version = \(Schema.version)")
   }

@@ -35,13 +35,13 @@ struct Migration {
     for view in try String.fetchAll(
       db, sql: "SELECT name FROM sqlite_master WHERE type = 'view'")
     {
-      try db.execute(sql: "DROP VIEW \(view.quotedDatabaseIdentifier)")
+      try db.execute(sql: "DROP VIEW main.\(view.quotedDatabaseIdentifier)")
     }
     for step in way { try db.execute(sql: step.sql) }
     // Those of the current schema; what an older one called otherwise, its step has dropped.
-    for table in Schema.derivedTables { try db.execute(sql: "DROP TABLE IF EXISTS \(table)") }
+    for table in Schema.derivedTables { try db.execute(sql: "DROP TABLE IF EXISTS main.\(table)") }
     try db.execute(sql: Schema.derivedStructure)
-    for file in Schema.files where file.path.hasPrefix("views/") { try db.execute(sql: file.text) }
+    try db.storeViews()
     try db.execute(sql: "DELETE FROM incident_state WHERE key = 'correlated'")
     try db.execute(sql: "PRAGMA user_version = \(to)")
   }

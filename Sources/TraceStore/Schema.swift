@@ -12,8 +12,18 @@ public enum Schema {
     let path: String
     let text: String
 
-    /// Whether it makes tables and views; indexes come after the load, queries are for users.
-    var isStructure: Bool { path == "tables.sql" || path.hasPrefix("views/") }
+    /// Whether it makes tables; indexes come after the load, queries are for users.
+    var makesTables: Bool { path == "tables.sql" }
+
+    /// The name of the view that it makes and every incident file stores; nil where it makes none.
+    var storedView: String? {
+      path.hasPrefix("views/") ? String(path.dropFirst("views/".count).dropLast(".sql".count)) : nil
+    }
+
+    /// The statement of a stored view, for one connection alone.
+    var temporaryView: String {
+      text.replacing("CREATE VIEW ", with: "CREATE TEMP VIEW ", maxReplacements: 1)
+    }
 
     /// Whether it makes a view over what the incident file keeps packed, for one connection.
     var isMadeOnDemand: Bool { path.hasPrefix("program/") }
@@ -90,7 +100,7 @@ public enum Schema {
   /// The documented views.
   public static var views: [View] {
     var found: [View] = []
-    for file in files where file.path.hasPrefix("views/") || file.isMadeOnDemand {
+    for file in files where file.storedView != nil || file.isMadeOnDemand {
       if let view = view(of: file.text, among: found) { found.append(view) }
     }
     return found

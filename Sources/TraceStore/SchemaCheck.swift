@@ -1,9 +1,10 @@
 internal import GRDB
 
-/// Whether the tables and views of an incident file are those that hiddenq makes.
+/// Whether the tables of an incident file are those that hiddenq makes.
 ///
-/// A file from elsewhere may hold a view of the same name whose query never ends, a virtual table, or a trigger that
-/// runs when it is written to. What is not ours may stay (a user's own views and indexes), as nothing here asks it.
+/// A file from elsewhere may hold a virtual table under a name of ours, or a trigger that runs when it is written to.
+/// What is not ours may stay (a user's own views and indexes), as nothing here asks it. Nor does anything ask the views
+/// that the file stores: the program makes its own for each connection.
 enum SchemaCheck {
   /// Nothing that runs by itself: to be asked before anything is written.
   static func nothingRuns(_ db: Database) throws {
@@ -15,17 +16,30 @@ enum SchemaCheck {
     }
   }
 
-  /// All that the current schema has is there, word by word. SQLite keeps a statement as it was written: comments and
-  /// white space do not count, so that a better comment needs no new version.
-  static func isOurs(_ db: Database) throws {
+  /// All tables of the current schema are there, word by word. SQLite keeps a statement as it was written: comments
+  /// and white space do not count, so that a better comment needs no new version.
+  ///
+  /// Returns the views that the file stores.
+  static func isOurs(_ db: Database) throws -> StoredViews {
     let found = try statements(db)
-    for (name, ours) in try expected.get() {
+    let expected = try expected.get()
+    var views = StoredViews()
+    views.added = Set(
+      found.filter { $0.value.type == "view" && expected[$0.key] == nil }.map {
+        $0.key.lowercased()
+      })
+    for (name, ours) in expected {
       let theirs = found[name]
-      guard theirs?.type != ours.type || theirs?.sql != ours.sql else { continue }
+      if theirs?.type == ours.type, theirs?.sql == ours.sql { continue }
+      if ours.type == "view", theirs == nil || theirs?.type == "view" {
+        views.changed.insert(name)
+        continue
+      }
       let what =
         theirs == nil ? "lacks '\(name)'" : "has another '\(name)' than this hiddenq makes"
       throw StoreError(.foreign, what + "; ingest the traces again")
     }
+    return views
   }
 
   /// The names of the tables of the current schema.
@@ -40,7 +54,8 @@ enum SchemaCheck {
 
   private static let expected = Result {
     try DatabaseQueue().write { db in
-      for file in Schema.files where file.isStructure { try db.execute(sql: file.text) }
+      try db.makeTables()
+      try db.storeViews()
       return try statements(db)
     }
   }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import TraceStore
 
-/// Whether tables and views are ours: comments and white space do not count, and all else does.
+/// Whether tables are ours, and which stored views are not: comments and white space do not count, and all else does.
 struct SchemaCheckTests {
   @Test(
     "the words of a statement stay the same",
@@ -43,20 +43,21 @@ struct SchemaCheckTests {
         try String.fetchOne(db, sql: "SELECT sql FROM sqlite_master WHERE name = 'thread_wait'"))
       try db.execute(sql: "DROP VIEW thread_wait")
       try db.execute(sql: edit(sql))
+      try db.execute(sql: "CREATE VIEW mine AS SELECT count(*) AS threads FROM thread_wait")
     }
     return path
   }
 
-  @Test("a file whose views have other comments is ours")
+  @Test("a stored view that has other comments is ours")
   func comments() throws {
     let path = try file {
       $0.replacing("-- The machine.", with: "-- The machine, by its name.\n\n")
     }
-    #expect(try IncidentFile(path, mode: .read).sourceCount() == 0)
+    #expect(try IncidentFile(path, mode: .read).storedViews.changed.isEmpty)
   }
 
   @Test(
-    "one whose views say anything else is not, wherever it hides",
+    "a stored view that says anything else is not run, and correlation stores ours in its place",
     arguments: [
       ("machine.name AS machine", "machine.layer AS machine"),
       ("-- The machine.\n", "-- The machine.\n upper('x') ||"),
@@ -67,8 +68,28 @@ struct SchemaCheckTests {
       #expect($0.contains(ours))
       return $0.replacing(ours, with: theirs)
     }
-    let error = #expect(throws: StoreError.self) { try IncidentFile(path, mode: .read) }
-    #expect(error?.kind == .foreign)
-    #expect(error?.message.contains("another 'thread_wait'") == true)
+    let incident = try IncidentFile(path, mode: .write)
+    #expect(incident.storedViews.changed == ["thread_wait"])
+    func read(_ view: String) throws {
+      try incident.query("SELECT * FROM \(view)", columns: { _ in }, row: { _ in })
+    }
+    try read("thread_wait")
+    // Another of ours may read it, and so may one that somebody added.
+    for view in [
+      "main.thread_wait", "\"MAIN\" . [thread_wait]", "main.io", "mine", "(SELECT 1 FROM mine)",
+    ] {
+      let error = #expect(throws: StoreError.self) { try read(view) }
+      #expect(error?.kind == .statement)
+      #expect(error?.message.contains("other views than this hiddenq would (thread_wait)") == true)
+    }
+    try incident.replaceCorrelation { _ in
+    } findings: {
+      []
+    }
+    try read("main.thread_wait")
+    try read("mine")
+    try incident.close()
+    let again = try IncidentFile(path, mode: .read)
+    #expect(again.storedViews.changed.isEmpty)
   }
 }

@@ -26,7 +26,7 @@ extension IncidentFile {
       try makeViews(for: sql)
       // Rules read what correlation wrote before it is committed: within its transaction.
       try queue.unsafeReentrantRead { db in
-        _ = try QueryGuard.check(sql, db)
+        _ = try QueryGuard.check(sql, db, stored: storedViews)
         let statement = try db.makeStatement(sql: sql)
         guard statement.isReadonly else {
           throw StoreError(.statement, "only statements that read are allowed")
@@ -50,7 +50,9 @@ extension IncidentFile {
   func tablesRead(by sql: String) throws -> Set<String> {
     try translating {
       try makeViews(for: sql)
-      return try queue.unsafeReentrantRead { db in try QueryGuard.check(sql, db) }
+      return try queue.unsafeReentrantRead { db in
+        try QueryGuard.check(sql, db, stored: storedViews)
+      }
     }
   }
 

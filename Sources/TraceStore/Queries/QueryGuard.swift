@@ -30,19 +30,28 @@ enum QueryGuard {
 
   /// Throws ``StoreError`` for a statement that does anything but read. It compiles the statement, and
   /// SQLite asks for each thing that the statement would do. Returns the tables and views that it reads.
-  static func check(_ sql: String, _ db: Database) throws -> Set<String> {
+  /// `stored`: the views that the file stores.
+  static func check(_ sql: String, _ db: Database, stored: StoredViews) throws -> Set<String> {
+    try stored.check(sql)
     guard let connection = unsafe db.sqliteConnection else {
       throw StoreError(.unexpected, "the connection is closed")
     }
     _ = sqlite3_hard_heap_limit64(heap)
-    let read = Read()
+    let read = Read(stored)
     let context = unsafe Unmanaged.passUnretained(read).toOpaque()
     unsafe sqlite3_set_authorizer(
       connection,
-      { context, action, first, second, _, _ in
+      { context, action, first, second, _, view in
         if action == SQLITE_READ, let context = unsafe context, let first = unsafe first {
           let read = unsafe Unmanaged<Read>.fromOpaque(context).takeUnretainedValue()
-          unsafe read.tables.insert(String(cString: first))
+          let name = unsafe String(cString: first)
+          read.tables.insert(name)
+          // A view of which no column is used shows only in what is read because of it.
+          let reader = unsafe view.map { unsafe String(cString: $0) } ?? name
+          if let refused = [name, reader].first(where: read.stored.isRefused) {
+            read.refused = refused
+            return SQLITE_DENY
+          }
         }
         let isAllowed = unsafe QueryGuard.allows(
           action, first.map { unsafe String(cString: $0) },
@@ -55,6 +64,7 @@ enum QueryGuard {
       unsafe sqlite3_prepare_v2(connection, sql, -1, &statement, nil)
     }
     unsafe sqlite3_finalize(statement)
+    if let view = read.refused { throw stored.refusal(view) }
     if code == SQLITE_AUTH {
       throw StoreError(.statement, "only statements that read the incident file are allowed")
     }
@@ -63,7 +73,12 @@ enum QueryGuard {
 
   /// What a statement reads, told while it is compiled.
   private final class Read {
+    let stored: StoredViews
     var tables: Set<String> = []
+    /// The view because of which the statement is refused.
+    var refused: String?
+
+    init(_ stored: StoredViews) { self.stored = stored }
   }
 
   private static func allows(_ action: Int32, _ first: String?, _ second: String?) -> Bool {
