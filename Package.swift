@@ -98,7 +98,9 @@ let package = Package(
       dependencies: ["TraceModel", "TraceStore", "TraceAnalysis", "TraceReport", "TestSupport"],
       swiftSettings: house),
     .testTarget(
-      name: "HiddenQTests", dependencies: ["hiddenq", "TestSupport"], swiftSettings: house),
+      name: "HiddenQTests",
+      dependencies: ["hiddenq", "TraceStore", "TraceAnalysis", "TestSupport"],
+      swiftSettings: house),
   ],
   cLanguageStandard: .c2x
 )

@@ -4,9 +4,22 @@ internal import TraceStore
 
 /// Looks for guests and hosts that were ingested the wrong way round, where nothing fits the right way: joins them
 /// again with their sides exchanged.
-enum SwappedSearch {
+struct SwappedSearch: CorrelationPass {
+  static let fills: [String] = []
+
+  private let pairs: [Pair]
+
+  init(_ context: CorrelationContext) throws {
+    let isJoined = context.disks.contains { $0.verdict == .joined }
+    pairs = isJoined ? [] : Self.find(context.guests, context.hosts, context.streams)
+  }
+
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
+    for pair in pairs { try pair.write(to: writer) }
+  }
+
   /// A disk of a so-called guest that is a device of the host of the other one.
-  struct Pair {
+  private struct Pair {
     let guestStream: Int32
     let hostStream: Int32
     let clock: GuestClock
@@ -39,7 +52,7 @@ enum SwappedSearch {
   /// Share of a device's requests that must fit; guests that are copies of each other reach 0.78.
   private static let leastShare = 0.8
 
-  static func find(
+  private static func find(
     _ guests: [GuestDisk], _ hosts: [HostDevice], _ streams: [BlockStream]
   ) -> [Pair] {
     guard !guests.isEmpty, !hosts.isEmpty else { return [] }

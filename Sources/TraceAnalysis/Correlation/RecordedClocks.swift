@@ -36,8 +36,6 @@ struct RecordedClocks {
 
   private var moments: [Pair: [Moment]] = [:]
   private var spans: [Int64: ClosedRange<Int64>] = [:]
-  private(set) var rows: [RecordedClockRow] = []
-
   /// Of the clocks of these guests' traces on those of these hosts', by the names of the machines.
   init(_ file: IncidentFile, guests: [Int64: String], hosts: [Int64: String]) throws {
     let given = try file.givenClockRelations()
@@ -123,7 +121,8 @@ struct RecordedClocks {
   }
 
   /// Sets it beside what the requests show.
-  mutating func compare(_ clocks: [SourceClock]) {
+  func compared(_ clocks: [SourceClock]) -> [RecordedClockRow] {
+    var rows: [RecordedClockRow] = []
     // Which of several stretches after a step back a moment belongs to, a reading does not say.
     let whole = Dictionary(grouping: clocks, by: \.source).values.filter { $0.count == 1 }
       .compactMap(\.first).sorted { $0.source < $1.source }
@@ -138,6 +137,7 @@ struct RecordedClocks {
             foundError: foundError(moment, requests)))
       }
     }
+    return rows
   }
 
   /// How far what the requests show may be off at a recorded moment, ns; nil where they do not tell, for no
@@ -155,8 +155,19 @@ struct RecordedClocks {
     let recorded = moment.reference + since + Int64((drift * 1e-6 * Double(since)).rounded())
     return isApart(shown, recorded) ? error : nil
   }
+}
 
-  func write(to writer: CorrelationWriter) throws {
+/// What was recorded of clocks beside what the requests show.
+struct RecordedClockCheck: CorrelationPass {
+  static let fills = ["recorded_clock"]
+
+  private let rows: [RecordedClockRow]
+
+  init(_ context: CorrelationContext) throws {
+    rows = try context.recordedClocks().compared(context.clocks)
+  }
+
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
     for row in rows { try writer.add(row) }
   }
 }

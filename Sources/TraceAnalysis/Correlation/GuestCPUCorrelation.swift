@@ -3,7 +3,9 @@ internal import TraceModel
 internal import TraceStore
 
 /// What the guests' vCPUs waited for, second by second and I/O by I/O, beside what the guests themselves say.
-struct GuestCPUCorrelation {
+struct GuestCPUCorrelation: CorrelationPass {
+  static let fills = ["clock_relation", "steal_second", "steal_sum", "vcpu_check_sum"]
+
   private var seconds: [(guest: String, vcpus: Int?, row: StealSeconds.Row)] = []
   /// What guests said at times that no clock places on the reference; `wall` is nil without dates.
   private var unplaced: [(guest: String, vcpus: Int?, wall: Int64?, report: CPUReportRow)] = []
@@ -22,39 +24,33 @@ struct GuestCPUCorrelation {
   /// The waits of each guest's vCPUs over time, where there is a series of its own to lay over them.
   private var curves: [String: GrowthCurve.Sum] = [:]
 
-  init(
-    _ file: IncidentFile, _ scheduling: SchedulingCorrelation,
-    _ streams: [TracedDevice],
-    _ clocks: [SourceClock], _ tids: [Int32: UInt32], _ disks: inout [DiskJoin]
-  ) throws {
-    let named = Set(scheduling.owners.values.compactMap(\.guest))
-    let guests = Set(try file.machineNames(.guest)).union(named).sorted()
+  init(_ context: CorrelationContext) throws {
+    let named = Set(context.threads.owners.values.compactMap(\.guest))
+    let guests = Set(try context.machineNames(.guest)).union(named).sorted()
     for guest in guests {
-      sides[guest] = scheduling.traces.compactMap { trace in
-        GuestThreads(of: guest, trace, scheduling.owners).map {
+      sides[guest] = context.threads.traces.compactMap { trace in
+        GuestThreads(of: guest, trace, context.threads.owners).map {
           Side(threads: $0, seconds: StealSeconds.Sums($0.span))
         }
       }
     }
-    for machine in Set(try file.wallSources().map(\.machine)) {
+    for machine in Set(try context.wallSources().map(\.machine)) {
       guard let spans = sides[machine]?.map(\.threads.span), let from = spans.map(\.from).min(),
         let to = spans.map(\.to).max()
       else { continue }
       curves[machine] = GrowthCurve.Sum(within: Span(from: from, to: to))
     }
-    try lay(file, scheduling, streams, clocks, tids, &disks)
-    try relateWallClocks(file, scheduling, streams, clocks, guests)
-    for guest in guests { try addSeconds(file, guest) }
-    try addSums(file, guests)
+    try lay(context)
+    try relateWallClocks(context, guests)
+    for guest in guests { try addSeconds(context, guest) }
+    try addSums(context, guests)
   }
 
   // MARK: - The hosts' traces
 
   /// Reads each host's scheduler trace once, from its end to its begin, and lays it over all that it tells of.
-  private mutating func lay(
-    _ file: IncidentFile, _ scheduling: SchedulingCorrelation, _ streams: [TracedDevice],
-    _ clocks: [SourceClock], _ tids: [Int32: UInt32], _ disks: inout [DiskJoin]
-  ) throws {
+  private mutating func lay(_ context: CorrelationContext) throws {
+    let (streams, clocks, tids) = (context.devices, context.clocks, try context.tids())
     var hostThreads: [Int64: Int64] = [:]
     for entry in streams where entry.stream.machine.layer == .host {
       for row in entry.rows { hostThreads[row.id] = Int64(tids[row.task] ?? 0) }
@@ -62,15 +58,15 @@ struct GuestCPUCorrelation {
     let places = Dictionary(
       uniqueKeysWithValues: streams.enumerated().map { ($1.stream.stream, $0) })
     var sums: [String: (source: Int64, host: Int64, check: RunCheck)] = [:]
-    for trace in scheduling.traces {
+    for trace in context.threads.traces {
       let guests = sides.compactMap { guest, own in
         own.firstIndex { $0.threads.source == trace.source }.map { (guest: guest, place: $0) }
       }.sorted { $0.guest < $1.guest }
       guard !guests.isEmpty, let clock = trace.clock else { continue }
       var overlays: [DiskOverlay] = []
       var checks: [(guest: String, source: Int64, check: RunCheck)] = []
-      for disk in disks.indices where disks[disk].verdict == .joined {
-        guard let entry = places[disks[disk].disk].map({ streams[$0] }),
+      for disk in context.disks.indices where context.disks[disk].verdict == .joined {
+        guard let entry = places[context.disks[disk].disk].map({ streams[$0] }),
           let own = guests.first(where: { $0.guest == entry.stream.machine.name }),
           let side = sides[own.guest]?[own.place].threads,
           let clock = clocks.first(where: {
@@ -79,13 +75,13 @@ struct GuestCPUCorrelation {
         else { continue }
         overlays.append(
           DiskOverlay(
-            disk: disk, &disks[disk].ios, entry.rows, hostThreads: hostThreads,
+            disk: disk, &context.disks[disk].ios, entry.rows, hostThreads: hostThreads,
             WaitOverlay(side.numbers, known: side.span)))
         checks.append((own.guest, entry.stream.source, Self.check(entry.rows, clock, side)))
       }
-      try walk(file, trace, clock, guests) { window in
+      try walk(context.file, trace, clock, guests) { window in
         for place in overlays.indices {
-          overlays[place].add(window, to: &disks[overlays[place].disk].ios)
+          overlays[place].add(window, to: &context.disks[overlays[place].disk].ios)
         }
         for place in checks.indices { checks[place].check.check(window) }
       }
@@ -103,7 +99,7 @@ struct GuestCPUCorrelation {
   }
 
   private mutating func walk(
-    _ file: IncidentFile, _ trace: SchedulingCorrelation.Trace, _ clock: SchedulerClock,
+    _ file: IncidentFile, _ trace: ThreadFindings.Trace, _ clock: SchedulerClock,
     _ guests: [(guest: String, place: Int)], _ visit: (TimelineWindows.Window) -> Void
   ) throws {
     var windows = TimelineWindows()
@@ -142,21 +138,18 @@ struct GuestCPUCorrelation {
 
   // MARK: - Wall clocks
 
-  private mutating func relateWallClocks(
-    _ file: IncidentFile, _ scheduling: SchedulingCorrelation,
-    _ streams: [TracedDevice],
-    _ clocks: [SourceClock], _ guests: [String]
-  ) throws {
+  private mutating func relateWallClocks(_ context: CorrelationContext, _ guests: [String]) throws {
+    let (streams, clocks, traces) = (context.devices, context.clocks, context.threads.traces)
     let hosts = Set(
       streams.filter { $0.stream.machine.layer == .host }.map(\.stream.machine.name))
     let reference =
       clocks.first?.reference
       ?? streams.first { $0.stream.machine.layer == .host }?.stream.source
-      ?? scheduling.traces.first { $0.machine.layer == .host }?.source
+      ?? traces.first { $0.machine.layer == .host }?.source
       ?? streams.first?.stream.source
     guard let reference else { return }
     let isHostless =
-      hosts.isEmpty && !scheduling.traces.contains { $0.machine.layer == .host }
+      hosts.isEmpty && !traces.contains { $0.machine.layer == .host }
     var machines: [WallClocks.Machine] = []
     for name in guests + hosts.sorted() {
       var machine = WallClocks.Machine(name: name)
@@ -172,11 +165,11 @@ struct GuestCPUCorrelation {
         }
       }
       if let curve = curves[name]?.curve {
-        machine.waits = (curve, try vcpus(file, name) ?? 1)
+        machine.waits = (curve, try vcpus(context, name) ?? 1)
       }
       machines.append(machine)
     }
-    wallClocks = try WallClocks(file, machines, reference: reference)
+    wallClocks = try WallClocks(context, machines, reference: reference)
   }
 
   /// KiB that were queued when, in one direction.
@@ -195,18 +188,18 @@ struct GuestCPUCorrelation {
   }
 
   /// How many virtual CPUs: those that the host traced, or the guest's own list.
-  private func vcpus(_ file: IncidentFile, _ guest: String) throws -> Int? {
+  private func vcpus(_ context: CorrelationContext, _ guest: String) throws -> Int? {
     let traced = sides[guest]?.map(\.threads.numbers.vcpus.count).max()
-    let listed = try file.cpuCount(of: guest)
+    let listed = try context.cpuCount(of: guest)
     return [traced, listed].compactMap(\.self).max()
   }
 
   // MARK: - Seconds
 
-  private mutating func addSeconds(_ file: IncidentFile, _ guest: String) throws {
-    let vcpus = try vcpus(file, guest)
+  private mutating func addSeconds(_ context: CorrelationContext, _ guest: String) throws {
+    let vcpus = try vcpus(context, guest)
     let own = sides[guest] ?? []
-    let all = try [file.vmstatReports(of: guest), file.procStatReports(of: guest)]
+    let all = try [context.vmstatReports(of: guest), context.procStatReports(of: guest)]
     func joined(_ reports: [CPUReportRow]) -> [StealSeconds.Report] {
       reports.compactMap { report in
         guard let stolen = report.stolen, let relation = wallClocks?.relations[report.source],
@@ -234,7 +227,7 @@ struct GuestCPUCorrelation {
     if let dated = all.first(where: { $0.contains { $0.stolen != nil } }) {
       unplaced += dated.map { (guest, vcpus, $0.from, $0) }
     } else {
-      unplaced += try file.undatedReports(of: guest).map { (guest, vcpus, nil, $0) }
+      unplaced += try context.file.undatedReports(of: guest).map { (guest, vcpus, nil, $0) }
     }
   }
 
@@ -244,17 +237,17 @@ struct GuestCPUCorrelation {
   // MARK: - Sums
 
   /// The guests' accounts of the whole beside the hosts' longest traces of them.
-  private mutating func addSums(_ file: IncidentFile, _ guests: [String]) throws {
+  private mutating func addSums(_ context: CorrelationContext, _ guests: [String]) throws {
     var placed: [Int64: [Int]] = [:]
     for guest in guests {
-      guard let vcpus = try vcpus(file, guest),
+      guard let vcpus = try vcpus(context, guest),
         let side = sides[guest]?.max(by: {
           $0.threads.span.to - $0.threads.span.from < $1.threads.span.to - $1.threads.span.from
         })
       else { continue }
-      var reports = try file.vmstatReports(of: guest) + file.procStatReports(of: guest)
+      var reports = try context.vmstatReports(of: guest) + context.procStatReports(of: guest)
       if !reports.contains(where: { $0.stolen != nil }) {
-        reports = try file.undatedReports(of: guest)
+        reports = try context.file.undatedReports(of: guest)
       }
       let accounts = Dictionary(grouping: reports, by: \.source).sorted { $0.key < $1.key }.map {
         source, own in (source, own.compactMap { account($0) })
@@ -282,7 +275,7 @@ struct GuestCPUCorrelation {
       }
     }
     for (source, places) in placed.sorted(by: { $0.key < $1.key }) {
-      try addWaits(file, of: source, to: places)
+      try addWaits(context.file, of: source, to: places)
     }
   }
 
@@ -315,7 +308,7 @@ struct GuestCPUCorrelation {
 
   // MARK: - Rows
 
-  func write(to writer: CorrelationWriter) throws {
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
     try wallClocks?.write(to: writer)
     for (guest, vcpus, row) in seconds {
       try writer.addStealSecond(

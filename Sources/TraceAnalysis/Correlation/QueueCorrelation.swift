@@ -3,7 +3,9 @@ internal import TraceModel
 internal import TraceStore
 
 /// How full the queues of both sides were over time, and when nothing left them.
-struct QueueCorrelation {
+struct QueueCorrelation: CorrelationPass {
+  static let fills = ["queue_interval", "device_stall"]
+
   private var rows: [QueueIntervalRow] = []
   private var stalls: [QueueStallRow] = []
   /// Intervals of each queue.
@@ -12,15 +14,14 @@ struct QueueCorrelation {
   /// Intervals of all queues: a host may have thousands of disks, and nobody looks at all of them.
   private static let mostRows = 1 << 15
 
-  init(
-    _ streams: [BlockStream], _ guests: [GuestDisk], _ hosts: [HostDevice],
-    _ clocks: [SourceClock]
-  ) {
+  init(_ context: CorrelationContext) throws {
+    let (guests, hosts) = (context.guests, context.hosts)
     let queues = 2 * (guests.count + hosts.count)
     mostIntervals = min(QueueDepth.mostIntervals, Self.mostRows / max(1, queues))
-    let ends = Dictionary(uniqueKeysWithValues: streams.map { ($0.stream, $0.last) })
+    let ends = Dictionary(uniqueKeysWithValues: context.streams.map { ($0.stream, $0.last) })
     for disk in guests {
-      let clock = clocks.first { $0.source == disk.source && $0.segment == disk.segment }?.clock
+      let clock = context.clocks.first { $0.source == disk.source && $0.segment == disk.segment }?
+        .clock
       let last = ends[disk.stream]
       add(.guestScheduler, disk.stream, Self.stays(disk.rows, \.schedulerStay), clock, last)
       add(.virtioQueue, disk.stream, Self.stays(disk.rows, \.driverStay), clock, last)
@@ -69,7 +70,7 @@ struct QueueCorrelation {
     }
   }
 
-  func write(to writer: CorrelationWriter) throws {
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
     for row in rows { try writer.add(row) }
     for row in stalls { try writer.add(row) }
   }

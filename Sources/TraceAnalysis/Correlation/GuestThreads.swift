@@ -19,7 +19,7 @@ struct GuestThreads {
 
   /// Nil where the trace shows none of the guest's vCPUs, or no clock ties it to the reference.
   init?(
-    of guest: String, _ trace: SchedulingCorrelation.Trace, _ owners: [Int64: ThreadOwners.Owner]
+    of guest: String, _ trace: ThreadFindings.Trace, _ owners: [Int64: ThreadOwners.Owner]
   ) {
     guard trace.machine.layer == .host, let clock = trace.clock else { return nil }
     var numbers = WaitOverlay.Threads()

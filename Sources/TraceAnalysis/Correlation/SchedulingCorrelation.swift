@@ -2,9 +2,9 @@ internal import TraceCorrelation
 internal import TraceModel
 internal import TraceStore
 
-/// Whose threads they are, who was on the CPU while they waited, and when the guests' threads ran and waited.
-struct SchedulingCorrelation {
-  /// A scheduler trace, with what later steps need of it.
+/// Whose threads there are in scheduler traces, and what else other passes need of the traces.
+struct ThreadFindings {
+  /// A scheduler trace.
   struct Trace {
     let source: Int64
     let machine: Machine
@@ -19,8 +19,20 @@ struct SchedulingCorrelation {
     let block: Int64?
   }
 
-  private(set) var owners: [Int64: ThreadOwners.Owner] = [:]
-  private(set) var traces: [Trace] = []
+  /// On which nodes the guests' threads of a host's trace ran.
+  struct PlacedTrace {
+    let machine: String
+    /// All nodes of the host.
+    let nodes: Set<Int64>
+    let placement: NodePlacement
+  }
+
+  var owners: [Int64: ThreadOwners.Owner] = [:]
+  var traces: [Trace] = []
+  /// Of hosts of which a file lists the nodes of the CPUs.
+  var placed: [PlacedTrace] = []
+  /// By host: the guests that may run there.
+  var hosted: [String: [String]] = [:]
 
   /// Thread ids that work for a guest, by the host whose they are.
   var guestThreads: [String: Set<Int64>] {
@@ -33,37 +45,54 @@ struct SchedulingCorrelation {
     return threads
   }
 
-  /// By host: the guests that may run there.
-  private let hosted: [String: [String]]
+  /// The guests that may run on a machine; what runs in a guest works for no other guest.
+  func guests(on machine: String) -> [String] { hosted[machine] ?? [] }
+}
+
+/// Whose threads they are, who was on the CPU while they waited, and when the guests' threads ran and waited.
+struct SchedulingCorrelation: CorrelationPass {
+  static let fills = ["clock_relation", "culprit_sum", "machine_clock", "thread_owner"]
 
   private var blame: [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] = []
 
-  /// `placed`: by host, the guests whose disks lie on its devices.
-  init(_ file: IncidentFile, _ blocks: BlockMoments, placed: [String: Set<String>]) throws {
-    let hosts = try file.machineNames(.host)
-    let guests = try file.machineNames(.guest)
+  init(_ context: CorrelationContext) throws {
+    let hosts = try context.machineNames(.host)
+    let guests = try context.machineNames(.guest)
+    let placed = Self.placedGuests(context)
     // A guest of one of several hosts is on the one where its disk is.
-    hosted = Dictionary(
+    context.threads.hosted = Dictionary(
       uniqueKeysWithValues: hosts.map { host in
         (host, hosts.count == 1 ? guests : guests.filter { placed[host]?.contains($0) ?? false })
       })
-    let threads = try file.tracedThreads()
+    let threads = try context.tracedThreads()
     guard !threads.isEmpty else { return }
-    try findOwners(file, threads)
+    let blocks = BlockMoments(
+      context.devices, reference: context.clocks.first?.reference, tids: try context.tids())
+    try findOwners(context, threads)
     for (source, own) in Dictionary(grouping: threads, by: \.source).sorted(by: { $0.key < $1.key })
     {
-      try add(file, source, own, blocks)
+      try add(context, source, own, blocks)
     }
+  }
+
+  /// By host: the guests whose disks lie on its devices.
+  private static func placedGuests(_ context: CorrelationContext) -> [String: Set<String>] {
+    let machines = Dictionary(
+      uniqueKeysWithValues: context.streams.map { ($0.stream, $0.machine.name) })
+    var placed: [String: Set<String>] = [:]
+    for disk in context.disks where disk.verdict == .joined {
+      guard let guest = machines[disk.disk], let host = disk.device.flatMap({ machines[$0] })
+      else { continue }
+      placed[host, default: []].insert(guest)
+    }
+    return placed
   }
 
   // MARK: - Owners
 
-  /// The guests that may run on a machine; what runs in a guest works for no other guest.
-  func guests(on machine: String) -> [String] { hosted[machine] ?? [] }
-
-  private mutating func findOwners(_ file: IncidentFile, _ threads: [TracedThreadRow]) throws {
-    let guests = try file.machineNames(.guest)
-    let facts = Dictionary(grouping: try file.threadFacts(), by: \.machine)
+  private func findOwners(_ context: CorrelationContext, _ threads: [TracedThreadRow]) throws {
+    let guests = try context.machineNames(.guest)
+    let facts = Dictionary(grouping: try context.threadFacts(), by: \.machine)
     for (machine, own) in Dictionary(grouping: threads, by: \.machine) {
       let found = ThreadOwners(
         own.map {
@@ -71,41 +100,81 @@ struct SchedulingCorrelation {
             id: $0.id, tid: $0.tid, process: $0.process, name: $0.name, run: $0.run)
         },
         facts: (facts[machine.name] ?? []).map { ThreadOwners.Fact($0, guests: guests) },
-        named: try file.guestsByProcess(of: machine.name), guests: self.guests(on: machine.name))
-      owners.merge(found.owners) { _, new in new }
+        named: try context.guestsByProcess(of: machine.name),
+        guests: context.threads.guests(on: machine.name))
+      context.threads.owners.merge(found.owners) { _, new in new }
     }
   }
 
   // MARK: - Slices
 
-  private mutating func add(
-    _ file: IncidentFile, _ source: Int64, _ threads: [TracedThreadRow], _ blocks: BlockMoments
-  ) throws {
-    guard let machine = threads.first?.machine, let start = try file.traceStart(of: source) else {
-      return
+  /// All that wants to see each slice of a trace, so that it is unpacked once for all of them.
+  private struct Observers {
+    var culprits: Culprits
+    /// Of the guests' threads, and of those that queue block I/O.
+    var extents: [Int64: ThreadExtent] = [:]
+    var placement: NodePlacement?
+    /// Of threads that do not belong to the first stretch of the trace.
+    var segments: [Int64: Int32] = [:]
+
+    func segment(_ slice: ThreadSlice) -> Int32 {
+      segments.isEmpty ? 0 : segments[slice.thread, default: 0]
     }
-    let byNumber = Dictionary(uniqueKeysWithValues: threads.map { ($0.id, $0) })
+
+    mutating func see(_ slice: ThreadSlice) {
+      culprits.add(slice, segment: segment(slice))
+      if let index = extents.index(forKey: slice.thread) { extents.values[index].add(slice) }
+      placement?.add(slice)
+    }
+  }
+
+  private mutating func add(
+    _ context: CorrelationContext, _ source: Int64, _ threads: [TracedThreadRow],
+    _ blocks: BlockMoments
+  ) throws {
+    let file = context.file
+    guard let machine = threads.first?.machine else { return }
+    let owners = context.threads.owners
+    let isHost = machine.layer == .host
+    var observers = Observers(
+      culprits: Culprits(idle: Set(threads.filter { $0.tid == 0 }.map(\.id))))
+    for thread in threads where thread.segment > 0 {
+      observers.segments[thread.id] = thread.segment
+    }
     let block = blocks.sources[machine.name]
     let queueing = Set(block?.moments.map(\.thread) ?? [])
-    let isHost = machine.layer == .host
-    // Of the guests' threads, and of those that queue block I/O.
-    var extents: [Int64: ThreadExtent] = [:]
     for thread in threads where thread.tid > 0 && thread.segment == 0 {
       let isGuests = isHost && owners[thread.id]?.guest != nil
-      if isGuests || queueing.contains(thread.tid) { extents[thread.id] = ThreadExtent() }
+      if isGuests || queueing.contains(thread.tid) {
+        observers.extents[thread.id] = ThreadExtent()
+      }
     }
-    try addBlame(file, source, threads) { slice in
-      if let index = extents.index(forKey: slice.thread) { extents.values[index].add(slice) }
+    let nodes = isHost ? try file.cpuNodes(of: machine.name) : [:]
+    if !nodes.isEmpty {
+      let counted = threads.compactMap { thread in
+        owners[thread.id].flatMap { $0.guest == nil ? nil : (thread.id, $0.role == .vcpu) }
+      }
+      observers.placement = NodePlacement(
+        nodes: nodes, threads: Dictionary(uniqueKeysWithValues: counted))
     }
+    try file.forEachSlice(of: source) { observers.see($0) }
+    if let placement = observers.placement {
+      context.threads.placed.append(
+        ThreadFindings.PlacedTrace(
+          machine: machine.name, nodes: Set(nodes.values), placement: placement))
+    }
+    guard let start = try file.traceStart(of: source) else { return }
+    try addBlame(file, source, &observers, owners)
+    let byNumber = Dictionary(uniqueKeysWithValues: threads.map { ($0.id, $0) })
     let clock = try block.flatMap { block in
       try Self.clock(
-        file, source, block, extents, tids: byNumber.mapValues(\.tid),
+        file, source, block, observers.extents, tids: byNumber.mapValues(\.tid),
         tied: file.tiedOffset(toolClock: start.toolClock, to: block.source))
     }
-    traces.append(
-      Trace(
+    context.threads.traces.append(
+      ThreadFindings.Trace(
         source: source, machine: machine, span: Span(from: start.first, to: start.last),
-        extents: extents.filter { owners[$0.key]?.guest != nil }, threads: byNumber,
+        extents: observers.extents.filter { owners[$0.key]?.guest != nil }, threads: byNumber,
         clock: blocks.sources.isEmpty ? .own : clock, block: block?.source))
   }
 
@@ -137,25 +206,17 @@ struct SchedulingCorrelation {
   }
 
   private mutating func addBlame(
-    _ file: IncidentFile, _ source: Int64, _ threads: [TracedThreadRow],
-    also: (ThreadSlice) -> Void
+    _ file: IncidentFile, _ source: Int64, _ observers: inout Observers,
+    _ owners: [Int64: ThreadOwners.Owner]
   ) throws {
-    var segments: [Int64: Int32] = [:]
-    for thread in threads where thread.segment > 0 { segments[thread.id] = thread.segment }
-    func segment(_ slice: ThreadSlice) -> Int32 {
-      segments.isEmpty ? 0 : segments[slice.thread, default: 0]
-    }
-    var culprits = Culprits(idle: Set(threads.filter { $0.tid == 0 }.map(\.id)))
-    try file.forEachSlice(of: source) { slice in
-      culprits.add(slice, segment: segment(slice))
-      also(slice)
-    }
-    culprits.finish()
-    if var starved = culprits.starved {
-      try file.forEachSlice(of: source) { starved.add($0, segment: segment($0)) }
+    observers.culprits.finish()
+    // Who had waited for so long that more switches lay between than were kept: once more, for these alone.
+    if var starved = observers.culprits.starved {
+      try file.forEachSlice(of: source) { starved.add($0, segment: observers.segment($0)) }
       starved.finish()
-      culprits.add(starved)
+      observers.culprits.add(starved)
     }
+    let culprits = observers.culprits
     let throttling = Throttling(culprits.blame, owners: owners)
     for (pair, wait) in culprits.blame.sorted(by: { $0.key < $1.key }) {
       let kind = CulpritClass(
@@ -173,8 +234,8 @@ struct SchedulingCorrelation {
 
   // MARK: - Rows
 
-  func write(to writer: CorrelationWriter) throws {
-    for (thread, owner) in owners.sorted(by: { $0.key < $1.key }) {
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
+    for (thread, owner) in context.threads.owners.sorted(by: { $0.key < $1.key }) {
       try writer.addOwner(
         thread: thread, role: owner.role.name, guest: owner.guest, vcpu: owner.vcpu,
         process: owner.process)
@@ -184,7 +245,7 @@ struct SchedulingCorrelation {
         victim: pair.victim, culprit: pair.culprit == 0 ? nil : pair.culprit, kind: kind.rawValue,
         wait: wait)
     }
-    for trace in traces {
+    for trace in context.threads.traces {
       guard let clock = trace.clock, let block = trace.block else { continue }
       for (segment, row) in Self.rows(clock, trace.span).enumerated() {
         try writer.add(

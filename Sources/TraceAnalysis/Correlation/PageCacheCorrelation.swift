@@ -3,20 +3,21 @@ internal import TraceModel
 internal import TraceStore
 
 /// Joins what guests' page-cache traces tell with their block I/Os, and keeps what is to be written of it.
-struct PageCacheCorrelation {
+struct PageCacheCorrelation: CorrelationPass {
+  static let fills = ["machine_clock", "io_page", "sync_wait"]
+
   private var clocks: [MachineClockRow] = []
   private var pages: [(page: DirtiedPage, request: Int64, sector: Int64, known: Int64)] = []
   private var waits: [PageCacheJoin.SyncWait] = []
 
   /// Finds the pages of the disks' I/Os and sets their hop H1.
-  init(
-    _ file: IncidentFile, _ streams: [BlockStream], _ guests: [GuestDisk],
-    _ clocks: [SourceClock], _ disks: inout [DiskJoin]
-  ) throws {
+  init(_ context: CorrelationContext) throws {
+    let (file, guests) = (context.file, context.guests)
     let sources = try file.pageCacheSources()
     guard !sources.isEmpty else { return }
+    let streams = context.streams.filter { $0.machine.layer == .guest }
     var tasks: [Int32: KnownTask] = [:]
-    for (task, tid, name) in try file.tasks() { tasks[task] = KnownTask(tid: tid, name: name) }
+    for (task, tid, name) in try context.tasks() { tasks[task] = KnownTask(tid: tid, name: name) }
     let partitions = try file.partitions()
     for source in sources {
       let trace = try file.pageCacheTrace(of: source.source)
@@ -40,22 +41,22 @@ struct PageCacheCorrelation {
             }
             return PageCacheDisk(
               device: streams[place].device, partitions: deltas, rows: guests[place].rows,
-              ios: disks[place].ios)
+              ios: context.disks[place].ios)
           }, tasks: tasks)
         guard let join else { continue }
-        let clock = clocks.first {
+        let clock = context.clocks.first {
           $0.source == stretch.source && $0.segment == stretch.segment
         }?.clock
         add(join, trace, source: source.source, stretch)
         for (place, oldest) in zip(own, join.oldest) {
           for (number, page) in oldest.enumerated() {
-            guard let page, !disks[place].ios[number].times[.pageCache].isSeen,
-              let queued = disks[place].ios[number].queued.nanoseconds
+            guard let page, !context.disks[place].ios[number].times[.pageCache].isSeen,
+              let queued = context.disks[place].ios[number].queued.nanoseconds
             else { continue }
             let t1 = clock?.reference(queued) ?? queued
             let t0 = clock?.reference(page.dirtied) ?? page.dirtied
-            disks[place].ios[number].times[.pageCache] = Stamp(t1 - t0)
-            let io = disks[place].ios[number]
+            context.disks[place].ios[number].times[.pageCache] = Stamp(t1 - t0)
+            let io = context.disks[place].ios[number]
             pages.append((trace.pages[page.page], io.request, io.sector, page.known))
           }
         }
@@ -79,7 +80,7 @@ struct PageCacheCorrelation {
     waits += join.waits
   }
 
-  func write(to writer: CorrelationWriter) throws {
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
     for row in clocks { try writer.add(row) }
     for row in pages {
       try writer.addOldestPage(row.page, request: row.request, sector: row.sector, known: row.known)

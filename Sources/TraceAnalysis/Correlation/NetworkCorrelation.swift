@@ -3,12 +3,15 @@ internal import TraceModel
 internal import TraceStore
 
 /// The points of the network path and what they lost, from all counters of guests and hosts.
-struct NetworkCorrelation {
+struct NetworkCorrelation: CorrelationPass {
+  static let fills = ["net_point"]
+
   private let ladder: NetworkLadder
   /// What was read but once, counted since the interface came up.
   private let sinceUp: NetworkLadder
 
-  init(_ file: IncidentFile) throws {
+  init(_ context: CorrelationContext) throws {
+    let file = context.file
     var counters: [NetworkCounter] = []
     for row in try file.networkReadings() {
       let reading = CounterReading(
@@ -26,7 +29,7 @@ struct NetworkCorrelation {
       }
     }
     counters = try Self.apart(counters, file.sourceLabels())
-    let topology = try Self.topology(file)
+    let topology = try Self.topology(context)
     ladder = NetworkLadder(counters, topology)
     sinceUp = NetworkLadder(counters, topology, sinceUp: true)
   }
@@ -68,9 +71,10 @@ struct NetworkCorrelation {
     }
   }
 
-  private static func topology(_ file: IncidentFile) throws -> NetworkTopology {
+  private static func topology(_ context: CorrelationContext) throws -> NetworkTopology {
+    let file = context.file
     var topology = NetworkTopology()
-    topology.guests = try file.machineNames(.guest)
+    topology.guests = try context.machineNames(.guest)
     for setting in try file.settings(of: "qemu") where setting.name.hasSuffix("-netdev") {
       let words = setting.value.split(separator: ",")
       guard let name = words.first(where: { $0.hasPrefix("ifname=") })?.dropFirst(7) else {
@@ -101,7 +105,7 @@ struct NetworkCorrelation {
     return topology
   }
 
-  func write(to writer: CorrelationWriter) throws {
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
     try Self.write(ladder, to: writer)
     try Self.write(sinceUp, to: writer, isSinceUp: true)
   }

@@ -38,12 +38,13 @@ struct WallClocks {
   private static let late: Int64 = 20_000_000
 
   /// Relates the wall-clock sources of these machines.
-  init(_ file: IncidentFile, _ machines: [Machine], reference: Int64) throws {
-    let sources = try file.wallSources()
+  init(_ context: CorrelationContext, _ machines: [Machine], reference: Int64) throws {
+    let file = context.file
+    let sources = try context.wallSources()
     for machine in machines {
       let own = sources.filter { $0.machine == machine.name }
       guard !own.isEmpty else { continue }
-      let reports = try file.vmstatReports(of: machine.name)
+      let reports = try context.vmstatReports(of: machine.name)
       // What a tool was fitted by serves the others, where both tell UTC or neither does.
       var fitted: [Bool: Relation] = [:]
       for source in own where source.format == "vmstat" {

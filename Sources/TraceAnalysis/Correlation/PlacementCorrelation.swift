@@ -3,7 +3,9 @@ internal import TraceModel
 internal import TraceStore
 
 /// On which nodes of the host guests ran, and where their memory lies.
-struct PlacementCorrelation {
+struct PlacementCorrelation: CorrelationPass {
+  static let fills = ["guest_node", "node_move"]
+
   private var rows: [GuestNodeRow] = []
   private var moves: [NodePlacement.Move] = []
 
@@ -13,19 +15,15 @@ struct PlacementCorrelation {
     let node: Int64
   }
 
-  init(_ file: IncidentFile, _ scheduling: SchedulingCorrelation) throws {
+  init(_ context: CorrelationContext) throws {
     var parts: [Key: GuestNodeRow] = [:]
-    let threads = try file.tracedThreads().filter { $0.machine.layer == .host }
-    for (source, own) in Dictionary(grouping: threads, by: \.source).sorted(by: { $0.key < $1.key })
-    {
-      try run(file, source, own, scheduling.owners, &parts)
-    }
-    try memory(file, scheduling, &parts)
+    for trace in context.threads.placed { run(trace, context.threads.owners, &parts) }
+    try memory(context, &parts)
     fillIn(&parts)
     rows = parts.values.sorted { ($0.guest, $0.machine, $0.node) < ($1.guest, $1.machine, $1.node) }
   }
 
-  func write(to writer: CorrelationWriter) throws {
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
     for row in rows { try writer.add(row) }
     for move in moves {
       try writer.addMove(thread: move.thread, at: move.at, from: move.from, to: move.to)
@@ -35,26 +33,17 @@ struct PlacementCorrelation {
   // MARK: Where they ran
 
   private mutating func run(
-    _ file: IncidentFile, _ source: Int64, _ threads: [TracedThreadRow],
-    _ owners: [Int64: ThreadOwners.Owner], _ parts: inout [Key: GuestNodeRow]
-  ) throws {
-    guard let machine = threads.first?.machine.name else { return }
-    let nodes = try file.cpuNodes(of: machine)
-    guard !nodes.isEmpty else { return }
-    var counted: [Int64: (guest: String, isVCPU: Bool)] = [:]
-    for thread in threads {
-      guard let owner = owners[thread.id], let guest = owner.guest else { continue }
-      counted[thread.id] = (guest, owner.role == .vcpu)
-    }
-    var placement = NodePlacement(nodes: nodes, threads: counted.mapValues(\.isVCPU))
-    try file.forEachSlice(of: source) { placement.add($0) }
+    _ trace: ThreadFindings.PlacedTrace, _ owners: [Int64: ThreadOwners.Owner],
+    _ parts: inout [Key: GuestNodeRow]
+  ) {
+    let (machine, placement) = (trace.machine, trace.placement)
     moves += placement.moves
     for (thread, times) in placement.run {
-      guard let (guest, isVCPU) = counted[thread] else { continue }
+      guard let owner = owners[thread], let guest = owner.guest else { continue }
       for (node, time) in times {
         let key = Key(guest: guest, machine: machine, node: node)
         var part = parts[key] ?? GuestNodeRow(guest: guest, machine: machine, node: node)
-        if isVCPU {
+        if owner.role == .vcpu {
           part.run = (part.run ?? 0) + time
         } else {
           part.workerRun = (part.workerRun ?? 0) + time
@@ -63,7 +52,7 @@ struct PlacementCorrelation {
       }
     }
     for move in placement.moves {
-      guard let (guest, _) = counted[move.thread] else { continue }
+      guard let guest = owners[move.thread]?.guest else { continue }
       let key = Key(guest: guest, machine: machine, node: move.to)
       var part = parts[key] ?? GuestNodeRow(guest: guest, machine: machine, node: move.to)
       part.migrations = (part.migrations ?? 0) + 1
@@ -75,7 +64,7 @@ struct PlacementCorrelation {
         $0.guest == guest && $0.machine == machine && $0.run != nil
       }
       guard ran else { continue }
-      for node in Set(nodes.values) {
+      for node in trace.nodes {
         let key = Key(guest: guest, machine: machine, node: node)
         var part = parts[key] ?? GuestNodeRow(guest: guest, machine: machine, node: node)
         part.run = part.run ?? 0
@@ -88,19 +77,18 @@ struct PlacementCorrelation {
   // MARK: Where their memory lies
 
   private func memory(
-    _ file: IncidentFile, _ scheduling: SchedulingCorrelation,
-    _ parts: inout [Key: GuestNodeRow]
+    _ context: CorrelationContext, _ parts: inout [Key: GuestNodeRow]
   ) throws {
-    let memory = try file.processMemory()
+    let memory = try context.file.processMemory()
     guard !memory.isEmpty else { return }
     for (machine, own) in Dictionary(grouping: memory, by: \.machine) {
-      let guests = scheduling.guests(on: machine)
-      var names = try file.guestsByProcess(of: machine)
-      for fact in try file.threadFacts() where fact.machine == machine {
+      let guests = context.threads.guests(on: machine)
+      var names = try context.guestsByProcess(of: machine)
+      for fact in try context.threadFacts() where fact.machine == machine {
         guard let process = fact.fact.pid, let guest = fact.fact.guest else { continue }
         names[process] = guest
       }
-      for owner in scheduling.owners.values where owner.role == .vcpu {
+      for owner in context.threads.owners.values where owner.role == .vcpu {
         guard let process = owner.process, process > 0, let guest = owner.guest else { continue }
         names[process] = guest
       }

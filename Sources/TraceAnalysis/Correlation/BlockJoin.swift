@@ -1,0 +1,138 @@
+internal import TraceCorrelation
+internal import TraceModel
+internal import TraceStore
+
+/// Guests' disks joined with hosts' devices: where they lie, how the clocks relate, and each I/O with its hops.
+struct BlockJoin: CorrelationPass {
+  static let fills = [
+    "clock_relation", "device_extent", "guest_io", "hop_quantile", "hop_without", "join_summary",
+    "tail_share",
+  ]
+
+  init(_ context: CorrelationContext) throws {
+    let records = try context.recordedClocks().records
+    (context.disks, context.clocks) = Self.joined(context.guests, context.hosts, records)
+    let hasHostBios = !context.hosts.isEmpty
+    guard !hasHostBios,
+      context.streams.contains(where: { $0.machine.layer == .host && $0.requests > 0 })
+    else { return }
+    for place in context.disks.indices where context.disks[place].verdict == .noHost {
+      context.disks[place].verdict = .noHostBios
+    }
+  }
+
+  /// Taken out of the join, which goes: the I/Os of all disks are filled in by other passes, and held once.
+  private static func joined(
+    _ guests: [GuestDisk], _ hosts: [HostDevice], _ recorded: [ClockRecord]
+  ) -> (disks: [DiskJoin], clocks: [SourceClock]) {
+    let join = Join(guests: guests, hosts: hosts, recorded: recorded)
+    return (join.disks, join.clocks)
+  }
+
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
+    var numbers: [Int64: Int] = [:]
+    for clock in context.clocks {
+      for (stretch, relation) in clock.clock.stretches.enumerated() {
+        let number = numbers[clock.source, default: 0]
+        numbers[clock.source] = number + 1
+        try writer.add(
+          ClockRow(
+            source: clock.source, reference: clock.reference, segment: number,
+            stretch: clock.segment, start: clock.clock.start(of: stretch), from: relation.from,
+            to: relation.to, offset: relation.offset, driftPPM: relation.driftPPM,
+            error: relation.largestError, middleError: relation.middleError,
+            method: Self.method(relation), pairs: relation.pairs,
+            removedPairs: relation.removedPairs, violations: clock.violations))
+      }
+    }
+    for disk in context.disks {
+      if let device = disk.device {
+        for extent in disk.map.extents {
+          try writer.add(
+            ExtentRow(
+              guestStream: disk.disk, hostStream: device, guestSector: extent.guestSector,
+              hostSector: extent.hostSector, sectors: extent.sectors, votes: disk.votes,
+              feasibleShare: disk.feasibleShare, isGiven: disk.isGiven))
+        }
+      }
+      try writer.add(
+        JoinRow(
+          guestStream: disk.disk, hostStream: disk.device, verdict: disk.verdict,
+          expectedAccidental: disk.expectedAccidental, feasibleShare: disk.feasibleShare,
+          runnerUpShare: disk.runnerUpShare))
+      for io in disk.ios { try writer.addIO(io.columns) }
+    }
+    // The stretches of a trace whose clock was set back are one disk: its shares are of all of them.
+    let devices = Dictionary(
+      uniqueKeysWithValues: context.streams.map { ($0.stream, TracedDisk($0)) })
+    for (_, own) in Dictionary(grouping: context.disks, by: { devices[$0.disk] }).sorted(by: {
+      ($0.value.first?.disk ?? 0) < ($1.value.first?.disk ?? 0)
+    }) {
+      try Self.writeStatistics(own, to: writer)
+    }
+  }
+
+  private static func method(_ relation: ClockRelation) -> String {
+    if relation.recordedMoments == 0 { return "matched requests" }
+    return relation.pairs == 0 ? "recorded" : "matched requests, recorded"
+  }
+
+  /// The distributions of a disk's hops, what its tail consists of, and what it would be without each; of all
+  /// stretches of its trace.
+  private static func writeStatistics(_ own: [DiskJoin], to writer: CorrelationWriter) throws {
+    guard let disk = own.max(by: { ($0.ios.count, $1.disk) < ($1.ios.count, $0.disk) }) else {
+      return
+    }
+    // Of those that never came to an end nothing is known; a trace may hold nothing else.
+    let hops = own.flatMap { $0.ios.lazy.map(\.hops).filter(\.times.isObserved) }
+    try HopStatistics.eachGroup(hops, isJoined: own.contains { $0.verdict == .joined }) { op, ios in
+      for (hop, statistics) in HopStatistics.hops(ios) {
+        try writer.add(
+          HopRow(stream: disk.disk, op: op, hop: hop, statistics: statistics))
+      }
+      for share in TailStatistics.shares(ios) {
+        try writer.add(
+          TailRow(
+            stream: disk.disk, op: op, percentile: share.percentile, hop: share.hop,
+            ios: share.ios, mean: share.mean, share: share.share))
+      }
+      for row in TailStatistics.whatIf(ios) {
+        try writer.add(
+          WhatIfRow(
+            stream: disk.disk, op: op, hop: row.hop, percentile: row.percentile,
+            now: row.now, without: row.without))
+      }
+    }
+  }
+}
+
+/// A disk in one trace.
+struct TracedDisk: Hashable {
+  let source: Int64
+  let name: String
+
+  init(_ stream: BlockStream) {
+    (source, name) = (stream.source, stream.device)
+  }
+}
+
+extension GuestIO {
+  /// The values of its row in `guest_io`, in the order of the writer's columns.
+  fileprivate var columns: [Int64] {
+    [
+      request, isLeading ? 1 : 0, sector < 0 ? .min : sector, sectors, Int64(rwbs.rawValue),
+      Int64(operation.rawValue), queued.rawValue, completed.rawValue, reference.rawValue,
+      times[.pageCache].rawValue, times[.guestScheduler].rawValue, flush.rawValue,
+      requeue.rawValue, times[.virtioSubmit].rawValue, times[.virtioReturn].rawValue,
+      submitCPUWait.rawValue, returnCPUWait.rawValue, times[.hostScheduler].rawValue,
+      times[.hardwareQueue].rawValue, times[.block].rawValue,
+      clockError.rawValue, Int64(grade.rawValue), reason.map { Int64($0.rawValue) } ?? .min,
+      Int64(hostRequests), hostRequest ?? .min, deferredRequest ?? .min, deferred.rawValue,
+    ]
+  }
+
+  fileprivate var hops: HopValues {
+    HopValues(
+      operation: operation, isSound: grade.isCertain, times: times)
+  }
+}

@@ -1,0 +1,152 @@
+internal import TraceCorrelation
+internal import TraceModel
+internal import TraceStore
+
+/// What the passes of a correlation share: what was ingested, each read once, when it is first asked for, and what
+/// earlier passes found for later ones.
+final class CorrelationContext {
+  let file: IncidentFile
+
+  // MARK: Block traces
+
+  /// All devices of all block traces, stretch by stretch.
+  let streams: [BlockStream]
+  /// The guests' disks.
+  let guests: [GuestDisk]
+  /// The hosts' devices. One without requests at a driver (device-mapper, md) is a layer above the one that matters.
+  let hosts: [HostDevice]
+  /// The devices of both, with their requests.
+  let devices: [TracedDevice]
+
+  // MARK: What was found
+
+  /// The guests' disks with their I/Os, in the order of ``guests``.
+  var disks: [DiskJoin] = []
+  /// The clocks of the guests' block traces.
+  var clocks: [SourceClock] = []
+  /// The guests that own threads, and the scheduler traces.
+  var threads = ThreadFindings()
+
+  private var keptTasks: [(task: Int32, tid: UInt32, name: String)]?
+  private var keptThreads: [TracedThreadRow]?
+  private var keptFacts: [ThreadFactRow]?
+  private var keptMachines: [Layer: [String]] = [:]
+  private var keptProcesses: [String: [Int64: String]] = [:]
+  private var keptWallSources: [WallSourceRow]?
+  private var keptVmstat: [String: [CPUReportRow]] = [:]
+  private var keptProcStat: [String: [CPUReportRow]] = [:]
+  private var keptCounts: [String: Int?] = [:]
+  private var keptRecords: RecordedClocks?
+
+  init(_ file: IncidentFile) throws {
+    self.file = file
+    let streams = try file.blockStreams()
+    let maps = GivenMaps.compose(try file.givenExtents())
+    let requests = try file.requests(of: streams)
+    let bios = try file.mergedBios()
+    let guests = try streams.filter { $0.machine.layer == .guest }.map { stream in
+      let rows = requests[stream.stream] ?? []
+      let written = GivenMaps.written(
+        try file.givenMapping(guest: stream.machine.name, device: stream.device), rows)
+      return GuestDisk(
+        machine: stream.machine.name, stream: stream.stream, source: stream.source,
+        segment: stream.segment, rows: rows, bios: bios[stream.stream] ?? [],
+        maps: (written.map { [$0] } ?? []) + maps)
+    }
+    let hosts = streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }.map {
+      stream in
+      HostDevice(
+        stream: stream.stream, source: stream.source, rows: requests[stream.stream] ?? [],
+        bios: bios[stream.stream] ?? [], remapDeltas: stream.remapDeltas,
+        losses: stream.losses, first: stream.first, last: stream.last)
+    }
+    devices = streams.compactMap { stream -> TracedDevice? in
+      if let disk = guests.first(where: { $0.stream == stream.stream }) {
+        return TracedDevice(stream: stream, rows: disk.rows, bios: disk.bios)
+      }
+      return hosts.first { $0.stream == stream.stream }.map {
+        TracedDevice(stream: stream, rows: $0.rows, bios: $0.bios)
+      }
+    }
+    (self.streams, self.guests, self.hosts) = (streams, guests, hosts)
+  }
+
+  // MARK: Read once
+
+  /// Value of a property that is read from the file when it is first asked for.
+  private func kept<Value>(
+    _ place: ReferenceWritableKeyPath<CorrelationContext, Value?>, _ read: () throws -> Value
+  ) throws -> Value {
+    if let value = self[keyPath: place] { return value }
+    let value = try read()
+    self[keyPath: place] = value
+    return value
+  }
+
+  /// The tasks of the block traces.
+  func tasks() throws -> [(task: Int32, tid: UInt32, name: String)] {
+    try kept(\.keptTasks) { try file.tasks() }
+  }
+
+  /// Their thread ids, by task.
+  func tids() throws -> [Int32: UInt32] {
+    Dictionary(uniqueKeysWithValues: try tasks().map { ($0.task, $0.tid) })
+  }
+
+  /// The threads of the scheduler traces.
+  func tracedThreads() throws -> [TracedThreadRow] {
+    try kept(\.keptThreads) { try file.tracedThreads() }
+  }
+
+  /// What files said of threads.
+  func threadFacts() throws -> [ThreadFactRow] { try kept(\.keptFacts) { try file.threadFacts() } }
+
+  /// The names of the guests, or of the hosts.
+  func machineNames(_ layer: Layer) throws -> [String] {
+    try kept(\.keptMachines[layer]) { try file.machineNames(layer) }
+  }
+
+  /// The guests of hypervisors' processes, as command lines of a machine name them.
+  func guestsByProcess(of machine: String) throws -> [Int64: String] {
+    try kept(\.keptProcesses[machine]) { try file.guestsByProcess(of: machine) }
+  }
+
+  /// The sources whose times are dates.
+  func wallSources() throws -> [WallSourceRow] {
+    try kept(\.keptWallSources) { try file.wallSources() }
+  }
+
+  /// What vmstat said of a machine's CPU time.
+  func vmstatReports(of machine: String) throws -> [CPUReportRow] {
+    try kept(\.keptVmstat[machine]) { try file.vmstatReports(of: machine) }
+  }
+
+  /// What /proc/stat said of it.
+  func procStatReports(of machine: String) throws -> [CPUReportRow] {
+    try kept(\.keptProcStat[machine]) { try file.procStatReports(of: machine) }
+  }
+
+  /// How many CPUs a machine's own files list; nil where none does.
+  func cpuCount(of machine: String) throws -> Int? {
+    try kept(\.keptCounts[machine]) { try file.cpuCount(of: machine) }
+  }
+
+  /// What was recorded of the guests' clocks.
+  func recordedClocks() throws -> RecordedClocks {
+    try kept(\.keptRecords) {
+      func sources(_ layer: Layer) -> [Int64: String] {
+        Dictionary(
+          streams.filter { $0.machine.layer == layer }.map { ($0.source, $0.machine.name) },
+          uniquingKeysWith: { first, _ in first })
+      }
+      return try RecordedClocks(file, guests: sources(.guest), hosts: sources(.host))
+    }
+  }
+}
+
+/// A device's stretch of a block trace with its requests.
+struct TracedDevice {
+  let stream: BlockStream
+  let rows: [BlockRequest]
+  let bios: [MergedBio]
+}
