@@ -48,11 +48,13 @@ public struct DiskNeighbourRow: Sendable {
 extension CorrelationWriter {
   /// Adds a neighbour on a device.
   public func add(_ row: DiskNeighbourRow) throws {
-    try execute(
-      "INSERT INTO device_neighbour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    try insert(
+      into: "device_neighbour",
       [
-        row.guestStream, row.hostStream, row.comm, row.requests, row.bytes, row.deviceTime,
-        row.share, row.besideCount, row.besideMean, row.aloneCount, row.aloneMean,
+        "guest_stream_id": row.guestStream, "host_stream_id": row.hostStream, "comm": row.comm,
+        "requests": row.requests, "bytes": row.bytes, "device_ns": row.deviceTime,
+        "share": row.share, "ios_beside": row.besideCount, "beside_mean_ns": row.besideMean,
+        "ios_alone": row.aloneCount, "alone_mean_ns": row.aloneMean,
       ])
   }
 }

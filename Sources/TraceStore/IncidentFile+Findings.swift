@@ -70,11 +70,13 @@ extension Database {
   /// Stores what the rules found, which ends the correlation.
   func storeFindings(_ findings: [Finding]) throws {
     for finding in findings {
-      try execute(
-        sql: "INSERT INTO finding_row VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-        arguments: [
-          finding.code.rawValue, finding.severity.rawValue, finding.guest, finding.sentence,
-          finding.confidence.rawValue, finding.because, finding.evidenceSQL, finding.nextStep,
+      try insert(
+        into: "finding_row",
+        [
+          "code": finding.code.rawValue, "severity": finding.severity.rawValue,
+          "guest": finding.guest, "sentence": finding.sentence,
+          "confidence": finding.confidence.rawValue, "because": finding.because,
+          "evidence_sql": finding.evidenceSQL, "next_step": finding.nextStep,
         ])
     }
     try execute(sql: "INSERT OR REPLACE INTO incident_state VALUES ('correlated', '1')")

@@ -169,7 +169,6 @@ extension IncidentFile {
         sql: "DELETE FROM incident_state WHERE key = ?", arguments: [CorrelationWriter.swappedKey])
       let writer = try CorrelationWriter(db)
       try write(writer)
-      try writer.finish()
       for file in Schema.files where file.path == "indexes.sql" {
         try db.execute(sql: file.text)
       }
@@ -183,21 +182,8 @@ extension IncidentFile {
 /// Writes what correlation found into the open transaction.
 public final class CorrelationWriter {
   private let db: Database
-  private let ios: BulkInsert
 
-  init(_ db: Database) throws {
-    self.db = db
-    ios = try BulkInsert(
-      db, into: "guest_io",
-      columns: [
-        "request_id", "leading", "sector", "sectors", "rwbs", "op", "queued_at_ns",
-        "completed_at_ns", "reference_ns", "page_cache_ns", "guest_scheduler_ns", "flush_ns",
-        "requeue_ns", "virtio_submit_ns", "virtio_return_ns", "submit_cpu_wait_ns",
-        "return_cpu_wait_ns", "host_scheduler_ns", "hardware_queue_ns", "block_ns",
-        "clock_error_ns", "match_grade", "match_reason",
-        "host_requests", "host_request_id", "deferred_request_id", "deferred_ns",
-      ])
-  }
+  init(_ db: Database) throws { self.db = db }
 
   /// Keeps a line about streams that fit each other only the other way round.
   func keepSwapped(_ line: String) throws {
@@ -208,60 +194,72 @@ public final class CorrelationWriter {
         """, arguments: [Self.swappedKey, line])
   }
 
-  /// Adds an I/O: its values in the order of the table's columns, `Int64.min` for NULL. Grade and reason
-  /// are numbers, see `guest_io`.
-  public func addIO(_ values: some Sequence<Int64>) throws {
-    for value in values { ios.add(value) }
-    try ios.endRow()
+  /// Adds rows of whole numbers, of which a table has one for each I/O; `Int64.min` is NULL. Each column stands beside
+  /// what its value is made by.
+  public func add<Row>(
+    _ rows: some Sequence<Row>, to table: String,
+    _ columns: [(name: String, value: @Sendable (Row) -> Int64)]
+  ) throws {
+    let bulk = try BulkInsert(db, into: table, columns: columns.map(\.name))
+    let values = columns.map(\.value)
+    for row in rows {
+      for value in values { bulk.add(value(row)) }
+      try bulk.endRow()
+    }
+    try bulk.finish()
   }
 
   /// Adds a clock relation.
   public func add(_ row: ClockRow) throws {
-    try db.execute(
-      sql: "INSERT INTO clock_relation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      arguments: [
-        row.source, row.reference, row.segment, row.stretch, row.start, row.from, row.to,
-        row.offset, row.driftPPM, row.error, row.middleError, row.method, row.pairs,
-        row.removedPairs, row.violations,
+    try db.insert(
+      into: "clock_relation",
+      [
+        "source_id": row.source, "reference_source_id": row.reference, "segment": row.segment,
+        "stretch": row.stretch, "start_ns": row.start, "from_ns": row.from, "to_ns": row.to,
+        "offset_ns": row.offset, "drift_ppm": row.driftPPM, "error_ns": row.error,
+        "error_middle_ns": row.middleError, "method": row.method, "pairs": row.pairs,
+        "removed_pairs": row.removedPairs, "violations": row.violations,
       ])
   }
 
   /// Adds an extent.
   public func add(_ row: ExtentRow) throws {
-    try db.execute(
-      sql: "INSERT INTO device_extent VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      arguments: [
-        row.guestStream, row.hostStream, row.guestSector, row.hostSector, row.sectors, row.votes,
-        row.feasibleShare, row.isGiven ? "given" : "inferred",
+    try db.insert(
+      into: "device_extent",
+      [
+        "guest_stream_id": row.guestStream, "host_stream_id": row.hostStream,
+        "guest_sector": row.guestSector, "host_sector": row.hostSector, "sectors": row.sectors,
+        "votes": row.votes, "feasible_share": row.feasibleShare,
+        "origin": row.isGiven ? "given" : "inferred",
       ])
   }
 
   /// Adds a hop's numbers.
   public func add(_ row: HopRow) throws {
     let numbers = row.statistics
-    try db.execute(
-      sql: "INSERT INTO hop_quantile VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      arguments: [
-        row.stream, row.op, row.hop.name, numbers.count, numbers.mean, numbers.p50, numbers.p90,
-        numbers.p99, numbers.p999, numbers.max, numbers.shareOfTotal,
+    try db.insert(
+      into: "hop_quantile",
+      [
+        "guest_stream_id": row.stream, "op": row.op, "hop": row.hop.name, "count": numbers.count,
+        "mean_ns": numbers.mean, "p50_ns": numbers.p50, "p90_ns": numbers.p90,
+        "p99_ns": numbers.p99, "p999_ns": numbers.p999, "max_ns": numbers.max,
+        "share_of_total": numbers.shareOfTotal,
       ])
   }
 
   /// Adds what is to be said of a disk's join.
   public func add(_ row: JoinRow) throws {
-    try db.execute(
-      sql: "INSERT INTO join_summary VALUES (?, ?, ?, ?, ?, ?)",
-      arguments: [
-        row.guestStream, row.hostStream, row.verdict.name, row.expectedAccidental,
-        row.feasibleShare,
-        row.runnerUpShare,
+    try db.insert(
+      into: "join_summary",
+      [
+        "guest_stream_id": row.guestStream, "host_stream_id": row.hostStream,
+        "verdict": row.verdict.name, "expected_accidental": row.expectedAccidental,
+        "feasible_share": row.feasibleShare, "runner_up_share": row.runnerUpShare,
       ])
   }
 
-  /// Runs a statement of ours.
-  func execute(_ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
-    try db.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+  /// Adds a row: a value for each column, by the column's name.
+  func insert(into table: String, orReplace: Bool = false, _ row: Database.InsertedRow) throws {
+    try db.insert(into: table, orReplace: orReplace, row)
   }
-
-  func finish() throws { try ios.finish() }
 }

@@ -52,8 +52,26 @@ public struct NetworkPointRow: Sendable {
   public var direction: String
   /// The interface.
   public var object: String?
-  /// The counts, in the order of the columns from `packets` on.
-  public var counts: [Int64?]
+  /// Packets that passed.
+  public var packets: Int64?
+  /// Packets lost there.
+  public var drops: Int64?
+  /// Packets that were put back.
+  public var requeues: Int64?
+  /// How often the queue was stopped.
+  public var stops: Int64?
+  /// Notifications of the other side.
+  public var kicks: Int64?
+  /// Packets of the queues that counted them.
+  public var kickPackets: Int64?
+  /// What its ring holds.
+  public var ringSize: Int64?
+  /// How often its counters began again.
+  public var resets: Int64
+  /// The first reading, wall clock in ns.
+  public var from: Int64?
+  /// The last reading, wall clock in ns.
+  public var to: Int64?
   /// Whose growth the drops are.
   public var counters: String
   /// Whether it loses first.
@@ -61,10 +79,10 @@ public struct NetworkPointRow: Sendable {
   /// Whether it is what was counted since the interface came up, read but once.
   public var isSinceUp: Bool
 
-  /// A point.
+  /// A point; of what was not counted there nothing is known.
   public init(
     machine: String, guest: String?, guestBy: String?, position: Int, point: String,
-    direction: String, object: String?, counts: [Int64?], counters: String, isFirstLoss: Bool,
+    direction: String, object: String?, counters: String, resets: Int64, isFirstLoss: Bool,
     isSinceUp: Bool
   ) {
     self.machine = machine
@@ -74,8 +92,8 @@ public struct NetworkPointRow: Sendable {
     self.point = point
     self.direction = direction
     self.object = object
-    self.counts = counts
     self.counters = counters
+    self.resets = resets
     self.isFirstLoss = isFirstLoss
     self.isSinceUp = isSinceUp
   }
@@ -148,12 +166,16 @@ extension IncidentFile {
 extension CorrelationWriter {
   /// Adds a point of the network path.
   public func add(_ row: NetworkPointRow) throws {
-    let places = Array(repeating: "?", count: 10 + row.counts.count).joined(separator: ", ")
-    try execute(
-      "INSERT INTO net_point VALUES (\(places))",
+    try insert(
+      into: "net_point",
       [
-        row.machine, row.guest, row.guestBy, row.position, row.point, row.direction, row.object,
-        row.counters, row.isFirstLoss ? 1 : 0,
-      ] + row.counts + [row.isSinceUp ? 1 : 0])
+        "machine": row.machine, "guest": row.guest, "guest_by": row.guestBy,
+        "position": row.position, "point": row.point, "direction": row.direction,
+        "object": row.object, "counters": row.counters, "first_loss": row.isFirstLoss ? 1 : 0,
+        "packets": row.packets, "drops": row.drops, "requeues": row.requeues, "stops": row.stops,
+        "kicks": row.kicks, "kick_packets": row.kickPackets, "ring_size": row.ringSize,
+        "resets": row.resets, "from_wall_ns": row.from, "to_wall_ns": row.to,
+        "since_up": row.isSinceUp ? 1 : 0,
+      ])
   }
 }

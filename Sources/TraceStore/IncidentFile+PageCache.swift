@@ -254,11 +254,13 @@ extension IncidentFile {
 extension CorrelationWriter {
   /// Adds the relation of two clocks of a machine.
   public func add(_ row: MachineClockRow) throws {
-    try execute(
-      "INSERT INTO machine_clock VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    try insert(
+      into: "machine_clock",
       [
-        row.source, row.other, row.segment, row.from, row.to, row.offset, row.driftPPM, row.error,
-        row.method, row.pairs, row.removedPairs,
+        "source_id": row.source, "other_source_id": row.other, "segment": row.segment,
+        "from_ns": row.from, "to_ns": row.to, "offset_ns": row.offset, "drift_ppm": row.driftPPM,
+        "error_ns": row.error, "method": row.method, "pairs": row.pairs,
+        "removed_pairs": row.removedPairs,
       ])
   }
 
@@ -266,15 +268,19 @@ extension CorrelationWriter {
   public func addOldestPage(
     _ page: DirtiedPage, request: Int64, sector: Int64, known: Int64
   ) throws {
-    try execute(
-      "INSERT INTO io_page VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      [request, sector, page.inode, page.index, known, page.task, page.at, page.line])
+    try insert(
+      into: "io_page",
+      [
+        "request_id": request, "sector": sector, "inode_id": page.inode, "page": page.index,
+        "pages": known, "task_id": page.task, "dirtied_ns": page.at, "line": page.line,
+      ])
   }
 
   /// Adds what a call of fsync waited for, ns.
   public func addSyncWait(_ id: Int64, writes: Int, data: Int64, journal: Int64) throws {
-    try execute(
-      "INSERT OR REPLACE INTO sync_wait VALUES (?, ?, ?, ?)", [id, writes, data, journal])
+    try insert(
+      into: "sync_wait", orReplace: true,
+      ["sync_id": id, "writes": writes, "data_ns": data, "journal_ns": journal])
   }
 }
 

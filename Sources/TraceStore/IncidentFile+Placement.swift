@@ -113,15 +113,17 @@ extension IncidentFile {
 extension CorrelationWriter {
   /// Adds a guest's part in a node.
   public func add(_ row: GuestNodeRow) throws {
-    try execute(
-      "INSERT INTO guest_node VALUES (?, ?, ?, ?, ?, ?, ?)",
+    try insert(
+      into: "guest_node",
       [
-        row.guest, row.machine, row.node, row.run, row.workerRun, row.memory, row.migrations,
+        "guest": row.guest, "machine": row.machine, "node": row.node, "run_ns": row.run,
+        "worker_run_ns": row.workerRun, "memory_bytes": row.memory, "migrations": row.migrations,
       ])
   }
 
   /// Adds a move of a virtual CPU's thread, at ns on its trace's clock.
   public func addMove(thread: Int64, at: Int64, from: Int64, to: Int64) throws {
-    try execute("INSERT INTO node_move VALUES (?, ?, ?, ?)", [thread, at, from, to])
+    try insert(
+      into: "node_move", ["thread_id": thread, "at_ns": at, "from_node": from, "to_node": to])
   }
 }

@@ -130,32 +130,42 @@ public struct QueueStallRow: Sendable {
 extension CorrelationWriter {
   /// Adds a time in which nothing left a queue.
   public func add(_ row: QueueStallRow) throws {
-    try execute(
-      "INSERT INTO device_stall VALUES (?, ?, ?, ?, ?, ?, ?)",
-      [row.stream, row.hop.name, row.at, row.length, row.held, row.joined, row.isOpen ? 1 : 0])
+    try insert(
+      into: "device_stall",
+      [
+        "stream_id": row.stream, "hop": row.hop.name, "at_ns": row.at, "length_ns": row.length,
+        "held": row.held, "joined": row.joined, "is_open": row.isOpen ? 1 : 0,
+      ])
   }
 
   /// Adds a hop's part of a percentile.
   public func add(_ row: TailRow) throws {
-    try execute(
-      "INSERT INTO tail_share VALUES (?, ?, ?, ?, ?, ?, ?)",
-      [row.stream, row.op, row.percentile, row.hop.name, row.ios, row.mean, row.share])
+    try insert(
+      into: "tail_share",
+      [
+        "guest_stream_id": row.stream, "op": row.op, "percentile": row.percentile,
+        "hop": row.hop.name, "ios": row.ios, "mean_ns": row.mean, "share": row.share,
+      ])
   }
 
   /// Adds a percentile without a hop.
   public func add(_ row: WhatIfRow) throws {
-    try execute(
-      "INSERT INTO hop_without VALUES (?, ?, ?, ?, ?, ?)",
-      [row.stream, row.op, row.hop.name, row.percentile, row.now, row.without])
+    try insert(
+      into: "hop_without",
+      [
+        "guest_stream_id": row.stream, "op": row.op, "hop": row.hop.name,
+        "percentile": row.percentile, "now_ns": row.now, "without_ns": row.without,
+      ])
   }
 
   /// Adds a stretch of a queue's time.
   public func add(_ row: QueueIntervalRow) throws {
-    try execute(
-      "INSERT INTO queue_interval VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    try insert(
+      into: "queue_interval",
       [
-        row.stream, row.hop.name, row.at, row.length, row.arrivals, row.mean, row.greatest,
-        row.residual,
+        "stream_id": row.stream, "hop": row.hop.name, "at_ns": row.at, "interval_ns": row.length,
+        "arrivals": row.arrivals, "mean_depth": row.mean, "max_depth": row.greatest,
+        "little_residual": row.residual,
       ])
   }
 }

@@ -165,11 +165,13 @@ extension IncidentFile {
 extension CorrelationWriter {
   /// Adds a recorded relation.
   public func add(_ row: RecordedClockRow) throws {
-    try execute(
-      "INSERT INTO recorded_clock VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    try insert(
+      into: "recorded_clock",
       [
-        row.source, row.reference, row.origin, row.path, row.line, row.at, row.recorded,
-        row.recordedError, row.found, row.foundError,
+        "source_id": row.source, "reference_source_id": row.reference, "origin": row.origin,
+        "path": row.path, "line": row.line, "at_ns": row.at, "recorded_ns": row.recorded,
+        "recorded_error_ns": row.recordedError, "found_ns": row.found,
+        "found_error_ns": row.foundError,
       ])
   }
 }

@@ -307,11 +307,12 @@ extension CorrelationWriter {
     reported: Double, counted: Double?, measured: Double, busy: Double?, tolerance: Double?,
     agrees: Bool?
   ) throws {
-    try execute(
-      "INSERT INTO steal_sum VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    try insert(
+      into: "steal_sum",
       [
-        guest, source, span?.from, span?.to, samples, vcpus, reported, counted, measured, busy,
-        tolerance, agrees,
+        "guest": guest, "source_id": source, "from_ns": span?.from, "to_ns": span?.to,
+        "samples": samples, "vcpus": vcpus, "reported_pct": reported, "counted_pct": counted,
+        "measured_pct": measured, "busy_pct": busy, "tolerance_pct": tolerance, "agrees": agrees,
       ])
   }
 
@@ -320,17 +321,24 @@ extension CorrelationWriter {
     guest: String, at: Int64?, wall: Int64?, vcpus: Int?, covered: Int64?, waited: Int64?,
     ran: Int64?, reported: Double?, measured: Double?, busy: Double?
   ) throws {
-    try execute(
-      "INSERT INTO steal_second VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      [guest, at, wall, vcpus, covered, waited, ran, reported, measured, busy])
+    try insert(
+      into: "steal_second",
+      [
+        "guest": guest, "at_ns": at, "wall_ns": wall, "vcpus": vcpus, "covered_ns": covered,
+        "waited_ns": waited, "ran_ns": ran, "reported_pct": reported, "measured_pct": measured,
+        "busy_pct": busy,
+      ])
   }
 
   /// Adds how a guest's events fall into its virtual CPUs' stays.
   public func addRunCheck(
     guest: String, source: Int64, host: Int64, events: Int, violations: Int, expected: Double
   ) throws {
-    try execute(
-      "INSERT INTO vcpu_check_sum VALUES (?, ?, ?, ?, ?, ?)",
-      [guest, source, host, events, violations, expected])
+    try insert(
+      into: "vcpu_check_sum",
+      [
+        "guest": guest, "source_id": source, "host_source_id": host, "events": events,
+        "violations": violations, "expected": expected,
+      ])
   }
 }

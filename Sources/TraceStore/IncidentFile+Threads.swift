@@ -179,12 +179,15 @@ extension CorrelationWriter {
   public func addOwner(
     thread: Int64, role: String, guest: String?, vcpu: Int64?, process: Int64?
   ) throws {
-    try execute(
-      "INSERT INTO thread_owner VALUES (?, ?, ?, ?, ?)", [thread, role, guest, vcpu, process])
+    try insert(
+      into: "thread_owner",
+      ["thread_id": thread, "role": role, "guest": guest, "vcpu": vcpu, "process": process])
   }
 
   /// Adds a part of a thread's waits, ns.
   public func addBlame(victim: Int64, culprit: Int64?, kind: String, wait: Int64) throws {
-    try execute("INSERT INTO culprit_sum VALUES (?, ?, ?, ?)", [victim, culprit, kind, wait])
+    try insert(
+      into: "culprit_sum",
+      ["victim_thread_id": victim, "culprit_thread_id": culprit, "class": kind, "wait_ns": wait])
   }
 }

@@ -99,12 +99,14 @@ final class PageCacheRows {
       ])
     }
     for task in batch.tasks {
-      try db.cachedStatement(
-        sql: "INSERT INTO page_cache_sum VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-      ).execute(arguments: [
-        sourceID, task.task, task.dirtiedPages, task.writes, task.writtenBytes, task.writeTime,
-        task.longestWrite, task.throttles, task.throttleTime,
-      ])
+      try db.insert(
+        into: "page_cache_sum",
+        [
+          "source_id": sourceID, "task_id": task.task, "dirtied_pages": task.dirtiedPages,
+          "writes": task.writes, "written_bytes": task.writtenBytes, "write_ns": task.writeTime,
+          "max_write_ns": task.longestWrite, "throttles": task.throttles,
+          "throttle_ns": task.throttleTime,
+        ])
     }
   }
 

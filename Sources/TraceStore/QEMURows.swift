@@ -45,12 +45,13 @@ final class QEMURows {
     try requests.finish()
     for stage in stages {
       let histogram = stage.histogram
-      try db.execute(
-        sql: "INSERT INTO qemu_stage_sum VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        arguments: [
-          sourceID, Int64(bitPattern: stage.device), stage.operation.name,
-          stage.stage.rawValue, histogram.count, histogram.least, histogram.mean,
-          histogram.quantile(0.5), histogram.quantile(0.99), histogram.greatest,
+      try db.insert(
+        into: "qemu_stage_sum",
+        [
+          "source_id": sourceID, "device": Int64(bitPattern: stage.device),
+          "op": stage.operation.name, "stage": stage.stage.rawValue, "count": histogram.count,
+          "min_ns": histogram.least, "mean_ns": histogram.mean, "p50_ns": histogram.quantile(0.5),
+          "p99_ns": histogram.quantile(0.99), "max_ns": histogram.greatest,
         ])
     }
   }

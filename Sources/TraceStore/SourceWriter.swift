@@ -131,19 +131,20 @@ final class SourceWriter: EventSink {
         ])
     }
     for vcpu in summary.kvmExits {
-      try db.execute(
-        sql: "INSERT INTO kvm_vcpu VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
-        arguments: [
-          sourceID, vcpu.tid, vcpu.vcpu < 0 ? nil : vcpu.vcpu, vcpu.first, vcpu.last, vcpu.guest,
-          vcpu.entries,
+      try db.insert(
+        into: "kvm_vcpu",
+        [
+          "source_id": sourceID, "tid": vcpu.tid, "vcpu": vcpu.vcpu < 0 ? nil : vcpu.vcpu,
+          "first_ns": vcpu.first, "last_ns": vcpu.last, "guest_ns": vcpu.guest,
+          "entries": vcpu.entries,
         ])
       let number = db.lastInsertedRowID
       for (reason, sums) in vcpu.reasons.sorted(by: { $0.key < $1.key }) {
-        try db.execute(
-          sql: "INSERT INTO kvm_exit_sum VALUES (?, ?, ?, ?, ?, ?, ?)",
-          arguments: [
-            number, reason, KVMExits.isHalt(reason), sums.count, sums.sum, sums.least,
-            sums.greatest,
+        try db.insert(
+          into: "kvm_exit_sum",
+          [
+            "kvm_vcpu_id": number, "reason": reason, "is_halt": KVMExits.isHalt(reason),
+            "count": sums.count, "sum_ns": sums.sum, "min_ns": sums.least, "max_ns": sums.greatest,
           ])
       }
     }

@@ -60,7 +60,7 @@ struct BlockJoin: CorrelationPass {
           guestStream: disk.disk, hostStream: disk.device, verdict: disk.verdict,
           expectedAccidental: disk.expectedAccidental, feasibleShare: disk.feasibleShare,
           runnerUpShare: disk.runnerUpShare))
-      for io in disk.ios { try writer.addIO(io.columns) }
+      try writer.add(disk.ios, to: "guest_io", GuestIO.columns)
     }
     // The stretches of a trace whose clock was set back are one disk: its shares are of all of them.
     let devices = Dictionary(
@@ -117,19 +117,36 @@ struct TracedDisk: Hashable {
 }
 
 extension GuestIO {
-  /// The values of its row in `guest_io`, in the order of the writer's columns.
-  fileprivate var columns: [Int64] {
-    [
-      request, isLeading ? 1 : 0, sector < 0 ? .min : sector, sectors, Int64(rwbs.rawValue),
-      Int64(operation.rawValue), queued.rawValue, completed.rawValue, reference.rawValue,
-      times[.pageCache].rawValue, times[.guestScheduler].rawValue, flush.rawValue,
-      requeue.rawValue, times[.virtioSubmit].rawValue, times[.virtioReturn].rawValue,
-      submitCPUWait.rawValue, returnCPUWait.rawValue, times[.hostScheduler].rawValue,
-      times[.hardwareQueue].rawValue, times[.block].rawValue,
-      clockError.rawValue, Int64(grade.rawValue), reason.map { Int64($0.rawValue) } ?? .min,
-      Int64(hostRequests), hostRequest ?? .min, deferredRequest ?? .min, deferred.rawValue,
-    ]
-  }
+  /// The columns of its row in `guest_io`; `Int64.min` is NULL. The table is in `schema/tables.sql`.
+  fileprivate static let columns: [(name: String, value: @Sendable (GuestIO) -> Int64)] = [
+    ("request_id", { $0.request }),
+    ("leading", { $0.isLeading ? 1 : 0 }),
+    ("sector", { $0.sector < 0 ? .min : $0.sector }),
+    ("sectors", { $0.sectors }),
+    ("rwbs", { Int64($0.rwbs.rawValue) }),
+    ("op", { Int64($0.operation.rawValue) }),
+    ("queued_at_ns", { $0.queued.rawValue }),
+    ("completed_at_ns", { $0.completed.rawValue }),
+    ("reference_ns", { $0.reference.rawValue }),
+    ("page_cache_ns", { $0.times[.pageCache].rawValue }),
+    ("guest_scheduler_ns", { $0.times[.guestScheduler].rawValue }),
+    ("flush_ns", { $0.flush.rawValue }),
+    ("requeue_ns", { $0.requeue.rawValue }),
+    ("virtio_submit_ns", { $0.times[.virtioSubmit].rawValue }),
+    ("virtio_return_ns", { $0.times[.virtioReturn].rawValue }),
+    ("submit_cpu_wait_ns", { $0.submitCPUWait.rawValue }),
+    ("return_cpu_wait_ns", { $0.returnCPUWait.rawValue }),
+    ("host_scheduler_ns", { $0.times[.hostScheduler].rawValue }),
+    ("hardware_queue_ns", { $0.times[.hardwareQueue].rawValue }),
+    ("block_ns", { $0.times[.block].rawValue }),
+    ("clock_error_ns", { $0.clockError.rawValue }),
+    ("match_grade", { Int64($0.grade.rawValue) }),
+    ("match_reason", { $0.reason.map { Int64($0.rawValue) } ?? .min }),
+    ("host_requests", { Int64($0.hostRequests) }),
+    ("host_request_id", { $0.hostRequest ?? .min }),
+    ("deferred_request_id", { $0.deferredRequest ?? .min }),
+    ("deferred_ns", { $0.deferred.rawValue }),
+  ]
 
   fileprivate var hops: HopValues {
     HopValues(

@@ -115,20 +115,21 @@ struct NetworkCorrelation: CorrelationPass {
   ) throws {
     for point in ladder.points {
       let key = point.object.map { InterfaceKey(point.machine, $0) }
-      try writer.add(
-        NetworkPointRow(
-          machine: point.machine, guest: point.guest,
-          guestBy: [.tap, .tapQdisc].contains(point.place)
-            ? key.flatMap { ladder.owners[$0]?.by.rawValue } : nil,
-          position: point.place.rawValue,
-          point: [point.place.name, point.object].compactMap(\.self).joined(separator: " "),
-          direction: point.direction.rawValue, object: point.object,
-          counts: [
-            point.packets, point.drops, point.requeues, point.stops, point.kicks,
-            point.kicks == nil ? nil : point.kickedPackets, point.ring, Int64(point.resets),
-            point.from, point.to,
-          ],
-          counters: point.counters, isFirstLoss: point.isFirstLoss, isSinceUp: isSinceUp))
+      var row = NetworkPointRow(
+        machine: point.machine, guest: point.guest,
+        guestBy: [.tap, .tapQdisc].contains(point.place)
+          ? key.flatMap { ladder.owners[$0]?.by.rawValue } : nil,
+        position: point.place.rawValue,
+        point: [point.place.name, point.object].compactMap(\.self).joined(separator: " "),
+        direction: point.direction.rawValue, object: point.object, counters: point.counters,
+        resets: Int64(point.resets), isFirstLoss: point.isFirstLoss, isSinceUp: isSinceUp)
+      (row.packets, row.drops, row.requeues, row.stops) = (
+        point.packets, point.drops, point.requeues, point.stops
+      )
+      row.kicks = point.kicks
+      row.kickPackets = point.kicks == nil ? nil : point.kickedPackets
+      (row.ringSize, row.from, row.to) = (point.ring, point.from, point.to)
+      try writer.add(row)
     }
   }
 }
