@@ -352,25 +352,36 @@ struct RequestMatching {
     }
   }
 
-  /// The matched requests among those that find nothing while the host's trace runs, and those across its start or its
-  /// end, whose own host side may lie outside it.
+  /// The matched requests among those that find nothing while the host's trace runs; and, where others lie outside of
+  /// it, those across its start or its end, whose own host side may lie outside, too.
   private func amongUnmatched(_ clock: GuestClock, _ outcome: Outcome) -> [Int] {
     BlockOperation.allCases.flatMap { operation in
-      var across: [Int] = []
-      let inside = guest.indices.filter { place in
-        let request = guest[place]
-        guard request.operation == operation, !outcome.unmapped[place] else { return false }
+      var across: (begin: [Int], end: [Int]) = ([], [])
+      var outside: (begin: Int, end: Int) = (0, 0)
+      var inside: [Int] = []
+      for (place, request) in guest.enumerated()
+      where request.operation == operation && !outcome.unmapped[place] {
         let (issued, completed) = (
           clock.reference(request.issued), clock.reference(request.completed)
         )
-        guard completed >= hostTime.lowerBound, issued <= hostTime.upperBound else { return false }
-        let isInside = hostTime.contains(issued) && hostTime.contains(completed)
-        if !isInside { across.append(place) }
-        return isInside
+        if completed < hostTime.lowerBound {
+          outside.begin += 1
+        } else if issued > hostTime.upperBound {
+          outside.end += 1
+        } else if issued < hostTime.lowerBound {
+          across.begin.append(place)
+        } else if completed > hostTime.upperBound {
+          across.end.append(place)
+        } else {
+          inside.append(place)
+        }
       }
+      // Of traces that were started together a few requests are across, and none outside.
+      if outside.begin < Self.fewestNeighbours { across.begin = [] }
+      if outside.end < Self.fewestNeighbours { across.end = [] }
       let found = inside.map { outcome.matches[$0]?.pieces.isEmpty == false }
-      return across
-        + inside.indices.filter { found[$0] && isAmongUnmatched($0, found) }.map { inside[$0] }
+      let among = inside.indices.filter { found[$0] && isAmongUnmatched($0, found) }
+      return across.begin + across.end + among.map { inside[$0] }
     }
   }
 
