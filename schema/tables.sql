@@ -737,6 +737,14 @@ CREATE TABLE queue_interval (
   PRIMARY KEY (stream_id, hop, at_ns)
 ) STRICT;
 
+-- How many requests a queue can hold, where a file says it.
+CREATE TABLE queue_limit (
+  stream_id INTEGER NOT NULL,
+  hop TEXT NOT NULL,
+  limit_depth INTEGER NOT NULL,
+  PRIMARY KEY (stream_id, hop)
+) STRICT;
+
 -- When a driver's queue held requests and none left it for 20 ms or more; the longest hundred of a queue.
 CREATE TABLE device_stall (
   stream_id INTEGER NOT NULL,

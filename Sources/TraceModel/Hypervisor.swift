@@ -140,8 +140,15 @@ public struct Hypervisor: Sendable {
     }
   }
 
-  /// The options that say how many requests a paravirtual queue holds: kind of the setting, device, key.
-  public static let rings: [(kind: String, device: String, key: String)] = all.compactMap {
-    $0.ring.map { ($0.kind, $0.device, $0.key) }
+  /// How many requests a paravirtual queue holds, as a setting of this kind says it; nil where it says nothing of that.
+  public static func ringSize(kind: String, value: String) -> Int64? {
+    for option in all.lazy.compactMap(\.ring) where option.kind == kind {
+      // `virtio-blk-pci,drive=d0,queue-size=256,id=disk0`
+      guard let device = value.firstRange(of: option.device),
+        let key = value[device.upperBound...].firstRange(of: option.key)
+      else { continue }
+      return Int64(value[key.upperBound...].prefix { $0.isASCII && $0.isNumber })
+    }
+    return nil
   }
 }

@@ -127,7 +127,43 @@ public struct QueueStallRow: Sendable {
   }
 }
 
+extension IncidentFile {
+  /// All settings of queues and hypervisors, by line of their files; those of one machine in the order of its files.
+  public func queueSettings() throws -> [(
+    machine: String, kind: String, object: String, name: String, value: String
+  )] {
+    try fetch(
+      """
+      SELECT machine.name, kind, object, setting.name, value
+      FROM setting JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+      WHERE kind IN ('queue', 'qemu') ORDER BY line, source_id
+      """
+    ) { try ($0[0], $0[1], $0[2], $0[3], $0[4]) }
+  }
+
+  /// The devices that a machine's disks have by their names: what somebody wrote down, else what lists of disks say.
+  public func listedDevices() throws -> [(machine: String, name: String, device: String)] {
+    try fetch(
+      """
+      SELECT machine, name, device FROM given_device
+      UNION ALL
+      SELECT DISTINCT machine.name, disk_topology.name, disk_topology.device
+      FROM disk_topology JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+      WHERE disk_topology.device IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM given_device
+        WHERE given_device.machine = machine.name AND given_device.name = disk_topology.name)
+      """
+    ) { try ($0[0], $0[1], $0[2]) }
+  }
+}
+
 extension CorrelationWriter {
+  /// Adds what a queue can hold.
+  public func addLimit(stream: Int32, hop: Hop, limit: Int64) throws {
+    try insert(
+      into: "queue_limit", ["stream_id": stream, "hop": hop.name, "limit_depth": limit])
+  }
+
   /// Adds a time in which nothing left a queue.
   public func add(_ row: QueueStallRow) throws {
     try insert(

@@ -11,7 +11,6 @@ internal import TraceModel
 /// - `{{operation block_kind}}`: what a request of such a row is for, by ``BlockRequest/operationRules``.
 /// - `{{guest_roles}}`: a list of the roles of threads that work for a guest.
 /// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
-/// - `{{ring setting}}`: what a setting says of the size of a paravirtual queue; NULL where that is nothing.
 /// - `{{hop_names}}`: a query for the names of the hops of the view `io`; `{{hop_time io hop.name}}`: the time of one.
 /// - `{{reference node_move.at_ns sched_thread.source_id}}`: a moment of a source's own clock on the reference timeline.
 /// - `{{hops io}}`: pairs of the name and the time of each hop, for ClickHouse.
@@ -47,7 +46,6 @@ enum SchemaWords {
     case ("guest_roles", 1): return SQLText.list(ThreadRole.ofGuests)
     case ("role", 2): return role(parts[1])
     case ("vcpu", 2): return vcpu(parts[1])
-    case ("ring", 2): return ring(parts[1])
     case ("reference", 3): return reference(parts[1], of: parts[2])
     default: return nil
     }
@@ -119,16 +117,6 @@ enum SchemaWords {
       "WHEN \(name) GLOB \(SQLText.literal($0.pattern)) THEN substr(\(name), \($0.head + 1)) + 0"
     }
     return "CASE \(patterns.joined(separator: " ")) END"
-  }
-
-  private static func ring(_ row: String) -> String {
-    let options = Hypervisor.rings.map { ring in
-      let pattern = SQLText.literal("%\(ring.device)%\(ring.key)%")
-      let place = "instr(\(row).value, \(SQLText.literal(ring.key))) + \(ring.key.count)"
-      return "WHEN \(row).kind = \(SQLText.literal(ring.kind)) AND \(row).value LIKE \(pattern) "
-        + "THEN substr(\(row).value, \(place)) + 0"
-    }
-    return "CASE \(options.joined(separator: " ")) END"
   }
 
   /// The relation of the last stretch that begins before the moment; of the first one for what lies before all.

@@ -47,11 +47,11 @@ struct CorrelationPassTests {
     } findings: {
       []
     }
-    // Of a capture with block and scheduler traces of both sides.
+    // Of a capture with block traces of both sides.
     #expect(
       filled.isSuperset(of: [
-        "clock_relation", "culprit_sum", "device_extent", "guest_io", "hop_quantile",
-        "thread_owner",
+        "clock_relation", "device_extent", "guest_io", "hop_quantile", "join_summary",
+        "queue_interval",
       ]), "\(filled)")
   }
 }

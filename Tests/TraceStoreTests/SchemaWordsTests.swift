@@ -122,21 +122,6 @@ struct SchemaWordsTests {
     }
   }
 
-  @Test("the words of a disk's ring are read from a setting of QEMU's command line and no other")
-  func ring() throws {
-    for (kind, value, size) in [
-      ("qemu", "virtio-blk-pci,drive=d0,queue-size=256,bus=pci.0", 256),
-      ("qemu", "virtio-net", nil),
-      ("queue", "virtio-blk-pci,queue-size=256", nil), ("qemu", "queue-size=256,virtio-net", nil),
-    ] as [(String, String, Int64?)] {
-      let sql = "SELECT {{ring setting}} FROM (SELECT ? AS kind, ? AS value) AS setting".filled
-      let found = try DatabaseQueue().read {
-        try Int64.fetchOne($0, sql: sql, arguments: [kind, value])
-      }
-      #expect(found == size, "\(kind) \(value)")
-    }
-  }
-
   @Test("a table takes the words of a vocabulary, and no others")
   func tables() throws {
     let tables = try #require(Schema.files.first { $0.path == "tables.sql" }).text

@@ -4,10 +4,11 @@ internal import TraceStore
 
 /// How full the queues of both sides were over time, and when nothing left them.
 struct QueueCorrelation: CorrelationPass {
-  static let fills = ["queue_interval", "device_stall"]
+  static let fills = ["device_stall", "queue_interval", "queue_limit"]
 
   private var rows: [QueueIntervalRow] = []
   private var stalls: [QueueStallRow] = []
+  private var held: [(stream: Int32, hop: Hop, limit: Int64)] = []
   /// Intervals of each queue.
   private let mostIntervals: Int
 
@@ -30,6 +31,32 @@ struct QueueCorrelation: CorrelationPass {
       let last = ends[device.stream]
       add(.hostScheduler, device.stream, Self.stays(device.rows, \.schedulerStay), nil, last)
       add(.hardwareQueue, device.stream, Self.stays(device.rows, \.driverStay), nil, last)
+    }
+    held = try Self.limits(context)
+  }
+
+  /// What each queue can hold.
+  private static func limits(_ context: CorrelationContext) throws -> [(
+    stream: Int32, hop: Hop, limit: Int64
+  )] {
+    let settings = try context.file.queueSettings().map {
+      QueueLimits.Setting(
+        machine: $0.machine, kind: $0.kind, object: $0.object, name: $0.name, value: $0.value)
+    }
+    guard !settings.isEmpty else { return [] }
+    let devices = Dictionary(grouping: try context.file.listedDevices()) {
+      QueueLimits.Disk(machine: $0.machine, name: $0.name)
+    }
+    let limits = QueueLimits(settings, devices: devices.mapValues { Set($0.map(\.device)) })
+    return context.streams.flatMap { stream in
+      let hops: [Hop] =
+        stream.machine.layer == .guest
+        ? [.guestScheduler, .virtioQueue] : [.hostScheduler, .hardwareQueue]
+      return hops.compactMap { hop in
+        limits.limit(hop, machine: stream.machine.name, device: stream.device).map {
+          (stream.stream, hop, $0)
+        }
+      }
     }
   }
 
@@ -73,5 +100,6 @@ struct QueueCorrelation: CorrelationPass {
   func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
     for row in rows { try writer.add(row) }
     for row in stalls { try writer.add(row) }
+    for row in held { try writer.addLimit(stream: row.stream, hop: row.hop, limit: row.limit) }
   }
 }

@@ -81,6 +81,7 @@ enum RedactionPlan {
     "tail_share": ["op": .keep, "hop": .keep],
     "hop_without": ["op": .keep, "hop": .keep],
     "queue_interval": ["hop": .keep],
+    "queue_limit": ["hop": .keep],
     "device_stall": ["hop": .keep],
     "device_neighbour": ["comm": .replace(.threads)],
     "join_summary": ["verdict": .keep],
