@@ -193,6 +193,8 @@ extension IncidentFile {
         var faults = try String.fetchAll(db, sql: "PRAGMA integrity_check(10)").filter {
           $0 != "ok"
         }
+        // Its pages may lead to each other, so that a scan of a table would not end.
+        guard faults.isEmpty else { return faults }
         faults += try Self.impossibleNumbers(db)
         for query in Schema.queries where query.name == "sums" {
           let count = try Row.fetchAll(db, sql: query.sql).count

@@ -222,6 +222,52 @@ struct SchemaTests {
     }
   }
 
+  @Test(
+    "pages that lead to each other are told, and no table of theirs is scanned",
+    .timeLimit(.minutes(1)))
+  func circularPages() throws {
+    let path = try Repository.temporaryFolder().appending(path: "i.db").path
+    let file = try IncidentFile(path, mode: .create)
+    try file.writing { db in
+      try db.execute(sql: "INSERT INTO setting VALUES (1, 'queue', 'vda', 'nr_tags', '64', 1)")
+      return .commit
+    }
+    try file.close()
+    let root = try DatabaseQueue(path: path).read { db in
+      try Int.fetchOne(db, sql: "SELECT rootpage FROM sqlite_master WHERE name = 'setting'") ?? 0
+    }
+    let size = 16_384
+    var data = [UInt8](try Data(contentsOf: URL(filePath: path)))
+    func bytes(_ number: Int, _ count: Int) -> [UInt8] {
+      (0..<count).reversed().map { UInt8(number >> (8 * $0) & 0xFF) }
+    }
+    // Six levels of inner pages, each with the one below it as its 400 children: 400^6 leaves.
+    data += data[(root - 1) * size..<root * size]
+    for level in 0..<6 {
+      let child = data.count / size
+      var page = [UInt8](repeating: 0, count: size)
+      page[0] = 5
+      page.replaceSubrange(3..<5, with: bytes(400, 2))
+      page.replaceSubrange(5..<7, with: bytes(size - 2_400, 2))
+      page.replaceSubrange(8..<12, with: bytes(child, 4))
+      for cell in 0..<400 {
+        let start = size - 6 * (cell + 1)
+        page.replaceSubrange(12 + 2 * cell..<14 + 2 * cell, with: bytes(start, 2))
+        page.replaceSubrange(
+          start..<start + 6, with: bytes(child, 4) + [0x80 | UInt8(cell >> 7), UInt8(cell & 127)])
+      }
+      if level < 5 {
+        data += page
+      } else {
+        data.replaceSubrange((root - 1) * size..<root * size, with: page)
+      }
+    }
+    data.replaceSubrange(28..<32, with: bytes(data.count / size, 4))
+    try Data(data).write(to: URL(filePath: path))
+    let faults = try IncidentFile(path, mode: .read).integrityFaults()
+    #expect(!faults.isEmpty)
+  }
+
   @Test("every column of every view is documented, in its order")
   func documentedColumns() throws {
     let folder = try Repository.temporaryFolder()
