@@ -74,6 +74,19 @@ struct JoinTests {
   }
 
   @Test(
+    "of two requests of the same blocks at once, of which the host shows one, neither is certain")
+  func unmatchedRival() throws {
+    var simulation = Simulation(seed: 6)
+    simulation.load(seconds: 2, perSecond: 200)
+    let base = try #require(simulation.guest.last).issued.rawValue + 10_000_000
+    // The host's request of the second lies within the time of both.
+    simulation.add(at: base, sector: 80, device: 900_000, hasHost: false)
+    simulation.add(at: base + 60_000, sector: 80, device: 200_000)
+    let ios = try #require(simulation.join().disks.first).ios.suffix(2)
+    #expect(ios.allSatisfy { !$0.grade.isCertain })
+  }
+
+  @Test(
     "requests that QEMU merged come back with the last part of their bio",
     arguments: [false, true])
   func cutBio(_ isPartLost: Bool) throws {

@@ -59,6 +59,54 @@ struct LostLinesTests {
     #expect(requests.allSatisfy { $0.completed.isSeen && $0.traits.contains(.aliased) })
   }
 
+  /// Two reads of the same blocks, the second so many ns after the first, with a line lost between them; before that
+  /// ten others of 100 us each, which show what is usual.
+  private static func lossBetween(_ distance: Int64, _ completions: [Int64]) throws
+    -> [BlockRequest]
+  {
+    var lines: [String] = []
+    var number = 0
+    func line(_ at: Int64, _ text: String) {
+      number += 1
+      let (seconds, rest) = at.quotientAndRemainder(dividingBy: 1_000_000_000)
+      let digits = String(rest)
+      let nanoseconds = String(repeating: "0", count: 9 - digits.count) + digits
+      lines.append("259,0 3 \(number) \(seconds).\(nanoseconds) 700 \(text)")
+    }
+    for turn in 0..<10 {
+      let (begin, sector) = (Int64(turn) * 1_000_000, 1_024 * turn)
+      line(begin, " Q   R \(sector) + 8 [app]")
+      line(begin + 1_000, " D   R \(sector) + 8 [app]")
+      line(begin + 101_000, " C   R \(sector) + 8 [0]")
+    }
+    let begin: Int64 = 1_000_000_000
+    for at in [begin, begin + distance] {
+      line(at, " Q   R 81920 + 8 [app]")
+      line(at + 1_000, " D   R 81920 + 8 [app]")
+      number += at == begin ? 1 : 0
+    }
+    for at in completions { line(begin + at, " C   R 81920 + 8 [0]") }
+    return Array(try Self.requests(lines).filter { $0.sector == 81_920 })
+  }
+
+  @Test(
+    "a request is not given up for a line that is lost while it is in flight for no longer than usual"
+  )
+  func lossBetween() throws {
+    let requests = try Self.lossBetween(60_000, [81_000, 140_000])
+      .sorted { $0.queued.rawValue < $1.queued.rawValue }
+    #expect(requests.map(\.completed.nanoseconds) == [1_000_081_000, 1_000_140_000])
+    // Which is whose is not sure: the lost line may be a completion.
+    #expect(requests.allSatisfy { $0.traits.isSuperset(of: [.aliased, .lossy]) })
+  }
+
+  @Test("one that has been in flight for much longer lost its completion, and takes no other's")
+  func lossLongAgo() throws {
+    let requests = try Self.lossBetween(50_000_000, [50_101_000])
+      .sorted { $0.queued.rawValue < $1.queued.rawValue }
+    #expect(requests.map(\.completed.nanoseconds) == [nil, 1_050_101_000])
+  }
+
   /// Flushes of 300 us, one every 10 ms, without the completions of these.
   private static func flushes(_ count: Int, without lost: Set<Int>, numbered: Bool = true)
     -> [String]

@@ -191,6 +191,7 @@ struct RequestMatching {
     }
     if group.count > 1 || !uncertain.isEmpty {
       gradeRivals(group, candidates, wantedBy, &outcome)
+      gradeUnmatchedRivals(group, wantedBy, &outcome)
     }
   }
 
@@ -284,6 +285,22 @@ struct RequestMatching {
     }
   }
 
+  /// Two requests of the same blocks were at the driver together, and the host shows one for both: whose it is, and which
+  /// of the two completions is whose, cannot be told.
+  private func gradeUnmatchedRivals(
+    _ group: [Int32], _ wantedBy: [Int32: [Int32]], _ outcome: inout Outcome
+  ) {
+    for place in group {
+      guard let match = outcome.matches[Int(place)], match.grade != .ambiguous else { continue }
+      let hasRival = match.pieces.contains { piece in
+        (wantedBy[piece] ?? []).contains {
+          outcome.matches[Int($0)] == nil && sameBlocks(place, $0)
+        }
+      }
+      if hasRival { makeAmbiguous(place, &outcome) }
+    }
+  }
+
   /// Requests of the same blocks were at the devices of both layers together: each layer's D and C lines
   /// may be paired crosswise, and no order of times can tell.
   private func gradeAliases(_ outcome: inout Outcome) {
@@ -338,7 +355,7 @@ struct RequestMatching {
       }
     }
     for place in amongUnmatched(clock, outcome) { doubt(place, .min ... .max) }
-    // Who has a piece because a rival took the other is no surer of it than the rival.
+    // A request that has its piece only because a rival took the other is as doubtful as the rival.
     while let place = doubted.popLast() {
       for piece in outcome.matches[Int(place)]?.pieces ?? [] {
         for rival in wantedBy[piece] ?? [] {

@@ -32,6 +32,15 @@ extension DeviceFolding {
       && age / Self.mostTimesMean >= served.sum / served.count
   }
 
+  /// Whether a request has been in flight for longer than is usual; also where nothing is known to be usual.
+  @inline(__always)
+  func isLate(_ row: BlockRequest, at time: Int64) -> Bool {
+    guard let since = Self.start(of: row), servedAlone.count >= Self.fewestAlone else {
+      return true
+    }
+    return (time - since) / Self.doubtfulTimesMean > servedAlone.sum / servedAlone.count
+  }
+
   /// The request for the same blocks that was issued after one that is overdue, if it is none itself: the completion
   /// of the older one is missing, and this is that of the newer one.
   func newer(than index: Int32, _ event: BlockEvent) -> Int32 {

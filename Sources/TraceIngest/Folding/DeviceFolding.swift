@@ -139,7 +139,8 @@ struct DeviceFolding {
     }
     if let last = lastQueued.nanoseconds { stages[Stage.q2q.rawValue].add(event.time - last) }
     lastQueued = Stamp(event.time)
-    try dropStale(request.row.sector, request.row.sectors, request.row.rwbs.direction)
+    try dropStale(
+      request.row.sector, request.row.sectors, request.row.rwbs.direction, at: event.time)
     let index = try insert(request)
     if hasSplits, completionsMayGrow { open.fileEnd(index) }
     if !hasRequests { markAliases(of: index, since: event.time) }
@@ -170,9 +171,10 @@ struct DeviceFolding {
   }
 
   /// Completions were lost: an older request of the same blocks that is still open would take the
-  /// completion of this one, and each after it that of the next.
+  /// completion of this one, and each after it that of the next. One that has not been in flight for longer than usual
+  /// stays: of few lost events its completion is hardly one.
   private mutating func dropStale(
-    _ sector: Int64, _ sectors: Int64, _ direction: RWBS, besides index: Int32 = -1
+    _ sector: Int64, _ sectors: Int64, _ direction: RWBS, at time: Int64, besides index: Int32 = -1
   ) throws {
     guard lostUntil > .min else { return }
     let until = lostUntil
@@ -180,7 +182,7 @@ struct DeviceFolding {
     while true {
       let stale = open.first(at: sector, going: direction) {
         $0.row.sectors == sectors && $0.phase != .finishing && $0.order < order
-          && Self.earliest($0.row).rawValue < until
+          && Self.earliest($0.row).rawValue < until && isLate($0.row, at: time)
       }
       guard stale >= 0 else { return }
       open[stale].row.traits.insert(.lossy)
@@ -359,7 +361,8 @@ struct DeviceFolding {
       open[index].isSequenced = true
       awaitingPreflush.removeAll { $0 == index }
     }
-    try dropStale(event.sector, sectors, event.rwbs.direction, besides: index)
+    try dropStale(
+      event.sector, sectors, event.rwbs.direction, at: event.time, besides: index)
     markAliases(of: index, since: event.time)
   }
 
@@ -393,6 +396,13 @@ struct DeviceFolding {
     if other >= 0, other != index, !isOverdue(open[other].row, at: time) {
       open[other].row.traits.insert(.aliased)
       open[index].row.traits.insert(.aliased)
+      // If the completion of that one is lost, it takes this one's, and this one that of the next.
+      if lostUntil > .min,
+        open[other].row.traits.contains(.lossy)
+          || Self.earliest(open[other].row).rawValue <= lostUntil
+      {
+        open[index].row.traits.insert(.lossy)
+      }
     }
   }
 
