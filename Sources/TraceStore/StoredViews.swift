@@ -3,8 +3,9 @@ internal import GRDB
 /// The views that an incident file stores, where they are not those of this program.
 ///
 /// The views of the schema are there twice: as temporary views of each connection, which is what this program reads, and
-/// stored in the file for other tools. A temporary view comes before one of the same name in the file. So a file from anywhere can hold any view, and one
-/// of another version of hiddenq older ones: they are not run, and a change of a view is no change of the schema.
+/// stored in the file for other tools. A temporary view comes before one of the same name in the file. So a file from
+/// anywhere can hold any view, and one of another version of hiddenq older ones: they are not run, and changing a view
+/// does not change the schema.
 struct StoredViews: Sendable {
   /// Those of the current schema that the file has otherwise than this program would store them, or lacks.
   var changed: Set<String> = []

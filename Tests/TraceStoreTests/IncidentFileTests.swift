@@ -223,7 +223,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "pages that lead to each other are told, and no table of theirs is scanned",
+    "pages that lead to each other are reported, and their tables are not scanned",
     .timeLimit(.minutes(1)))
   func circularPages() throws {
     let path = try Repository.temporaryFolder().appending(path: "i.db").path

@@ -46,7 +46,7 @@ enum QueryGuard {
           let read = unsafe Unmanaged<Read>.fromOpaque(context).takeUnretainedValue()
           let name = unsafe String(cString: first)
           read.tables.insert(name)
-          // A view of which no column is used shows only in what is read because of it.
+          // A view none of whose columns is used shows only as the reader of what is behind it.
           let reader = unsafe view.map { unsafe String(cString: $0) } ?? name
           if let refused = [name, reader].first(where: read.stored.isRefused) {
             read.refused = refused
