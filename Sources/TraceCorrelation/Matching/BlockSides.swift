@@ -13,8 +13,6 @@ struct GuestRequest {
   let completed: Int64
   let isAliased: Bool
   let isLossy: Bool
-  /// Whether another one of the same blocks was issued before it completed, of which no completion was seen.
-  var hasOpenRival = false
 
   var end: Int64 { sector + sectors }
 }
@@ -93,34 +91,7 @@ public struct GuestDisk: Sendable {
           isAliased: row.traits.contains(.aliased), isLossy: row.traits.contains(.lossy)))
     }
     requests.sort { ($0.issued, $0.row) < ($1.issued, $1.row) }
-    markOpenRivals(&requests)
     return requests
-  }
-
-  private struct Blocks: Hashable {
-    let sector: Int64
-    let sectors: Int64
-    let operation: BlockOperation
-  }
-
-  private func markOpenRivals(_ requests: inout [GuestRequest]) {
-    var open: [Blocks: [Int64]] = [:]
-    for row in rows
-    where row.traits.contains(.aliased) && row.issued.isSeen && !row.completed.isSeen {
-      open[
-        Blocks(sector: row.sector, sectors: row.sectors, operation: row.operation), default: []
-      ].append(row.issued.rawValue)
-    }
-    guard !open.isEmpty else { return }
-    for blocks in open.keys { open[blocks]?.sort() }
-    for place in requests.indices where requests[place].isAliased {
-      let request = requests[place]
-      let blocks = Blocks(
-        sector: request.sector, sectors: request.sectors, operation: request.operation)
-      guard let times = open[blocks] else { continue }
-      let next = times.partitioningIndex { $0 > request.issued }
-      requests[place].hasOpenRival = next < times.count && times[next] < request.completed
-    }
   }
 }
 

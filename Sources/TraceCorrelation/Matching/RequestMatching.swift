@@ -306,8 +306,8 @@ struct RequestMatching {
   private func gradeAliases(_ outcome: inout Outcome) {
     for place in guest.indices where guest[place].isAliased {
       guard let match = outcome.matches[place] else { continue }
-      // Its completion may be that of a later one, of which none was seen.
-      if guest[place].hasOpenRival, guest[place].isLossy { makeAmbiguous(Int32(place), &outcome) }
+      // A completion of these blocks may be lost, and each request since then has that of the next.
+      if guest[place].isLossy { makeAmbiguous(Int32(place), &outcome) }
       var other = place + 1
       // In order of issue: those that begin while this one is at the driver.
       while other < guest.count, guest[other].issued < guest[place].completed {
