@@ -28,8 +28,8 @@ struct RequestMatching {
   private static let mostDoubt: Int64 = 1 << 56
   /// So many pairs show a stretch of a clock that steps; fewer may fit by chance.
   private static let crowd = 32
-  /// Of how many requests on either side half must have a match, where the clock steps, for one between them to be
-  /// certain by time, and of how many beside the trace's first and last.
+  /// So many requests before a request and behind it are looked at: half of either must have a match, or time does not
+  /// make it certain. A side with fewer than the second number, at an end of the trace, does not count.
   private static let (neighbours, fewestNeighbours) = (8, 4)
   /// How many pieces are looked at for others of the same blocks.
   private static let mostOthers = 4096
