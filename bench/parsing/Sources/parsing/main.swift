@@ -35,7 +35,8 @@ func parse(_ path: String, onlyGeneral: Bool) throws -> (lines: Int, others: Int
   return (lines, others, sum)
 }
 
-let arguments = CommandLine.arguments.dropFirst()
+// The module under test has a `CommandLine` of its own.
+let arguments = Swift.CommandLine.arguments.dropFirst()
 guard let path = arguments.first else {
   print("usage: parsing FILE [general]")
   throw CancellationError()
