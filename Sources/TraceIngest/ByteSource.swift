@@ -1,5 +1,6 @@
 internal import Glibc
 internal import TraceDigest
+internal import TraceModel
 
 /// Why a file could not be read.
 public struct ReadError: Error, Sendable {

@@ -101,7 +101,7 @@ public struct TabularWriter {
     case .integer(let integer): String(integer)
     case .real(let real): "\(real)"
     case .text(let text): text
-    case .blob(let bytes): hexadecimal(bytes)
+    case .blob(let bytes): bytes.hexadecimal
     }
   }
 
@@ -131,15 +131,8 @@ public struct TabularWriter {
     case .integer(let integer): String(integer)
     case .real(let real): real.isFinite ? "\(real)" : "null"
     case .text(let text): JSONText.string(text)
-    case .blob(let bytes): JSONText.string(hexadecimal(bytes))
+    case .blob(let bytes): JSONText.string(bytes.hexadecimal)
     }
-  }
-
-  private static func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
   }
 }
 

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import TraceDigest
+internal import TraceModel
 internal import TraceReport
 internal import TraceStore
 

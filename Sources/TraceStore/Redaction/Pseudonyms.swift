@@ -1,4 +1,5 @@
 internal import TraceDigest
+internal import TraceModel
 
 /// Pseudonyms under a key: the same word gets the same one in every column of every incident that is
 /// redacted with that key, and nobody without the key can tell which word it was, or try words.
