@@ -104,19 +104,13 @@ public struct IOCulprits: Sendable, Equatable {
 
 /// A guest's threads in one scheduler trace of its host.
 private struct GuestSide {
-  /// A piece of the relation of the trace's clock to the reference timeline.
-  struct Relation {
-    let from: Int64
-    let offset: Double
-    let drift: Double
-  }
-
   let source: Int64
   var vcpus: [Int64: Int64] = [:]
   var byThreadID: [Int64: Int64] = [:]
   /// The one that serves its disks where a kernel thread queued for it.
   var fallback: Int64?
-  var relations: [Relation] = []
+  /// The trace's.
+  let clock: StoredClock
 
   static func all(of guest: String, in file: IncidentFile) throws -> [GuestSide] {
     // A host's trace may have hundreds of thousands of threads, of which few work for a guest.
@@ -134,7 +128,8 @@ private struct GuestSide {
   /// From the guest's threads in it; nil where it shows none of its virtual CPUs, or no clock ties it to the
   /// reference.
   private init?(_ source: Int64, _ rows: [QueryRow], in file: IncidentFile) throws {
-    self.source = source
+    guard let clock = try file.storedClock(of: source) else { return nil }
+    (self.source, self.clock) = (source, clock)
     var workers: [ThreadRole: [Int64]] = [:]
     for row in rows {
       guard let thread = row.integer("thread_id"), let tid = row.integer("tid"),
@@ -147,15 +142,6 @@ private struct GuestSide {
     guard !vcpus.isEmpty else { return nil }
     let served = workers[.iothread] ?? workers[.emulator] ?? []
     fallback = served.count == 1 ? served[0] : nil
-    relations = try file.rows(
-      "SELECT from_ns, offset_ns, drift_ppm FROM clock WHERE source_id = \(source) ORDER BY from_ns"
-    ).compactMap { row -> Relation? in
-      guard let from = row.integer("from_ns"), let offset = row.number("offset_ns"),
-        let drift = row.number("drift_ppm")
-      else { return nil }
-      return Relation(from: from, offset: offset, drift: drift)
-    }
-    guard !relations.isEmpty else { return nil }
   }
 
   func culprits(
@@ -167,16 +153,18 @@ private struct GuestSide {
     var waits: [(thread: Int64, cpu: Int32, span: Span)] = []
     var stays: [(thread: Int64, cpu: Int32, span: Span)] = []
     try file.forEachSlice(
-      of: source, from: own(halves.submit.from), to: own(halves.back.to)
+      of: source, from: clock.own(halves.submit.from), to: clock.own(halves.back.to)
     ) { slice in
       if slice.wait != .min, slice.wait > 0,
         submit.contains(slice.thread) || back.contains(slice.thread)
       {
-        let span = Span(from: reference(slice.began - slice.wait), to: reference(slice.began))
+        let span = Span(
+          from: clock.reference(slice.began - slice.wait), to: clock.reference(slice.began))
         waits.append((slice.thread, slice.waitCPU < 0 ? slice.cpu : slice.waitCPU, span))
       }
       if slice.run != .min, slice.run > 0 {
-        let span = Span(from: reference(slice.began), to: reference(slice.began + slice.run))
+        let span = Span(
+          from: clock.reference(slice.began), to: clock.reference(slice.began + slice.run))
         stays.append((slice.thread, slice.cpu, span))
       }
     }
@@ -220,24 +208,5 @@ private struct GuestSide {
 
   private func victims(_ vcpu: Int64?, _ worker: Int64?) -> Set<Int64> {
     Set([vcpu.flatMap { vcpus[$0] }, worker].compactMap(\.self))
-  }
-
-  private func reference(_ own: Int64) -> Int64 {
-    guard let relation = relations.last(where: { $0.from <= own }) ?? relations.first else {
-      return own
-    }
-    return Stamp.sum(own, distance(relation, at: own))
-  }
-
-  /// The inverse, to a microsecond or so: only chunks are chosen by it.
-  private func own(_ reference: Int64) -> Int64 {
-    guard let first = relations.first else { return reference }
-    let near = Stamp.sum(reference, -distance(first, at: reference))
-    return Stamp.sum(reference, -distance(relations.last { $0.from <= near } ?? first, at: near))
-  }
-
-  /// The ranges of a relation's columns keep it within 64 bits for any moment of a slice.
-  private func distance(_ relation: Relation, at own: Int64) -> Int64 {
-    Int64((relation.offset + relation.drift * 1e-6 * Double(own)).rounded())
   }
 }
