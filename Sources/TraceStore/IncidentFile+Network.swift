@@ -28,7 +28,9 @@ public struct SettingRow: Sendable {
   public let machine: String
   /// Whether it is a guest.
   public let isGuest: Bool
-  /// What it is a setting of: an interface, a guest.
+  /// Which kind of setting: `link`, `qemu`, `queue`.
+  public let kind: String
+  /// What it is a setting of: an interface, a disk, a guest.
   public let object: String
   /// Its name.
   public let name: String
@@ -128,22 +130,17 @@ extension IncidentFile {
     }
   }
 
-  /// The settings of one kind: `link`, `qemu`, `queue`.
-  public func settings(of kind: String) throws -> [SettingRow] {
-    try translating {
-      try queue.read { db in
-        try Row.fetchAll(
-          db,
-          sql: """
-            SELECT machine.name, machine.layer = 'guest', object, setting.name, value
-            FROM setting JOIN source_file USING (source_id) JOIN machine USING (machine_id)
-            WHERE kind = ? ORDER BY source_id, line
-            """, arguments: [kind]
-        ).map { row in
-          try SettingRow(
-            machine: row[0], isGuest: row[1], object: row[2], name: row[3], value: row[4])
-        }
-      }
+  /// The settings of some kinds, in the order of their files: `link`, `qemu`, `queue`.
+  public func settings(of kinds: String...) throws -> [SettingRow] {
+    try fetch(
+      """
+      SELECT machine.name, machine.layer = 'guest', kind, object, setting.name, value
+      FROM setting JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+      WHERE kind IN (\(kinds.map(SQLText.literal).joined(separator: ", "))) ORDER BY source_id, line
+      """
+    ) { row in
+      try SettingRow(
+        machine: row[0], isGuest: row[1], kind: row[2], object: row[3], name: row[4], value: row[5])
     }
   }
 

@@ -128,19 +128,6 @@ public struct QueueStallRow: Sendable {
 }
 
 extension IncidentFile {
-  /// All settings of queues and hypervisors, by line of their files; those of one machine in the order of its files.
-  public func queueSettings() throws -> [(
-    machine: String, kind: String, object: String, name: String, value: String
-  )] {
-    try fetch(
-      """
-      SELECT machine.name, kind, object, setting.name, value
-      FROM setting JOIN source_file USING (source_id) JOIN machine USING (machine_id)
-      WHERE kind IN ('queue', 'qemu') ORDER BY line, source_id
-      """
-    ) { try ($0[0], $0[1], $0[2], $0[3], $0[4]) }
-  }
-
   /// The devices that a machine's disks have by their names: what somebody wrote down, else what lists of disks say.
   public func listedDevices() throws -> [(machine: String, name: String, device: String)] {
     try fetch(

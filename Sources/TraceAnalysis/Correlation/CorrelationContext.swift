@@ -28,6 +28,7 @@ final class CorrelationContext {
   var threads = ThreadFindings()
 
   private var keptTasks: [(task: Int32, tid: UInt32, name: String)]?
+  private var keptTids: [Int32: UInt32]?
   private var keptThreads: [TracedThreadRow]?
   private var keptFacts: [ThreadFactRow]?
   private var keptMachines: [Layer: [String]] = [:]
@@ -90,7 +91,9 @@ final class CorrelationContext {
 
   /// Their thread ids, by task.
   func tids() throws -> [Int32: UInt32] {
-    Dictionary(uniqueKeysWithValues: try tasks().map { ($0.task, $0.tid) })
+    try kept(\.keptTids) {
+      Dictionary(uniqueKeysWithValues: try tasks().map { ($0.task, $0.tid) })
+    }
   }
 
   /// The threads of the scheduler traces.

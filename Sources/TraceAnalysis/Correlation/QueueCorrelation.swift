@@ -39,7 +39,7 @@ struct QueueCorrelation: CorrelationPass {
   private static func limits(_ context: CorrelationContext) throws -> [(
     stream: Int32, hop: Hop, limit: Int64
   )] {
-    let settings = try context.file.queueSettings().map {
+    let settings = try context.file.settings(of: "queue", "qemu").map {
       QueueLimits.Setting(
         machine: $0.machine, kind: $0.kind, object: $0.object, name: $0.name, value: $0.value)
     }
