@@ -1,24 +1,32 @@
 -- The tables of an incident file. They are ours and may change with the schema version;
 -- scripts read the views. All times are integer nanoseconds; NULL is "not observed".
+--
+-- This is where a column is declared: what else must know it (reading with checks, `redact`, views that pass it on)
+-- takes it from here. Behind a column stands what its name and type leave open:
+--   kept            words of ours, of the kernel or of a tool: nobody chose them
+--   names: KIND     names of people's things, which `redact` replaces
+--   taken out       text in which anything may stand and on which no number rests: `redact` takes it out
+--   written anew    taken out by `redact`, and written by the rules from what the copy then holds
+--   a duration, a sum, an operation, ...   which numbers it holds, where its name does not say so
 
 CREATE TABLE machine (
   machine_id INTEGER PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE,
-  layer TEXT NOT NULL CHECK (layer IN ('guest', 'host'))
+  name TEXT NOT NULL UNIQUE,  -- names: machines
+  layer TEXT NOT NULL CHECK (layer IN ('guest', 'host'))  -- kept
 ) STRICT;
 
 CREATE TABLE source_file (
   source_id INTEGER PRIMARY KEY,
   machine_id INTEGER NOT NULL REFERENCES machine,
-  path TEXT NOT NULL,
-  sha256 TEXT NOT NULL,
+  path TEXT NOT NULL,  -- names: files
+  sha256 TEXT NOT NULL,  -- kept
   bytes INTEGER NOT NULL,
-  format TEXT NOT NULL,
-  tool_clock TEXT NOT NULL,
+  format TEXT NOT NULL,  -- kept
+  tool_clock TEXT NOT NULL,  -- kept
   resolution_ns INTEGER,
   start_ns INTEGER,
-  start_clock TEXT,
-  monotonic_start_ns INTEGER,
+  start_clock TEXT,  -- kept
+  monotonic_start_ns INTEGER,  -- a moment
   lines INTEGER NOT NULL,
   events INTEGER NOT NULL,
   skipped_lines INTEGER NOT NULL,
@@ -34,26 +42,26 @@ CREATE TABLE source_file (
 -- What a file says about itself in its head.
 CREATE TABLE source_header (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  name TEXT NOT NULL,
-  value TEXT NOT NULL
+  name TEXT NOT NULL,  -- names: settings
+  value TEXT NOT NULL  -- names: settings
 ) STRICT;
 
 CREATE TABLE source_problem (
   source_id INTEGER NOT NULL REFERENCES source_file,
   line INTEGER,
   column INTEGER,
-  kind TEXT NOT NULL,
-  severity TEXT NOT NULL CHECK (severity IN ('note', 'skipped', 'data_loss', 'refused')),
+  kind TEXT NOT NULL,  -- kept
+  severity TEXT NOT NULL CHECK (severity IN ('note', 'skipped', 'data_loss', 'refused')),  -- kept
   count INTEGER NOT NULL,
-  excerpt TEXT,
-  advice TEXT NOT NULL
+  excerpt TEXT,  -- taken out
+  advice TEXT NOT NULL  -- kept
 ) STRICT;
 
 -- A thread as traces name it: a pid may be used again by another program.
 CREATE TABLE task (
   task_id INTEGER PRIMARY KEY,
   pid INTEGER NOT NULL,
-  comm TEXT NOT NULL,
+  comm TEXT NOT NULL,  -- names: threads
   UNIQUE (pid, comm)
 ) STRICT;
 
@@ -61,7 +69,7 @@ CREATE TABLE task (
 CREATE TABLE block_stream (
   stream_id INTEGER PRIMARY KEY,
   source_id INTEGER NOT NULL REFERENCES source_file,
-  device TEXT NOT NULL,
+  device TEXT NOT NULL,  -- names: devices
   segment INTEGER NOT NULL,
   UNIQUE (source_id, device, segment)
 ) STRICT;
@@ -75,10 +83,10 @@ CREATE TABLE block_request (
   sector INTEGER,
   sectors INTEGER NOT NULL,
   at_ns INTEGER NOT NULL,
-  got INTEGER,
-  inserted INTEGER,
-  issued INTEGER,
-  completed INTEGER,
+  got INTEGER,  -- a duration
+  inserted INTEGER,  -- a duration
+  issued INTEGER,  -- a duration
+  completed INTEGER,  -- a duration
   line INTEGER NOT NULL,
   -- (CPU of D + 1) << 17 | (CPU of C + 1), 0 for one that was not seen
   cpus INTEGER NOT NULL,
@@ -100,10 +108,10 @@ CREATE TABLE block_kind (
 -- The times that few requests have: of those that were given back, and around flushes.
 CREATE TABLE block_detour (
   request_id INTEGER PRIMARY KEY,
-  first_issued INTEGER,
-  finished INTEGER,
-  flush_issued INTEGER,
-  flush_completed INTEGER
+  first_issued INTEGER,  -- a duration
+  finished INTEGER,  -- a duration
+  flush_issued INTEGER,  -- a duration
+  flush_completed INTEGER  -- a duration
 ) STRICT;
 
 -- A bio that was merged into a request which another bio had started.
@@ -113,7 +121,7 @@ CREATE TABLE merged_bio (
   sector INTEGER NOT NULL,
   sectors INTEGER NOT NULL,
   queued_ns INTEGER,
-  merged INTEGER,
+  merged INTEGER,  -- a duration
   task_id INTEGER NOT NULL,
   line INTEGER NOT NULL,
   bio_id INTEGER PRIMARY KEY
@@ -131,7 +139,7 @@ CREATE TABLE block_loss (
 -- How far apart the addresses of two devices are, as remap lines say.
 CREATE TABLE block_remap (
   stream_id INTEGER NOT NULL,
-  from_device TEXT NOT NULL,
+  from_device TEXT NOT NULL,  -- names: devices
   delta INTEGER NOT NULL,
   count INTEGER NOT NULL
 ) STRICT;
@@ -147,7 +155,7 @@ CREATE TABLE clock_tie (
 
 CREATE TABLE block_stage (
   stream_id INTEGER NOT NULL,
-  stage TEXT NOT NULL,
+  stage TEXT NOT NULL,  -- kept
   count INTEGER NOT NULL,
   min_ns INTEGER NOT NULL,
   mean_ns REAL NOT NULL,
@@ -165,14 +173,14 @@ CREATE TABLE sched_thread (
   segment INTEGER NOT NULL,
   tid INTEGER NOT NULL,
   pid INTEGER,
-  comm TEXT NOT NULL,
-  run_ns INTEGER NOT NULL,
+  comm TEXT NOT NULL,  -- names: threads
+  run_ns INTEGER NOT NULL,  -- a sum
   runs INTEGER NOT NULL,
-  wait_ns INTEGER NOT NULL,
+  wait_ns INTEGER NOT NULL,  -- a sum
   waits INTEGER NOT NULL,
   max_wait_ns INTEGER,
   p99_wait_ns INTEGER,
-  kernel_wait_ns INTEGER,
+  kernel_wait_ns INTEGER,  -- a sum
   migrations INTEGER NOT NULL
 ) STRICT;
 
@@ -213,17 +221,17 @@ CREATE TABLE kvm_vcpu (
   vcpu INTEGER,
   first_ns INTEGER NOT NULL,
   last_ns INTEGER NOT NULL,
-  guest_ns INTEGER NOT NULL,
+  guest_ns INTEGER NOT NULL,  -- a sum
   entries INTEGER NOT NULL
 ) STRICT;
 
 -- and from exits to entries, by reason.
 CREATE TABLE kvm_exit_sum (
   kvm_vcpu_id INTEGER NOT NULL,
-  reason TEXT NOT NULL,
+  reason TEXT NOT NULL,  -- kept
   is_halt INTEGER NOT NULL CHECK (is_halt IN (0, 1)),
   count INTEGER NOT NULL,
-  sum_ns INTEGER NOT NULL,
+  sum_ns INTEGER NOT NULL,  -- a sum
   min_ns INTEGER NOT NULL,
   max_ns INTEGER NOT NULL,
   PRIMARY KEY (kvm_vcpu_id, reason)
@@ -256,8 +264,8 @@ CREATE TABLE qemu_block_request (
 CREATE TABLE qemu_stage_sum (
   source_id INTEGER NOT NULL REFERENCES source_file,
   device INTEGER NOT NULL,
-  op TEXT NOT NULL CHECK (op IN ('read', 'write', 'other')),
-  stage TEXT NOT NULL,
+  op TEXT NOT NULL CHECK (op IN ('read', 'write', 'other')),  -- kept
+  stage TEXT NOT NULL,  -- kept
   count INTEGER NOT NULL,
   min_ns INTEGER NOT NULL,
   mean_ns REAL NOT NULL,
@@ -270,15 +278,15 @@ CREATE TABLE qemu_stage_sum (
 -- What `perf sched latency` printed.
 CREATE TABLE sched_latency_row (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  comm TEXT NOT NULL,
+  comm TEXT NOT NULL,  -- names: threads
   tid INTEGER,
   threads INTEGER NOT NULL,
-  run_ns INTEGER NOT NULL,
+  run_ns INTEGER NOT NULL,  -- a sum
   switches INTEGER NOT NULL,
   mean_delay_ns INTEGER,
   max_delay_ns INTEGER,
-  max_from_ns INTEGER,
-  max_to_ns INTEGER,
+  max_from_ns INTEGER,  -- a moment
+  max_to_ns INTEGER,  -- a moment
   line INTEGER NOT NULL
 ) STRICT;
 
@@ -287,18 +295,18 @@ CREATE TABLE sched_latency_row (
 CREATE TABLE counter_object (
   object_id INTEGER PRIMARY KEY,
   machine_id INTEGER NOT NULL REFERENCES machine,
-  tool TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  name TEXT NOT NULL,
+  tool TEXT NOT NULL,  -- kept
+  kind TEXT NOT NULL,  -- kept
+  name TEXT NOT NULL,  -- names: devices
   UNIQUE (machine_id, tool, kind, name)
 ) STRICT;
 
 -- A column or row of tools' tables. 'total' grows since boot, 'level' is how much there is.
 CREATE TABLE counter (
   counter_id INTEGER PRIMARY KEY,
-  name TEXT NOT NULL,
-  unit TEXT NOT NULL,
-  nature TEXT NOT NULL CHECK (nature IN ('total', 'level')),
+  name TEXT NOT NULL,  -- kept
+  unit TEXT NOT NULL,  -- kept
+  nature TEXT NOT NULL CHECK (nature IN ('total', 'level')),  -- kept
   UNIQUE (name, unit, nature)
 ) STRICT;
 
@@ -331,28 +339,49 @@ CREATE TABLE vmstat_sample (
   since_boot INTEGER NOT NULL,
   wall_ns INTEGER,
   utc_offset_s INTEGER,
-  run_wall_ns INTEGER,
+  run_wall_ns INTEGER,  -- a moment
   line INTEGER NOT NULL,
+  -- Tasks running or waiting for a CPU.
   r INTEGER,
+  -- Tasks in uninterruptible sleep.
   b INTEGER,
+  -- Swapped out tasks (procps 2 only).
   w INTEGER,
+  -- Memory swapped out, as printed: KiB unless vmstat -S was used.
   swpd INTEGER,
+  -- Free memory, as printed: KiB unless vmstat -S was used.
   free INTEGER,
+  -- Buffers, as printed: KiB unless vmstat -S was used; NULL with -a.
   buff INTEGER,
+  -- Page cache, as printed: KiB unless vmstat -S was used; NULL with -a.
   cache INTEGER,
+  -- Inactive memory, as printed: KiB unless vmstat -S was used; NULL without -a.
   inact INTEGER,
+  -- Active memory, as printed: KiB unless vmstat -S was used; NULL without -a.
   active INTEGER,
+  -- Swapped in per second, as printed: KiB unless vmstat -S was used.
   si INTEGER,
+  -- Swapped out per second, as printed: KiB unless vmstat -S was used.
   so INTEGER,
+  -- KiB read from block devices per second.
   bi INTEGER,
+  -- KiB written to block devices per second.
   bo INTEGER,
+  -- Interrupts per second.
   "in" INTEGER,
+  -- Context switches per second.
   cs INTEGER,
+  -- Percent of CPU time in user code; includes guests in versions without gu.
   us INTEGER,
+  -- Percent of CPU time in the kernel.
   sy INTEGER,
+  -- Percent of CPU time idle.
   id INTEGER,
+  -- Percent of CPU time waiting for I/O.
   wa INTEGER,
+  -- Percent of CPU time stolen by the host.
   st INTEGER,
+  -- Percent of CPU time running guests; NULL in versions without the column.
   gu INTEGER
 ) STRICT;
 
@@ -370,7 +399,7 @@ CREATE TABLE cpu_topology (
 CREATE TABLE node_topology (
   source_id INTEGER NOT NULL REFERENCES source_file,
   node INTEGER NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('size', 'free', 'distance')),
+  kind TEXT NOT NULL CHECK (kind IN ('size', 'free', 'distance')),  -- kept
   other_node INTEGER,
   value INTEGER NOT NULL,
   line INTEGER NOT NULL
@@ -383,11 +412,11 @@ CREATE TABLE thread_role (
   tid INTEGER NOT NULL,
   pid INTEGER,
   ppid INTEGER,
-  comm TEXT,
-  role TEXT CHECK (role IN ('vcpu', 'iothread', 'vhost', 'emulator')),
+  comm TEXT,  -- names: threads
+  role TEXT CHECK (role IN ('vcpu', 'iothread', 'vhost', 'emulator')),  -- kept
   vcpu INTEGER,
-  name TEXT,
-  guest TEXT,
+  name TEXT,  -- names: threads
+  guest TEXT,  -- names: machines
   cpu INTEGER,
   line INTEGER NOT NULL
 ) STRICT;
@@ -396,25 +425,25 @@ CREATE TABLE thread_role (
 -- is what a loop device shows.
 CREATE TABLE disk_topology (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  name TEXT NOT NULL,
-  device TEXT,
-  parent TEXT,
+  name TEXT NOT NULL,  -- names: devices
+  device TEXT,  -- names: devices
+  parent TEXT,  -- names: devices
   start_sector INTEGER,
   bytes INTEGER,
-  type TEXT,
-  file TEXT,
+  type TEXT,  -- names: settings
+  file TEXT,  -- names: files
   line INTEGER NOT NULL
 ) STRICT;
 
 -- A guest's disk as its hypervisor names it.
 CREATE TABLE guest_drive (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  guest TEXT,
-  device TEXT,
-  node TEXT,
-  qdev TEXT,
-  driver TEXT,
-  file TEXT,
+  guest TEXT,  -- names: machines
+  device TEXT,  -- names: devices
+  node TEXT,  -- names: devices
+  qdev TEXT,  -- names: devices
+  driver TEXT,  -- names: settings
+  file TEXT,  -- names: files
   bytes INTEGER,
   line INTEGER NOT NULL
 ) STRICT;
@@ -423,13 +452,13 @@ CREATE TABLE guest_drive (
 -- target is NULL where the text does not name it (filefrag: the device of the file system).
 CREATE TABLE given_extent (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  tool TEXT NOT NULL,
-  object TEXT,
+  tool TEXT NOT NULL,  -- kept
+  object TEXT,  -- names: files
   start INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
-  target TEXT,
+  target TEXT,  -- names: files
   target_start INTEGER,
-  detail TEXT NOT NULL,
+  detail TEXT NOT NULL,  -- names: settings
   line INTEGER NOT NULL
 ) STRICT;
 
@@ -437,31 +466,31 @@ CREATE TABLE given_extent (
 -- of an interface (its hardware address, the bridge it is a port of), 'clock' readings (object: which).
 CREATE TABLE setting (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock')),
-  object TEXT NOT NULL,
-  name TEXT NOT NULL,
-  value TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock')),  -- kept
+  object TEXT NOT NULL,  -- names: devices
+  name TEXT NOT NULL,  -- names: settings
+  value TEXT NOT NULL,  -- names: settings
   line INTEGER NOT NULL
 ) STRICT;
 
 -- What an incident.yaml says: how a machine calls a device,
 CREATE TABLE given_device (
-  path TEXT NOT NULL,
+  path TEXT NOT NULL,  -- names: files
   line INTEGER NOT NULL,
-  machine TEXT NOT NULL,
-  name TEXT NOT NULL,
-  device TEXT NOT NULL,
+  machine TEXT NOT NULL,  -- names: machines
+  name TEXT NOT NULL,  -- names: devices
+  device TEXT NOT NULL,  -- names: devices
   PRIMARY KEY (machine, name)
 ) STRICT;
 
 -- where a guest's disk lies on a device of the host (sectors is NULL for the whole disk),
 CREATE TABLE given_mapping (
-  path TEXT NOT NULL,
+  path TEXT NOT NULL,  -- names: files
   line INTEGER NOT NULL,
-  guest TEXT NOT NULL,
-  guest_device TEXT NOT NULL,
-  host TEXT NOT NULL,
-  host_device TEXT NOT NULL,
+  guest TEXT NOT NULL,  -- names: machines
+  guest_device TEXT NOT NULL,  -- names: devices
+  host TEXT NOT NULL,  -- names: machines
+  host_device TEXT NOT NULL,  -- names: devices
   guest_sector INTEGER NOT NULL,
   host_sector INTEGER NOT NULL,
   sectors INTEGER,
@@ -470,12 +499,12 @@ CREATE TABLE given_mapping (
 
 -- and how two clocks relate: reference = own + offset_ns + drift_ppm * 1e-6 * own.
 CREATE TABLE given_clock (
-  path TEXT NOT NULL,
+  path TEXT NOT NULL,  -- names: files
   line INTEGER NOT NULL,
-  machine TEXT NOT NULL,
-  tool_clock TEXT NOT NULL,
-  reference TEXT NOT NULL,
-  reference_tool_clock TEXT NOT NULL,
+  machine TEXT NOT NULL,  -- names: machines
+  tool_clock TEXT NOT NULL,  -- names: settings
+  reference TEXT NOT NULL,  -- names: machines
+  reference_tool_clock TEXT NOT NULL,  -- names: settings
   offset_ns INTEGER NOT NULL,
   drift_ppm REAL NOT NULL,
   error_ns INTEGER,
@@ -487,8 +516,8 @@ CREATE TABLE given_clock (
 CREATE TABLE traced_inode (
   inode_id INTEGER PRIMARY KEY,
   source_id INTEGER NOT NULL REFERENCES source_file,
-  device TEXT,
-  backing_device TEXT,
+  device TEXT,  -- names: devices
+  backing_device TEXT,  -- names: devices
   inode INTEGER NOT NULL
 ) STRICT;
 
@@ -560,16 +589,16 @@ CREATE TABLE page_cache_sum (
   dirtied_pages INTEGER NOT NULL,
   writes INTEGER NOT NULL,
   written_bytes INTEGER NOT NULL,
-  write_ns INTEGER NOT NULL,
+  write_ns INTEGER NOT NULL,  -- a sum
   max_write_ns INTEGER NOT NULL,
   throttles INTEGER NOT NULL,
-  throttle_ns INTEGER NOT NULL,
+  throttle_ns INTEGER NOT NULL,  -- a sum
   PRIMARY KEY (source_id, task_id)
 ) STRICT;
 
 CREATE TABLE incident_state (
-  key TEXT PRIMARY KEY,
-  value TEXT NOT NULL
+  key TEXT PRIMARY KEY,  -- kept
+  value TEXT NOT NULL  -- kept
 ) STRICT;
 
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.
@@ -597,7 +626,7 @@ CREATE TABLE clock_relation (
   drift_ppm REAL NOT NULL,
   error_ns INTEGER NOT NULL,
   error_middle_ns INTEGER NOT NULL,
-  method TEXT NOT NULL,
+  method TEXT NOT NULL,  -- kept
   pairs INTEGER NOT NULL,
   removed_pairs INTEGER NOT NULL,
   violations INTEGER NOT NULL,
@@ -612,40 +641,69 @@ CREATE TABLE device_extent (
   sectors INTEGER NOT NULL,
   votes INTEGER NOT NULL,
   feasible_share REAL,
-  origin TEXT NOT NULL CHECK (origin IN ('given', 'inferred'))
+  origin TEXT NOT NULL CHECK (origin IN ('given', 'inferred'))  -- kept
 ) STRICT;
 
 -- One guest I/O: a bio, or a flush that the guest's block layer sent by itself.
 CREATE TABLE guest_io (
+  -- Number of the I/O in this incident.
   io_id INTEGER PRIMARY KEY,
+  -- The guest request that carried it.
   request_id INTEGER NOT NULL,
+  -- 1: the first bio of its request. 0: one that was merged into it.
   leading INTEGER NOT NULL,
-  sector INTEGER,
-  sectors INTEGER NOT NULL,
+  -- {{numbers BlockOperation}}
+  op INTEGER NOT NULL,  -- an operation
   rwbs INTEGER NOT NULL,
-  op INTEGER NOT NULL,
+  -- First sector on the guest's disk (512 bytes); NULL for a flush.
+  sector INTEGER,
+  -- Length in sectors.
+  sectors INTEGER NOT NULL,
+  -- Q, in ns on the guest's trace clock.
   queued_at_ns INTEGER,
+  -- C, in ns on the guest's trace clock.
   completed_at_ns INTEGER,
-  reference_ns INTEGER,
+  -- Q, in ns on the reference timeline.
+  reference_ns INTEGER,  -- a moment
+  -- H1, from the dirtying of its oldest page to Q, in ns.
   page_cache_ns INTEGER,
+  -- H2, from Q to the last D in the guest, in ns.
   guest_scheduler_ns INTEGER,
+  -- The part of H2 that was a cache flush it had to wait for, in ns.
   flush_ns INTEGER,
+  -- The part of H2 between its first and last D: the ring was full, in ns.
   requeue_ns INTEGER,
+  -- H3 on the way in, from D in the guest to Q on the host, in ns, within clock_error_ns.
   virtio_submit_ns INTEGER,
+  -- H3 on the way back, from C on the host to C in the guest, in ns, within clock_error_ns.
   virtio_return_ns INTEGER,
-  submit_cpu_wait_ns INTEGER,
-  return_cpu_wait_ns INTEGER,
+  -- H4, from Q to D on the host, in ns.
   host_scheduler_ns INTEGER,
+  -- H5, from D to C on the host, in ns.
   hardware_queue_ns INTEGER,
+  -- From Q to C in the guest, in ns: the total without the page cache.
   block_ns INTEGER,
+  -- How far the guest's clock may be off at this I/O, in ns.
   clock_error_ns INTEGER,
-  -- 0 exact, 1 merged, 2 split, 3 ambiguous, 4 absorbed, 5 unmatched
-  match_grade INTEGER NOT NULL,
-  -- 0 before_start, 1 after_end, 2 lost_events, 3 no_mapping, 4 no_candidate, 5 absorbed
-  match_reason INTEGER,
+  -- The part of virtio_submit_ns in which the vCPU that issued it or the host thread that queued it waited
+  -- for a CPU, in ns; NULL without the host's scheduler trace, or where no clock ties it to the block trace.
+  submit_cpu_wait_ns INTEGER,
+  -- The part of virtio_return_ns in which that host thread or the vCPU that took the interrupt (the CPU of C
+  -- in the guest) waited for a CPU, in ns; NULL as above.
+  return_cpu_wait_ns INTEGER,
+  -- {{numbers MatchGrade}}
+  match_grade INTEGER NOT NULL,  -- a grade
+  -- {{numbers UnmatchedReason}}
+  match_reason INTEGER,  -- a reason
+  -- How many host requests carried it.
   host_requests INTEGER NOT NULL,
+  -- The host request that completed last: its times are t4 to t6.
   host_request_id INTEGER,
+  -- The host request that later wrote what the host's page cache had taken; of several the one that ended
+  -- last. NULL where nothing was absorbed, and where the host's trace ended first.
   deferred_request_id INTEGER,
+  -- From C in the guest to C of that host request, in ns, within clock_error_ns: for so long acknowledged
+  -- data was not on the disk.
   deferred_ns INTEGER
 ) STRICT;
 
@@ -660,7 +718,7 @@ CREATE TABLE machine_clock (
   offset_ns REAL NOT NULL,
   drift_ppm REAL NOT NULL,
   error_ns INTEGER NOT NULL,
-  method TEXT NOT NULL,
+  method TEXT NOT NULL,  -- kept
   pairs INTEGER NOT NULL,
   removed_pairs INTEGER NOT NULL,
   PRIMARY KEY (source_id, other_source_id, segment)
@@ -688,8 +746,8 @@ CREATE TABLE sync_wait (
 
 CREATE TABLE hop_quantile (
   guest_stream_id INTEGER NOT NULL,
-  op TEXT NOT NULL,
-  hop TEXT NOT NULL,
+  op TEXT NOT NULL,  -- kept
+  hop TEXT NOT NULL,  -- kept
   count INTEGER NOT NULL,
   mean_ns REAL NOT NULL,
   p50_ns INTEGER NOT NULL,
@@ -704,9 +762,9 @@ CREATE TABLE hop_quantile (
 -- What the I/Os around a percentile of Q to C spent where,
 CREATE TABLE tail_share (
   guest_stream_id INTEGER NOT NULL,
-  op TEXT NOT NULL,
+  op TEXT NOT NULL,  -- kept
   percentile REAL NOT NULL,
-  hop TEXT NOT NULL,
+  hop TEXT NOT NULL,  -- kept
   ios INTEGER NOT NULL,
   mean_ns REAL NOT NULL,
   share REAL NOT NULL,
@@ -716,8 +774,8 @@ CREATE TABLE tail_share (
 -- and that percentile with a hop taken away from each I/O.
 CREATE TABLE hop_without (
   guest_stream_id INTEGER NOT NULL,
-  op TEXT NOT NULL,
-  hop TEXT NOT NULL,
+  op TEXT NOT NULL,  -- kept
+  hop TEXT NOT NULL,  -- kept
   percentile REAL NOT NULL,
   now_ns INTEGER NOT NULL,
   without_ns INTEGER NOT NULL,
@@ -727,7 +785,7 @@ CREATE TABLE hop_without (
 -- Requests in a queue over time, on the reference timeline where there is a clock relation.
 CREATE TABLE queue_interval (
   stream_id INTEGER NOT NULL,
-  hop TEXT NOT NULL,
+  hop TEXT NOT NULL,  -- kept
   at_ns INTEGER NOT NULL,
   interval_ns INTEGER NOT NULL,
   arrivals INTEGER NOT NULL,
@@ -740,7 +798,7 @@ CREATE TABLE queue_interval (
 -- How many requests a queue can hold, where a file says it.
 CREATE TABLE queue_limit (
   stream_id INTEGER NOT NULL,
-  hop TEXT NOT NULL,
+  hop TEXT NOT NULL,  -- kept
   limit_depth INTEGER NOT NULL,
   PRIMARY KEY (stream_id, hop)
 ) STRICT;
@@ -748,7 +806,7 @@ CREATE TABLE queue_limit (
 -- When a driver's queue held requests and none left it for 20 ms or more; the longest hundred of a queue.
 CREATE TABLE device_stall (
   stream_id INTEGER NOT NULL,
-  hop TEXT NOT NULL,
+  hop TEXT NOT NULL,  -- kept
   at_ns INTEGER NOT NULL,
   length_ns INTEGER NOT NULL,
   held INTEGER NOT NULL,
@@ -761,10 +819,10 @@ CREATE TABLE device_stall (
 CREATE TABLE device_neighbour (
   guest_stream_id INTEGER NOT NULL,
   host_stream_id INTEGER NOT NULL,
-  comm TEXT,
+  comm TEXT,  -- names: threads
   requests INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
-  device_ns INTEGER NOT NULL,
+  device_ns INTEGER NOT NULL,  -- a sum
   share REAL NOT NULL,
   ios_beside INTEGER NOT NULL,
   beside_mean_ns INTEGER,
@@ -776,7 +834,7 @@ CREATE TABLE device_neighbour (
 CREATE TABLE join_summary (
   guest_stream_id INTEGER PRIMARY KEY,
   host_stream_id INTEGER,
-  verdict TEXT NOT NULL,
+  verdict TEXT NOT NULL,  -- kept
   expected_accidental REAL,
   feasible_share REAL,
   runner_up_share REAL
@@ -786,8 +844,8 @@ CREATE TABLE join_summary (
 -- without a number.
 CREATE TABLE thread_owner (
   thread_id INTEGER PRIMARY KEY,
-  role TEXT NOT NULL,
-  guest TEXT,
+  role TEXT NOT NULL,  -- kept
+  guest TEXT,  -- names: machines
   vcpu INTEGER,
   process INTEGER
 ) STRICT;
@@ -797,18 +855,18 @@ CREATE TABLE thread_owner (
 CREATE TABLE culprit_sum (
   victim_thread_id INTEGER NOT NULL,
   culprit_thread_id INTEGER,
-  class TEXT NOT NULL,
-  wait_ns INTEGER NOT NULL
+  class TEXT NOT NULL,  -- kept
+  wait_ns INTEGER NOT NULL  -- a sum
 ) STRICT;
 
 -- A guest's part in a memory node of its host: time of its virtual CPUs and of its other threads there,
 -- memory of its process, and how often a virtual CPU came there from another node.
 CREATE TABLE guest_node (
-  guest TEXT NOT NULL,
-  machine TEXT NOT NULL,
+  guest TEXT NOT NULL,  -- names: machines
+  machine TEXT NOT NULL,  -- names: machines
   node INTEGER NOT NULL,
-  run_ns INTEGER,
-  worker_run_ns INTEGER,
+  run_ns INTEGER,  -- a sum
+  worker_run_ns INTEGER,  -- a sum
   memory_bytes INTEGER,
   migrations INTEGER,
   PRIMARY KEY (guest, machine, node)
@@ -824,14 +882,14 @@ CREATE TABLE node_move (
 
 -- A point of the network path in one direction. position: see the view net_path.
 CREATE TABLE net_point (
-  machine TEXT NOT NULL,
-  guest TEXT,
-  guest_by TEXT,
+  machine TEXT NOT NULL,  -- names: machines
+  guest TEXT,  -- names: machines
+  guest_by TEXT,  -- kept
   position INTEGER NOT NULL,
-  point TEXT NOT NULL,
-  direction TEXT NOT NULL CHECK (direction IN ('from_guest', 'to_guest', 'both')),
-  object TEXT,
-  counters TEXT NOT NULL,
+  point TEXT NOT NULL,  -- names: devices
+  direction TEXT NOT NULL CHECK (direction IN ('from_guest', 'to_guest', 'both')),  -- kept
+  object TEXT,  -- names: devices
+  counters TEXT NOT NULL,  -- kept
   first_loss INTEGER NOT NULL CHECK (first_loss IN (0, 1)),
   packets INTEGER,
   drops INTEGER,
@@ -850,13 +908,13 @@ CREATE TABLE net_point (
 -- A second of a guest. at_ns is its begin on the reference timeline; NULL where only the guest's wall clock
 -- is known, whose wall_ns it then has, and where the guest's samples have no dates, one row for each then. covered_ns: how much of it the host's scheduler trace covers.
 CREATE TABLE steal_second (
-  guest TEXT NOT NULL,
+  guest TEXT NOT NULL,  -- names: machines
   at_ns INTEGER,
   wall_ns INTEGER,
   vcpus INTEGER,
   covered_ns INTEGER,
-  waited_ns INTEGER,
-  ran_ns INTEGER,
+  waited_ns INTEGER,  -- a sum
+  ran_ns INTEGER,  -- a sum
   reported_pct REAL,
   measured_pct REAL,
   busy_pct REAL
@@ -867,7 +925,7 @@ CREATE TABLE steal_second (
 -- host's trace, from_ns to_ns of the reference, or where no clock ties them over all there is of either
 -- (from_ns, to_ns, tolerance_pct, agrees NULL).
 CREATE TABLE steal_sum (
-  guest TEXT NOT NULL,
+  guest TEXT NOT NULL,  -- names: machines
   source_id INTEGER NOT NULL,
   from_ns INTEGER,
   to_ns INTEGER,
@@ -883,7 +941,7 @@ CREATE TABLE steal_sum (
 
 -- Whether what a guest did fell into times in which its virtual CPUs' threads were on a CPU of the host.
 CREATE TABLE vcpu_check_sum (
-  guest TEXT NOT NULL,
+  guest TEXT NOT NULL,  -- names: machines
   source_id INTEGER NOT NULL,
   host_source_id INTEGER NOT NULL,
   events INTEGER NOT NULL,
@@ -895,13 +953,13 @@ CREATE TABLE vcpu_check_sum (
 CREATE TABLE recorded_clock (
   source_id INTEGER NOT NULL REFERENCES source_file,
   reference_source_id INTEGER NOT NULL REFERENCES source_file,
-  origin TEXT NOT NULL CHECK (origin IN ('given', 'readings')),
-  path TEXT NOT NULL,
+  origin TEXT NOT NULL CHECK (origin IN ('given', 'readings')),  -- kept
+  path TEXT NOT NULL,  -- names: files
   line INTEGER NOT NULL,
   at_ns INTEGER NOT NULL,
-  recorded_ns INTEGER NOT NULL,
+  recorded_ns INTEGER NOT NULL,  -- a moment
   recorded_error_ns INTEGER NOT NULL,
-  found_ns INTEGER NOT NULL,
+  found_ns INTEGER NOT NULL,  -- a moment
   -- NULL: no request is near, and the clock may have stepped in between
   found_error_ns INTEGER
 ) STRICT;
@@ -909,12 +967,12 @@ CREATE TABLE recorded_clock (
 -- What the rules found, in the order in which it is told.
 CREATE TABLE finding_row (
   finding_id INTEGER PRIMARY KEY,
-  code TEXT NOT NULL,
-  severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
-  guest TEXT,
-  sentence TEXT NOT NULL,
-  confidence TEXT NOT NULL CHECK (confidence IN ('none', 'low', 'medium', 'high')),
-  because TEXT NOT NULL,
-  evidence_sql TEXT NOT NULL,
-  next_step TEXT NOT NULL
+  code TEXT NOT NULL,  -- written anew
+  severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),  -- written anew
+  guest TEXT,  -- written anew
+  sentence TEXT NOT NULL,  -- written anew
+  confidence TEXT NOT NULL CHECK (confidence IN ('none', 'low', 'medium', 'high')),  -- written anew
+  because TEXT NOT NULL,  -- written anew
+  evidence_sql TEXT NOT NULL,  -- written anew
+  next_step TEXT NOT NULL  -- written anew
 ) STRICT;

@@ -5,7 +5,8 @@ internal import TraceModel
 /// An incident file may come from anywhere, and hold any number that SQLite can. Each number is checked once, where
 /// its row is decoded; behind that border differences and sums of a few of them fit into `Int64`, and none is infinite.
 /// The names of columns are of one grammar in all tables, views and statements, so that the name implies the range: an
-/// expression in a statement needs the name of what it is.
+/// expression in a statement needs the name of what it is. Where the grammar does not say it, `schema/tables.sql` does,
+/// behind the column.
 struct NumberRange: Sendable, Equatable {
   /// What the column holds, for people.
   let meaning: String
@@ -57,6 +58,16 @@ struct NumberRange: Sendable, Equatable {
   /// Any whole number, as texts have them, and sums; a number that is not whole must be finite.
   static let any = NumberRange("a number", .min ... .max)
 
+  /// The range that a note behind a column names, `a duration`; nil for other notes.
+  init?(note: String) {
+    let named: [NumberRange] = [.moment, .duration, .operation, .grade, .reason]
+    // What sums come to is not bounded by what one of them may be.
+    guard let found = note == "a sum" ? .any : named.first(where: { $0.meaning == note }) else {
+      return nil
+    }
+    self = found
+  }
+
   /// That of a column, by its name.
   static func of(_ column: String) -> NumberRange {
     if let range = byName[column] { return range }
@@ -67,7 +78,7 @@ struct NumberRange: Sendable, Equatable {
   /// By what stands behind the last `_` of a name.
   private static let byEnd: [String: NumberRange] = [
     "ns": duration, "share": share, "pct": percent, "ppm": drift, "sector": sector,
-    "pairs": count, "requests": count, "sectors": count,
+    "pairs": count, "requests": count, "sectors": count, "depth": depth,
   ]
 
   private static let byName: [String: NumberRange] = {
@@ -77,27 +88,12 @@ struct NumberRange: Sendable, Equatable {
         moment,
         [
           "at", "at_ns", "wall_ns", "first_ns", "last_ns", "from_ns", "to_ns", "before_ns",
-          "start_ns", "monotonic_start_ns", "run_wall_ns", "before_wall_ns", "from_wall_ns",
-          "to_wall_ns", "recorded_ns", "found_ns", "reference_ns", "max_from_ns", "max_to_ns",
+          "start_ns", "before_wall_ns", "from_wall_ns", "to_wall_ns",
         ]
       ),
       (offset, ["offset_ns"]),
-      // Stamps of a request, ns after its first.
-      (
-        duration,
-        [
-          "got", "inserted", "issued", "completed", "merged", "first_issued", "finished",
-          "flush_issued", "flush_completed",
-        ]
-      ),
-      // Sums over all that a file has are not bounded by what one may be.
-      (
-        any,
-        [
-          "run_ns", "wait_ns", "kernel_wait_ns", "guest_ns", "sum_ns", "throttle_ns", "write_ns",
-          "device_ns", "worker_run_ns", "waited_ns", "ran_ns", "halted_ns", "hypervisor_ns",
-        ]
-      ),
+      // Sums that are columns of views alone.
+      (any, ["halted_ns", "hypervisor_ns"]),
       (share, ["share", "share_of_total", "little_residual"]),
       (percentile, ["percentile"]),
       (
@@ -108,13 +104,13 @@ struct NumberRange: Sendable, Equatable {
           "runs", "migrations", "lost_events", "skipped_lines", "expected", "expected_accidental",
         ]
       ),
-      (operation, ["op"]), (grade, ["match_grade"]),
-      (reason, ["match_reason"]),
-      (depth, ["mean_depth", "max_depth", "limit_depth"]),
       (cpu, ["issued_cpu", "completed_cpu"]),
       (sector, ["sector", "sectors"]),
     ] {
       for name in names { ranges[name] = range }
+    }
+    for column in TableDefinition.all.flatMap(\.columns) {
+      if let range = column.range { ranges[column.name] = range }
     }
     return ranges
   }()

@@ -30,27 +30,24 @@ public enum Schema {
   }
 
   /// All of them, in the order of execution.
-  static let files: [File] = (0..<schemaFileCount()).map { index in
+  static let files: [File] = sources.map { File(path: $0.path, text: SchemaWords.fill($0.text)) }
+
+  /// The same as they stand in `schema/`, without the program's words.
+  private static let sources: [File] = (0..<schemaFileCount()).map { index in
     let file = unsafe schemaFile(index)
-    return unsafe File(
-      path: String(cString: file.path), text: SchemaWords.fill(String(cString: file.text)))
+    return unsafe File(path: String(cString: file.path), text: String(cString: file.text))
   }
 
-  /// The part of `tables.sql` that makes the tables of what correlation finds.
+  /// `tables.sql`, which ``TableDefinition`` reads and other files of `schema/` take columns from.
+  static let tables = SchemaWords.fill(sources.first { $0.makesTables }?.text ?? "")
+
+  /// The part of it that makes the tables of what correlation finds.
   static var derivedStructure: String {
-    let tables = files.first { $0.path == "tables.sql" }?.text ?? ""
-    return tables.firstRange(of: "-- From here on: what `correlate` finds.").map {
-      String(tables[$0.lowerBound...])
-    } ?? ""
+    tables.firstRange(of: TableDefinition.border).map { String(tables[$0.lowerBound...]) } ?? ""
   }
 
-  /// The tables that correlation empties and fills as a whole: those below that line of `tables.sql`.
-  static var derivedTables: [String] {
-    derivedStructure.split(separator: "\n").compactMap { line in
-      line.hasPrefix("CREATE TABLE ")
-        ? line.dropFirst("CREATE TABLE ".count).split(separator: " ").first.map(String.init) : nil
-    }
-  }
+  /// The tables that correlation empties and fills as a whole.
+  static var derivedTables: [String] { TableDefinition.all.filter(\.isFound).map(\.name) }
 
   /// A stored query: its name, and what it answers.
   public struct Query: Sendable {

@@ -5,6 +5,7 @@ internal import TraceModel
 ///
 /// - `{{word MatchGrade guest_io.match_grade}}`: the word of a number of ``CodedVocabulary``.
 /// - `{{words BlockOperation}}`: the words of any ``Vocabulary``, for a comment.
+/// - `{{numbers MatchGrade}}`: the words of a ``CodedVocabulary`` with their numbers, for a comment.
 /// - `{{code MatchGrade absorbed}}`: the number of a word.
 /// - `{{certain}}`: a list of the grades of certain matches.
 /// - `{{rwbs guest_io.rwbs}}`: the RWBS letters of their bits.
@@ -13,6 +14,8 @@ internal import TraceModel
 /// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
 /// - `{{hop_names}}`: a query for the names of the hops of the view `io`; `{{hop_time io hop.name}}`: the time of one.
 /// - `{{reference node_move.at_ns sched_thread.source_id}}`: a moment of a source's own clock on the reference timeline.
+/// - `{{columns guest_io sector requeue_ns}}`: columns of a table as a view passes them on, each with what `tables.sql`
+///   says about it; `{{columns guest_io host_requests}}`: to its last one.
 /// - `{{hops io}}`: pairs of the name and the time of each hop, for ClickHouse.
 enum SchemaWords {
   /// A file's text; what stands in braces and is no call stays as it is.
@@ -36,6 +39,7 @@ enum SchemaWords {
     switch (parts.first, parts.count) {
     case ("word", 3): return coded(parts[1]).map { SQLText.word(of: parts[2], $0) }
     case ("words", 2): return vocabularies[parts[1]].map { enumeration($0) }
+    case ("numbers", 2): return coded(parts[1]).map { numbers($0) }
     case ("code", 3): return coded(parts[1]).flatMap { code(of: parts[2], $0) }
     case ("certain", 1): return SQLText.list(MatchGrade.certain)
     case ("rwbs", 2): return rwbs(parts[1])
@@ -47,6 +51,7 @@ enum SchemaWords {
     case ("role", 2): return role(parts[1])
     case ("vcpu", 2): return vcpu(parts[1])
     case ("reference", 3): return reference(parts[1], of: parts[2])
+    case ("columns", 3): return columns(of: parts[1], parts[2])
     default: return nil
     }
   }
@@ -72,6 +77,12 @@ enum SchemaWords {
   private static func enumeration<Word: Vocabulary>(_ type: Word.Type) -> String {
     let names = type.allCases.map(\.name).filter { !$0.isEmpty }.map(SQLText.literal)
     return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+  }
+
+  /// `0 exact, 1 merged, 2 split`.
+  private static func numbers<Word: CodedVocabulary>(_ type: Word.Type) -> String {
+    type.allCases.filter { !$0.name.isEmpty }.map { "\($0.rawValue) \($0.name)" }
+      .joined(separator: ", ")
   }
 
   private static func code<Word: CodedVocabulary>(
@@ -127,20 +138,29 @@ enum SchemaWords {
       + "AND (relation.segment = 0 OR relation.from_ns <= \(own)) ORDER BY relation.segment DESC LIMIT 1)"
   }
 
-  /// Those of which the view `io` has a column.
-  private static let columns = Hop.allCases.filter { $0 != .belowGuest }
+  /// In lines, as ``Schema/views`` reads them. `range`: the first column and the last, or the first alone.
+  private static func columns(of table: String, _ range: String) -> String? {
+    let ends = range.split(separator: " ").map(String.init)
+    return TableDefinition.named(table)?
+      .columns(from: ends[0], to: ends.count > 1 ? ends[1] : nil)?
+      .map { "-- \($0.about)\n  \(table).\($0.sql) AS \($0.sql)" }
+      .joined(separator: ",\n  ")
+  }
 
-  private static let hopNames = columns.map { "SELECT \(SQLText.literal($0.name)) AS name" }
+  /// Those of which the view `io` has a column.
+  private static let hopColumns = Hop.allCases.filter { $0 != .belowGuest }
+
+  private static let hopNames = hopColumns.map { "SELECT \(SQLText.literal($0.name)) AS name" }
     .joined(separator: " UNION ALL ")
 
   private static func hopTime(_ view: String, _ name: String) -> String {
-    let times = columns.map { "WHEN \(SQLText.literal($0.name)) THEN \(view).\($0.column)" }
+    let times = hopColumns.map { "WHEN \(SQLText.literal($0.name)) THEN \(view).\($0.column)" }
     return "CASE \(name) \(times.joined(separator: " ")) END"
   }
 
   /// The sums of hops are expressions in SQLite, of which ClickHouse does not know the type.
   private static func hops(_ view: String) -> String {
-    columns.map { hop in
+    hopColumns.map { hop in
       let value = "\(view).\(hop.column)"
       return "(\(SQLText.literal(hop.name)), "
         + (hop.index == nil ? "toInt64OrNull(toString(\(value)))" : value) + ")"

@@ -79,7 +79,7 @@ public final class Redactor {
     // Machines first: other names may contain theirs.
     let isLate: (RedactionPlan.Treatment) -> Bool = { $0 != .replace(.machines) }
     let decided = try columns.map { table, column in
-      guard let treatment = RedactionPlan.treatments[table]?[column] else {
+      guard let treatment = RedactionPlan.treatment(table, column) else {
         throw StoreError(
           .foreign, "has a column \(table).\(column) of which it is not known what may stand in it")
       }
@@ -181,7 +181,7 @@ extension Redactor {
     try translating {
       try file.queue.read { db in
         for (table, column) in try Self.textColumns(db) {
-          guard case .replace(let kind) = RedactionPlan.treatments[table]?[column] else { continue }
+          guard case .replace(let kind) = RedactionPlan.treatment(table, column) else { continue }
           for (text, _) in try Self.values(db, table, column) {
             left.formUnion(try rewriter.leftovers(in: text, kind))
           }
