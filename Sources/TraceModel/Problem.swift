@@ -59,6 +59,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case droppedEvents = "dropped_events"
   /// Gaps in the sequence numbers.
   case sequenceGap = "sequence_gap"
+  /// The tool counts more lost events than gaps in the sequence numbers show.
+  case lostUnseen = "lost_unseen"
   /// A line came too late to be put into its place.
   case lateLine = "late_line"
   /// Time went back: another trace follows, or the clock was set.
@@ -152,7 +154,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .keptApart,
       .threadsAddedUp:
       .note
-    case .droppedEvents, .sequenceGap, .tooManyOpen, .tooManyDevices, .tooManyThreads,
+    case .droppedEvents, .sequenceGap, .lostUnseen, .tooManyOpen, .tooManyDevices, .tooManyThreads,
       .truncatedInput:
       .dataLoss
     case .tooManyBadLines, .noEvents, .notInOrder, .severalMachines, .tooLarge, .unreadable:
@@ -195,6 +197,9 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       "record again with larger buffers: blktrace -b 4096 -n 16, perf record -m 16M, "
         + "trace-cmd record -b 65536"
     case .sequenceGap: "the tracer lost events here; record again with blktrace -b 4096 -n 16"
+    case .lostUnseen:
+      "blkparse or blktrace counts more lost events than the numbering shows, as behind the last event of a CPU: requests "
+        + "without a completion may have had one; record again with blktrace -b 4096 -n 16"
     case .lateLine:
       "sort a text by its time column; give the per-CPU files of blktrace instead of one stream"
     case .timeWentBack: "read as a second stretch; split the file if it holds two traces"

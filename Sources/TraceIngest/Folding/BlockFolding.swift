@@ -22,9 +22,16 @@ struct BlockFolding {
   /// line arrives, which is some thousand events before it is folded.
   private var comingLosses: [ComingLoss] = []
   private var gaps = NumberingGaps()
+  private var recording = Recording()
+  /// Holes of which it is known that they are losses, or what of them.
+  private var provenLosses: [LossInterval] = []
+  /// Lost events that no hole shows.
+  private var lostUnseen: Int64 = 0
   private var seen = SeenEvents<BlockEvent>()
   /// The first line behind the last fall of time.
   private var comparedLine: Int64 = 0
+  /// What is said behind it, while it is compared.
+  private var statisticsBehind = TextStatistics()
   /// The largest gap that a filter of the text explains, as known so far.
   private var explained: Int64 = 0
   /// Events that a filter left out.
@@ -38,6 +45,20 @@ struct BlockFolding {
     let device: DeviceNumber?
     /// `Int64.max`: no filter explains it.
     let events: Int64
+  }
+
+  /// What is known of the recording that is being read; a text may have several.
+  private struct Recording {
+    var statistics = TextStatistics()
+    /// Events of recordings before.
+    var eventsBefore: Int64 = 0
+    /// Its first hole in ``losses``.
+    var firstLoss = 0
+    /// Events that a filter left out, of holes that are not kept one by one.
+    var hidden: Int64 = 0
+    var isElided = false
+    /// Lost events of which no hole tells, at an end of a CPU's numbering.
+    var mayLackCompletions = false
   }
 
   private struct RemapKey: Hashable {
@@ -55,6 +76,9 @@ struct BlockFolding {
   private static let mostRemaps = 4096
   /// Holes that are kept one by one; more are added to the last.
   private static let mostLosses = 100_000
+  /// A CPU is silent at an end of a recording by what was lost, not because it is idle, where that is at most one of so
+  /// many parts of it.
+  private static let shortSilence: Int64 = 10
   /// Holes among which that of a late line is looked for.
   private static let mostLateHoles = 4096
 
@@ -115,7 +139,7 @@ struct BlockFolding {
 
   /// Looks at an event behind a fall of time, of which it is not clear whether it was there already.
   private mutating func compare(_ event: BlockEvent) throws {
-    if event.time > order.latestBefore {
+    if event.time > order.latest {
       try endComparing()
       try add(event)
     } else if event.action != .message, seen.compare(event, Self.mark(event)) {
@@ -127,14 +151,86 @@ struct BlockFolding {
     guard seen.isComparing else { return }
     let compared = seen.compared
     switch seen.endComparing() {
-    case .repetition: tally.add(.repeatedStretch, count: compared, line: comparedLine)
+    case .repetition:
+      tally.add(.repeatedStretch, count: compared, line: comparedLine)
+      recording.statistics.unite(with: statisticsBehind)
     case .others(let events, let areMany):
       tally.add(areMany ? .anotherRecording : .timeWentBack, count: 1, line: comparedLine)
       try drain()
+      try settleRecording()
       try finishDevices()
       try beginSegment(comparedLine)
-      order.forgetNumbers()
+      order.startAnew()
+      recording = Recording()
+      recording.statistics = statisticsBehind
+      recording.eventsBefore = summary.events
+      recording.firstLoss = losses.count
       for event in events { try add(event) }
+    }
+    statisticsBehind = TextStatistics()
+  }
+
+  /// Takes what blktrace or blkparse says of the events of the text.
+  mutating func note(_ statement: (inout TextStatistics) -> Void) {
+    if seen.isComparing { statement(&statisticsBehind) } else { statement(&recording.statistics) }
+  }
+
+  /// Compares what was said of the recording with what was read of it: the tracer may have lost more events than the
+  /// holes show, or fewer.
+  private mutating func settleRecording() throws {
+    guard !recording.statistics.isEmpty else { return }
+    tally.add(
+      .droppedEvents, count: recording.statistics.dropped, line: recording.statistics.droppedLine)
+    var holes = losses[recording.firstLoss...].saturatingSum { $0.events }
+    holes.add(saturating: recording.hidden)
+    let verdict = recording.statistics.verdict(
+      TextStatistics.Held(
+        events: summary.events - recording.eventsBefore, inGaps: holes, before: order.before,
+        isElided: recording.isElided, devices: Set(places.keys.map(\.description))))
+    switch verdict {
+    case .unknown: break
+    case .moreLost(let events):
+      hide(allBut: .max)
+      try lostWithoutHole(events)
+    case .lostInGaps(let events): hide(allBut: events)
+    }
+  }
+
+  /// Of the holes of this recording only the largest are losses, together of so many events.
+  private mutating func hide(allBut lost: Int64) {
+    var left = lost
+    let largest = losses[recording.firstLoss...].enumerated().sorted {
+      ($1.element.events, $0.offset) < ($0.element.events, $1.offset)
+    }
+    for (_, hole) in largest where hole.events > 0 {
+      var loss = hole
+      loss.events = min(left, hole.events)
+      hidden.add(saturating: hole.events - loss.events)
+      left -= loss.events
+      if loss.events > 0 { provenLosses.append(loss) }
+    }
+    losses.removeSubrange(recording.firstLoss...)
+  }
+
+  /// More events were lost than the holes show: those before the first event of a CPU, else behind the last one.
+  private mutating func lostWithoutHole(_ events: Int64) throws {
+    lostUnseen.add(saturating: events)
+    tally.add(.lostUnseen, count: events)
+    let atEnd = events - min(events, order.before)
+    recording.mayLackCompletions = atEnd > 0
+    // The tracer's own count says nothing of the place.
+    guard recording.statistics.dropped == 0, let first = summary.first.nanoseconds else { return }
+    let span = max(0, order.latest.subtractingReportingOverflow(first).partialValue)
+    for device in devices {
+      let stream = try sink.stream(StreamKey(device: device.number, segment: segment))
+      for silence in order.silences(of: device.number) where !silence.isEnd || atEnd > 0 {
+        // A CPU that is silent for long is idle.
+        guard silence.from < silence.to, silence.to - silence.from <= span / Self.shortSilence
+        else { continue }
+        provenLosses.append(
+          LossInterval(
+            stream: stream, cpu: silence.cpu, events: 0, from: silence.from, to: silence.to))
+      }
     }
   }
 
@@ -153,15 +249,17 @@ struct BlockFolding {
   /// Lines were cut out of the text here, or the tool says that it lost events: whatever is open may have ended.
   mutating func elided() throws {
     guard !seen.isComparing else { return }
+    recording.isElided = true
     order.forgetNumbers()
-    guard let time = order.latestTime, comingLosses.last?.until != time else { return }
-    comes(until: time, nil, events: .max)
+    guard order.latest > .min, comingLosses.last?.until != order.latest else { return }
+    comes(until: order.latest, nil, events: .max)
   }
 
   /// The trace is at its end.
   mutating func finish() throws -> SourceSummary {
     try endComparing()
     try drain()
+    try settleRecording()
     try finishDevices()
     settleRemap()
     try kept.flush(to: sink.receive)
@@ -174,9 +272,10 @@ struct BlockFolding {
       losses.removeAll { $0.events <= explained }
     }
     tally.add(.filteredText, count: hidden)
-    summary.losses = losses
-    summary.lostEvents = max(0, losses.reduce(0) { $0 + $1.events })
+    summary.losses = losses + provenLosses.sorted { ($0.from, $0.to) < ($1.from, $1.to) }
+    summary.lostEvents = summary.losses.saturatingSum { $0.events }
     tally.add(.sequenceGap, count: summary.lostEvents)
+    summary.lostEvents.add(saturating: lostUnseen)
     tally.add(.tooManyOpen, count: output.givenUp)
     tally.add(.unpairedEvent, count: output.unpaired)
     summary.problems.append(contentsOf: tally.all)
@@ -265,7 +364,7 @@ struct BlockFolding {
   /// What is open stays incomplete: the end of a trace.
   private mutating func finishDevices() throws {
     for index in devices.indices.sorted(by: { devices[$0].number < devices[$1].number }) {
-      try devices[index].finish()
+      try devices[index].finish(mayLackCompletions: recording.mayLackCompletions)
     }
     devices.removeAll()
     places.removeAll()
@@ -301,6 +400,7 @@ struct BlockFolding {
         gaps.note(gap: gap.events)
         if losses.count >= Self.mostLosses / 2, gap.events <= gaps.explained(of: summary.events) {
           hidden.add(saturating: gap.events)
+          recording.hidden.add(saturating: gap.events)
           continue
         }
       }

@@ -108,11 +108,20 @@ struct DeviceFolding {
     for index in flushes.indices { flushes[index].traits.insert(.acrossStep) }
   }
 
-  /// The end of the trace: what is open stays incomplete.
-  mutating func finish() throws {
+  /// The end of the trace: what is open stays incomplete. Events of its end may be lost: then what is open is so for
+  /// that reason.
+  mutating func finish(mayLackCompletions: Bool) throws {
     try settle()
-    for index in open.all() { try emit(index, isEnd: true) }
-    for flush in flushes { try output.emit(numbered(flush)) }
+    for index in open.all() {
+      if mayLackCompletions, !open[index].row.completed.isSeen {
+        open[index].row.traits.insert(.lossy)
+      }
+      try emit(index, isEnd: true)
+    }
+    for var flush in flushes {
+      if mayLackCompletions { flush.traits.insert(.lossy) }
+      try output.emit(numbered(flush))
+    }
     if !hasQueue { stages[Stage.d2c.rawValue] = unqueued }
     for stage in Stage.allCases where stages[stage.rawValue].count > 0 {
       output.stages.append(

@@ -14,13 +14,18 @@ struct EventOrder {
     case inOrder
     /// The clock was set back; requests that are open go on.
     case clockStep
-    /// Another trace begins, in which nothing that is open can complete; or the same once more.
+    /// Another trace begins, in which nothing that is open can complete, or the same once more. The event is not
+    /// counted yet.
     case newTrace
   }
 
   private struct Lane {
     var sequence: UInt32 = 0
     var time = Int64.min
+    /// The smallest number of the recording; 0: none yet.
+    var smallest: UInt32 = 0
+    /// The time of the first event.
+    var began = Int64.min
   }
 
   private struct LaneKey: Hashable {
@@ -48,9 +53,10 @@ struct EventOrder {
   /// hostile record may have any key.
   private var recent = [(key: LaneKey, lane: Int)](
     repeating: (LaneKey(device: DeviceNumber(rawValue: .max), cpu: .max), -1), count: 64)
-  private var latest = Int64.min
-  /// The latest time before the last fall of time.
-  private(set) var latestBefore = Int64.min
+  /// The latest time of this stretch; `Int64.min` before the first event.
+  private(set) var latest = Int64.min
+  /// The first event of the recording.
+  private var beginning: BlockEvent?
 
   /// Holes found so far, until ``takeGaps()``.
   private var gaps: [Gap] = []
@@ -67,7 +73,11 @@ struct EventOrder {
   /// Looks at an event's number and time. The caller drains the window on all but `inOrder`.
   mutating func arrival(of event: BlockEvent) -> Arrival {
     guard event.sequence != 0, let lane = laneNumber(event) else {
-      if latest != .min, event.time < latest - Self.jump { return restart(event, .newTrace) }
+      if latest != .min, event.time < latest, event.time < latest - Self.jump || isBeginning(event)
+      {
+        return .newTrace
+      }
+      if beginning == nil { beginning = event }
       latest = max(latest, event.time)
       return .inOrder
     }
@@ -76,10 +86,12 @@ struct EventOrder {
     let distance = Int32(bitPattern: event.sequence &- last.sequence)
     if last.time != .min || last.sequence != 0 {
       if last.time != .min, event.time < last.time {
-        if distance > 0 { return restart(event, .clockStep) }
-        if event.sequence == 1 || event.time < last.time - Self.jump {
-          return restart(event, .newTrace)
+        if distance > 0 { return setBack(event, lane) }
+        if event.sequence == 1 || event.time < last.time - Self.jump || isBeginning(event) {
+          return .newTrace
         }
+        lanes[lane].smallest = min(last.smallest, event.sequence)
+        lanes[lane].began = min(last.began, event.time)
         // A late line of the same CPU: it was counted as lost when its successor came.
         gaps.append(
           Gap(device: event.device, cpu: event.cpu, events: -1, from: event.time, to: event.time))
@@ -91,10 +103,57 @@ struct EventOrder {
             device: event.device, cpu: event.cpu, events: Int64(distance) - 1,
             from: last.time == .min ? event.time : last.time, to: event.time))
       }
+    } else {
+      begin(lane, event)
     }
-    lanes[lane] = Lane(sequence: event.sequence, time: event.time)
+    lanes[lane].sequence = event.sequence
+    lanes[lane].time = event.time
     latest = max(latest, event.time)
     return .inOrder
+  }
+
+  private mutating func begin(_ lane: Int, _ event: BlockEvent) {
+    if beginning == nil { beginning = event }
+    guard lanes[lane].smallest == 0 else { return }
+    lanes[lane].smallest = event.sequence
+    lanes[lane].began = event.time
+  }
+
+  /// Whether it is the first event of the recording once more: the text was appended to itself.
+  private func isBeginning(_ event: BlockEvent) -> Bool {
+    guard let beginning else { return false }
+    return event.time == beginning.time && event.sequence == beginning.sequence
+      && event.cpu == beginning.cpu && event.device == beginning.device
+      && event.sector == beginning.sector && event.action == beginning.action
+      && event.pid == beginning.pid
+  }
+
+  // MARK: - The ends of the numbering
+
+  /// Numbers before the first event of each CPU: the tracer counts from 1.
+  var before: Int64 { lanes.saturatingSum { Int64($0.smallest) - ($0.smallest > 0 ? 1 : 0) } }
+
+  /// From when to when a CPU of this device had no event yet and should have had some, or had none any more.
+  func silences(of device: DeviceNumber) -> [Silence] {
+    guard let first = lanes.map(\.began).filter({ $0 != .min }).min(), latest > .min else {
+      return []
+    }
+    return laneIndex.sorted { $0.value < $1.value }.flatMap { key, lane -> [Silence] in
+      let lane = lanes[lane]
+      guard key.device == device, lane.time != .min, lane.began != .min else { return [] }
+      return
+        (lane.smallest > 1
+        ? [Silence(cpu: key.cpu, isEnd: false, from: first, to: lane.began)] : [])
+        + [Silence(cpu: key.cpu, isEnd: true, from: lane.time, to: latest)]
+    }
+  }
+
+  /// When a CPU was silent at an end of the recording.
+  struct Silence {
+    let cpu: UInt32
+    let isEnd: Bool
+    let from: Int64
+    let to: Int64
   }
 
   /// The holes found since the last call.
@@ -105,11 +164,8 @@ struct EventOrder {
 
   /// Lines were cut out of the text here: what follows in a lane is no hole, and no step of the clock.
   mutating func forgetNumbers() {
-    for index in lanes.indices { lanes[index] = Lane() }
+    for index in lanes.indices { (lanes[index].sequence, lanes[index].time) = (0, .min) }
   }
-
-  /// The latest time of this stretch; nil before the first event.
-  var latestTime: Int64? { latest == .min ? nil : latest }
 
   /// Whether there are holes to take.
   var hasGaps: Bool { !gaps.isEmpty }
@@ -149,19 +205,20 @@ struct EventOrder {
     return event
   }
 
-  private mutating func restart(_ event: BlockEvent, _ arrival: Arrival) -> Arrival {
-    latestBefore = latest
-    for index in lanes.indices {
-      // After a step the numbering goes on; in a new trace it starts again.
-      lanes[index] =
-        arrival == .clockStep
-        ? Lane(sequence: lanes[index].sequence, time: .min) : Lane()
-    }
-    if event.sequence != 0, let lane = laneNumber(event) {
-      lanes[lane] = Lane(sequence: event.sequence, time: event.time)
-    }
+  private mutating func setBack(_ event: BlockEvent, _ lane: Int) -> Arrival {
+    // The numbering goes on.
+    for index in lanes.indices { lanes[index].time = .min }
+    lanes[lane].sequence = event.sequence
+    lanes[lane].time = event.time
     latest = event.time
-    return arrival
+    return .clockStep
+  }
+
+  /// What follows is another recording.
+  mutating func startAnew() {
+    for index in lanes.indices { lanes[index] = Lane() }
+    beginning = nil
+    latest = .min
   }
 
   /// The lane of an event's device and CPU; nil when there are too many of them to follow.

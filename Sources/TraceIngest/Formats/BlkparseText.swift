@@ -160,9 +160,12 @@ private struct BlkparseState {
     bytes.skipBlanks(&start, end)
     if start == end { return true }
     if let dropped = Self.droppedEvents(bytes, start, end) {
-      notices.add(.droppedEvents, count: dropped, line: number)
+      folding.note {
+        $0.noteDropped(dropped.events, ofAll: dropped.isOfAll, line: number)
+      }
       return true
     }
+    noteStatistics(bytes, start, end)
     if Self.startsSummary(bytes, start, end) {
       insideSummary = true
       return true
@@ -191,9 +194,12 @@ private struct BlkparseState {
 
   /// `You have 12 dropped events` and `Total:  1234 events (dropped 12),   58 KiB data`, which blktrace
   /// prints; nil for other lines.
-  private static func droppedEvents(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int64? {
+  private static func droppedEvents(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int
+  ) -> (events: Int64, isOfAll: Bool)? {
     var position: Int
-    if bytes.has("You have ", at: start, end) {
+    let isOfAll = bytes.has("You have ", at: start, end)
+    if isOfAll {
       position = start + 9
     } else if bytes.has("Total:", at: start, end),
       let found = bytes.find("(dropped ", from: start, end)
@@ -202,7 +208,67 @@ private struct BlkparseState {
     } else {
       return nil
     }
-    return bytes.decimal(&position, end)
+    return bytes.decimal(&position, end).map { ($0, isOfAll) }
+  }
+
+  /// `Events (8,16): 13,668 entries` and `Skips: 3 forward (1,412 -   7.4%)`, which say how many events blkparse had,
+  /// and how many numbers were missing between them.
+  private mutating func noteStatistics(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) {
+    if bytes.has("Events (", at: start, end),
+      let close = bytes.find("): ", from: start + 8, min(end, start + 8 + Self.longestName))
+    {
+      var position = close + 3
+      guard let entries = Self.grouped(bytes, &position, end),
+        bytes.has(" entries", at: position, end)
+      else { return }
+      let name = bytes.text(from: start + 8, to: close)
+      folding.note { $0.noteEntries(entries, of: name) }
+    } else if bytes.has("Skips: ", at: start, end) {
+      var position = start + 7
+      guard let skips = Self.grouped(bytes, &position, end),
+        bytes.has(" forward (", at: position, end)
+      else { return }
+      position += 10
+      guard let events = Self.grouped(bytes, &position, end), bytes.has(" - ", at: position, end)
+      else { return }
+      position += 3
+      bytes.skipBlanks(&position, end)
+      guard let percent = bytes.decimal(&position, end), percent <= 100,
+        bytes.has(".", at: position, end)
+      else { return }
+      position += 1
+      guard let tenths = bytes.decimal(&position, end), tenths < 10,
+        bytes.has("%)", at: position, end)
+      else { return }
+      folding.note {
+        $0.noteSkips(skips, events: events, tenthsOfPercent: 10 * percent + tenths)
+      }
+    }
+  }
+
+  /// Bytes of a device's name, which is that of a file.
+  private static let longestName = 256
+
+  /// `13,668`: a whole number whose digits may be grouped.
+  private static func grouped(_ bytes: Span<UInt8>, _ position: inout Int, _ end: Int) -> Int64? {
+    var value: Int64 = 0
+    var index = position
+    while index < end {
+      let byte = bytes[index]
+      if byte == UInt8(ascii: ","), index > position {
+        index += 1
+        continue
+      }
+      guard 0x30...0x39 ~= byte else { break }
+      let (tens, isTooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (sum, isOver) = tens.addingReportingOverflow(Int64(byte - 0x30))
+      guard !isTooLarge, !isOver else { return nil }
+      value = sum
+      index += 1
+    }
+    guard index > position else { return nil }
+    position = index
+    return value
   }
 
   /// `CPU0 (sda):`, `Total (sda):`, `Throughput (R/W): ...`: the statistics begin or go on.
