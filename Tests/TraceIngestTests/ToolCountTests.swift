@@ -188,6 +188,27 @@ struct ToolCountTests {
 
   // MARK: - Filters
 
+  @Test("requests that a filter kept whole are no losses", arguments: [3, 5, 7])
+  func everyThird(_ distance: Int) throws {
+    let lines = Self.lines(600) { _, _, number in number % distance == 0 }
+    let (sink, summary) = try Self.read(Self.text(lines))
+    #expect(sink.requests.count == (599 / distance) + 1)
+    #expect(summary.lostEvents == 0)
+    #expect(summary.losses.isEmpty)
+    #expect(Self.count(.filteredText, in: summary) > 0)
+    #expect(sink.requests.allSatisfy { $0.completed.isSeen && !$0.traits.contains(.lossy) })
+  }
+
+  @Test("as many gaps that cut requests are losses", arguments: [9, 13])
+  func everywhereCut(_ distance: Int) throws {
+    let lines = Self.lines(600) { _, sequence, _ in sequence % distance != 0 }
+    let (sink, summary) = try Self.read(Self.text(lines))
+    let lost = 3000 - lines.count
+    #expect(summary.lostEvents >= Int64(lost) - 2)
+    #expect(Self.count(.filteredText, in: summary) == 0)
+    #expect(sink.requests.contains { $0.traits.contains(.lossy) })
+  }
+
   @Test("blkparse that read a pipe and found no gap leaves the gaps to a filter")
   func checkedPipe() throws {
     let lines = Self.lines(600) { _, sequence, _ in sequence % 9 != 0 }

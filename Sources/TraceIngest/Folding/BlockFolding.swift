@@ -309,6 +309,7 @@ struct BlockFolding {
   private mutating func noticeComingLosses(until time: Int64) throws {
     guard comingLosses[nextLoss].until <= time else { return }
     // By now some thousand events that follow were seen.
+    if gaps.wantsLook(of: summary.events) { gaps.look(at: order.held, of: summary.events) }
     explained = gaps.explained(of: summary.events)
     while nextLoss < comingLosses.count, comingLosses[nextLoss].until <= time {
       let loss = comingLosses[nextLoss]

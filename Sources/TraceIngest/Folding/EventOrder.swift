@@ -197,6 +197,9 @@ struct EventOrder {
     return oldest
   }
 
+  /// The events that are held back, in the order of their times.
+  var held: [BlockEvent] { (first..<end).map { window[$0 & (Self.depth - 1)] } }
+
   /// The oldest event that is held back.
   mutating func popFirst() -> BlockEvent? {
     guard first < end else { return nil }
