@@ -214,6 +214,8 @@ private struct DirectoryWalk {
     var isSystem = false
     /// The folders in it are of machines of this side.
     var layerOfFolders: Layer?
+    /// It is called `guest` or `host`: the folders in it may be of machines.
+    var ownLayer: Layer?
   }
 
   init(_ root: InputRoot, label: String, space: UnpackingSpace?, excluding: String?) {
@@ -280,13 +282,15 @@ private struct DirectoryWalk {
     unused.append(UnusedFile(path: label + path, reason: reason))
   }
 
-  private mutating func enter(_ stop: Stop, _ names: [String]) {
+  private mutating func enter(_ outer: Stop, _ names: [String]) {
+    var stop = outer
     guard case .directory(let identity) = Place(stop.path) else { return }
     guard entered.insert(identity).inserted else {
       leaveOut(stop.prefix, "is a link to a directory that was read already")
       return
     }
     let head = stop.path.hasSuffix("/") ? stop.path : stop.path + "/"
+    if let layer = stop.ownLayer, holdsMachines(head, names) { stop.layerOfFolders = layer }
     var readable: [String] = []
     var folders: [Stop] = []
     for name in names.sorted() {
@@ -320,6 +324,19 @@ private struct DirectoryWalk {
     for folder in folders { walk(folder) }
   }
 
+  /// Whether a folder has several folders that are called as machines are, and nothing besides: `guest/web1`,
+  /// `guest/web2`. What a machine's own folder has (`guest/blkparse`, `guest/proc`, `guest/before`) is of one machine.
+  private func holdsMachines(_ head: String, _ names: [String]) -> Bool {
+    let stems = names.filter { !$0.hasPrefix(".") }.map { name -> String? in
+      if InputFiles.isDirectory(head + name) { return name }
+      return space == nil ? nil : Archive.stem(ofName: name)
+    }
+    return stems.count > 1
+      && stems.allSatisfy { stem in
+        stem.map { !Self.systemFolders.contains($0) && MachineNaming.isName($0) } ?? false
+      }
+  }
+
   /// A folder in a folder, by its name, and its name without the ending of an archive.
   private func inside(_ stop: Stop, _ path: String, _ name: String, _ stem: String) -> Stop {
     var machine = stop.machine
@@ -332,7 +349,8 @@ private struct DirectoryWalk {
       path: path, shown: stop.shown + name + "/", prefix: stop.prefix + name + "/",
       machine: machine,
       isInArchive: stop.isInArchive, isSystem: stop.isSystem || Self.systemFolders.contains(name),
-      layerOfFolders: stop.machine == nil ? MachineNaming.layer(ofFoldersIn: stem) : nil)
+      layerOfFolders: stop.machine == nil ? MachineNaming.layer(ofFoldersIn: stem) : nil,
+      ownLayer: stop.machine == nil ? MachineNaming.layer(named: stem) : nil)
   }
 
   /// Unpacks an archive that lies in a directory; nil, and noted, where that is not done.

@@ -9,6 +9,7 @@ internal import TraceModel
 /// | `guest`, `host2` | guest `guest`, host `host2` |
 /// | `web1-guest`, `kvm7_host` | guest `web1`, host `kvm7` |
 /// | `web1` in `guests`, `kvm7` in `hosts` | guest `web1`, host `kvm7` |
+/// | `web1` beside `web2` in `guest` | guest `web1` |
 /// | the file `guest-web1-vmstat.txt`, `web1_guest.txt` | guest `web1` |
 /// | the file `guest-blkparse.txt`, `vmstat-guest.txt` | guest `guest` |
 enum MachineNaming {
@@ -26,6 +27,27 @@ enum MachineNaming {
   static func layer(ofFoldersIn folder: String) -> Layer? {
     Layer.allCases.first { folder.lowercased() == $0.rawValue + "s" }
   }
+
+  /// The side that a folder's whole name is: `guest`, `host`.
+  static func layer(named folder: String) -> Layer? {
+    Layer.allCases.first { folder.lowercased() == $0.rawValue }
+  }
+
+  /// Whether a folder beside others may be called so for its machine: not for a tool, a time, or one of several runs.
+  static func isName(_ folder: String) -> Bool {
+    let word = folder.prefix { $0.isLetter }.lowercased()
+    guard name(folder) != nil, !word.isEmpty, !runWords.contains(word) else { return false }
+    // `cpu0`, `disk1`
+    return !(toolWords.contains(word) && folder.dropFirst(word.count).allSatisfy(\.isNumber))
+  }
+
+  /// Words that tell the recordings of one machine apart.
+  private static let runWords: Set<String> = [
+    "after", "bad", "baseline", "before", "capture", "day", "fast", "first", "good", "incident",
+    "new",
+    "normal", "numa", "old", "part", "phase", "pass", "run", "second", "slow", "step", "take",
+    "try",
+  ]
 
   /// The machine by the name of a folder in `guests` or `hosts`; nil for that of a tool (`guests/blkparse`).
   static func machine(ofFolder folder: String, in layer: Layer) -> Machine? {

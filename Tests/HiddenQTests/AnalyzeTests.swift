@@ -133,6 +133,13 @@ struct AnalyzeTests {
       (["guest-web1-blkparse.txt", "blkparse_host.txt"], "guest web1; host host"),
       (["web1-guest.txt", "host.txt"], "guest web1; host host"),
       (["guests/web1/t.txt", "hosts/kvm7/t.txt"], "guest web1; host kvm7"),
+      (["guest/web1/t.txt", "guest/web2/t.txt"], "guest web1; guest web2"),
+      (["guest/web1/blkparse/t.txt", "guest/ip-10-0-0-2/t.txt"], "guest ip-10-0-0-2; guest web1"),
+      (["guest/web1/t.txt", "host/kvm7/t.txt"], "guest guest; host host"),
+      (["guest/web1/t.txt", "guest/perf/t.txt"], "guest guest"),
+      (["guest/cpu0/t.txt", "guest/cpu1/t.txt"], "guest guest"),
+      (["guest/vdb/t.txt", "guest/proc/t.txt"], "guest guest"),
+      (["guest/t.txt", "guest/web2/t.txt"], "guest guest"),
       (["guests/t.txt", "Hosts/host-b/blktrace/t.txt"], "guest guests; host b"),
       (["run/guest-a/deep/t.txt", "run/host-b/sos_commands/host/t.txt"], "guest a; host b"),
     ])
