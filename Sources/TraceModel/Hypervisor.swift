@@ -57,6 +57,9 @@ public struct Hypervisor: Sendable {
     Hypervisor(
       name: "crosvm", vcpus: [VCPUName(head: "crosvm_vcpu")], processes: ["crosvm"],
       processHeads: ["crosvm"]),
+    Hypervisor(
+      name: "VirtualBox", vcpus: [VCPUName(head: "EMT-")],
+      processes: ["VBoxHeadless", "VirtualBoxVM"]),
   ]
 
   // MARK: Threads

@@ -20,6 +20,14 @@ public enum SQLText {
     "(" + words.map { literal($0.name) }.joined(separator: ", ") + ")"
   }
 
+  /// The number of the virtual CPU that a thread runs, by its name, of any ``Hypervisor``; NULL for other threads.
+  public static func virtualCPU(ofThread name: String) -> String {
+    let patterns = Hypervisor.vcpuPatterns.map {
+      "WHEN \(name) GLOB \(literal($0.pattern)) THEN substr(\(name), \($0.head + 1)) + 0"
+    }
+    return "CASE \(patterns.joined(separator: " ")) END"
+  }
+
   /// The place of a column's word among some, to order by.
   static func rank(_ column: String, _ words: some Sequence<some Vocabulary>) -> String {
     "CASE \(column) "

@@ -49,7 +49,7 @@ enum SchemaWords {
     case ("hop_time", 3): return hopTime(parts[1], parts[2])
     case ("guest_roles", 1): return SQLText.list(ThreadRole.ofGuests)
     case ("role", 2): return role(parts[1])
-    case ("vcpu", 2): return vcpu(parts[1])
+    case ("vcpu", 2): return SQLText.virtualCPU(ofThread: parts[1])
     case ("reference", 3): return reference(parts[1], of: parts[2])
     case ("columns", 3): return columns(of: parts[1], parts[2])
     default: return nil
@@ -121,13 +121,6 @@ enum SchemaWords {
       "WHEN \(name) GLOB \(SQLText.literal($0)) THEN \(SQLText.literal($1.name))"
     }
     return "CASE \((helpers + others).joined(separator: " ")) END"
-  }
-
-  private static func vcpu(_ name: String) -> String {
-    let patterns = Hypervisor.vcpuPatterns.map {
-      "WHEN \(name) GLOB \(SQLText.literal($0.pattern)) THEN substr(\(name), \($0.head + 1)) + 0"
-    }
-    return "CASE \(patterns.joined(separator: " ")) END"
   }
 
   /// The relation of the last stretch that begins before the moment; of the first one for what lies before all.

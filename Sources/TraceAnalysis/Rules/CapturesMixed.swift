@@ -63,44 +63,6 @@ struct CapturesMixed: Rule {
     }
   }
 
-  /// A host runs its guests' virtual CPUs as threads; a guest that has some, below a host that has none, is the host.
-  private func swappedThreads(_ evidence: Evidence) throws -> [Finding] {
-    guard let row = try evidence.rows(Self.virtualCPUs).first, let guest = row.text("guest"),
-      let host = row.text("host"), let threads = row.integer("threads"),
-      let names = row.text("names")
-    else { return [] }
-    return [
-      Finding(
-        code, .critical, guest: nil,
-        sentence: Printable.text(
-          "Guest and host are the wrong way round: the scheduler trace of guest \(guest) has \(Quantity.count(threads)) "
-            + "threads of virtual CPUs (\(names)), and that of host \(host) has none."),
-        confidence: .medium,
-        because:
-          "The host of a guest has threads of its virtual CPUs. That they bear other names there, while the guest has "
-          + "guests of its own, is rare. All other findings are withheld.",
-        evidenceSQL: Self.virtualCPUs,
-        nextStep: Printable.text(
-          "Ingest into a new incident file with the sides exchanged: the files of \(host) with --guest, those of "
-            + "\(guest) with --host."))
-    ]
-  }
-
-  /// The one guest and the one host with scheduler traces, if only the guest has threads of virtual CPUs.
-  private static let virtualCPUs = """
-    WITH traced AS (
-      SELECT source.machine, layer, sum(comm GLOB 'CPU [0-9]*/KVM') AS threads,
-        sum(role = 'vcpu' OR comm GLOB '*vcpu*' OR comm GLOB 'CPU [0-9]*/*' OR comm GLOB 'EMT-*') AS any_kind,
-        min(CASE WHEN comm GLOB 'CPU [0-9]*/KVM' THEN comm END) AS first_name,
-        max(CASE WHEN comm GLOB 'CPU [0-9]*/KVM' THEN comm END) AS last_name
-      FROM thread_wait JOIN source USING (source_id) WHERE duplicate_of IS NULL GROUP BY source.machine, layer)
-    SELECT guest.machine AS guest, host.machine AS host, guest.threads AS threads,
-      CASE WHEN first_name = last_name THEN first_name ELSE first_name || ' to ' || last_name END AS names
-    FROM (SELECT * FROM traced WHERE layer = 'guest') AS guest
-    JOIN (SELECT machine, any_kind FROM traced WHERE layer = 'host') AS host
-    WHERE threads > 0 AND host.any_kind = 0 AND (SELECT count(*) FROM traced) = 2
-    """
-
   // MARK: - Two recordings of one machine
 
   /// Two block traces of one device that are no forms of one trace. blktrace records a device once at a time.
@@ -242,7 +204,7 @@ struct CapturesMixed: Rule {
   // MARK: - Names and dates
 
   /// Files of one machine whose heads name two.
-  private func otherHostNames(_ evidence: Evidence) throws -> [Finding] {
+  func otherHostNames(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.names("1")).compactMap { row in
       guard let machine = row.text("machine"), let layer = row.text("layer"),
         let name = row.text("host_name"), let other = row.text("other_name"),
