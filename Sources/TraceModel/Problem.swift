@@ -69,6 +69,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case repeatedStretch = "repeated_stretch"
   /// Time went back, and other events follow: another recording.
   case anotherRecording = "another_recording"
+  /// Another file of the machine has other threads on its CPUs at the same time: it is another machine's.
+  case otherMachine = "other_machine"
   /// Another file of the machine has a part of the same trace: it counts once.
   case overlapsAnother = "overlaps_another"
   /// It is a part of a trace of which another file has more, and what only this one has is not used.
@@ -146,7 +148,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .partLeftOut:
       .skipped
     case .toolNotice, .annotatedLine, .elidedLines, .filteredText, .shiftedStates, .otherOutput,
-      .supersededStart, .timeWentBack, .repeatedStretch, .anotherRecording, .overlapsAnother,
+      .supersededStart, .timeWentBack, .repeatedStretch, .anotherRecording, .otherMachine,
+      .overlapsAnother,
       .negativeTime, .unpairedEvent,
       .unusedEvent, .missingSwitch, .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
@@ -207,6 +210,9 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       "the same events follow once more, as in a text that was appended to itself: they count once"
     case .overlapsAnother:
       "two files hold parts of one trace that overlap: what both have counts once"
+    case .otherMachine:
+      "at the same moments the same CPUs run other threads in another file of this machine: give each machine a folder of "
+        + "its own"
     case .partLeftOut:
       "another file has most of the same trace and is used instead: what only this file has is left out; put the parts "
         + "together, or give the whole trace"

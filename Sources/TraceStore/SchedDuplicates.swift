@@ -42,7 +42,10 @@ struct SchedDuplicates {
       let (less, more) =
         (own.isReport ? 1 : 0, -own.slices) >= (other.isReport ? 1 : 0, -other.slices)
         ? (own, other) : (other, own)
-      guard try isSame(less, as: more) else { continue }
+      guard try isSame(less, as: more) else {
+        try markStranger(other, less, more)
+        continue
+      }
       if try hasOwnPart(less, beside: more) {
         try cut(less, by: more)
         continue
@@ -92,6 +95,128 @@ struct SchedDuplicates {
       }
     }
     return Double(all - wanted.count) >= Self.share * Double(all)
+  }
+
+  // MARK: Traces of other machines
+
+  /// A moment that both traces cover for less than this, ns, is not compared: their forms may round differently.
+  private static let shortest: Int64 = 10_000
+  /// So many stays during which the other trace has another thread on that CPU show two machines.
+  private static let fewestStrange: Int64 = 20
+
+  /// Notes it where two traces cannot be of one machine: on the same CPUs at the same moments they have different threads,
+  /// and threads that the other one does not know. Two clocks of one machine know the same threads. Where a filter by
+  /// thread took switches out, it is not known who ran in between.
+  private func markStranger(_ other: Source, _ less: Source, _ more: Source) throws {
+    guard try !lacksSwitches(less), try !lacksSwitches(more), try !sharesThreads(less, more),
+      try !sharesThreads(more, less)
+    else { return }
+    let strange = try strangeStays(of: less, beside: more)
+    guard strange >= Self.fewestStrange else { return }
+    let path = try String.fetchOne(
+      db, sql: "SELECT path FROM source_file WHERE source_id = ?", arguments: [other.id])
+    try db.insert(
+      Problem(kind: .otherMachine, line: nil, column: nil, count: strange, excerpt: path),
+      sourceID: sourceID)
+  }
+
+  private struct Stay {
+    let from: Int64
+    let to: Int64
+    let tid: Int64
+    var isStrange = false
+    var isShared = false
+  }
+
+  /// Of some stays of one trace, those during which the other has only other threads on that CPU.
+  private func strangeStays(of less: Source, beside more: Source) throws -> Int64 {
+    let (from, to) = (max(less.first, more.first), min(less.last, more.last))
+    let cpus = try openCPUs(of: less, from: from, to: to).intersection(
+      openCPUs(of: more, from: from, to: to))
+    var stays: [Int32: [Stay]] = [:]
+    let step = max(1, less.slices / Self.sample)
+    var number: Int64 = 0
+    try forEachStay(of: less.id, from: from, to: to) { cpu, stay in
+      guard stay.tid > 0, cpus.contains(cpu) else { return }
+      number += 1
+      if number % step == 0 { stays[cpu, default: []].append(stay) }
+    }
+    for cpu in stays.keys { stays[cpu]?.sort { $0.from < $1.from } }
+    try forEachStay(of: more.id, from: from, to: to) { cpu, stay in
+      guard stay.tid > 0, let all = stays[cpu] else { return }
+      var place = all.partitioningIndex { $0.to > stay.from }
+      while place < all.count, all[place].from < stay.to {
+        if min(all[place].to, stay.to) - max(all[place].from, stay.from) >= Self.shortest {
+          if all[place].tid == stay.tid {
+            stays[cpu]?[place].isShared = true
+          } else {
+            stays[cpu]?[place].isStrange = true
+          }
+        }
+        place += 1
+      }
+    }
+    return stays.values.saturatingSum { own in
+      Int64(own.count { $0.isStrange && !$0.isShared })
+    }
+  }
+
+  private struct Placed: Hashable {
+    let cpu: Int32
+    let tid: Int64
+  }
+
+  /// CPUs on which no thread has nearly every other stay. Of a trace with the switches of one thread only, it is not
+  /// known who ran between two of them.
+  private func openCPUs(of source: Source, from: Int64, to: Int64) throws -> Set<Int32> {
+    var all: [Int32: Int64] = [:]
+    var own: [Placed: Int64] = [:]
+    try forEachStay(of: source.id, from: from, to: to) { cpu, stay in
+      all[cpu, default: 0] += 1
+      if stay.tid > 0 { own[Placed(cpu: cpu, tid: stay.tid), default: 0] += 1 }
+    }
+    var open = Set(all.keys)
+    for (placed, count) in own where count * 20 >= (all[placed.cpu] ?? 0) * 9 {
+      open.remove(placed.cpu)
+    }
+    return open
+  }
+
+  /// Whether one of twenty stays or more lacks a switch.
+  private func lacksSwitches(_ source: Source) throws -> Bool {
+    let missing = try Int64.fetchOne(
+      db, sql: "SELECT count FROM source_problem WHERE source_id = ? AND kind = ?",
+      arguments: [source.id, ProblemKind.missingSwitch.rawValue])
+    return (missing ?? 0) > source.slices / 20
+  }
+
+  /// Whether more than half of the time that threads ran is that of threads that the other trace has, too.
+  private func sharesThreads(_ one: Source, _ other: Source) throws -> Bool {
+    let row = try Row.fetchOne(
+      db,
+      sql: """
+        SELECT total(run_ns), total(CASE WHEN EXISTS (
+            SELECT 1 FROM sched_thread AS same WHERE same.source_id = ?
+              AND same.tid = own.tid AND same.comm = own.comm) THEN run_ns END)
+        FROM sched_thread AS own WHERE source_id = ? AND tid > 0
+        """,
+      arguments: [other.id, one.id])
+    guard let row else { return false }
+    return try (row[1] as Double) * 2 > row[0] as Double
+  }
+
+  /// Stays of threads on CPUs that are known whole.
+  private func forEachStay(
+    of source: Int64, from: Int64, to: Int64, _ body: (Int32, Stay) -> Void
+  ) throws {
+    let threads = try tids(of: source)
+    var chunks = try SliceChunkReader(db, source: source, from: from, to: to)
+    while try chunks.next() {
+      try chunks.forEach { slice in
+        guard slice.run > 0, let tid = threads[slice.thread] else { return }
+        body(slice.cpu, Stay(from: slice.began, to: slice.began + slice.run, tid: tid))
+      }
+    }
   }
 
   // MARK: Traces that overlap

@@ -97,7 +97,6 @@ final class SourceWriter: EventSink {
         summary.events, summary.skippedLines, summary.lostEvents, summary.first.nanoseconds,
         summary.last.nanoseconds, sourceID,
       ])
-    if sched.hasThreads { try SchedDuplicates(db, sourceID: sourceID).mark() }
     for header in summary.headers {
       try db.execute(
         sql: "INSERT INTO source_header (source_id, name, value) VALUES (?, ?, ?)",
@@ -148,6 +147,7 @@ final class SourceWriter: EventSink {
           ])
       }
     }
+    if sched.hasThreads { try SchedDuplicates(db, sourceID: sourceID).mark() }
     if blocks.hasStreams { try BlockDuplicates(db, sourceID: sourceID).mark() }
   }
 }

@@ -27,7 +27,7 @@ struct CapturesMixed: Rule {
     let swapped = try swapped(evidence)
     return try (swapped.isEmpty ? swappedThreads(evidence) : swapped)
       + recordedTwice(evidence, spans) + appended(evidence)
-      + otherHostNames(evidence) + otherDates(evidence, spans) + apart(evidence, spans)
+      + twoMachines(evidence) + otherDates(evidence, spans) + apart(evidence, spans)
   }
 
   private static let once =

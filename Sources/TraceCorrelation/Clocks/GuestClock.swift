@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// The clock of a trace, stretch by stretch: a relation of its own between any two steps.
 public struct GuestClock: Sendable {
   /// The stretches, in order of time.

@@ -247,16 +247,3 @@ struct WrittenBio {
   let tid: UInt32
   let isMetadata: Bool
 }
-
-extension Array {
-  /// The first place whose element satisfies what all behind it do.
-  func partitioningIndex(_ isBehind: (Element) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
-}

@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// Finds the clock of a scheduler trace out of who queued a bio when: that thread was on a CPU.
 ///
 /// Each such moment lies within a stay of its thread. The offset under which most moments do is found by

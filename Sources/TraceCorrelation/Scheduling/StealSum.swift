@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// A guest's own account of stolen time beside what its virtual CPUs waited for on the host.
 ///
 /// A guest counts its time by ticks, and what it runs between ticks that come late or not at all it does not
