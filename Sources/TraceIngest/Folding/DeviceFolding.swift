@@ -60,6 +60,8 @@ struct DeviceFolding {
   /// Where fewer than one of so many flushes is issued while another is at the device, they hardly ever are there
   /// together.
   static let flushesPerMeeting = 16
+  /// Places in a request at which bios are looked for that wait there: those of the kernel's longest, 4 KiB each.
+  private static let mostLooks = 1 << 10
   /// Bios of one request: the kernel counts its segments in 16 bits.
   private static let mostBios = 1 << 16
 
@@ -266,23 +268,20 @@ struct DeviceFolding {
       if !isKnown { output.unpaired += 1 }
       return
     }
-    var bio = OpenBio()
-    bio.row.sector = event.sector
-    bio.row.sectors = sectors
-    bio.row.merged = Stamp(event.time)
+    var bio: OpenBio
     if isKnown {
-      bio.row.queued = open[child].row.queued
-      bio.row.line = open[child].row.line
-      bio.row.task = open[child].row.task
-      bio.row.rwbs = open[child].row.rwbs
-      bio.row.sectors = open[child].ownSectors
+      bio = takenBio(child)
       moveBios(of: child, to: parent)
       open.remove(child)
     } else {
+      bio = OpenBio()
+      bio.row.sectors = sectors
       bio.row.line = event.line
       bio.row.task = try output.task(pid: event.pid, name: event.task)
       bio.row.rwbs = event.rwbs
     }
+    bio.row.sector = event.sector
+    bio.row.merged = Stamp(event.time)
     open.attach(bio, to: parent)
     open[parent].row.sectors += sectors
     open[parent].remaining += sectors
@@ -350,7 +349,10 @@ struct DeviceFolding {
     }
     if index < 0 { index = queuedRequest(event) }
     if index < 0 { index = givenBack(event) }
-    if index < 0 { index = try insert(try begin(event)) }
+    if index < 0 {
+      index = try insert(try begin(event))
+      if hasQueue { takeBios(of: index, from: event.sector) }
+    }
     if !open[index].row.firstIssued.isSeen { open[index].row.firstIssued = Stamp(event.time) }
     open[index].row.issued = Stamp(event.time)
     open[index].row.issuedCPU = event.knownCPU
@@ -388,10 +390,53 @@ struct DeviceFolding {
     return index
   }
 
-  /// The line says another length than our merges made: events of its bios were lost or are bios that
-  /// wait at the sectors behind.
+  /// The line says another length than our merges made.
   private mutating func adopt(_ sectors: Int64, _ index: Int32) {
+    let end = open[index].row.sector + open[index].row.sectors
     open[index].row.sectors = sectors
+    takeBios(of: index, from: end)
+  }
+
+  /// Bios that wait at sectors of a request from this one on went with it: their merges were lost, or are not in the trace
+  /// (perf without `block_bio_backmerge`). Left there, each would take the `D` of a later request of its sector:
+  ///
+  ///     Q  WS 992 + 8
+  ///     Q  WS 1000 + 8
+  ///     D  WS 992 + 16
+  private mutating func takeBios(of index: Int32, from sector: Int64) {
+    let (end, direction) = (
+      open[index].row.sector + open[index].row.sectors, open[index].row.rwbs.direction
+    )
+    var place = sector
+    var looks = 0
+    while place < end, looks < Self.mostLooks, open[index].bioCount < Self.mostBios {
+      looks += 1
+      let bio = open.first(at: place, going: direction) {
+        $0.phase == .queued && place + $0.row.sectors <= end
+          && $0.row.traits.isDisjoint(with: [.splitHead, .splitPiece])
+      }
+      guard bio >= 0, bio != index else {
+        // The smallest bio of most file systems.
+        place += 8
+        continue
+      }
+      place += open[bio].row.sectors
+      open.attach(takenBio(bio), to: index)
+      open.remove(bio)
+    }
+  }
+
+  /// A bio that is merged, of what is known of it alone.
+  private func takenBio(_ index: Int32) -> OpenBio {
+    let own = open[index]
+    var bio = OpenBio()
+    bio.row.sector = own.row.sector
+    bio.row.sectors = own.ownSectors
+    bio.row.queued = own.row.queued
+    bio.row.line = own.row.line
+    bio.row.task = own.row.task
+    bio.row.rwbs = own.row.rwbs
+    return bio
   }
 
   /// Two requests for the same blocks at the device: which completion is whose cannot be told.
