@@ -6,11 +6,18 @@ import TraceModel
 /// Lines that the tracer lost, which would have the completion of one request taken for that of another.
 struct LostLinesTests {
   private static func requests(_ lines: [String]) throws -> [BlockRequest] {
+    try read(lines).sink.requests
+  }
+
+  private static func read(_ lines: [String]) throws -> (
+    sink: CollectingSink, summary: SourceSummary
+  ) {
     let scratch = try ScratchFolder()
     let text = lines.map { $0 + "\n" }.joined()
     let sink = CollectingSink()
-    _ = try read(try scratch.file("trace.txt", Array(text.utf8)), into: sink)
-    return sink.requests
+    let summary = try TraceIngestTests.read(
+      try scratch.file("trace.txt", Array(text.utf8)), into: sink)
+    return (sink, summary)
   }
 
   private static func issued(_ request: BlockRequest) -> [Int64?] {
@@ -64,6 +71,13 @@ struct LostLinesTests {
   private static func lossBetween(_ distance: Int64, _ completions: [Int64]) throws
     -> [BlockRequest]
   {
+    let lines = linesOfSameBlocks(distance, completions, isLost: true)
+    return Array(try requests(lines).filter { $0.sector == 81_920 })
+  }
+
+  private static func linesOfSameBlocks(
+    _ distance: Int64, _ completions: [Int64], isLost: Bool
+  ) -> [String] {
     var lines: [String] = []
     var number = 0
     func line(_ at: Int64, _ text: String) {
@@ -83,10 +97,10 @@ struct LostLinesTests {
     for at in [begin, begin + distance] {
       line(at, " Q   R 81920 + 8 [app]")
       line(at + 1_000, " D   R 81920 + 8 [app]")
-      number += at == begin ? 1 : 0
+      number += isLost && at == begin ? 1 : 0
     }
     for at in completions { line(begin + at, " C   R 81920 + 8 [0]") }
-    return Array(try Self.requests(lines).filter { $0.sector == 81_920 })
+    return lines
   }
 
   @Test(
@@ -98,6 +112,20 @@ struct LostLinesTests {
     #expect(requests.map(\.completed.nanoseconds) == [1_000_081_000, 1_000_140_000])
     // Which is whose is not sure: the lost line may be a completion.
     #expect(requests.allSatisfy { $0.traits.isSuperset(of: [.aliased, .lossy]) })
+  }
+
+  @Test(
+    "a completion that may be that of the next request is in no sum of a stage",
+    arguments: [true, false])
+  func stages(_ isLost: Bool) throws {
+    let (_, summary) = try Self.read(
+      Self.linesOfSameBlocks(60_000, [81_000, 140_000], isLost: isLost))
+    func count(_ stage: Stage) -> Int64? {
+      summary.stages.first { $0.stage == stage }?.histogram.count
+    }
+    #expect(count(.q2q) == 11)
+    #expect(count(.d2c) == (isLost ? 10 : 12))
+    #expect(count(.q2c) == (isLost ? 10 : 12))
   }
 
   @Test("one that has been in flight for much longer lost its completion, and takes no other's")

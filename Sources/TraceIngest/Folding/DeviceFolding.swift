@@ -582,7 +582,8 @@ struct DeviceFolding {
     let request = open[index]
     var row = request.row
     if lostUntil > .min, Self.earliest(row).rawValue <= lostUntil { row.traits.insert(.lossy) }
-    count(request)
+    // Beside a loss it may be the completion of another request of the same blocks.
+    count(request, isOwnEnd: !row.traits.isSuperset(of: [.aliased, .lossy]))
     row = numbered(row)
     var bio = request.firstBio
     while bio >= 0 {
@@ -606,20 +607,20 @@ struct DeviceFolding {
     return row
   }
 
-  /// Adds a request's stages, bio by bio, as btt does.
-  private mutating func count(_ request: OpenRequest) {
+  /// Adds a request's stages, bio by bio, as btt does; those to its completion only if that is its own.
+  private mutating func count(_ request: OpenRequest, isOwnEnd: Bool) {
     let row = request.row
     // Times before and after a step do not compare.
     guard !row.traits.contains(.acrossStep) else { return }
     // A bio that was cut has no single way through the layer; btt leaves its later stages out too.
     let isCut = row.traits.contains(.splitHead) || row.traits.contains(.splitPiece)
     guard row.queued.isSeen, row.sector >= 0 else {
-      if !hasQueue, row.sector >= 0, let from = row.issued.nanoseconds,
+      if !hasQueue, isOwnEnd, row.sector >= 0, let from = row.issued.nanoseconds,
         let to = row.completed.nanoseconds
       {
         unqueued.add(to - from)
       }
-      countBios(request)
+      countBios(request, isOwnEnd: isOwnEnd)
       return
     }
     if !row.traits.contains(.splitPiece) { add(.q2g, row.queued, row.got) }
@@ -629,10 +630,12 @@ struct DeviceFolding {
     }
     if !isCut {
       if !beginsWithMerged(request) { add(.i2d, row.inserted, row.issued) }
-      add(.d2c, row.issued, row.completed)
-      add(.q2c, row.queued, row.completed)
+      if isOwnEnd {
+        add(.d2c, row.issued, row.completed)
+        add(.q2c, row.queued, row.completed)
+      }
     }
-    countBios(request)
+    countBios(request, isOwnEnd: isOwnEnd)
   }
 
   private func beginsWithMerged(_ request: OpenRequest) -> Bool {
@@ -644,7 +647,7 @@ struct DeviceFolding {
     return false
   }
 
-  private mutating func countBios(_ request: OpenRequest) {
+  private mutating func countBios(_ request: OpenRequest, isOwnEnd: Bool) {
     var bio = request.firstBio
     while bio >= 0 {
       let merged = open[bio: bio]
@@ -655,8 +658,10 @@ struct DeviceFolding {
         } else {
           add(.m2d, merged.row.merged, request.row.issued)
         }
-        add(.d2c, request.row.issued, request.row.completed)
-        add(.q2c, merged.row.queued, request.row.completed)
+        if isOwnEnd {
+          add(.d2c, request.row.issued, request.row.completed)
+          add(.q2c, merged.row.queued, request.row.completed)
+        }
       }
       bio = merged.next
     }
