@@ -14,7 +14,7 @@ public struct SourceSummary: Sendable {
   public var events: Int64 = 0
   /// Lines that were not events and not a known part of the format.
   public var skippedLines: Int64 = 0
-  /// Events that the tracer lost, from the gaps in its numbering.
+  /// Events that the tracer lost: from the gaps in its numbering, or what the tool itself says where that is more.
   public var lostEvents: Int64 = 0
   /// The earliest and latest event, ns on the source's clock.
   public var first = Stamp.unseen
