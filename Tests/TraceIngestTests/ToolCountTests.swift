@@ -199,7 +199,17 @@ struct ToolCountTests {
     #expect(sink.requests.allSatisfy { $0.completed.isSeen && !$0.traits.contains(.lossy) })
   }
 
-  @Test("as many gaps that cut requests are losses", arguments: [9, 13])
+  @Test("where a filter left few requests out, those that are there are not doubtful meanwhile")
+  func allButEighth() throws {
+    let lines = Self.lines(600) { _, _, number in number % 8 != 0 }
+    let (sink, summary) = try Self.read(Self.text(lines))
+    #expect(sink.requests.count == 525)
+    #expect(summary.lostEvents == 0)
+    #expect(Self.count(.filteredText, in: summary) > 300)
+    #expect(sink.requests.allSatisfy { $0.completed.isSeen && !$0.traits.contains(.lossy) })
+  }
+
+  @Test("as many gaps that cut requests are losses", arguments: [9, 13, 37])
   func everywhereCut(_ distance: Int) throws {
     let lines = Self.lines(600) { _, sequence, _ in sequence % distance != 0 }
     let (sink, summary) = try Self.read(Self.text(lines))

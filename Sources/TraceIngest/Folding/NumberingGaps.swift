@@ -69,7 +69,8 @@ struct NumberingGaps {
   mutating func look(at part: [BlockEvent], of events: Int64) {
     nextLook = 2 * events
     let gaps = Double(count) / Double(max(1, events)) * Double(part.count / 2)
-    isWholeSoFar = Double(4 * Self.cutRequests(of: part)) <= gaps
+    // Few may lie between whole requests by chance.
+    isWholeSoFar = gaps >= Double(Self.fewest) && Double(4 * Self.cutRequests(of: part)) <= gaps
   }
 
   private struct Place: Hashable {
