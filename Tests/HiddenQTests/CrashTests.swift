@@ -17,6 +17,13 @@ struct CrashTests {
   )
   .path
 
+  /// The host's trace twice: longer than what is read of a text, before there is a transaction, to tell what it is.
+  private static let longText = Result {
+    let text = try Data(contentsOf: URL(filePath: host))
+    return text + text
+  }
+  private static let readFirst = 1 << 20
+
   /// Something that changes an incident file.
   enum Work: String, CaseIterable, Sendable {
     case makesAFile, addsAFile, correlates
@@ -58,8 +65,136 @@ struct CrashTests {
     return Program.records(outcome.output).dropFirst().first ?? ""
   }
 
+  // MARK: Moments
+
+  /// When a program is ended, by something that it does itself: how fast the machine is, and what else runs on it, does
+  /// not matter.
+  private enum Moment {
+    /// When it has read so many bytes of its input and waits for more.
+    case input(Int)
+    /// When it has used so much time of a CPU, seconds.
+    case cpu(Double)
+    /// As a file that it writes (the incident file or its journal) is to grow beyond so many bytes.
+    case size(Int)
+
+    /// What the kernel ends it with.
+    var signal: Int32 {
+      switch self {
+      case .input: SIGKILL
+      case .cpu: SIGPROF
+      case .size: SIGXFSZ
+      }
+    }
+
+    /// Number `number` of a work's moments. They spread evenly, whatever their number.
+    init(_ number: Int, of work: Work, input: Int, cpu: Double, sizes: ClosedRange<Int>) {
+      let golden = (Double(number) * 0.618_033_988_75).truncatingRemainder(dividingBy: 1)
+      func part(of range: ClosedRange<Int>) -> Int {
+        range.lowerBound + Int(golden * Double(range.upperBound - range.lowerBound))
+      }
+      switch number % 4 {
+      // A correlation has no input.
+      case 0 where work != .correlates: self = .input(part(of: 1...input))
+      case 0, 2: self = .cpu(golden * cpu)
+      // Pages are written in their order, at the commit: those that are new come last.
+      case 1: self = .size(part(of: sizes))
+      default: self = .size(part(of: 1...sizes.upperBound))
+      }
+    }
+  }
+
+  /// Runs a program that the kernel ends at a moment. Its timer and limit outlive the `exec`.
+  private static let launcher = """
+    import os, resource, signal, sys
+    kind, amount, program = sys.argv[1], sys.argv[2], sys.argv[3:]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A test's thread may hold signals back, and what it starts inherits that.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    if kind == "cpu":
+      signal.signal(signal.SIGPROF, signal.SIG_DFL)
+      signal.setitimer(signal.ITIMER_PROF, float(amount))
+    else:
+      signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+      resource.setrlimit(resource.RLIMIT_FSIZE, (int(amount), int(amount)))
+    os.execv(program[0], program)
+    """
+
+  /// Runs a program and prints the time that it used of a CPU, seconds.
+  private static let measured = """
+    import resource, subprocess, sys
+    subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(used.ru_utime + used.ru_stime)
+    """
+
+  private static func python(_ script: String, _ arguments: [String]) throws -> Program.Outcome {
+    try Program.Running(
+      program: "/usr/bin/env", ["python3", "-c", script] + arguments
+    ).outcome()
+  }
+
+  /// Lets a work on an incident file end at a moment; its status.
+  private static func end(_ work: Work, on incident: String, at moment: Moment) throws -> Int32 {
+    let program = [Program.executable.path] + work.arguments(incident)
+    switch moment {
+    case .cpu(let seconds):
+      // 0 would be no timer.
+      return try python(launcher, ["cpu", "\(max(seconds, 0.001))"] + program).status
+    case .size(let bytes): return try python(launcher, ["size", "\(bytes)"] + program).status
+    case .input(let bytes):
+      let pipe = Pipe()
+      let running = try Program.Running(
+        ["ingest", "blktrace", incident, "-", "--host", "h"], input: pipe)
+      try feed(longText.get().prefix(bytes), to: pipe)
+      if bytes > readFirst { try waitsInTransaction(on: incident) }
+      kill(running.process.processIdentifier, SIGKILL)
+      return try running.outcome().status
+    }
+  }
+
+  /// Hands a program a part of its input, and returns when it has taken all of it.
+  private static func feed(_ text: Data, to pipe: Pipe) throws {
+    try pipe.fileHandleForWriting.write(contentsOf: text)
+    try Program.wait(until: "the input is read") {
+      var unread: Int32 = 0
+      let descriptor = pipe.fileHandleForWriting.fileDescriptor
+      return unsafe ioctl(descriptor, UInt(FIONREAD), &unread) == 0 && unread == 0
+    }
+  }
+
+  /// Returns when a transaction is open that has changed the incident file.
+  private static func waitsInTransaction(on incident: String) throws {
+    try Program.wait(until: "there is a journal") {
+      FileManager.default.fileExists(atPath: incident + "-journal")
+    }
+  }
+
+  /// Hands a program the rest of its input in whole lines, as long as it runs.
+  private static func feedOn(
+    _ text: Data, to pipe: Pipe, of running: Program.Running
+  ) throws {
+    let descriptor = pipe.fileHandleForWriting.fileDescriptor
+    #expect(fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0)
+    var rest = text[...]
+    while !rest.isEmpty {
+      let piece = rest.prefix(4096)
+      try Program.wait(until: "there is place in the pipe") {
+        let written = unsafe piece.withUnsafeBytes { bytes in
+          unsafe write(descriptor, bytes.baseAddress, bytes.count)
+        }
+        return written == piece.count || !running.process.isRunning
+      }
+      guard running.process.isRunning else { return }
+      rest = rest.dropFirst(piece.count)
+    }
+  }
+
+  private static func size(_ path: String) throws -> Int {
+    try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+  }
+
   @Test(
-    "kill -9 at any moment leaves all or nothing of what was being done", arguments: Work.allCases)
+    "ended at any moment it leaves all or nothing of what was being done", arguments: Work.allCases)
   func killed(_ work: Work) throws {
     let folder = try Repository.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -69,39 +204,40 @@ struct CrashTests {
     let before = try Self.content(base)
     let done = folder.appending(path: "done.db").path
     if bytesBefore != nil { try FileManager.default.copyItem(atPath: base, toPath: done) }
-    let begin = Date.now
-    #expect(try Program.run(work.arguments(done)).status == 0)
-    let duration = Date.now.timeIntervalSince(begin)
+    let measured = try Self.python(
+      Self.measured, [Program.executable.path] + work.arguments(done))
+    let cpu = try #require(Double(measured.words), "\(measured.errors)")
     let after = try Self.content(done)
     #expect(after != before)
+    let sizes = (bytesBefore?.count ?? 0)...(try Self.size(done) - 1)
 
-    var wereKilled = 0
-    for number in 0..<max(1, Self.kills / Work.allCases.count) {
+    for number in 0..<max(4, Self.kills / Work.allCases.count) {
       let incident = folder.appending(path: "\(number).db").path
       if bytesBefore != nil { try FileManager.default.copyItem(atPath: base, toPath: incident) }
-      // Moments that spread evenly, whatever their number; every other one about the commit.
-      let golden = (Double(number) * 0.618_033_988_75).truncatingRemainder(dividingBy: 1)
-      let moment = number % 2 == 0 ? golden : 0.7 + 0.4 * golden
-      let running = try Program.Running(work.arguments(incident))
-      Thread.sleep(forTimeInterval: moment * duration)
-      kill(running.process.processIdentifier, SIGKILL)
-      if try running.outcome().status == SIGKILL { wereKilled += 1 }
+      let moment = Moment(
+        number, of: work, input: try Self.longText.get().count, cpu: cpu, sizes: sizes)
+      let status = try Self.end(work, on: incident, at: moment)
+      switch moment {
+      // It may need less time than it did before.
+      case .cpu: #expect([moment.signal, 0].contains(status), "\(moment)")
+      case .input, .size: #expect(status == moment.signal, "\(moment)")
+      }
 
       let hadJournal = FileManager.default.fileExists(atPath: incident + "-journal")
       let found = try Self.content(incident)
       let isNewAndEmpty = work == .makesAFile && Self.isEmpty(found)
-      #expect(found == before || found == after || isNewAndEmpty, "killed after \(moment)")
+      #expect(found == before || found == after || isNewAndEmpty, "ended at \(moment)")
+      if case .cpu = moment {} else { #expect(found != after, "ended at \(moment)") }
       if let bytesBefore, found == before, before != after {
         #expect(
           try Data(contentsOf: URL(filePath: incident)) == bytesBefore,
-          "not a byte may differ (journal: \(hadJournal))")
+          "not a byte may differ (\(moment), journal: \(hadJournal))")
       }
       if !found.isEmpty { #expect(try Program.run("check", incident).status == 0) }
       #expect(try Program.run(work.arguments(incident)).status == 0)
       #expect(try Self.content(incident) == after)
       try? FileManager.default.removeItem(atPath: incident)
     }
-    #expect(wereKilled > 0)
   }
 
   /// Nothing came into it.
@@ -195,16 +331,18 @@ struct CrashTests {
     #expect(try Program.run("ingest", incident, Self.guest, "--guest", "g").status == 0)
     let before = try Data(contentsOf: URL(filePath: incident))
     let fresh = folder.appending(path: "fresh.db").path
+    let text = try Self.longText.get()
     for target in [incident, fresh] {
       let pipe = Pipe()
       let running = try Program.Running(
         ["ingest", "blktrace", target, "-", "--host", "h"], input: pipe)
-      let text = try Data(contentsOf: URL(filePath: Self.host))
-      try pipe.fileHandleForWriting.write(contentsOf: text)
-      // It waits for more, inside its transaction.
-      Thread.sleep(forTimeInterval: 0.5)
+      let begin = text.prefix(text.count * 2 / 3)
+      try #require(begin.count > Self.readFirst)
+      try Self.feed(begin, to: pipe)
+      try Self.waitsInTransaction(on: target)
       kill(running.process.processIdentifier, signal)
-      Thread.sleep(forTimeInterval: 0.2)
+      // It reads on, and ends where it next looks whether it should.
+      try Self.feedOn(text.suffix(from: begin.endIndex), to: pipe, of: running)
       try pipe.fileHandleForWriting.close()
       let outcome = try running.outcome()
       #expect(outcome.status == 128 + signal)
@@ -223,9 +361,8 @@ struct CrashTests {
     let pipe = Pipe()
     let running = try Program.Running(
       ["ingest", "blktrace", incident, "-", "--host", "h"], input: pipe)
-    let text = try Data(contentsOf: URL(filePath: Self.host))
-    try pipe.fileHandleForWriting.write(contentsOf: text)
-    Thread.sleep(forTimeInterval: 0.5)
+    try Self.feed(Self.longText.get(), to: pipe)
+    try Self.waitsInTransaction(on: incident)
     kill(running.process.processIdentifier, SIGTERM)
     let outcome = try running.outcome()
     try pipe.fileHandleForWriting.close()
@@ -234,7 +371,7 @@ struct CrashTests {
     #expect(!FileManager.default.fileExists(atPath: incident))
   }
 
-  @Test("SIGTERM at any moment of correlate: the join is whole or not there")
+  @Test("SIGTERM while correlate writes: the join is whole or not there")
   func interruptedCorrelate() throws {
     let folder = try Repository.temporaryFolder()
     let base = folder.appending(path: "base.db").path
@@ -242,28 +379,43 @@ struct CrashTests {
     let before = try Data(contentsOf: URL(filePath: base))
     let done = folder.appending(path: "done.db").path
     try FileManager.default.copyItem(atPath: base, toPath: done)
-    let begin = Date.now
     #expect(try Program.run("correlate", done).status == 0)
-    let duration = Date.now.timeIntervalSince(begin)
-    var interrupted = 0
+    // It may be done by the time at which it is told to stop; that is not so again and again.
     for step in 1...8 {
       let incident = folder.appending(path: "\(step).db").path
       try FileManager.default.copyItem(atPath: base, toPath: incident)
       let running = try Program.Running(["correlate", incident])
-      Thread.sleep(forTimeInterval: duration * Double(step) / 9)
+      try Program.wait(until: "it writes or is done") {
+        !running.process.isRunning
+          || FileManager.default.fileExists(atPath: incident + "-journal")
+      }
       kill(running.process.processIdentifier, SIGTERM)
       let outcome = try running.outcome()
       if outcome.status == 128 + SIGTERM {
-        interrupted += 1
-        // Before the file is opened there is nothing to say about it.
-        #expect(outcome.errors.hasPrefix("hiddenq: interrupted"))
+        #expect(outcome.errors.hasPrefix("hiddenq: interrupted; "), "\(outcome.errors)")
         #expect(try Data(contentsOf: URL(filePath: incident)) == before)
-      } else if outcome.status != SIGTERM {
-        // Before it listened, or after it was done.
-        #expect(outcome.status == 0)
-        #expect(try Self.content(incident) == Self.content(done))
+        return
       }
+      #expect(outcome.status == 0)
+      #expect(try Self.content(incident) == Self.content(done))
     }
-    #expect(interrupted > 0)
+    Issue.record("correlate was always done before it was told to stop")
+  }
+
+  @Test("SIGTERM before there is anything to do: it ends, and nothing is half done")
+  func interruptedEarly() throws {
+    let folder = try Repository.temporaryFolder()
+    let incident = folder.appending(path: "incident.db").path
+    let pipe = Pipe()
+    let running = try Program.Running(
+      ["ingest", "blktrace", incident, "-", "--host", "h"], input: pipe)
+    // It has made its incident file, and reads on to see what the text is.
+    try Self.feed(Self.longText.get().prefix(1_000), to: pipe)
+    kill(running.process.processIdentifier, SIGTERM)
+    let outcome = try running.outcome()
+    try pipe.fileHandleForWriting.close()
+    #expect(outcome.status == 128 + SIGTERM)
+    #expect(outcome.errors.hasPrefix("hiddenq: interrupted; "), "\(outcome.errors)")
+    #expect(!FileManager.default.fileExists(atPath: incident))
   }
 }

@@ -63,7 +63,14 @@ enum Program {
 
     /// Starts it; its standard input is a pipe, or nothing.
     init(_ arguments: [String], in folder: URL = Repository.root, input: Pipe? = nil) throws {
-      process.executableURL = executable
+      try self.init(program: executable.path, arguments, in: folder, input: input)
+    }
+
+    /// Starts another program, which may start ours.
+    init(
+      program: String, _ arguments: [String], in folder: URL = Repository.root, input: Pipe? = nil
+    ) throws {
+      process.executableURL = URL(filePath: program)
       process.arguments = arguments
       process.currentDirectoryURL = folder
       output = try Repository.temporaryFolder().appending(path: "out")
@@ -83,6 +90,15 @@ enum Program {
         status: process.terminationStatus,
         output: try String(contentsOf: output, encoding: .utf8),
         errors: try String(contentsOf: errors, encoding: .utf8))
+    }
+  }
+
+  /// Waits for something that a program is going to do; fails when it has not within a minute.
+  static func wait(until what: String, _ isSo: () throws -> Bool) throws {
+    let deadline = Date.now.addingTimeInterval(60)
+    while try !isSo() {
+      try #require(Date.now < deadline, "waited in vain until \(what)")
+      usleep(1_000)
     }
   }
 
