@@ -97,6 +97,14 @@ let package = Package(
       name: "TraceReportTests",
       dependencies: ["TraceModel", "TraceStore", "TraceAnalysis", "TraceReport", "TestSupport"],
       swiftSettings: house),
+    // Rules, sections and comparison on small incidents, without a process.
+    .testTarget(
+      name: "RuleTests",
+      dependencies: [
+        "TraceModel", "TraceIngest", "TraceStore", "TraceAnalysis", "TraceReport", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: house),
     .testTarget(
       name: "HiddenQTests",
       dependencies: ["hiddenq", "TraceStore", "TraceAnalysis", "TestSupport"],

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Scheduler traces of two machines under one name, against those of one machine.

@@ -5,24 +5,9 @@ import Testing
 /// Rules about queues, on pairs of traces written by hand: each speaks where it should, and is silent in a
 /// twin that differs in that one thing.
 struct QueueRuleTests {
-  /// 400 I/Os a second for so long, alike but for some noise.
-  private func steady(seconds: Int, _ change: (inout HandMadePair.IO, Int) -> Void = { _, _ in })
-    -> [HandMadePair.IO]
-  {
-    var dice = Dice(17)
-    return (0..<(400 * seconds)).map { place in
-      var io = HandMadePair.IO(queued: 2_500 * place + dice.next(below: 900))
-      io.device += dice.next(below: 60)
-      io.toHost += dice.next(below: 12)
-      io.back += dice.next(below: 25)
-      change(&io, place)
-      return io
-    }
-  }
-
   @Test("all is well: no warning")
   func well() throws {
-    let found = try HandMadePair(ios: steady(seconds: 4)).findings()
+    let found = try HandMadePair(ios: HandMadePair.steady(seconds: 4)).findings()
     for (_, words) in found { #expect(words.hasPrefix("info"), "\(words)") }
   }
 
@@ -30,7 +15,7 @@ struct QueueRuleTests {
   func stall() throws {
     // What is issued from 1.0 s on completes at 1.4 s, one after the other.
     let stalled = try HandMadePair(
-      ios: steady(seconds: 3) { io, place in
+      ios: HandMadePair.steady(seconds: 3) { io, place in
         if (1_000_000..<1_400_000).contains(io.hostIssued) {
           io.device = 1_400_000 + place - io.hostIssued
         }
@@ -40,7 +25,7 @@ struct QueueRuleTests {
     #expect(
       words.hasPrefix("warning: 259,0 of host, below vm1, completed nothing for 39"), "\(words)")
     let slow = try HandMadePair(
-      ios: steady(seconds: 3) { io, place in if place == 500 { io.device = 400_000 } }
+      ios: HandMadePair.steady(seconds: 3) { io, place in if place == 500 { io.device = 400_000 } }
     ).findings()
     #expect(slow["DEVICE_STALL"] == nil)
   }
@@ -49,7 +34,7 @@ struct QueueRuleTests {
   func ring() throws {
     func pair(requeued: Bool) throws -> [String: String] {
       try HandMadePair(
-        ios: steady(seconds: 3) { io, place in
+        ios: HandMadePair.steady(seconds: 3) { io, place in
           if place % 20 == 0 { (io.isRequeued, io.scheduled) = (requeued, 900) }
         }
       ).findings()
@@ -62,7 +47,7 @@ struct QueueRuleTests {
   @Test("RING_SATURATED: of a SCSI disk the driver's queue, and its target may have been busy")
   func driverQueue() throws {
     let found = try HandMadePair(
-      ios: steady(seconds: 3) { io, place in
+      ios: HandMadePair.steady(seconds: 3) { io, place in
         if place % 20 == 0 { (io.isRequeued, io.scheduled) = (true, 900) }
       }, guestDevice: "8,0"
     ).findings()
@@ -75,7 +60,7 @@ struct QueueRuleTests {
   func double() throws {
     func pair(guest: Int, host: Int) throws -> [String: String] {
       try HandMadePair(
-        ios: steady(seconds: 3) { io, place in
+        ios: HandMadePair.steady(seconds: 3) { io, place in
           io.scheduled = guest + place % 7 * 100
           io.hostScheduled = host + place % 5 * 100
         }
@@ -92,7 +77,7 @@ struct QueueRuleTests {
   func stacking() throws {
     func pair(_ scheduled: Int, _ host: Int, _ device: Int) throws -> [String: String] {
       try HandMadePair(
-        ios: steady(seconds: 4) { io, place in
+        ios: HandMadePair.steady(seconds: 4) { io, place in
           if place % 40 == 0 {
             (io.scheduled, io.hostScheduled) = (scheduled, host)
             io.device += device
@@ -110,14 +95,14 @@ struct QueueRuleTests {
   func collapse() throws {
     // From 2.5 s on a fifth is served, and each of it waits 100 ms.
     let collapsed = try HandMadePair(
-      ios: steady(seconds: 4) { io, place in
+      ios: HandMadePair.steady(seconds: 4) { io, place in
         if io.queued > 2_500_000 { io.hostScheduled = 100_000 }
       }.filter { $0.queued < 2_500_000 || $0.queued % 5 == 0 }
     ).findings()
     let words = try #require(collapsed["BACKPRESSURE_COLLAPSE"])
     #expect(words.contains("more waited and less was done"), "\(words)")
     let burst = try HandMadePair(
-      ios: steady(seconds: 4) { io, place in
+      ios: HandMadePair.steady(seconds: 4) { io, place in
         if io.queued > 2_500_000 { io.hostScheduled = 100_000 }
       }
     ).findings()
@@ -128,7 +113,9 @@ struct QueueRuleTests {
     "NOT_EXPLAINED: the disk is slower at the same load; with a neighbour's requests it is explained"
   )
   func unexplained() throws {
-    let ios = steady(seconds: 4) { io, _ in if io.queued > 2_000_000 { io.device += 300 } }
+    let ios = HandMadePair.steady(seconds: 4) { io, _ in
+      if io.queued > 2_000_000 { io.device += 300 }
+    }
     let words = try #require(try HandMadePair(ios: ios).findings()["NOT_EXPLAINED"])
     #expect(words.contains("on the host's disk (H4 and H5)"), "\(words)")
     #expect(words.contains("1.0"), "\(words)")
@@ -136,19 +123,20 @@ struct QueueRuleTests {
     let shared = try HandMadePair(ios: ios, foreign: foreign).findings()
     #expect(shared["NOT_EXPLAINED"] == nil)
     #expect(try #require(shared["NOISY_DISK_NEIGHBOUR"]).contains("rsync"))
-    #expect(try HandMadePair(ios: steady(seconds: 4)).findings()["NOT_EXPLAINED"] == nil)
+    #expect(
+      try HandMadePair(ios: HandMadePair.steady(seconds: 4)).findings()["NOT_EXPLAINED"] == nil)
   }
 
   @Test("NOISY_DISK_NEIGHBOUR on one host, though another's guest has a thread of its number")
   func neighbourOfTwoHosts() throws {
     let foreign = (0..<1_600).map { HandMadePair.Foreign(queued: 2_000_000 + 1_250 * $0) }
-    let incident = try HandMadePair(
-      ios: steady(seconds: 4) { io, _ in if io.queued > 2_000_000 { io.device += 300 } },
-      foreign: foreign
-    ).ingested()
+    let incident = try SmallIncident()
+    try incident.add(
+      HandMadePair(
+        ios: HandMadePair.steady(seconds: 4) { io, _ in
+          if io.queued > 2_000_000 { io.device += 300 }
+        }, foreign: foreign))
     // 900 is rsync where the disk is, and a vCPU where it is not.
-    let folder = try Repository.temporaryFolder()
-    let sched = folder.appending(path: "sched.txt").path
     let switches = (0..<200).map { number in
       let (idle, vcpu) = ("swapper/1 0", "CPU 0/KVM 900")
       let (from, to) = number % 2 == 0 ? (idle, vcpu) : (vcpu, idle)
@@ -162,20 +150,14 @@ struct QueueRuleTests {
         "\(comm) \(tid) [001] 100.\(String(1_000_000 + number * 500).dropFirst()): sched:sched_switch: "
         + "\(named("prev", from)) prev_state=S ==> \(named("next", to))\n"
     }
-    try Data(switches.joined().utf8).write(to: URL(filePath: sched))
-    let threads = folder.appending(path: "threads.txt").path
-    try Data("    PID     TID PSR COMMAND\n    899     900   1 CPU 0/KVM\n".utf8)
-      .write(to: URL(filePath: threads))
-    for file in [sched, threads] {
-      let outcome = try Program.run("ingest", incident, file, "--host", "other")
-      #expect(outcome.status == 0, "\(outcome.errors)")
-    }
-    let found = try Program.run("findings", incident)
-    #expect(found.output.contains("rsync"), "\(found.output)")
-    let owner = try Program.run(
-      "query", incident, "SELECT machine, guest FROM thread_wait WHERE tid = 900", "--format", "csv"
-    )
+    try incident.add(switches.joined(), "host", "other", path: "sched.txt")
+    try incident.add(
+      "    PID     TID PSR COMMAND\n    899     900   1 CPU 0/KVM\n", "host", "other",
+      path: "threads.txt")
+    #expect(try incident.findings()["NOISY_DISK_NEIGHBOUR"]?.contains("rsync") == true)
     // Nor does vm1 run there, whose disk is on the other host.
-    #expect(owner.output.contains("other,pid 899"), "\(owner.output)")
+    #expect(
+      try incident.rows("SELECT machine, guest FROM thread_wait WHERE tid = 900")
+        == ["other,pid 899"])
   }
 }

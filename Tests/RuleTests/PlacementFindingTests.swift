@@ -1,22 +1,18 @@
 import Foundation
 import TestSupport
 import Testing
+import TraceModel
 
 /// Whose memory is remote, from files as people record them to the finding.
 struct PlacementFindingTests {
   /// A host with two nodes (CPUs 0 and 1, 2 and 3) whose guest runs `runs` milliseconds on each CPU in turn,
   /// and has so many MiB on each node.
-  private static func incident(
+  static func incident(
     runs: [(cpu: Int, milliseconds: Int)], memory: [Int]?, hasNodes: Bool = true
-  ) throws -> String {
-    let folder = try Repository.temporaryFolder()
-    let host = folder.appending(path: "host")
-    for name in ["host", "guest-web1"] {
-      try FileManager.default.createDirectory(
-        at: folder.appending(path: name), withIntermediateDirectories: true)
-    }
+  ) throws -> SmallIncident {
+    let incident = try SmallIncident()
     func write(_ name: String, _ text: String) throws {
-      try Data((text + "\n").utf8).write(to: host.appending(path: name))
+      try incident.add(text + "\n", "host", "host", path: "host/\(name)")
     }
     if hasNodes {
       try write(
@@ -71,16 +67,12 @@ struct PlacementFindingTests {
       now += 500
     }
     try write("perf-sched.txt", lines.joined(separator: "\n"))
-    try Data("procs\n".utf8).write(to: folder.appending(path: "guest-web1/notes.txt"))
-    let incident = folder.appending(path: "incident.db").path
-    #expect(try Program.run("ingest", incident, folder.path).status == 0)
-    _ = try Program.run("correlate", incident)
+    _ = try incident.machine("web1", .guest)
     return incident
   }
 
-  private static func finding(_ incident: String, _ code: String) throws -> String {
-    try Program.value(
-      incident,
+  private static func finding(_ incident: SmallIncident, _ code: String) throws -> String {
+    try incident.value(
       """
       SELECT coalesce(group_concat(severity || ' ' || confidence, '; '), 'silent')
       FROM finding WHERE code = '\(code)'
@@ -92,15 +84,13 @@ struct PlacementFindingTests {
     let incident = try Self.incident(runs: [(0, 30), (1, 10)], memory: [40, 160])
     #expect(try Self.finding(incident, "NUMA_REMOTE") == "warning medium")
     #expect(try Self.finding(incident, "NUMA_SPANNING") == "silent")
-    #expect(
-      try Program.value(
-        incident,
-        """
-        SELECT group_concat(node || ' ' || run_share || ' ' || memory_share || ' ' || remote_share || ' '
-          || migrations, '; ') FROM numa_placement
-        """) == "0 1.0 0.2 0.8 0; 1 0.0 0.8 0.0 0")
-    let sentence = try Program.value(
-      incident, "SELECT sentence FROM finding WHERE code = 'NUMA_REMOTE'")
+    let nodes = try incident.value(
+      """
+      SELECT group_concat(node || ' ' || run_share || ' ' || memory_share || ' ' || remote_share || ' '
+        || migrations, '; ') FROM numa_placement
+      """)
+    #expect(nodes == "0 1.0 0.2 0.8 0; 1 0.0 0.8 0.0 0")
+    let sentence = try incident.value("SELECT sentence FROM finding WHERE code = 'NUMA_REMOTE'")
     #expect(sentence.contains("80.0 %") && sentence.contains("node 0"))
   }
 
@@ -117,11 +107,10 @@ struct PlacementFindingTests {
       runs: [(0, 30), (2, 30), (1, 20), (3, 20)], memory: [100, 100])
     #expect(try Self.finding(incident, "NUMA_SPANNING") == "warning medium")
     #expect(
-      try Program.value(
-        incident,
+      try incident.value(
         "SELECT group_concat(from_node || to_node || ' ' || own_ns, '; ') FROM numa_migration")
         == "01 10030500000; 10 10061000000; 01 10081500000")
-    #expect(try Program.value(incident, "SELECT sum(remote_share) FROM numa_placement") == "0.5")
+    #expect(try incident.value("SELECT sum(remote_share) FROM numa_placement") == "0.5")
   }
 
   @Test("what is missing is named, and nothing is said of the rest")
@@ -129,7 +118,7 @@ struct PlacementFindingTests {
     let unknown = try Self.incident(runs: [(0, 30)], memory: nil)
     #expect(try Self.finding(unknown, "NUMA_REMOTE") == "info none")
     #expect(
-      try Program.value(unknown, "SELECT sentence FROM finding WHERE code = 'NUMA_REMOTE'")
+      try unknown.value("SELECT sentence FROM finding WHERE code = 'NUMA_REMOTE'")
         .contains("numastat -p"))
     let nodes = try Self.incident(runs: [(0, 30)], memory: nil, hasNodes: false)
     #expect(try Self.finding(nodes, "NUMA_REMOTE") == "info none")

@@ -1,6 +1,10 @@
 import Foundation
 import TestSupport
 import Testing
+import TraceAnalysis
+import TraceModel
+import TraceReport
+import TraceStore
 
 /// Rules work from the least input that proves what they say, and say what is missing; each beside a silent twin.
 struct LeastInputTests {
@@ -23,7 +27,7 @@ struct LeastInputTests {
       }
     }
     for (text, tool) in [(vmstat, "st of vmstat (6 samples)"), (stat, "/proc/stat (5 samples)")] {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       try incident.add(text, "host", "h")
       let found = try incident.findings()["STEAL_HIDDEN"] ?? ""
       #expect(
@@ -71,7 +75,7 @@ struct LeastInputTests {
 
   @Test("a host's scheduler trace alone: vCPUs that no file names waited, and who had the CPUs")
   func schedulerAlone() throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(Self.scheduler(isPreempted: true), "host", "h")
     let found = try incident.findings()
     let steal = try #require(found["STEAL_HIDDEN"])
@@ -85,7 +89,7 @@ struct LeastInputTests {
       neighbour.contains("burn (2 threads) for 0.792 s, 39.8 % of the time of their vCPUs"),
       "\(neighbour)")
 
-    let idle = try MadeIncident()
+    let idle = try SmallIncident()
     try idle.add(Self.scheduler(isPreempted: false), "host", "h")
     let silent = try idle.findings()
     #expect(silent["STEAL_HIDDEN"] == nil, "\(silent)")
@@ -121,7 +125,7 @@ struct LeastInputTests {
   @Test("a host's block trace alone names who holds the device beside a hypervisor")
   func blocksAlone() throws {
     func finding(_ text: String) throws -> String? {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       try incident.add(text, "host", "h")
       return try incident.findings()["NOISY_DISK_NEIGHBOUR"]
     }
@@ -142,9 +146,8 @@ struct LeastInputTests {
   @Test("the neighbour of a device that holds no disk of a known guest, beside one that does")
   func blocksBesideAMappedDisk() throws {
     let pair = HandMadePair.every10ms(300, seed: 4)
-    let incident = try MadeIncident()
-    try incident.add(pair.host, "host", "h")
-    try incident.add(pair.guest, "guest", "vm1")
+    let incident = try SmallIncident()
+    try incident.add(pair, host: "h")
     try incident.add(Self.blocks(neighbour: "rsync", device: "8,16"), "host", "h")
     #expect(
       try incident.rows("SELECT DISTINCT host, host_device FROM device_map") == ["h,\"259,0\""])
@@ -176,7 +179,7 @@ struct LeastInputTests {
 
   @Test("D and C alone: a guest's H3 to H5 as one, and that Q was not traced")
   func issuesOfAGuest() throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(Self.issued("254,16"), "guest", "g")
     #expect(
       try incident.rows("SELECT stage, count, min_ns, mean_ns, max_ns FROM stage")
@@ -189,17 +192,19 @@ struct LeastInputTests {
     let report = try incident.report()
     #expect(report.contains("Q was not traced, so the times begin with D"), "\(report)")
     #expect(report.contains("D to C 4.600 ms"), "\(report)")
-    let users = try Program.run("query", incident.path, "--name", "by-process", "--format", "csv")
+    let users = try incident.rows(named: "by-process").joined(separator: "\n")
     #expect(
-      users.output.contains("g,254,16,app,read,70")
-        || users.output.contains("\"254,16\",app,read,70"), "\(users.output)")
-    #expect(users.output.contains("4.3"), "\(users.output)")
+      users.contains("g,254,16,app,read,70") || users.contains("\"254,16\",app,read,70"), "\(users)"
+    )
+    #expect(users.contains("4.3"), "\(users)")
     // A window of it has the same.
-    let part = try Program.run("report", incident.path, "--op", "read").words
+    var request = ReportRequest()
+    request.filter.op = "read"
+    let part = try incident.report(request)
     #expect(part.contains("H3+H4+H5 70 4.300"), "\(part)")
 
     // With Q, D to C is a part.
-    let whole = try MadeIncident()
+    let whole = try SmallIncident()
     try whole.add(Self.issued("254,16", queue: true), "guest", "g")
     #expect(try whole.rows("SELECT count(*) FROM io WHERE block_ns IS NOT NULL") == ["70"])
     #expect(try !whole.report().contains("Q was not traced"))
@@ -207,7 +212,7 @@ struct LeastInputTests {
 
   @Test("D and C alone: a host's H5 by who asked")
   func issuesOfAHost() throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(Self.issued("8,16"), "host", "h")
     #expect(try incident.rows("SELECT stage, count, mean_ns FROM stage") == ["D2C,70,4300000.0"])
     let report = try incident.report()
@@ -218,7 +223,7 @@ struct LeastInputTests {
   @Test("D and C of a guest beside a whole trace of its host: the hops below are known")
   func issuesJoined() throws {
     let pair = HandMadePair.every10ms(300, seed: 4)
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(pair.host, "host", "h")
     let lines = Self.numbered(
       pair.guest.split(separator: "\n").filter { $0.contains(" D ") || $0.contains(" C ") })
@@ -236,7 +241,7 @@ struct LeastInputTests {
     "issues without completions, and completions without issues, are said; a whole trace is not")
   func missing() throws {
     func finding(_ keep: (Substring) -> Bool) throws -> String? {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       let lines = Self.numbered(
         Self.issued("8,16", queue: true).split(separator: "\n").filter(keep))
       try incident.add(lines.joined(separator: "\n") + "\n", "guest", "g")
@@ -290,7 +295,7 @@ struct LeastInputTests {
   @Test("a request that is open to the end is a stall, but not where others lack their completion")
   func openToTheEnd() throws {
     func words(_ isLost: (Int) -> Bool) throws -> String? {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       try incident.add(Self.unfinished(isLost), "host", "h")
       // The device seems to stall in both.
       #expect(
@@ -328,7 +333,7 @@ struct LeastInputTests {
   @Test("requests that failed: how many, which, with what, where, when; none where none did")
   func failed() throws {
     func finding(_ text: String, _ side: String = "guest") throws -> String? {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       try incident.add(text, side, "m")
       let words = try incident.findings()["IO_ERRORS"]
       #expect(try incident.report().contains("IO_ERRORS") == (words != nil))
@@ -361,7 +366,7 @@ struct LeastInputTests {
       }.joined(separator: "\n") + "\n"
     }
     func because(_ guest: String, _ host: String) throws -> [String] {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       try incident.add(host, "host", "h")
       try incident.add(guest, "guest", "vm1")
       _ = try incident.findings()
@@ -386,17 +391,15 @@ struct LeastInputTests {
     pair.foreign = (0..<200).map {
       HandMadePair.Foreign(queued: 2_000_000 + 10_000 * $0, device: 5_000)
     }
-    let incident = try pair.ingested()
-    #expect(try Program.run("correlate", incident).status == 0)
-    let told = try #require(try HandMadePair.findings(of: incident)["NOISY_DISK_NEIGHBOUR"])
+    let incident = try SmallIncident()
+    try incident.add(pair)
+    let told = try #require(try incident.findings()["NOISY_DISK_NEIGHBOUR"])
     #expect(told.contains("others took 9"), "\(told)")
-    try Program.alter(incident, "UPDATE device_neighbour SET share = 1.815")
-    // With a threshold given the rules are run again.
-    let again = try Program.run("findings", incident, "--threshold", "disk-neighbour=11")
-    #expect(again.status == 0, "\(again.errors)")
-    #expect(
-      again.words.contains("contradict each other: a part of a whole would be 181.5 %"),
-      "\(again.words)")
-    #expect(!again.words.contains("others took"), "\(again.words)")
+    try incident.alter("UPDATE device_neighbour SET share = 1.815")
+    let again = try #require(
+      try Findings.find(in: incident.file, thresholds: ["disk-neighbour": 11])
+        .first { $0.code == .noisyDiskNeighbour }?.sentence)
+    #expect(again.contains("contradict each other: a part of a whole would be 181.5 %"), "\(again)")
+    #expect(!again.contains("others took"), "\(again)")
   }
 }

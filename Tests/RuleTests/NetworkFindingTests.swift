@@ -5,14 +5,7 @@ import Testing
 /// Losses before the wire, from files as people record them to the finding.
 struct NetworkFindingTests {
   /// A capture of a guest and its host with one tap, which loses so many packets on the way in.
-  private static func capture(lost: Int) throws -> String {
-    let folder = try Repository.temporaryFolder()
-    func write(_ path: String, _ text: String) throws {
-      let file = folder.appending(path: path)
-      try FileManager.default.createDirectory(
-        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try Data(text.utf8).write(to: file)
-    }
+  static func incident(lost: Int) throws -> SmallIncident {
     func link(_ second: Int, received: Int, transmitted: Int, dropped: Int) -> String {
       """
       17953378\(second).5
@@ -26,17 +19,13 @@ struct NetworkFindingTests {
       """
     }
     // Two files: the second goes on where the first ends.
-    try write(
-      "host/ip-before.txt",
+    let before =
       link(15, received: 100, transmitted: 1000, dropped: 17)
-        + link(16, received: 150, transmitted: 2000, dropped: 17 + lost / 2))
-    try write(
-      "host/ip-after.txt",
+      + link(16, received: 150, transmitted: 2000, dropped: 17 + lost / 2)
+    let after =
       link(17, received: 180, transmitted: 3000, dropped: 17 + lost / 2)
-        + link(19, received: 300, transmitted: 11_000, dropped: 17 + lost))
-    try write(
-      "guest-web1/ethtool.txt",
-      """
+      + link(19, received: 300, transmitted: 11_000, dropped: 17 + lost)
+    let guest = """
       1795337815.5
       NIC statistics:
            rx_queue_0_packets: 1000
@@ -50,29 +39,23 @@ struct NetworkFindingTests {
            tx_queue_0_packets: 300
            tx_queue_0_kicks: 140
 
-      """)
-    return folder.path
+      """
+    return try SmallIncident(of: [
+      "host/ip-before.txt": before, "host/ip-after.txt": after, "guest-web1/ethtool.txt": guest,
+    ])
   }
 
-  private static func rows(_ incident: String, _ sql: String) throws -> [[String: String]] {
-    let outcome = try Program.run("query", incident, sql, "--format", "csv")
-    let lines = outcome.output.split(whereSeparator: \.isNewline).map {
+  private static func rows(_ incident: SmallIncident, _ sql: String) throws -> [[String: String]] {
+    let lines = try incident.lines(sql).map {
       $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
     guard let head = lines.first else { return [] }
     return lines.dropFirst().map { Dictionary(zip(head, $0)) { first, _ in first } }
   }
 
-  private static func incident(lost: Int) throws -> String {
-    let incident = try Repository.temporaryFolder().path + "/incident.db"
-    #expect(try Program.run("ingest", incident, try capture(lost: lost)).status == 0)
-    return incident
-  }
-
   @Test("a tap that drops is named as the first point, with the exact count over both files")
   func drops() throws {
     let incident = try Self.incident(lost: 250)
-    _ = try Program.run("correlate", incident)
     let found = try Self.rows(
       incident,
       """
@@ -96,13 +79,12 @@ struct NetworkFindingTests {
   @Test("the same counters standing still are no finding")
   func silent() throws {
     let incident = try Self.incident(lost: 0)
-    _ = try Program.run("correlate", incident)
     #expect(
       try Self.rows(
         incident, "SELECT * FROM finding WHERE code = 'NET_DROP_BEFORE_WIRE'"
       ).isEmpty)
-    let report = try Program.run("report", incident)
-    #expect(report.output.contains("The network path"))
-    #expect(report.wideLines.isEmpty)
+    let report = try incident.reportText()
+    #expect(report.contains("The network path"))
+    #expect(report.split(separator: "\n").allSatisfy { $0.count <= 80 })
   }
 }

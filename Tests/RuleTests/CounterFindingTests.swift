@@ -1,6 +1,8 @@
 import Foundation
 import TestSupport
 import Testing
+import TraceModel
+import TraceStore
 
 /// What findings make of counters of every kind: what is there is used, with the confidence that it deserves.
 struct CounterFindingTests {
@@ -11,17 +13,12 @@ struct CounterFindingTests {
     let next: String
   }
 
-  private static func findings(_ incident: String, _ code: String) throws -> [Said] {
-    let text = try Program.run(
-      "query", incident,
-      "SELECT severity, confidence, sentence, next_step FROM finding WHERE code = '\(code)'",
-      "--format", "json"
-    ).output
-    let rows = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: String]] ?? []
-    return rows.map { row in
+  private static func findings(_ incident: SmallIncident, _ code: String) throws -> [Said] {
+    try incident.correlate()
+    return try incident.file.findings().filter { $0.code.rawValue == code }.map {
       Said(
-        severity: row["severity"] ?? "", confidence: row["confidence"] ?? "",
-        sentence: row["sentence"] ?? "", next: row["next_step"] ?? "")
+        severity: $0.severity.rawValue, confidence: $0.confidence.rawValue, sentence: $0.sentence,
+        next: $0.nextStep)
     }
   }
 
@@ -39,7 +36,7 @@ struct CounterFindingTests {
 
   @Test("steal of vmstat without dates is told as that with dates")
   func undatedSteal() throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/vmstat.txt": Self.header + Self.row(40, 20, 20, 20) + Self.row(30, 20, 10, 40)
     ])
     let found = try Self.findings(incident, "STEAL_HIDDEN")
@@ -77,7 +74,7 @@ struct CounterFindingTests {
     ])
   func steps(_ readings: [(iowait: Int, steal: Int)], _ stolen: String) throws {
     let found = try Self.findings(
-      Program.incident(of: ["guest/stat.txt": Self.stat(readings)]), "STEAL_HIDDEN")
+      SmallIncident(of: ["guest/stat.txt": Self.stat(readings)]), "STEAL_HIDDEN")
     #expect(found.map(\.severity) == ["warning"])
     #expect(found.map(\.confidence) == ["medium"])
     #expect(
@@ -88,7 +85,7 @@ struct CounterFindingTests {
   @Test("/proc/stat without dates, and read once, is used as far as it goes")
   func statWithoutDates() throws {
     let undated = try Self.findings(
-      Program.incident(of: [
+      SmallIncident(of: [
         "guest/stat.txt": Self.stat([(900, 100), (900, 300), (900, 500)], dated: false)
       ]), "STEAL_HIDDEN")
     #expect(undated.map(\.severity) == ["warning"])
@@ -96,7 +93,7 @@ struct CounterFindingTests {
     #expect(undated.first?.sentence.contains("20.0 % stolen on average of 2 samples") ?? false)
     #expect(undated.first?.next.contains("each time with the date before it") ?? false)
     let once = try Self.findings(
-      Program.incident(of: ["guest/stat.txt": Self.stat([(1000, 1000)])]), "STEAL_HIDDEN")
+      SmallIncident(of: ["guest/stat.txt": Self.stat([(1000, 1000)])]), "STEAL_HIDDEN")
     #expect(once.map(\.severity) == ["info"])
     #expect(once.map(\.confidence) == ["low"])
     #expect(
@@ -110,7 +107,7 @@ struct CounterFindingTests {
     }
     for isTwice in [false, true] {
       let found = try Self.findings(
-        Program.incident(of: [
+        SmallIncident(of: [
           "guest/s.txt": "1760000000\n" + summary(1) + (isTwice ? "1760000010\n" + summary(2) : "")
         ]), "STEAL_HIDDEN")
       #expect(found.map(\.confidence) == ["low"])
@@ -120,7 +117,7 @@ struct CounterFindingTests {
           ?? false, "\(found)")
     }
     let average = try Self.findings(
-      Program.incident(of: ["guest/vmstat.txt": Self.header]), "STEAL_HIDDEN")
+      SmallIncident(of: ["guest/vmstat.txt": Self.header]), "STEAL_HIDDEN")
     #expect(average.map(\.confidence) == ["none"])
     #expect(average.first?.sentence.contains("only the average since boot") ?? false)
   }
@@ -139,7 +136,7 @@ struct CounterFindingTests {
 
   @Test("schedstat of the vCPUs' threads, without a trace: what they waited")
   func schedstat() throws {
-    let incident = try Program.incident(of: ["host/tasks.txt": Self.tasks([[400, 300]])])
+    let incident = try SmallIncident(of: ["host/tasks.txt": Self.tasks([[400, 300]])])
     let found = try Self.findings(incident, "STEAL_HIDDEN")
     #expect(
       found.map(\.sentence) == [
@@ -148,37 +145,35 @@ struct CounterFindingTests {
     #expect(found.map(\.severity) == ["critical"])
     #expect(found.map(\.confidence) == ["medium"])
     #expect(
-      try Program.run("query", incident, "--name", "cpu-waits", "--format", "csv").output.split(
-        separator: "\n"
-      ).dropFirst() == [
+      try incident.rows(named: "cpu-waits") == [
         "host,,vcpu,CPU 0/KVM,2842,3000.0,2000.0,40.0,500,,,",
         "host,,vcpu,CPU 1/KVM,2843,3500.0,1500.0,30.0,500,,,",
       ])
     #expect(
-      try Program.run("report", incident).words.contains(
+      try incident.report().contains(
         "CPU 1/KVM 2843 3.500 s 1.500 s 5.000 s 30.0 %"))
     // With the guest's files there is one guest that they can be of; of two guests' threads nobody knows.
     let whose = try Self.findings(
-      Program.incident(of: [
+      SmallIncident(of: [
         "host/tasks.txt": Self.tasks([[400, 300]]), "guest-web1/vmstat.txt": Self.header,
       ]), "STEAL_HIDDEN")
     #expect(whose.count == 1)
     #expect(whose.first?.sentence.hasPrefix("Its 2 vCPU threads waited") ?? false)
     let two = try Self.findings(
-      Program.incident(of: [
+      SmallIncident(of: [
         "host/tasks.txt": Self.tasks([[400, 300], [100, 200]]),
         "guest-web1/vmstat.txt": Self.header,
       ]), "STEAL_HIDDEN")
     #expect(two.first?.sentence.hasPrefix("4 vCPU threads waited") ?? false)
     #expect(two.count == 2)
     let undated = try Self.findings(
-      Program.incident(of: ["host/tasks.txt": Self.tasks([[400, 300]], dated: false)]),
+      SmallIncident(of: ["host/tasks.txt": Self.tasks([[400, 300]], dated: false)]),
       "STEAL_HIDDEN")
     #expect(undated.map(\.confidence) == ["low"])
     #expect(undated.first?.sentence.contains("35.0 % of the time that they could run") ?? false)
     #expect(
       try Self.findings(
-        Program.incident(of: ["host/tasks.txt": Self.tasks([[10, 20]])]), "STEAL_HIDDEN"
+        SmallIncident(of: ["host/tasks.txt": Self.tasks([[10, 20]])]), "STEAL_HIDDEN"
       ).isEmpty)
   }
 
@@ -195,7 +190,7 @@ struct CounterFindingTests {
           5481296    9000     0       %       0       0
 
       """
-    let incident = try Program.incident(of: ["host/ip.txt": tap.replacing("%", with: "1000")])
+    let incident = try SmallIncident(of: ["host/ip.txt": tap.replacing("%", with: "1000")])
     let found = try Self.findings(incident, "NET_DROP_BEFORE_WIRE")
     #expect(
       found.map(\.sentence) == [
@@ -204,9 +199,9 @@ struct CounterFindingTests {
       ])
     #expect(found.map(\.severity) == ["info"])
     #expect(found.map(\.confidence) == ["low"])
-    #expect(try Program.value(incident, "SELECT count(*) FROM net_path") == "0")
+    #expect(try incident.value("SELECT count(*) FROM net_path") == "0")
     // Nothing lost since it came up: nothing to say, and nothing that is not known.
-    let silent = try Program.incident(of: ["host/ip.txt": tap.replacing("%", with: "0")])
+    let silent = try SmallIncident(of: ["host/ip.txt": tap.replacing("%", with: "0")])
     #expect(try Self.findings(silent, "NET_DROP_BEFORE_WIRE").isEmpty)
   }
 
@@ -216,13 +211,13 @@ struct CounterFindingTests {
       "NIC statistics:\n     rx_queue_0_packets: \(packets)\n     rx_queue_0_drops: 0\n"
     }
     for names in [["ethtool_-S_eth0", "ethtool_-S_eth1"], ["a.txt", "b.txt"]] {
-      let incident = try Program.incident(of: [
+      let incident = try SmallIncident(of: [
         "guest/\(names[0])": table(25_000_000), "guest/\(names[1])": table(37_000),
       ])
-      #expect(try Program.value(incident, "SELECT count(*) FROM net_path") == "0")
-      #expect(try Program.value(incident, "SELECT count(delta) FROM net_counter") == "0")
+      #expect(try incident.value("SELECT count(*) FROM net_path") == "0")
+      #expect(try incident.value("SELECT count(delta) FROM net_counter") == "0")
       #expect(
-        try Program.value(incident, "SELECT count(DISTINCT object) FROM net_counter") == "2")
+        try incident.value("SELECT count(DISTINCT object) FROM net_counter") == "2")
       #expect(
         !(try Self.findings(incident, "NET_DROP_BEFORE_WIRE").contains {
           $0.sentence.contains("no file counts them")
@@ -239,7 +234,7 @@ struct CounterFindingTests {
 
   @Test("a provider's limits, by the driver's own count")
   func allowances() throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/ethtool.txt": Self.ethtool(
         "ens5",
         [
@@ -280,7 +275,7 @@ struct CounterFindingTests {
     ])
   func drivers(_ rows: [String: [Int]], _ words: String) throws {
     let found = try Self.findings(
-      Program.incident(of: ["guest/ethtool.txt": Self.ethtool("ens3", rows)]),
+      SmallIncident(of: ["guest/ethtool.txt": Self.ethtool("ens3", rows)]),
       "NET_DROP_BEFORE_WIRE")
     #expect(found.first?.sentence.contains(words) ?? false, "\(found)")
   }
@@ -289,7 +284,7 @@ struct CounterFindingTests {
 
   @Test("numastat's columns say how many nodes there are, also read once")
   func nodes() throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "host/numastat.txt":
         "                           node0           node1\nnuma_hit                  575343          983088\n"
     ])
@@ -305,7 +300,7 @@ struct CounterFindingTests {
       "   8 0 sda \(100 * times) 0 \(2048 * times) \(500 * times) \(50 * times) 0 \(2048 * times) "
         + "\(1000 * times) 0 \(8000 * times) \(15000 * times)\n"
     }
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "host/files.txt": (0...1).map { time in
         "\(1_760_000_000 + 10 * time)\n" + disk(time + 1)
           + "\(1_760_000_000 + 10 * time)\nversion 15\ntimestamp 4294907384\n"
@@ -316,22 +311,18 @@ struct CounterFindingTests {
         "\(1_760_000_000 + 10 * time)\nnr_free_pages 5\npswpin \(1000 * time)\noom_kill \(2 + time)\n"
       }.joined(),
     ])
-    func rows(_ name: String) throws -> [Substring] {
-      try Program.run("query", incident, "--name", name, "--format", "csv").output.split(
-        separator: "\n"
-      ).dropFirst().map { $0 }
-    }
+    func rows(_ name: String) throws -> [String] { try incident.rows(named: name) }
     #expect(try rows("disk-load") == ["host,sda,100,50,2.0,10.0,80.0,1.5,10.0"])
     #expect(try rows("run-queues") == ["host,0,5000.0,20000.0,2.0,0,10.0"])
     let memory = try rows("memory-load")
     #expect(memory.contains("guest,proc-vmstat,pswpin,1000,100.0,,1"))
     #expect(memory.contains("guest,proc-vmstat,oom_kill,1,0.1,,1"))
     #expect(memory.contains("guest,vmstat,r (running or waiting),,4.0,4,2"))
-    let report = try Program.run("report", incident)
-    #expect(report.words.contains("host sda 100 50 10.0 ms 80.0 % 1.5"))
-    #expect(report.words.contains("2.0 tasks waited for a CPU on average (schedstat, 1 CPU)"))
+    let report = try incident.report()
+    #expect(report.contains("host sda 100 50 10.0 ms 80.0 % 1.5"))
+    #expect(report.contains("2.0 tasks waited for a CPU on average (schedstat, 1 CPU)"))
     #expect(
-      report.words.contains("oom_kill 1; pswpin 1,000; b (blocked) 0.0 on average, 0 at most"))
-    #expect(report.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+      report.contains("oom_kill 1; pswpin 1,000; b (blocked) 0.0 on average, 0 at most"))
+    #expect(try incident.reportText().split(separator: "\n").allSatisfy { $0.count <= 80 })
   }
 }

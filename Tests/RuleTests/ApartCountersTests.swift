@@ -4,12 +4,11 @@ import Testing
 
 /// Readings under one name that may be of two things, and readings of one thing that are there twice.
 struct ApartCountersTests {
-  private static func rows(_ incident: String, _ sql: String) throws -> [String] {
-    let outcome = try Program.run("query", incident, sql, "--format", "csv")
-    return outcome.output.split(whereSeparator: \.isNewline).dropFirst().map(String.init)
+  private static func rows(_ incident: SmallIncident, _ sql: String) throws -> [String] {
+    try incident.rows(sql)
   }
 
-  private static func sentences(_ incident: String, _ code: String) throws -> String {
+  private static func sentences(_ incident: SmallIncident, _ code: String) throws -> String {
     try rows(
       incident,
       "SELECT severity, confidence, sentence, because, next_step FROM finding WHERE code = '\(code)'"
@@ -55,7 +54,7 @@ struct ApartCountersTests {
     func text(_ name: String, _ packets: Int, _ drops: Int) -> String {
       heading.replacing("%", with: name) + "\n" + Self.ethtool(packets, drops)
     }
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/e.txt": text("ens3", 400, 0) + text("ens4", 9000, 700)
     ])
     #expect(
@@ -77,7 +76,7 @@ struct ApartCountersTests {
         + "--- ens4 ---\n\(1_760_000_001 + 10 * turn)\n"
         + Self.ethtool(9000 + 100 * turn, 700 + turn)
     }.joined()
-    let incident = try Program.incident(of: ["guest/e.txt": text])
+    let incident = try SmallIncident(of: ["guest/e.txt": text])
     #expect(
       try Self.rows(
         incident, "SELECT object, drops, packets FROM net_path WHERE drops IS NOT NULL ORDER BY 1")
@@ -96,7 +95,7 @@ struct ApartCountersTests {
       ["=== web1 ===\n--- network ---\n", "=== web2 ===\n--- network ---\n", "web2"],
     ])
   func places(_ texts: [String]) throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/n.txt": texts[0] + Self.link("eth0", 400, 0) + texts[1] + Self.link("eth0", 9000, 700)
     ])
     #expect(
@@ -120,7 +119,7 @@ struct ApartCountersTests {
       ["=== web1 ===\n--- network ---\n", "--- cpu ---\n--- network ---\n"],
     ])
   func moments(_ texts: [String]) throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/n.txt": texts[0] + Self.link("eth0", 400, 0) + texts[1] + Self.link("eth0", 900, 70)
     ])
     #expect(
@@ -132,7 +131,7 @@ struct ApartCountersTests {
     "with another index or address an interface is another one",
     arguments: [(4, "52:54:00:09:09:09"), (17, "52:54:00:01:02:03"), (17, "52:54:00:09:09:09")])
   func madeAnew(_ index: Int, _ address: String) throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "host/ip.txt": "1760000000\n" + Self.link("vnet0", 100, 0, isTransmit: true)
         + "1760000010\n"
         + Self.link("vnet0", 9000, 700, index: index, address: address, isTransmit: true)
@@ -154,7 +153,7 @@ struct ApartCountersTests {
       ("2026-10-07_10.00.txt", "2026-10-07_10.05.txt", true), ("ip.txt", "netdev.txt", true),
     ])
   func files(_ first: String, _ second: String, _ isOne: Bool) throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/\(first)": Self.netDev(400, 0), "guest/\(second)": Self.netDev(9000, 700),
     ])
     #expect(
@@ -168,7 +167,7 @@ struct ApartCountersTests {
 
   @Test("dated files of two machines are no series either")
   func datedFiles() throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/web1.txt": "1760000000\n" + Self.netDev(400, 0) + "1760000010\n" + Self.netDev(500, 0),
       "guest/web2.txt": "1760000020\n" + Self.netDev(9000, 700) + "1760000030\n"
         + Self.netDev(9100, 701),
@@ -188,7 +187,7 @@ struct ApartCountersTests {
 
   @Test("/proc/stat of two machines in one file is stolen time of neither")
   func twoMachines() throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/s.txt": "=== db1 ===\n" + Self.cpu(500, 9000, "10") + "=== db2 ===\n"
         + Self.cpu(50_000, 900_000, "300000")
     ])
@@ -207,7 +206,7 @@ struct ApartCountersTests {
         + Self.link("eth0", 5000 + 500 * turn, 20 * turn) + "# cat /proc/net/dev\n"
         + Self.netDev(5000 + 500 * turn, 20 * turn)
     }.joined()
-    let incident = try Program.incident(of: ["\(machine)/all.txt": text])
+    let incident = try SmallIncident(of: ["\(machine)/all.txt": text])
     #expect(
       try Self.rows(incident, "SELECT drops, packets FROM net_path WHERE direction = 'to_guest'")
         == ["60,1500"])
@@ -225,7 +224,7 @@ struct ApartCountersTests {
         + "/sys/devices/system/node/node0/numastat:numa_hit \(hit)\n"
         + "/sys/devices/system/node/node0/numastat:other_node \(other)\n"
     }.joined()
-    let incident = try Program.incident(of: ["host/all.txt": text])
+    let incident = try SmallIncident(of: ["host/all.txt": text])
     #expect(
       try Self.rows(
         incident, "SELECT sum(numa_hit), sum(other_node) FROM numa_counter WHERE node = 0")
@@ -248,7 +247,7 @@ struct ApartCountersTests {
             + "2026-10-07 10:15:\($0)\n"
         }.joined()
     }
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/long.txt": text(10...30, 20), "guest/short.txt": text(25...40, 20),
     ])
     #expect(
@@ -274,7 +273,7 @@ struct ApartCountersTests {
             1000 + 200 * turn, 9000 + idle[turn],
             steal[turn] < 0 ? "18446744073709551000" : "\(steal[turn])")
       }.joined()
-      let incident = try Program.incident(of: ["guest/stat.txt": text])
+      let incident = try SmallIncident(of: ["guest/stat.txt": text])
       let samples = steal.contains(-1) ? 3 : 4
       let said = try Self.sentences(incident, "STEAL_HIDDEN")
       #expect(
@@ -295,7 +294,7 @@ struct ApartCountersTests {
 
   @Test("frames that nobody wanted are in a guest's rx_dropped: no cause is named")
   func unwanted() throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/n.txt": "1760000000\n" + Self.netDev(100, 5) + "1760000010\n" + Self.netDev(160, 10)
     ])
     let said = try Self.sentences(incident, "NET_DROP_BEFORE_WIRE")
@@ -306,7 +305,7 @@ struct ApartCountersTests {
 
   @Test("where the queues of the driver count them all, they had no buffer")
   func noBuffer() throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/n.txt": "1760000000\n# ethtool -S eth0\n" + Self.ethtool(100, 5) + Self.netDev(100, 5)
         + "1760000010\n# ethtool -S eth0\n" + Self.ethtool(160, 10) + Self.netDev(160, 10)
     ])
@@ -321,8 +320,8 @@ struct ApartCountersTests {
       "\(1_760_000_000 + 60 * turn)\n# ethtool -S ens5\nNIC statistics:\n     rx_packets: \(1000 * turn)\n"
         + "     rx_no_buffer_count: \(7000 * turn)\n"
     }
-    let incident = try Program.incident(of: ["guest/e.txt": table(1) + table(2)])
-    let report = try Program.run("report", incident).output
+    let incident = try SmallIncident(of: ["guest/e.txt": table(1) + table(2)])
+    let report = try incident.reportText()
     #expect(report.contains("no buffer: 7,000"))
     #expect(!report.contains("<- loses first"))
   }
@@ -330,7 +329,7 @@ struct ApartCountersTests {
   @Test("what a macvtap receives is for the guest, what a tap and Xen's vif transmit is")
   func directions() throws {
     for (name, isTransmit) in [("macvtap0", false), ("tap0", true), ("vif1.0", true)] {
-      let incident = try Program.incident(of: [
+      let incident = try SmallIncident(of: [
         "host/ip.txt": "1760000000\n" + Self.link(name, 100, 0, isTransmit: isTransmit)
           + "1760000010\n" + Self.link(name, 1000, 50, isTransmit: isTransmit)
       ])
@@ -348,7 +347,7 @@ struct ApartCountersTests {
         + " Sent 900 bytes \(1000 * turn) pkt (dropped \(40 * turn), overlimits 0 requeues 0) \n"
         + " backlog 0b 0p requeues 0\n"
     }
-    let incident = try Program.incident(of: ["host/t.txt": qdisc(1) + qdisc(2)])
+    let incident = try SmallIncident(of: ["host/t.txt": qdisc(1) + qdisc(2)])
     #expect(
       try Self.rows(incident, "SELECT point, direction, drops, packets FROM net_path")
         == ["tap qdisc tap3,from_guest,40,960"])
@@ -359,11 +358,11 @@ struct ApartCountersTests {
 
   @Test("a disk busier than time passed contradicts itself")
   func busy() throws {
-    let incident = try Program.incident(of: [
+    let incident = try SmallIncident(of: [
       "guest/d.txt": "1760000000\n 254 0 vda 0 0 0 0 0 0 0 0 0 0 0\n"
         + "1760000001\n 254 0 vda 10 0 80 100 0 0 0 0 0 7000 7000\n"
     ])
-    let report = try Program.run("report", incident).output
+    let report = try incident.reportText()
     #expect(report.contains("contradicts itself"))
     #expect(report.split(separator: "\n").contains { $0.contains("vda") && $0.contains("?") })
   }
@@ -377,11 +376,11 @@ struct ApartCountersTests {
     let columns = " r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa"
     let row = " 1  0      0 812344  10240 655360    0    0     1     4   80  100  2  1 76  1"
     let once = try Self.sentences(
-      Program.incident(of: ["guest/vmstat.txt": header + columns + " st\n" + row + " 20\n"]),
+      SmallIncident(of: ["guest/vmstat.txt": header + columns + " st\n" + row + " 20\n"]),
       "STEAL_HIDDEN")
     #expect(once.contains("info,low") && once.contains("counted 20 % of its CPU time as stolen"))
     let without = try Self.sentences(
-      Program.incident(of: [
+      SmallIncident(of: [
         "guest/vmstat.txt": header + columns + "\n" + row + "\n" + row + "\n" + row + "\n"
       ]), "STEAL_HIDDEN")
     #expect(without.contains("no column st"))
@@ -390,7 +389,7 @@ struct ApartCountersTests {
   @Test("schedstat of vCPU threads that was read once is told as an average")
   func tasksOnce() throws {
     let said = try Self.sentences(
-      Program.incident(of: [
+      SmallIncident(of: [
         "host/t.txt": "2842 (CPU 0/KVM) 70000000000 30000000000 100\n2850 (IO io1) 5 900 1\n"
       ]), "STEAL_HIDDEN")
     #expect(said.contains("info,low") && said.contains("waited 30.0 s"), "\(said)")
@@ -407,7 +406,7 @@ struct ApartCountersTests {
     let text = ["0 0 0", "600 400 10"].enumerated().map {
       "\(1_760_000_000 + 10 * $0)\n" + form.replacing("%", with: $1)
     }.joined()
-    let incident = try Program.incident(of: ["host/t.txt": text])
+    let incident = try SmallIncident(of: ["host/t.txt": text])
     #expect(
       try Self.rows(incident, "SELECT tid, run_ns, wait_ns, readings FROM task_wait")
         == ["72,600,400,2"])
