@@ -33,10 +33,10 @@ test: needs lint
 	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error
 	$(SWIFT) test --skip-build
 
-# The tests of the libraries, without those that run the program: under a minute after a build.
+# The tests of the libraries, without those that run the program or read ../shared: under a minute after a build.
 test-fast: needs
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --skip HiddenQTests
+	$(SWIFT) test --skip-build --skip 'HiddenQTests|CaptureTests'
 
 # Tests by name, of a suite or a function: make test-one NAME=JoinTests
 test-one: needs
@@ -105,7 +105,7 @@ report-size: release
 # signals that it handles, which is what runs on several threads. Then the tests of the parsers, the store and the
 # join. Nightly: it takes some half an hour, too long for each change.
 SANITIZED = SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0
-LIBRARY_TESTS = TraceIngestTests|TraceStoreTests|TraceCorrelationTests
+LIBRARY_TESTS = TraceIngestTests|TraceStoreTests|TraceCorrelationTests|CaptureTests.(Foreign|Sched|Real(Trace|Counter)|BlktraceReal)
 sanitize: needs
 	$(SWIFT) build --sanitize=address --product hiddenq --scratch-path .build-address
 	$(SANITIZED) python3 Fuzz/mutate.py --hiddenq .build-address/debug/hiddenq --small --memory 4096

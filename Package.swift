@@ -109,6 +109,14 @@ let package = Package(
       name: "HiddenQTests",
       dependencies: ["hiddenq", "TraceStore", "TraceAnalysis", "TestSupport"],
       swiftSettings: house),
+    // All that reads captures, samples and scripts beside the checkout (../shared); skipped without them.
+    .testTarget(
+      name: "CaptureTests",
+      dependencies: [
+        "HiddenQTests", "TraceIngestTests", "TraceModel", "TraceIngest",
+        "TraceStore", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: house),
   ],
   cLanguageStandard: .c2x
 )

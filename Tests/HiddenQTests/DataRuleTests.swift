@@ -90,25 +90,4 @@ struct DataRuleTests {
     }
     #expect(try refusal(Self.pair(3, device: 300).ingested()) == nil)
   }
-
-  /// A whole generated capture of a guest and its host, with the guest's page-cache trace; what is found in it.
-  private static func findings(_ preset: String) throws -> [String: String] {
-    let folder = try Repository.temporaryFolder()
-    let scenario = folder.appending(path: "scenario")
-    try Scenario.make(preset, seed: 23, seconds: 3, in: scenario)
-    let analyzed = folder.appending(path: "analyzed").path
-    let outcome = try Program.run("analyze", scenario.path, "-o", analyzed)
-    #expect(outcome.status == 0, "\(outcome.errors)")
-    return try HandMadePair.findings(of: analyzed + "/incident.db")
-  }
-
-  @Test(
-    "PAGE_CACHE_HIDES: writes lie in the guest's page cache; where they do not for long, silent",
-    .needsShared)
-  func pageCache() throws {
-    let words = try #require(try Self.findings("page-cache-bound")["PAGE_CACHE_HIDES"])
-    #expect(words.contains("written data lay in the guest's page cache for"), "\(words)")
-    // There its writes lie there for 12 ms.
-    #expect(try Self.findings("quiet")["PAGE_CACHE_HIDES"] == nil)
-  }
 }

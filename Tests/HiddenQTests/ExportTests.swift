@@ -7,18 +7,15 @@ struct ExportTests {
   private static let fixture = Result {
     try incident(Repository.fixtures.appending(path: "kvm-noisy-cpu"))
   }
-  private static let capture = Result {
-    try incident(Repository.shared("traces/kvm-noisy-cpu"))
-  }
 
-  private static func incident(_ files: URL) throws -> String {
+  static func incident(_ files: URL) throws -> String {
     let path = try Repository.temporaryFolder().path + "/incident.db"
     #expect(try Program.run("ingest", path, files.path).status == 0)
     #expect(try Program.run("correlate", path).status == 0)
     return path
   }
 
-  private func read(_ reader: String, _ arguments: String...) throws -> String {
+  private static func read(_ reader: String, _ arguments: String...) throws -> String {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments =
@@ -38,17 +35,14 @@ struct ExportTests {
     let folder = incident + "-" + format
     let outcome = try Program.run("export", incident, "--format", format, "-o", folder)
     #expect(outcome.status == 0, "\(outcome.errors)")
-    let said = try read("tables.py", folder, format, incident)
+    let said = try Self.read("tables.py", folder, format, incident)
     #expect(said.hasPrefix("ok: "), "\(said)")
   }
 
   @Test("slices of a Perfetto trace are the I/Os' hops to the nanosecond, and none overlap")
-  func perfetto() throws { try checkPerfetto(Self.fixture.get()) }
+  func perfetto() throws { try Self.checkPerfetto(Self.fixture.get()) }
 
-  @Test("so are those of a capture with scheduler traces", .needsShared)
-  func perfettoOfCapture() throws { try checkPerfetto(Self.capture.get()) }
-
-  private func checkPerfetto(_ incident: String) throws {
+  static func checkPerfetto(_ incident: String) throws {
     let trace = incident + ".pftrace"
     let outcome = try Program.run("export", incident, "--format", "perfetto", "-o", trace)
     #expect(outcome.status == 0, "\(outcome.errors)")

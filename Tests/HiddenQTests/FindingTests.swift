@@ -19,14 +19,7 @@ struct FindingTests {
   @Test("every evidence runs, and returns the numbers of its sentence")
   func evidence() throws { try Self.checkEvidence(Self.fixture) }
 
-  @Test(
-    "so it does on real captures of other kinds", .needsShared,
-    arguments: ["kvm-noisy-disk", "tcg-buffered", "tcg-net", "kvm-numa-remote"])
-  func evidenceOfCaptures(_ capture: String) throws {
-    try Self.checkEvidence(Repository.shared("traces/\(capture)").path)
-  }
-
-  private static func checkEvidence(_ capture: String) throws {
+  static func checkEvidence(_ capture: String) throws {
     let incident = try Repository.temporaryFolder().path + "/incident.db"
     #expect(try Program.run("ingest", incident, capture).status == 0)
     let findings = try Self.findings(incident)

@@ -38,12 +38,7 @@ struct HalfCaptureTests {
   @Test("half of a capture gives a report that helps, and no claim that the whole contradicts")
   func halves() throws { try Self.checkHalves(of: Self.fixture) }
 
-  @Test("so does half of a capture with a neighbour on the disk", .needsShared)
-  func halvesOfNoisyDisk() throws {
-    try Self.checkHalves(of: Repository.shared("traces/kvm-noisy-disk").path)
-  }
-
-  private static func checkHalves(of capture: String) throws {
+  static func checkHalves(of capture: String) throws {
     let whole = try Self.findings(capture, status: [0]).findings
     let known = Dictionary(grouping: whole.filter(\.isClaim), by: \.code)
     for part in Part.allCases {

@@ -322,18 +322,4 @@ struct MixedCaptureTests {
     #expect(words.contains("CAPTURES_MIXED"), "\(words)")
     #expect(!words.contains("Found before"), "\(words)")
   }
-
-  @Test("no capture that is one is called mixed", .needsShared, arguments: ["traces", "changes"])
-  func captures(_ place: String) throws {
-    for capture in Repository.folders(in: try Repository.shared(place))
-    where capture.lastPathComponent != "tcg-paused-busy" {
-      let output = try Repository.temporaryFolder().path
-      _ = try Program.run("analyze", capture.path, "-o", output)
-      let rows = try Program.run(
-        "query", output + "/incident.db", "SELECT code FROM finding", "--format", "csv")
-      #expect(rows.status == 0)
-      #expect(
-        !rows.output.contains("CAPTURES_MIXED"), "\(capture.lastPathComponent): \(rows.output)")
-    }
-  }
 }

@@ -11,7 +11,8 @@ public enum Repository {
   public static let fixtures = root.appending(path: "Fixtures")
 
   /// The folder of captures and samples beside the checkout; nil where there is none. A test that reads it
-  /// has the trait ``Testing/Trait/needsShared``, so that it is reported as skipped, not as passed.
+  /// is in `CaptureTests` and has the trait ``Testing/Trait/needsShared``, so that it is reported as skipped, not as
+  /// passed.
   public static let shared: URL? = {
     let folder = root.deletingLastPathComponent().appending(path: "shared")
     return FileManager.default.fileExists(atPath: folder.path) ? folder : nil

@@ -15,7 +15,7 @@ struct BlkparseColumnsTests {
   }
 
   /// Reads a line in the midst of other bytes; nil when the fast reader leaves it. Reports a difference.
-  private static func check(
+  static func check(
     _ line: [UInt8], _ columns: inout BlkparseColumns, behind: [UInt8] = []
   ) -> Bool {
     var fast = BlockEvent()
@@ -35,7 +35,7 @@ struct BlkparseColumnsTests {
     return true
   }
 
-  private static let lines = [
+  static let lines = [
     "  8,0    0        9     0.500000000  4242  D   R 81920 + 8 [fio]",
     "259,11  13     1041 12345.000134567   912  Q  WS 1234567890123456 + 4294967295 [my [p] (x) 1]",
     "254,16   3     1042     2.000136011   912  G FWS [jbd2/vda-8]",
@@ -102,26 +102,5 @@ struct BlkparseColumnsTests {
       }
     }
     #expect(taken > 1000)
-  }
-
-  @Test(.needsShared) func linesOfRealFilesAreReadAlike() throws {
-    var files: [String] = []
-    for folder in ["traces", "samples/blkparse"] {
-      files += Repository.files(below: try Repository.shared(folder)).filter {
-        $0.contains("blkparse") && $0.hasSuffix(".txt")
-      }
-    }
-    var lines = 0
-    var taken = 0
-    for path in files {
-      var columns = BlkparseColumns()
-      let bytes = Array(try Data(contentsOf: URL(filePath: path)))
-      for line in bytes.split(separator: 10) {
-        lines += 1
-        if Self.check(Array(line), &columns, behind: [10] + Self.lines[0].utf8) { taken += 1 }
-      }
-    }
-    print("blkparse lines: \(lines), read by columns: \(taken)")
-    #expect(taken * 100 > lines * 90)
   }
 }

@@ -194,26 +194,4 @@ struct BlockPayloadTests {
   func customFormatThatLacksWhatIsNeededIsRefused(_ format: String) {
     #expect(throws: IngestError.self) { _ = try blkparseText(printedWith: format) }
   }
-
-  @Test(.needsShared) func tracerTextOfRealCapturesGivesTheRequestsOfItsBlktrace() throws {
-    let traces = try Repository.shared("traces")
-    for (capture, device) in [
-      ("tcg-buffered", "loop6"), ("tcg-noisy-disk", "loop6"), ("tcg-qcow2", "loop7"),
-    ] {
-      let host = traces.appending(path: capture).appending(path: "host").path
-      func requests(_ file: String) throws -> [String] {
-        let sink = CollectingSink()
-        _ = try IngestRun(input: SourceInput(path: "\(host)/\(file)")).read(into: sink)
-        // The tracer prints microseconds.
-        return sink.requests.map {
-          "\($0.sector)+\($0.sectors) \(($0.completed.rawValue - $0.issued.rawValue + 500) / 20_000)"
-        }
-      }
-      let tracer = try requests("ftrace-blk.txt.gz")
-      let text = try requests("blkparse-\(device).txt")
-      #expect(tracer.count == text.count)
-      let same = zip(tracer.sorted(), text.sorted()).count { $0 == $1 }
-      #expect(same * 10 > text.count * 8, "\(capture): \(same) of \(text.count)")
-    }
-  }
 }

@@ -7,7 +7,7 @@ import TraceModel
 
 struct QEMUTraceTests {
   /// Keeps the requests.
-  private final class QEMUSink: IdleSink {
+  final class QEMUSink: IdleSink {
     var requests: [QEMURequest] = []
     override func receive(_ requests: [QEMURequest]) { self.requests += requests }
 
@@ -43,7 +43,7 @@ struct QEMUTraceTests {
     }
   }
 
-  private static func read(_ path: String) throws -> (sink: QEMUSink, summary: SourceSummary) {
+  static func read(_ path: String) throws -> (sink: QEMUSink, summary: SourceSummary) {
     var options = IngestOptions()
     options.allowedBadPercent = 100
     let sink = QEMUSink()
@@ -94,49 +94,5 @@ struct QEMUTraceTests {
     #expect(sink.requests.count == 65_536)
     let dropped = summary.problems.first { $0.kind == .tooManyOpen }?.count ?? 0
     #expect(dropped == 4464)
-  }
-
-  @Test(
-    "real logs: every event counts, every request that was handled is there, every answer once",
-    .needsShared)
-  func realLogs() throws {
-    let samples = try ["samples/qemu-log", "traces"].map { try Repository.shared($0) }
-    let logs = samples.flatMap { Repository.files(below: $0) }.filter {
-      $0.contains("qemu-trace.log") || $0.contains("/qemu-log/")
-    }
-    #expect(logs.count >= 5)
-    for log in logs {
-      let source = try ByteSource(path: log)
-      var input = InputReader(source: source, pieceSize: InputReader.pieceSize)
-      var counts: [String: Int] = [:]
-      while let line = try input.next() {
-        let text = input.buffer.span.text(from: line.lowerBound, to: line.upperBound)
-        guard text.first?.isNumber == true, text.contains("@"), let colon = text.firstIndex(of: ":")
-        else { continue }
-        let name = text[text.index(after: colon)...].prefix { $0 != " " }
-        counts["all", default: 0] += 1
-        counts[String(name), default: 0] += 1
-      }
-      let (sink, summary) = try Self.read(log)
-      #expect(summary.events == counts["all"].map(Int64.init), "\(log)")
-      #expect(summary.skippedLines == 0)
-      func requests(_ operation: QEMURequest.Operation) -> Int {
-        sink.requests.count { $0.operation == operation }
-      }
-      #expect(requests(.read) == counts["virtio_blk_handle_read", default: 0])
-      #expect(requests(.write) == counts["virtio_blk_handle_write", default: 0])
-      #expect(
-        sink.requests.count { $0.done.isSeen } == counts["virtio_blk_rw_complete", default: 0])
-      #expect(
-        sink.requests.count { $0.completed.isSeen }
-          == counts["virtio_blk_req_complete", default: 0])
-      for request in sink.requests {
-        let stamps = [
-          request.popped, request.handled, request.submitted, request.done, request.completed,
-          request.returned,
-        ].compactMap(\.nanoseconds)
-        #expect(stamps == stamps.sorted(), "\(log), line \(request.line)")
-      }
-    }
   }
 }

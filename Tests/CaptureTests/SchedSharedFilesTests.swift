@@ -4,6 +4,7 @@ import Testing
 import TraceModel
 
 @testable import TraceIngest
+@testable import TraceIngestTests
 
 /// The real scheduler traces that lie beside the project; not part of it.
 @Suite(.needsShared) struct SchedSharedFilesTests {

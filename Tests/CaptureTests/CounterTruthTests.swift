@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import HiddenQTests
+
 /// `bench/counters.py` on short generated scenarios.
 struct CounterTruthTests {
   @Test(

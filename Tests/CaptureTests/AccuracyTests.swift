@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import HiddenQTests
+
 /// `bench/accuracy.py` and `bench/causes.py`: the fast parts of what `make accuracy` and `make causes` run whole.
 @Suite(.needsShared) struct AccuracyTests {
   @Test("short generated scenarios with a known truth are within their limits")

@@ -2,8 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import HiddenQTests
+
 /// Real captures and generated ones with a known truth, where the folder with them is beside the checkout.
-struct CaptureTests {
+struct JoinedCaptureTests {
   private static let captures: [String] = {
     guard let shared = Repository.shared else { return [] }
     let all = ["traces", "changes"].flatMap { Repository.folders(in: shared.appending(path: $0)) }

@@ -31,9 +31,9 @@ import TraceModel
       // awk '/^ *[0-9]/ && n++ {s += $17; c++} END {print c, s}'
       let row = try Row.fetchOne(
         db, sql: "SELECT count(*), sum(st), min(utc_offset_s) FROM vm_counter")
-      #expect(row?[0] == 31)
-      #expect(row?[1] == 1510)
-      #expect(row?[2] == 0)
+      #expect(try row?.decode(Int.self, atIndex: 0) == 31)
+      #expect(try row?.decode(Int.self, atIndex: 1) == 1510)
+      #expect(try row?.decode(Int.self, atIndex: 2) == 0)
     }
   }
 
@@ -48,10 +48,13 @@ import TraceModel
           SELECT node, count(*), sum(numa_hit), sum(other_node), sum(interval_ns), sum(is_reset)
           FROM numa_counter GROUP BY node ORDER BY node
           """)
-      #expect(rows.map { $0[1] as Int64 } == [4, 4])
-      #expect(rows.map { $0[2] as Int64 } == [582_677 - 575_343, 994_977 - 983_088])
-      #expect(rows.map { $0[3] as Int64 } == [83_891 - 77_987, 0])
-      #expect(rows.map { $0[5] as Int64 } == [0, 0])
+      #expect(try rows.map { try $0.decode(Int64.self, atIndex: 1) } == [4, 4])
+      #expect(
+        try rows.map { try $0.decode(Int64.self, atIndex: 2) } == [
+          582_677 - 575_343, 994_977 - 983_088,
+        ])
+      #expect(try rows.map { try $0.decode(Int64.self, atIndex: 3) } == [83_891 - 77_987, 0])
+      #expect(try rows.map { try $0.decode(Int64.self, atIndex: 5) } == [0, 0])
     }
   }
 
@@ -68,9 +71,9 @@ import TraceModel
           GROUP BY tool, object, counter HAVING sum(delta) > 0
           """)
       // The same kernel counter read by two tools in one loop; last minus first with awk.
-      #expect(rows.map { $0[0] as String } == ["ip", "proc-net-dev"])
-      #expect(rows.map { $0[3] as Int64 } == [2279, 2279])
-      #expect(rows.map { $0[5] as Int64 } == [0, 0])
+      #expect(try rows.map { try $0.decode(String.self, atIndex: 0) } == ["ip", "proc-net-dev"])
+      #expect(try rows.map { try $0.decode(Int64.self, atIndex: 3) } == [2279, 2279])
+      #expect(try rows.map { try $0.decode(Int64.self, atIndex: 5) } == [0, 0])
     }
   }
 }

@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import HiddenQTests
+
 /// A real guest that was stopped four times, three of them with requests in flight: 80, 300, 1,200 and, idle, 300 ms.
 /// Its clock stood still meanwhile. Skipped where the capture is not beside the checkout.
 @Suite(.needsShared) struct PausedCaptureTests {

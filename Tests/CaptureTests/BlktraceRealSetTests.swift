@@ -4,6 +4,7 @@ import Testing
 import TraceModel
 
 @testable import TraceIngest
+@testable import TraceIngestTests
 
 /// The binary sets of real captures against blkparse's text of the same traces.
 struct BlktraceRealSetTests {

@@ -4,6 +4,7 @@ import Testing
 import TraceModel
 
 @testable import TraceIngest
+@testable import TraceIngestTests
 
 /// The files beside the package that other people's tools wrote, where they are there.
 enum RealFiles {

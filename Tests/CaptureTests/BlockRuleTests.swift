@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import HiddenQTests
+
 /// Rules about block I/O on generated scenarios whose truth is known: each speaks where it should, and is
 /// silent in its quiet twin.
 @Suite(.needsShared) struct BlockRuleTests {

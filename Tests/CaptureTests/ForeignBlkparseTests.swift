@@ -4,6 +4,8 @@ import Testing
 import TraceIngest
 import TraceModel
 
+@testable import TraceIngestTests
+
 /// Other people's files and real captures, where the folder with them is beside the checkout.
 @Suite(.needsShared) struct ForeignBlkparseTests {
   /// Lines of the shape of events, counted without our parser.

@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import HiddenQTests
+
 /// Before against after on the real captures beside the checkout (../shared), as a user compares them. What
 /// happened in them was written down when they were made.
 @Suite(.needsShared) struct RealPairTests {

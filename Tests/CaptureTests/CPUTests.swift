@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import HiddenQTests
+
 /// Who was on the CPU, in real captures; skipped where they are not beside the checkout.
 @Suite(.needsShared) struct CPUTests {
   /// A capture of the shared folder, ingested and correlated once.
