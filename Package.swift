@@ -12,6 +12,11 @@ let house: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// The same, for what reads, joins and judges: tests run it on much input. It is optimised in a debug build, too, with
+/// its assertions and all that tests see of it.
+let busy: [SwiftSetting] =
+  house + [.unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))]
+
 let package = Package(
   name: "hiddenq",
   products: [
@@ -26,7 +31,7 @@ let package = Package(
   ],
   targets: [
     // The vocabulary: imports nothing, imported by all.
-    .target(name: "TraceModel", swiftSettings: house),
+    .target(name: "TraceModel", swiftSettings: busy),
     // gzip, xz, zstd, bzip2, as the system has them.
     .systemLibrary(
       name: "CompressionLibraries",
@@ -40,9 +45,9 @@ let package = Package(
       dependencies: [
         "TraceModel", "TraceDigest", "CompressionLibraries",
       ],
-      swiftSettings: house),
+      swiftSettings: busy),
     // Clocks, mapping, matching, hops: values in, values out.
-    .target(name: "TraceCorrelation", dependencies: ["TraceModel"], swiftSettings: house),
+    .target(name: "TraceCorrelation", dependencies: ["TraceModel"], swiftSettings: busy),
     // The SQL of schema/ and the script of capture/, compiled in.
     .target(name: "SchemaText"),
     // Rows in and out: the only target that knows SQLite.
@@ -53,11 +58,11 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ],
-      swiftSettings: house),
+      swiftSettings: busy),
     // Runs the correlation over a store; turns views into facts.
     .target(
       name: "TraceAnalysis", dependencies: ["TraceModel", "TraceCorrelation", "TraceStore"],
-      swiftSettings: house),
+      swiftSettings: busy),
     // Facts -> document -> text, Markdown.
     .target(
       name: "TraceReport", dependencies: ["TraceModel", "TraceStore", "TraceAnalysis"],
