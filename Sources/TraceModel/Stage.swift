@@ -63,6 +63,7 @@ public struct LatencyHistogram: Sendable {
   public private(set) var least: Int64 = 0
   /// The greatest, ns; 0 when there are none.
   public private(set) var greatest: Int64 = 0
+  private typealias Bins = LogBins<6>
   private var buckets: [Int64] = []
 
   /// No latencies.
@@ -75,7 +76,7 @@ public struct LatencyHistogram: Sendable {
     greatest = count == 0 ? nanoseconds : Swift.max(greatest, nanoseconds)
     count += 1
     sum += Int128(nanoseconds)
-    let bucket = Self.bucket(Swift.max(0, nanoseconds))
+    let bucket = Bins.bin(of: UInt64(Swift.max(0, nanoseconds)))
     if bucket >= buckets.count {
       buckets.append(contentsOf: repeatElement(0, count: bucket + 1 - buckets.count))
     }
@@ -91,7 +92,9 @@ public struct LatencyHistogram: Sendable {
     for (bucket, members) in buckets.enumerated() {
       seen += members
       if seen >= rank {
-        return Swift.min(greatest, Swift.max(least, Self.middle(of: bucket)))
+        let values = Bins.values(of: bucket)
+        let middle = values.lowerBound + Int64(values.count) / 2
+        return Swift.min(greatest, Swift.max(least, middle))
       }
     }
     return greatest
@@ -99,18 +102,4 @@ public struct LatencyHistogram: Sendable {
 
   /// The mean, ns; nil when there are none.
   public var mean: Double? { count == 0 ? nil : Double(sum) / Double(count) }
-
-  /// Below 64 each value has its own bucket; above, 64 buckets per power of two.
-  private static func bucket(_ value: Int64) -> Int {
-    guard value >= 64 else { return Int(value) }
-    let exponent = 63 - value.leadingZeroBitCount
-    return (exponent - 5) << 6 | Int((value >> Int64(exponent - 6)) & 63)
-  }
-
-  private static func middle(of bucket: Int) -> Int64 {
-    guard bucket >= 64 else { return Int64(bucket) }
-    let exponent = (bucket >> 6) + 5
-    let width = Int64(1) << Int64(exponent - 6)
-    return (Int64(64 + bucket & 63) << Int64(exponent - 6)) + width / 2
-  }
 }

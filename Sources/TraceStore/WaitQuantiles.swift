@@ -128,13 +128,14 @@ struct WaitQuantiles {
   }
 }
 
-/// Waits of a thread, counted in buckets: below 16 ns each value has its own, above there are 16 per power of two.
+/// Waits of a thread, counted in buckets.
 private struct WaitCounts {
+  private typealias Bins = LogBins<4>
   private var counts: [UInt32] = []
 
   @inline(__always)
   mutating func add(_ wait: Int64) {
-    let bucket = Self.bucket(wait)
+    let bucket = Bins.bin(of: UInt64(max(0, wait)))
     if bucket >= counts.count {
       counts.append(contentsOf: repeatElement(0, count: bucket + 1 - counts.count))
     }
@@ -145,23 +146,9 @@ private struct WaitCounts {
   mutating func takeBucket(of rank: inout Int64) -> ClosedRange<Int64>? {
     defer { counts = [] }
     for (bucket, members) in counts.enumerated() {
-      if rank <= Int64(members) { return Self.bounds(of: bucket) }
+      if rank <= Int64(members) { return Bins.values(of: bucket) }
       rank -= Int64(members)
     }
     return nil
-  }
-
-  @inline(__always)
-  private static func bucket(_ value: Int64) -> Int {
-    guard value >= 16 else { return Int(max(0, value)) }
-    let exponent = 63 - value.leadingZeroBitCount
-    return (exponent - 3) << 4 | Int((value >> Int64(exponent - 4)) & 15)
-  }
-
-  private static func bounds(of bucket: Int) -> ClosedRange<Int64> {
-    guard bucket >= 16 else { return Int64(bucket)...Int64(bucket) }
-    let shift = Int64((bucket >> 4) - 1)
-    let low = Int64(16 + bucket & 15) << shift
-    return low...(low + (1 << shift) - 1)
   }
 }

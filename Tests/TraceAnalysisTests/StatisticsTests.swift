@@ -40,6 +40,25 @@ struct StatisticsTests {
     }
   }
 
+  @Test("bins of any fineness follow each other without a gap, and each holds what has its number")
+  func logBins() {
+    func check<let bits: Int>(_ type: LogBins<bits>.Type) {
+      var next: Int64 = 0
+      for bin in 0..<(40 << bits) {
+        let values = LogBins<bits>.values(of: bin)
+        #expect(values.lowerBound == next && values.count == 1 << LogBins<bits>.width(of: bin))
+        #expect(values.count == 1 || Int64(values.count) << Int64(bits) <= values.lowerBound)
+        for value in [values.lowerBound, values.upperBound] {
+          #expect(LogBins<bits>.bin(of: UInt64(value)) == bin)
+        }
+        next = values.upperBound + 1
+      }
+    }
+    check(LogBins<4>.self)
+    check(LogBins<6>.self)
+    #expect(LogBins<6>.values(of: LogBins<6>.bin(of: UInt64(Int64.max))).upperBound == .max)
+  }
+
   /// Latencies of a heavy tail, some below zero, ns.
   private func latencies(_ count: Int, seed: UInt64) -> [Int64] {
     var random = SeededGenerator(seed: seed)

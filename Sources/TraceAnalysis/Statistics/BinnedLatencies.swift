@@ -1,27 +1,24 @@
-/// Which latencies count as one: below 2,048 ns each by itself, above that 1,024 to each power of two. A bin is
-/// never wider than 0.1 % of what it holds. Bins are numbered in the order of what they hold, from 0 for 0 ns;
-/// those below zero, which only clocks can make, have the numbers of their opposites.
+internal import TraceModel
+
+/// Which latencies count as one: a bin is never wider than 0.1 % of what it holds. Those below zero, which only clocks can
+/// make, have the numbers of their opposites.
 enum LatencyBin {
-  private static let bits = 10
+  private typealias Bins = LogBins<10>
 
   /// The bin of a latency in ns.
   @inline(__always)
   static func of(_ value: Int64) -> Int {
-    let magnitude = value.magnitude
-    let shift = max(0, UInt64.bitWidth - 1 - bits - magnitude.leadingZeroBitCount)
-    let bin = shift << bits + Int(magnitude >> UInt64(shift))
+    let bin = Bins.bin(of: value.magnitude)
     return value < 0 ? -bin : bin
   }
 
   /// The power of two that a bin is wide.
-  static func width(_ bin: Int) -> Int { max(0, abs(bin) >> bits - 1) }
+  static func width(_ bin: Int) -> Int { Bins.width(of: abs(bin)) }
 
   /// The latencies of a bin, ns.
   static func values(_ bin: Int) -> ClosedRange<Int64> {
-    let shift = width(bin)
-    let low = Int64(abs(bin) - shift << bits) << Int64(shift)
-    let high = low + (1 << Int64(shift) - 1)
-    return bin < 0 ? -high ... -low : low...high
+    let values = Bins.values(of: abs(bin))
+    return bin < 0 ? -values.upperBound ... -values.lowerBound : values
   }
 }
 
