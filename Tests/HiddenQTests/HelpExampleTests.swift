@@ -3,7 +3,8 @@ import TestSupport
 import Testing
 
 /// Every example that a help text gives is one that the program takes.
-struct HelpExampleTests {
+// One after the other: some of the commands write the incident file that the others read.
+@Suite(.serialized) struct HelpExampleTests {
   /// A command as `--experimental-dump-help` describes it.
   private struct Command {
     let path: [String]
