@@ -78,7 +78,7 @@ struct TableDefinition: Sendable {
     return tables
   }
 
-  /// `comm TEXT NOT NULL,  -- names: threads`; nil for what is no column: `UNIQUE (pid, comm)`.
+  /// `comm TEXT NOT NULL,  -- names: threads`; nil for a constraint: `UNIQUE (pid, comm)`.
   private static func column(_ line: Substring, about: String) -> Column? {
     let words = line.split(separator: " ", maxSplits: 2)
     guard words.count > 1 else { return nil }

@@ -4,28 +4,12 @@ import Testing
 
 /// `hiddenq compare` as scripts use it: statuses, refusals, `--fail-on`.
 struct CompareTests {
-  /// 1,500 I/Os over 15 s whose device takes 90 to 150 us, or a multiple.
-  private static func pair(
-    _ seed: UInt64, device: Int = 1, scheduled: Int = 20, hostScheduled: Int = 3, ios: Int = 1_500
-  ) -> HandMadePair {
-    var dice = Dice(seed)
-    return HandMadePair(
-      ios: (0..<ios).map { place in
-        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place)
-        io.scheduled = scheduled + dice.next(below: scheduled)
-        io.hostScheduled = hostScheduled + dice.next(below: hostScheduled)
-        io.device = device * (90 + dice.next(below: 60))
-        io.back = 20 + dice.next(below: 10)
-        return io
-      })
-  }
-
   @Test("statuses: 0 for the same and for better, 1 for worse, 3 where nothing can be judged")
   func statuses() throws {
-    let first = try Self.pair(1).ingested()
-    let second = try Self.pair(2).ingested()
-    let slow = try Self.pair(3, device: 2).ingested()
-    let short = try Self.pair(4, ios: 20).ingested()
+    let first = try HandMadePair.measured(1).ingested()
+    let second = try HandMadePair.measured(2).ingested()
+    let slow = try HandMadePair.measured(3, device: 2).ingested()
+    let short = try HandMadePair.measured(4, ios: 20).ingested()
     let same = try Program.run("compare", first, second)
     #expect(same.status == 0)
     #expect(
@@ -41,7 +25,7 @@ struct CompareTests {
 
   @Test("what cannot run is status 2, with one clear sentence")
   func refusals() throws {
-    let incident = try Self.pair(5, ios: 20).ingested()
+    let incident = try HandMadePair.measured(5, ios: 20).ingested()
     let typo = try Program.run("compare", incident, incident, "--fail-on", "p98>5%")
     #expect(typo.status == 2)
     #expect(typo.errors.contains("'p98>5%' is no threshold: write 'p99>5%'"))
@@ -55,8 +39,8 @@ struct CompareTests {
   @Test(
     "--fail-on: a shown increase beyond the limit, also where it is too small to be called worse")
   func failOn() throws {
-    let first = try Self.pair(6).ingested()
-    let slow = try Self.pair(7, device: 2).ingested()
+    let first = try HandMadePair.measured(6).ingested()
+    let slow = try HandMadePair.measured(7, device: 2).ingested()
     // A third longer in total: with such a least change nothing is called worse.
     func run(_ threshold: String, _ incidents: String...) throws -> Program.Outcome {
       try Program.run(

@@ -7,26 +7,10 @@ import TraceStore
 
 /// Two sides whose difference is known, compared: what is said first, runs, names, findings, the page.
 struct PairComparisonTests {
-  /// 1,500 I/Os over 15 s whose device takes 90 to 150 us, or a multiple.
-  private static func pair(
-    _ seed: UInt64, device: Int = 1, scheduled: Int = 20, hostScheduled: Int = 3, ios: Int = 1_500
-  ) -> HandMadePair {
-    var dice = Dice(seed)
-    return HandMadePair(
-      ios: (0..<ios).map { place in
-        var io = HandMadePair.IO(queued: 1_000 + 10_000 * place)
-        io.scheduled = scheduled + dice.next(below: scheduled)
-        io.hostScheduled = hostScheduled + dice.next(below: hostScheduled)
-        io.device = device * (90 + dice.next(below: 60))
-        io.back = 20 + dice.next(below: 10)
-        return io
-      })
-  }
-
   @Test("the first lines say where the time went: hops that differ, the greatest change first")
   func firstLines() throws {
-    let first = try Self.pair(51).incident()
-    let slow = try Self.pair(52, device: 3, hostScheduled: 60).incident()
+    let first = try HandMadePair.measured(51).incident()
+    let slow = try HandMadePair.measured(52, device: 3, hostScheduled: 60).incident()
     let words = try Self.words(first, slow)
     let outcome = try #require(words.components(separatedBy: "Was the load the same").first)
     let hops = try ["total", "H5 hardware", "H4 host sched"].map { name in
@@ -39,14 +23,17 @@ struct PairComparisonTests {
     #expect(
       outcome.matches(of: /H5 hardware mean [0-9.]+ us -> [0-9.]+ us, [^:]+: worse/).count == 1)
     // Where nothing differs there is nothing but the totals.
-    let same = try Self.words(Self.pair(1).incident(), Self.pair(2).incident())
+    let same = try Self.words(
+      HandMadePair.measured(1).incident(), HandMadePair.measured(2).incident())
     let totals = try #require(same.components(separatedBy: "Was the load the same").first)
     #expect(totals.contains("vm1 253,0 mean ") && totals.firstMatch(of: /H[1-5]/) == nil)
   }
 
   @Test("means and quantiles are those that the incident itself states")
   func statedNumbers() throws {
-    let (first, second) = (try Self.pair(61).incident(), try Self.pair(62, device: 9).incident())
+    let (first, second) = (
+      try HandMadePair.measured(61).incident(), try HandMadePair.measured(62, device: 9).incident()
+    )
     let document = try Self.json([first], [second])
     let lines = try #require(document["lines"] as? [[String: Any]])
     for (side, incident) in [("before", first), ("after", second)] {
@@ -71,8 +58,8 @@ struct PairComparisonTests {
 
   @Test("several runs on a side are measured against each other, and the output says so")
   func runs() throws {
-    let before = try [11, 12, 13].map { try Self.pair($0).incident() }
-    let after = try [14, 15, 16].map { try Self.pair($0, device: 2).incident() }
+    let before = try [11, 12, 13].map { try HandMadePair.measured($0).incident() }
+    let after = try [14, 15, 16].map { try HandMadePair.measured($0, device: 2).incident() }
     let comparison = try Self.comparison(before, after)
     #expect(comparison.showsWorse)
     #expect(
@@ -103,8 +90,8 @@ struct PairComparisonTests {
   @Test(
     "the only host and the only guest of either side are paired under other names, and it is said")
   func otherNames() throws {
-    let first = try Self.pair(21).incident(host: "alpha", guest: "web-old")
-    let second = try Self.pair(22, device: 2).incident(host: "beta", guest: "web-new")
+    let first = try HandMadePair.measured(21).incident(host: "alpha", guest: "web-old")
+    let second = try HandMadePair.measured(22, device: 2).incident(host: "beta", guest: "web-new")
     let outcome = try Self.words(first, second)
     #expect(
       outcome.contains(
@@ -124,20 +111,20 @@ struct PairComparisonTests {
 
   @Test("time that only moved from one queue to the next is called a false optimisation")
   func falseOptimisation() throws {
-    let before = try Self.pair(21, scheduled: 900, hostScheduled: 3).incident()
-    let after = try Self.pair(22, scheduled: 20, hostScheduled: 880).incident()
+    let before = try HandMadePair.measured(21, scheduled: 900, hostScheduled: 3).incident()
+    let after = try HandMadePair.measured(22, scheduled: 20, hostScheduled: 880).incident()
     let outcome = try Self.words(before, after)
     #expect(outcome.contains("FALSE_OPTIMISATION"))
     #expect(outcome.contains("H4 (host scheduler) took the time over"))
-    let real = try Self.pair(23, scheduled: 20).incident()
+    let real = try HandMadePair.measured(23, scheduled: 20).incident()
     #expect(
       try !Self.words(before, real).contains("FALSE_OPTIMISATION"))
   }
 
   @Test("a neighbour that was not there before is named, and one that is gone")
   func neighbour() throws {
-    let quiet = try Self.pair(31).incident()
-    var busy = Self.pair(32)
+    let quiet = try HandMadePair.measured(31).incident()
+    var busy = HandMadePair.measured(32)
     // Every second I/O waits for the neighbour's large read at the device.
     for place in busy.ios.indices where place % 2 == 0 {
       busy.ios[place].device += 1_000
@@ -155,10 +142,10 @@ struct PairComparisonTests {
 
   @Test("what the other side's files could not have shown is not called new, and not gone")
   func unjudged() throws {
-    let quiet = Self.pair(31)
+    let quiet = HandMadePair.measured(31)
     let guestAlone = try SmallIncident()
     try guestAlone.add(quiet.guest, "guest", "vm1")
-    var busy = Self.pair(32)
+    var busy = HandMadePair.measured(32)
     for place in busy.ios.indices where place % 2 == 0 {
       busy.ios[place].device += 1_000
       busy.foreign.append(
@@ -208,8 +195,8 @@ struct PairComparisonTests {
 
   @Test("the page has its three pictures with titles and captions, loads nothing and runs nothing")
   func page() throws {
-    let first = try Self.pair(41).incident()
-    let slow = try Self.pair(42, device: 2).incident()
+    let first = try HandMadePair.measured(41).incident()
+    let slow = try HandMadePair.measured(42, device: 2).incident()
     let comparison = try Self.comparison([first], [slow])
     let page = HTMLRenderer.render(Report.document(comparison))
     #expect(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"))

@@ -133,6 +133,22 @@ public struct HandMadePair: Sendable {
       })
   }
 
+  /// 1,500 I/Os over 15 s whose device takes 90 to 150 us, or a multiple.
+  public static func measured(
+    _ seed: UInt64, device: Int = 1, scheduled: Int = 20, hostScheduled: Int = 3, ios: Int = 1_500
+  ) -> HandMadePair {
+    var dice = Dice(seed)
+    return Self(
+      ios: (0..<ios).map { place in
+        var io = IO(queued: 1_000 + 10_000 * place)
+        io.scheduled = scheduled + dice.next(below: scheduled)
+        io.hostScheduled = hostScheduled + dice.next(below: hostScheduled)
+        io.device = device * (90 + dice.next(below: 60))
+        io.back = 20 + dice.next(below: 10)
+        return io
+      })
+  }
+
   /// 400 I/Os a second for so long, alike but for some noise; `change` may alter each.
   public static func steady(
     seconds: Int, _ change: (inout IO, Int) -> Void = { _, _ in }

@@ -21,7 +21,7 @@ public struct StoredClock: Sendable {
   /// One at least, in the order of their beginnings.
   private let pieces: [Piece]
 
-  /// Nil where there is no piece.
+  /// Nil without pieces.
   init?(_ pieces: [Piece]) {
     guard !pieces.isEmpty else { return nil }
     self.pieces = pieces
