@@ -34,8 +34,8 @@ struct TableDefinition: Sendable {
   /// One by its name.
   static func named(_ name: String) -> TableDefinition? { all.first { $0.name == name } }
 
-  /// The columns from one to another, both among them; to the last where there is no other. Nil where the table has no
-  /// such columns.
+  /// The columns from one to another, both among them; to the last of the table where `last` is nil. Nil where the table
+  /// has no such columns.
   func columns(from first: String, to last: String?) -> ArraySlice<Column>? {
     guard let start = columns.firstIndex(where: { $0.name == first }),
       let end = last == nil

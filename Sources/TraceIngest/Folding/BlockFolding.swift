@@ -30,7 +30,7 @@ struct BlockFolding {
   private var seen = SeenEvents<BlockEvent>()
   /// The first line behind the last fall of time.
   private var comparedLine: Int64 = 0
-  /// What is said behind it, while it is compared.
+  /// The tools' counts behind it, while it is compared.
   private var statisticsBehind = TextStatistics()
   /// The largest gap that a filter of the text explains, as known so far.
   private var explained: Int64 = 0
@@ -175,7 +175,7 @@ struct BlockFolding {
     if seen.isComparing { statement(&statisticsBehind) } else { statement(&recording.statistics) }
   }
 
-  /// Compares what was said of the recording with what was read of it: the tracer may have lost more events than the
+  /// Compares the tools' counts of the recording with its events: the tracer may have lost more events than the
   /// holes show, or fewer.
   private mutating func settleRecording() throws {
     guard !recording.statistics.isEmpty else { return }

@@ -10,7 +10,7 @@ internal import TraceModel
 /// counts gaps of the numbering and the events in them. blkparse looks for gaps only when it reads from a pipe, where it
 /// calls a device by its number; of files (`Events (sda): ...`) it always prints 0.
 struct TextStatistics {
-  /// What is said of one device.
+  /// The counts of one device.
   private struct Device {
     var entries: Int64?
     var skipped: Int64 = 0
@@ -25,7 +25,7 @@ struct TextStatistics {
   /// The first of these lines; 0: there is none.
   private(set) var droppedLine: Int64 = 0
 
-  /// Devices that are told apart.
+  /// Devices with counts of their own.
   private static let mostDevices = 1 << 12
   /// No trace lost more events.
   private static let mostLost: Int64 = 1 << 40
@@ -64,7 +64,7 @@ struct TextStatistics {
     }
   }
 
-  /// Adds what is said of the same recording once more.
+  /// Adds the counts of a second copy of the recording.
   mutating func unite(with other: TextStatistics) {
     for (name, device) in other.devices {
       if let entries = device.entries { noteEntries(entries, of: name) }
@@ -102,7 +102,7 @@ struct TextStatistics {
 
   /// What became of the events that are missing in gaps.
   enum Verdict: Equatable {
-    /// Nothing is said of them.
+    /// There are no counts of them.
     case unknown
     /// More were lost than the gaps show.
     case moreLost(Int64)
@@ -110,7 +110,7 @@ struct TextStatistics {
     case lostInGaps(Int64)
   }
 
-  /// Compares what is said with what a text holds.
+  /// Compares the counts with the events of a text.
   func verdict(_ held: Held) -> Verdict {
     // Of a device whose lines are nowhere, nothing is to be explained.
     let told = devices.filter { !Self.isNumber($0.key) || held.devices.contains($0.key) }
@@ -120,7 +120,7 @@ struct TextStatistics {
     let isWhole = held.events >= entries || held.before == 0 && !held.isElided
     let lost = max(isWhole ? skipped : 0, dropped)
     if lost > held.inGaps { return .moreLost(lost - held.inGaps) }
-    // Where the text has more than is told of, some of it is of another text.
+    // Where the text has more events than were counted, some are of another text.
     guard held.events <= entries, held.inGaps > 0, held.inGaps >= max(skipped, dropped) else {
       return .unknown
     }
