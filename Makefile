@@ -51,6 +51,11 @@ accuracy: release
 causes: release
 	python3 bench/causes.py --hiddenq .build/release/hiddenq
 
+# Captures in which something changes at a known moment: whether it is found, placed, measured and explained. FULL=1: 120.
+.PHONY: story
+story: release
+	python3 bench/story.py --hiddenq .build/release/hiddenq
+
 # Real captures of which files are taken away: nothing is claimed then that the whole contradicts.
 .PHONY: halves
 halves: release

@@ -90,7 +90,9 @@ let package = Package(
     .testTarget(
       name: "TraceCorrelationTests", dependencies: ["TraceModel", "TraceCorrelation"],
       swiftSettings: house),
-    .testTarget(name: "TraceAnalysisTests", dependencies: ["TraceAnalysis"], swiftSettings: house),
+    .testTarget(
+      name: "TraceAnalysisTests",
+      dependencies: ["TraceModel", "TraceCorrelation", "TraceAnalysis"], swiftSettings: house),
     .testTarget(
       name: "TraceStoreTests",
       dependencies: [

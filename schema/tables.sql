@@ -949,6 +949,134 @@ CREATE TABLE vcpu_check_sum (
   expected REAL NOT NULL
 ) STRICT;
 
+-- A stretch of time in which a guest's I/O behaves alike, on the reference timeline, or on the guest's own clock where
+-- nothing ties it to a host. They follow each other without a gap.
+CREATE TABLE guest_phase (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its number, from 0.
+  phase INTEGER NOT NULL,
+  -- Its first moment, in ns.
+  from_ns INTEGER NOT NULL,
+  -- Where the next one begins, in ns.
+  to_ns INTEGER NOT NULL,
+  -- 1: what the others are compared with.
+  is_baseline INTEGER NOT NULL CHECK (is_baseline IN (0, 1)),
+  -- Half the width of the interval in which the change to it lies, in ns; NULL for the first.
+  onset_error_ns INTEGER,
+  -- What differs from the phase before, by disk; empty for the first.
+  signals TEXT NOT NULL,  -- kept
+  -- How sure it is that there is such a phase.
+  confidence TEXT NOT NULL CHECK (confidence IN ('none', 'low', 'medium', 'high')),  -- kept
+  -- Why.
+  because TEXT NOT NULL,  -- kept
+  PRIMARY KEY (guest, phase)
+) STRICT;
+
+-- By how much a hop changed from the baseline to a phase, per I/O.
+CREATE TABLE hop_excess (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor; NULL for all of them.
+  device TEXT,  -- names: devices
+  -- 'read', 'write', or 'all': these and discards, without flushes.
+  op TEXT NOT NULL,  -- kept
+  -- The phase.
+  phase INTEGER NOT NULL,
+  -- A hop; 'below_guest' for I/Os of which nothing of the host is known; 'block' and 'total' for the sums.
+  hop TEXT NOT NULL,  -- kept
+  -- NULL: the whole hop.
+  part TEXT,  -- kept
+  -- I/Os of the baseline.
+  baseline_count INTEGER NOT NULL,
+  -- I/Os of the phase.
+  phase_count INTEGER NOT NULL,
+  -- The mean in the baseline, in ns; an I/O without the hop counts as 0.
+  baseline_mean_ns INTEGER NOT NULL,
+  -- The mean in the phase, in ns.
+  phase_mean_ns INTEGER NOT NULL,
+  -- The difference, in ns; those of the hops add up to that of the total.
+  delta_ns INTEGER NOT NULL,
+  -- The interval of 95 % that holds it, in ns; NULL where there are too few I/Os.
+  low_ns REAL,
+  -- Its upper end, in ns.
+  high_ns REAL,
+  -- Its share of the difference of the total.
+  share REAL,
+  -- The median in the baseline, in ns, within half a percent; NULL where no I/O has the hop. All quantiles are of those
+  -- that have it.
+  baseline_p50_ns INTEGER,
+  -- The median in the phase, in ns.
+  phase_p50_ns INTEGER,
+  -- 90 % in the baseline are not longer, in ns.
+  baseline_p90_ns INTEGER,
+  -- 90 % in the phase are not longer, in ns.
+  phase_p90_ns INTEGER,
+  -- 99 % in the baseline are not longer, in ns.
+  baseline_p99_ns INTEGER,
+  -- 99 % in the phase are not longer, in ns.
+  phase_p99_ns INTEGER
+) STRICT;
+
+-- What a change of a phase may come from, by how much of the excess it accounts for.
+CREATE TABLE phase_candidate (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor; NULL for all of them.
+  device TEXT,  -- names: devices
+  -- The phase.
+  phase INTEGER NOT NULL,
+  -- From 1, the one that explains most first.
+  rank INTEGER NOT NULL,
+  -- cpu_neighbour, disk_neighbour, own_load, own_cpu, device, host_scheduler, virtio_ring, numa, throttle, network or
+  -- unknown.
+  kind TEXT NOT NULL,  -- kept
+  -- The thread's or process's name, or a guest's; NULL where there is none.
+  name TEXT,  -- names: threads
+  -- On which machine it was seen.
+  machine TEXT,  -- names: machines
+  -- Its thread's id; NULL where several have that name, or none is known.
+  pid INTEGER,
+  -- When it began, in ns; NULL where it was there before.
+  began_ns INTEGER,
+  -- When it ended, in ns; NULL where it lasted to the end.
+  ended_ns INTEGER,
+  -- Its rate in the baseline.
+  rate_before REAL,
+  -- Its rate in the phase.
+  rate_after REAL,
+  -- Of the two rates.
+  rate_unit TEXT,  -- kept
+  -- What it accounts for of the change of the total, in ns per I/O.
+  explains_ns INTEGER,
+  -- That, as a share of the change of the total.
+  share REAL,
+  -- How sure it is.
+  confidence TEXT NOT NULL CHECK (confidence IN ('none', 'low', 'medium', 'high')),  -- kept
+  -- Why.
+  because TEXT NOT NULL,  -- kept
+  -- Rows that show it.
+  evidence_sql TEXT  -- taken out
+) STRICT;
+
+-- A layer that surely did not change by more than a tenth of what the whole did.
+CREATE TABLE cleared_layer (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor; NULL for all of them.
+  device TEXT,  -- names: devices
+  -- The phase.
+  phase INTEGER NOT NULL,
+  -- A hop.
+  layer TEXT NOT NULL,  -- kept
+  -- The interval that holds its change, over reads, writes and all, in ns.
+  low_ns REAL NOT NULL,
+  -- Its upper end, in ns.
+  high_ns REAL NOT NULL,
+  -- Why it is cleared.
+  because TEXT NOT NULL  -- kept
+) STRICT;
+
 -- What was recorded of a guest's clock and its host's beside what the requests show, at one moment each.
 CREATE TABLE recorded_clock (
   source_id INTEGER NOT NULL REFERENCES source_file,

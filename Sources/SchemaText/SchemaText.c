@@ -42,6 +42,18 @@ static const char viewTail[] = {
 static const char viewWhatIf[] = {
 #embed "../../schema/views/what_if.sql" suffix(, 0)
 };
+static const char viewPhase[] = {
+#embed "../../schema/views/phase.sql" suffix(, 0)
+};
+static const char viewExcess[] = {
+#embed "../../schema/views/excess.sql" suffix(, 0)
+};
+static const char viewCleared[] = {
+#embed "../../schema/views/cleared.sql" suffix(, 0)
+};
+static const char viewPhaseCause[] = {
+#embed "../../schema/views/phase_cause.sql" suffix(, 0)
+};
 static const char viewQueueDepth[] = {
 #embed "../../schema/views/queue_depth.sql" suffix(, 0)
 };
@@ -256,6 +268,10 @@ static const struct SchemaFile files[] = {
     {"views/header.sql", viewHeader},
     {"views/tail.sql", viewTail},
     {"views/what_if.sql", viewWhatIf},
+    {"views/phase.sql", viewPhase},
+    {"views/excess.sql", viewExcess},
+    {"views/cleared.sql", viewCleared},
+    {"views/phase_cause.sql", viewPhaseCause},
     {"views/queue_depth.sql", viewQueueDepth},
     {"views/disk_neighbour.sql", viewDiskNeighbour},
     {"views/queue_stall.sql", viewQueueStall},

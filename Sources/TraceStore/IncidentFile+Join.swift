@@ -258,6 +258,14 @@ public final class CorrelationWriter {
       ])
   }
 
+  /// Adds a row of a result: a value for each column, by the column's name.
+  public func add(to table: String, _ row: KeyValuePairs<String, StoredValue>) throws {
+    let names = row.map(\.key).joined(separator: ", ")
+    let places = row.map { _ in "?" }.joined(separator: ", ")
+    try db.cachedStatement(sql: "INSERT INTO \(table) (\(names)) VALUES (\(places))")
+      .execute(arguments: StatementArguments(row.map(\.value.databaseValue)))
+  }
+
   /// Adds a row: a value for each column, by the column's name.
   func insert(into table: String, orReplace: Bool = false, _ row: Database.InsertedRow) throws {
     try db.insert(into: table, orReplace: orReplace, row)

@@ -24,6 +24,12 @@ final class CorrelationContext {
   var disks: [DiskJoin] = []
   /// The clocks of the guests' block traces.
   var clocks: [SourceClock] = []
+  /// By guest: when its threads waited for a CPU of the host.
+  var waits: [String: PhaseAmounts] = [:]
+  /// The guests' phases.
+  var stories: [PhaseStory] = []
+  /// When nothing left a driver's queue.
+  var stalls: [QueueStallRow] = []
   /// The guests that own threads, and the scheduler traces.
   var threads = ThreadFindings()
 

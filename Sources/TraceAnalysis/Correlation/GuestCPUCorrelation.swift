@@ -21,6 +21,8 @@ struct GuestCPUCorrelation: CorrelationPass {
 
   /// By guest.
   private var sides: [String: [Side]] = [:]
+  /// The waits of all threads of each guest over time.
+  private var waits: [String: PhaseAmounts.Sum] = [:]
   /// The waits of each guest's vCPUs over time, where there is a series of its own to lay over them.
   private var curves: [String: GrowthCurve.Sum] = [:]
 
@@ -34,16 +36,26 @@ struct GuestCPUCorrelation: CorrelationPass {
         }
       }
     }
+    for (guest, own) in sides {
+      guard let span = Self.span(own) else { continue }
+      waits[guest] = PhaseAmounts.Sum(within: span)
+    }
     for machine in Set(try context.wallSources().map(\.machine)) {
-      guard let spans = sides[machine]?.map(\.threads.span), let from = spans.map(\.from).min(),
-        let to = spans.map(\.to).max()
-      else { continue }
-      curves[machine] = GrowthCurve.Sum(within: Span(from: from, to: to))
+      guard let span = sides[machine].flatMap(Self.span) else { continue }
+      curves[machine] = GrowthCurve.Sum(within: span)
     }
     try lay(context)
+    context.waits = waits.mapValues { $0.amounts("waits for a CPU") }
     try relateWallClocks(context, guests)
     for guest in guests { try addSeconds(context, guest) }
     try addSums(context, guests)
+  }
+
+  /// From the first trace's begin to the last one's end.
+  private static func span(_ sides: [Side]) -> Span? {
+    let spans = sides.map(\.threads.span)
+    guard let from = spans.map(\.from).min(), let to = spans.map(\.to).max() else { return nil }
+    return Span(from: from, to: to)
   }
 
   // MARK: - The hosts' traces
@@ -115,6 +127,9 @@ struct GuestCPUCorrelation: CorrelationPass {
           guard let timeline = window.timelines[number] else { continue }
           sides[guest]?[place].seconds.add(timeline)
           for wait in timeline.waits { curves[guest]?.add(wait) }
+        }
+        for number in Set(numbers.vcpus.values).union(numbers.workers.values) {
+          for wait in window.timelines[number]?.waits ?? [] { waits[guest]?.add(wait) }
         }
       }
       visit(window)

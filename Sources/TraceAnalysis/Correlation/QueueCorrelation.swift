@@ -32,6 +32,7 @@ struct QueueCorrelation: CorrelationPass {
       add(.hostScheduler, device.stream, Self.stays(device.rows, \.schedulerStay), nil, last)
       add(.hardwareQueue, device.stream, Self.stays(device.rows, \.driverStay), nil, last)
     }
+    context.stalls = stalls
     held = try Self.limits(context)
   }
 

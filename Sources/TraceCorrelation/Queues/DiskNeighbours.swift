@@ -1,4 +1,4 @@
-internal import TraceModel
+public import TraceModel
 
 /// Who else used the device below a guest's disk, how much of it, and how the guest's own I/Os fared beside
 /// them.
@@ -104,15 +104,15 @@ public struct DiskNeighbours: Sendable {
     var deviceTime: Int64 = 0
   }
 
-  /// From the last D to C; nothing where one of them was not seen.
-  private static func deviceTime(_ request: BlockRequest) -> Int64 {
+  /// From the last D to C, ns; nothing where one of them was not seen.
+  public static func deviceTime(_ request: BlockRequest) -> Int64 {
     guard let from = request.issued.nanoseconds, let to = request.completed.nanoseconds, to > from
     else { return 0 }
     return to - from
   }
 
-  /// The requests of threads that belong to no guest.
-  private static func foreign(
+  /// The requests of threads that belong to no guest, by the parts of the device that are guests'.
+  public static func foreign(
     _ requests: [BlockRequest], _ regions: [ExtentMap.Extent]
   ) -> [BlockRequest] {
     let sorted = regions.sorted { $0.hostSector < $1.hostSector }
@@ -186,7 +186,7 @@ public struct DiskNeighbours: Sendable {
   }
 
   /// The times in which at least one of these requests was open, in order, none touching the next.
-  private static func busy(_ requests: [BlockRequest]) -> [Span] {
+  public static func busy(_ requests: [BlockRequest]) -> [Span] {
     var spans = requests.compactMap { request -> Span? in
       guard let from = request.queued.nanoseconds ?? request.issued.nanoseconds,
         let to = request.completed.nanoseconds, to > from
@@ -205,7 +205,8 @@ public struct DiskNeighbours: Sendable {
     return joined
   }
 
-  private static func overlaps(_ stay: Span, _ busy: [Span]) -> Bool {
+  /// Whether a stay meets one of such times.
+  public static func overlaps(_ stay: Span, _ busy: [Span]) -> Bool {
     let next = busy.partitioningIndex { $0.to > stay.from }
     return next < busy.count && busy[next].from < stay.to
   }

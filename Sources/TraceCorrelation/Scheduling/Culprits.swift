@@ -42,6 +42,9 @@ public struct Culprits {
 
   /// How long, ns.
   public private(set) var blame: [Pair: Int64] = [:]
+  /// The same by the periods that were asked for, without the waits that were put aside.
+  public private(set) var divided: [Int: [Pair: Int64]] = [:]
+  private let divide: ((Span) -> [(period: Int, part: Int64)])?
   /// Waits that began before the stays that are kept.
   private var putAside: [Wait] = []
 
@@ -68,8 +71,13 @@ public struct Culprits {
     let isWoken: Bool
   }
 
-  /// Begins; `idle` are the numbers of the CPUs' idle tasks.
-  public init(idle: Set<Int64>) { self.idle = idle }
+  /// Begins; `idle` are the numbers of the CPUs' idle tasks. `divide` says how much of a span, on the trace's clock, lies
+  /// in which period.
+  public init(
+    idle: Set<Int64>, divide: ((Span) -> [(period: Int, part: Int64)])? = nil
+  ) {
+    (self.idle, self.divide) = (idle, divide)
+  }
 
   /// Takes the next slice; `segment` is the stretch of the trace that it belongs to.
   public mutating func add(_ slice: ThreadSlice, segment: Int32) {
@@ -139,6 +147,11 @@ public struct Culprits {
       let pair = Pair(victim: wait.victim, culprit: stay.thread, occupant: occupant)
       blame[pair, default: 0].add(saturating: part)
       covered.add(saturating: part)
+      guard let divide else { return }
+      let span = Span(from: max(wait.from, stay.from), to: min(wait.to, stay.to))
+      for (period, part) in divide(span) {
+        divided[period, default: [:]][pair, default: 0].add(saturating: part)
+      }
     }
     let rest = wait.to - wait.from - covered
     if rest > 0 {

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import GRDB
 
 /// A value as SQLite stores it.
@@ -12,6 +13,24 @@ public enum StoredValue: Sendable, Equatable {
   case text(String)
   /// Bytes.
   case blob([UInt8])
+
+  /// A whole number, or NULL.
+  public init(_ number: Int64?) { self = number.map(StoredValue.integer) ?? .null }
+  /// A number, or NULL.
+  public init(_ number: Double?) { self = number.map(StoredValue.real) ?? .null }
+  /// A text, or NULL.
+  public init(_ text: String?) { self = text.map(StoredValue.text) ?? .null }
+
+  /// As SQLite binds it.
+  var databaseValue: DatabaseValue {
+    switch self {
+    case .null: .null
+    case .integer(let number): number.databaseValue
+    case .real(let number): number.databaseValue
+    case .text(let text): text.databaseValue
+    case .blob(let bytes): Data(bytes).databaseValue
+    }
+  }
 }
 
 extension IncidentFile {

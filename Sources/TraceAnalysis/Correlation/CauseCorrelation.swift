@@ -1,0 +1,410 @@
+internal import TraceCorrelation
+internal import TraceModel
+internal import TraceStore
+
+/// What the changes between each guest's phases come from. Only what changed is looked at: a capture with one phase costs
+/// nothing.
+struct CauseCorrelation: CorrelationPass {
+  static let fills = ["phase_candidate"]
+
+  private var found: [(story: PhaseStory, causes: PhaseCauses)] = []
+
+  /// Tools that record; that they ran is no cause of what they recorded.
+  private static let recorders: Set<String> = [
+    "perf", "blktrace", "trace-cmd", "vmstat", "iostat", "pidstat", "sar", "ethtool", "tcpdump",
+    "numastat", "hiddenq", "btt", "blkparse",
+  ]
+
+  init(_ context: CorrelationContext) throws {
+    let changed = context.stories.filter { $0.phases.contains { !$0.isBaseline } }
+    guard !changed.isEmpty else { return }
+    var measures = changed.map { PhaseMeasures(periods: PhasePeriods($0.phases)) }
+    let names = try Dictionary(
+      uniqueKeysWithValues: context.tasks().map { ($0.task, (tid: Int64($0.tid), name: $0.name)) })
+    for (place, story) in changed.enumerated() {
+      Self.addArrivals(story, to: &measures[place])
+      Self.addTasks(story, context, names, to: &measures[place])
+      Self.addSharers(story, context, names, to: &measures[place])
+    }
+    for trace in context.threads.traces where trace.machine.layer == .host {
+      try Self.addThreads(changed, context, trace, to: &measures)
+    }
+    for trace in context.threads.traces where trace.machine.layer == .guest {
+      try Self.addOwnThreads(changed, context, trace, to: &measures)
+    }
+    for (story, measures) in zip(changed, measures) {
+      found.append((story, PhaseCauses(measures, story.phases, story.excess)))
+    }
+  }
+
+  // MARK: - The guest's own
+
+  private static func addArrivals(_ story: PhaseStory, to measures: inout PhaseMeasures) {
+    let periods = measures.periods
+    var counts = [Double](repeating: 0, count: periods.count)
+    var (bytes, waits, waited) = (counts, counts, counts)
+    story.population.forEach { _, moment, io in
+      guard let period = periods.period(at: moment) else { return }
+      counts[period] += 1
+      bytes[period] += 512 * Double(io.sectors)
+      let own = [io.submitCPUWait, io.returnCPUWait].compactMap(\.nanoseconds)
+      guard !own.isEmpty else { return }
+      waited[period] += 1
+      waits[period] += Double(own.saturatingSum(\.self))
+    }
+    measures.arrivals = periods.rates(counts)
+    measures.bytes = periods.rates(bytes)
+    if waited.contains(where: { $0 > 0 }) {
+      measures.cpuWaits = zip(waits, counts).map { $1 > 0 ? $0 / $1 : 0 }
+    }
+  }
+
+  /// Who asked for something, by name.
+  private struct Askers {
+    struct Sum {
+      var tids: Set<Int64> = []
+      var requests: [Double]
+      var weights: [Double]
+    }
+
+    let periods: PhasePeriods
+    var sums: [String: Sum] = [:]
+
+    mutating func add(_ name: String, _ tid: Int64?, at moment: Int64, weight: Double) {
+      guard let period = periods.period(at: moment) else { return }
+      let none = [Double](repeating: 0, count: periods.count)
+      sums[name, default: Sum(requests: none, weights: none)].requests[period] += 1
+      sums[name]?.weights[period] += weight
+      if let tid { sums[name]?.tids.insert(tid) }
+    }
+
+    func users(_ machine: String?) -> [PhaseUser] {
+      sums.sorted { $0.key < $1.key }.map { name, sum in
+        PhaseUser(
+          name: name.isEmpty ? nil : name, machine: machine,
+          pid: sum.tids.count == 1 ? sum.tids.first : nil, rates: periods.rates(sum.requests),
+          unit: "requests/s", weights: periods.rates(sum.weights))
+      }
+    }
+  }
+
+  private static func addTasks(
+    _ story: PhaseStory, _ context: CorrelationContext,
+    _ names: [Int32: (tid: Int64, name: String)], to measures: inout PhaseMeasures
+  ) {
+    var askers = Askers(periods: measures.periods)
+    let guest = story.population.guest
+    // The moments of its requests on the reference: their I/Os have them.
+    var tasks: [Int64: Int32] = [:]
+    for disk in context.guests where disk.machine == guest {
+      for row in disk.rows { tasks[row.id] = row.task }
+    }
+    story.population.forEach { _, moment, io in
+      guard let task = tasks[io.request], let own = names[task] else { return }
+      askers.add(own.name, own.tid, at: moment, weight: 512 * Double(max(1, io.sectors)))
+    }
+    measures.tasks = askers.users(guest)
+  }
+
+  // MARK: - The devices
+
+  private static func addSharers(
+    _ story: PhaseStory, _ context: CorrelationContext,
+    _ names: [Int32: (tid: Int64, name: String)], to measures: inout PhaseMeasures
+  ) {
+    let guest = story.population.guest
+    let machines = Dictionary(
+      uniqueKeysWithValues: context.streams.map { ($0.stream, $0.machine.name) })
+    let disks = context.disks.filter { $0.verdict == .joined }
+    var beside: [(stay: Span, period: Int)] = []
+    var requests: [(user: String, request: BlockRequest)] = []
+    var askers = Askers(periods: measures.periods)
+    var machine: String?
+    for host in context.hosts {
+      let own = disks.filter { $0.device == host.stream && machines[$0.disk] == guest }
+      guard !own.isEmpty else { continue }
+      machine = machines[host.stream]
+      let owners = Self.owners(context, machine)
+      let all = host.rows.filter { $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen }
+      // What is another guest's lies in its part of the device, or its thread is known.
+      let others = disks.filter { $0.device == host.stream && machines[$0.disk] != guest }
+      let foreign = DiskNeighbours.foreign(all, own.flatMap(\.map.extents))
+      for request in foreign {
+        let asker = names[request.task]
+        let owner = asker.flatMap { owners[$0.tid] } ?? Self.owner(of: request, others, machines)
+        guard owner != guest, let moment = request.issued.nanoseconds else { continue }
+        let name = owner ?? asker?.name ?? ""
+        guard !recorders.contains(name) else { continue }
+        askers.add(
+          name, owner == nil ? asker?.tid : nil, at: moment,
+          weight: Double(DiskNeighbours.deviceTime(request)))
+        requests.append((name, request))
+      }
+      for io in own.flatMap(\.ios) where io.isLeading {
+        guard let start = io.reference.nanoseconds, let period = measures.periods.period(at: start),
+          let from = io.times.begin(of: .hostScheduler, from: start),
+          let to = io.times.end(of: .hardwareQueue, from: start), to >= from
+        else { continue }
+        beside.append((Span(from: from, to: to), period))
+      }
+    }
+    measures.sharers = askers.users(machine)
+    for (phase, own) in story.phases.enumerated() where !own.isBaseline {
+      measures.behind[phase] = behind(
+        phase, measures.periods.baseline, measures.sharers, requests, beside)
+    }
+  }
+
+  /// By thread id: the guest that it works for.
+  private static func owners(
+    _ context: CorrelationContext, _ machine: String?
+  ) -> [Int64: String] {
+    var owners: [Int64: String] = [:]
+    for trace in context.threads.traces where trace.machine.name == machine {
+      for (number, thread) in trace.threads {
+        if let guest = context.threads.owners[number]?.guest { owners[thread.tid] = guest }
+      }
+    }
+    return owners
+  }
+
+  private static func owner(
+    of request: BlockRequest, _ disks: [DiskJoin], _ machines: [Int32: String]
+  ) -> String? {
+    disks.first { disk in
+      disk.map.extents.contains {
+        request.sector >= $0.hostSector && request.sector < $0.hostSector + $0.sectors
+      }
+    }.flatMap { machines[$0.disk] }
+  }
+
+  /// By how much the I/Os beside requests of those who grew are the cause of the longer stays on the host, ns for each
+  /// I/O; negative where they shrank. 0 without any.
+  private static func behind(
+    _ phase: Int, _ baseline: Int, _ sharers: [PhaseUser],
+    _ requests: [(user: String, request: BlockRequest)], _ stays: [(stay: Span, period: Int)]
+  ) -> Double {
+    func mean(_ spans: [Span]) -> Double? {
+      spans.isEmpty ? nil : spans.reduce(0) { $0 + Double($1.to - $1.from) } / Double(spans.count)
+    }
+    let own = [baseline, phase].map { period in stays.filter { $0.period == period }.map(\.stay) }
+    guard let before = mean(own[0]), let after = mean(own[1]) else { return 0 }
+    let isWorse = after > before
+    let (worse, better) = isWorse ? (phase, baseline) : (baseline, phase)
+    let grown = Set(
+      sharers.filter { $0.weights[worse] > 1.25 * $0.weights[better] && $0.weights[worse] > 1e6 }
+        .map { $0.name ?? "" })
+    let busy = DiskNeighbours.busy(requests.filter { grown.contains($0.user) }.map(\.request))
+    guard !busy.isEmpty else { return 0 }
+    let met = own[isWorse ? 1 : 0]
+    let alone = met.filter { !DiskNeighbours.overlaps($0, busy) }
+    // Too few that met none say nothing: what they were before the change stands for them.
+    let free = alone.count >= 30 ? max(mean(alone) ?? 0, min(before, after)) : min(before, after)
+    let part = max(0, max(before, after) - free)
+    return isWorse ? part : -part
+  }
+
+  // MARK: - The CPUs
+
+  /// What one guest's threads did in a host's trace.
+  private struct Sums {
+    let victims: Set<Int64>
+    let vcpus: Set<Int64>
+    var ran: [Double]
+    var served: [Double]
+    var nodes: [[Double]]
+  }
+
+  private static func addThreads(
+    _ stories: [PhaseStory], _ context: CorrelationContext, _ trace: ThreadFindings.Trace,
+    to measures: inout [PhaseMeasures]
+  ) throws {
+    let owners = context.threads.owners
+    let nodeOf = try context.file.cpuNodes(of: trace.machine.name)
+    let places = Set(nodeOf.values).sorted()
+    for (place, story) in stories.enumerated() {
+      guard let side = GuestThreads(of: story.population.guest, trace, owners) else { continue }
+      guard let periods = measures[place].periods.within(side.span) else { continue }
+      let vcpus = Set(side.numbers.vcpus.values)
+      let victims = vcpus.union(side.numbers.workers.values)
+      let none = [Double](repeating: 0, count: periods.count)
+      var sums = Sums(
+        victims: victims, vcpus: vcpus, ran: none, served: none,
+        nodes: Array(repeating: [Double](repeating: 0, count: places.count), count: periods.count))
+      let clock = side.clock
+      func onReference(_ span: Span) -> [(period: Int, part: Int64)] {
+        periods.parts(Span(from: clock.reference(span.from), to: clock.reference(span.to)))
+      }
+      var culprits = Culprits(
+        idle: Set(trace.threads.values.lazy.filter { $0.tid == 0 }.map(\.id)), divide: onReference)
+      var runs: [Int64: [Double]] = [:]
+      try context.file.forEachSlice(of: trace.source) { slice in
+        guard trace.threads[slice.thread].map({ $0.segment == 0 }) ?? true else { return }
+        var seen = slice
+        // Only waits of the guest's own threads are laid over others' stays.
+        if !victims.contains(slice.thread) { seen.forgetWait() }
+        culprits.add(seen, segment: 0)
+        guard slice.run != .min, slice.run > 0 else { return }
+        for (period, part) in onReference(Span(from: slice.began, to: slice.began + slice.run)) {
+          runs[slice.thread, default: none][period] += Double(part)
+          guard victims.contains(slice.thread) else { continue }
+          if vcpus.contains(slice.thread) {
+            sums.ran[period] += Double(part)
+          } else {
+            sums.served[period] += Double(part)
+          }
+          if let node = nodeOf[Int64(slice.cpu)].flatMap(places.firstIndex(of:)) {
+            sums.nodes[period][node] += Double(part)
+          }
+        }
+      }
+      culprits.finish()
+      add(sums, runs, culprits, periods, trace, owners, to: &measures[place])
+    }
+  }
+
+  /// The guest's own trace tells which of its threads were on its CPUs.
+  private static func addOwnThreads(
+    _ stories: [PhaseStory], _ context: CorrelationContext, _ trace: ThreadFindings.Trace,
+    to measures: inout [PhaseMeasures]
+  ) throws {
+    let places = stories.indices.filter { stories[$0].population.guest == trace.machine.name }
+    guard let place = places.first,
+      let clock = trace.clock.map({ own in
+        context.clocks.first { $0.source == trace.block && $0.segment == 0 }
+          .map { own.followed(by: $0.clock) } ?? own
+      }),
+      let periods = measures[place].periods.within(
+        Span(from: clock.reference(trace.span.from), to: clock.reference(trace.span.to)))
+    else { return }
+    var sums: [String: (tids: Set<Int64>, runs: [Double])] = [:]
+    let none = [Double](repeating: 0, count: periods.count)
+    try context.file.forEachSlice(of: trace.source) { slice in
+      guard slice.run != .min, slice.run > 0, let thread = trace.threads[slice.thread],
+        thread.segment == 0, thread.tid > 0, !recorders.contains(thread.name)
+      else { return }
+      let span = Span(
+        from: clock.reference(slice.began), to: clock.reference(slice.began + slice.run))
+      for (period, part) in periods.parts(span) {
+        sums[thread.name, default: ([], none)].runs[period] += Double(part)
+        sums[thread.name]?.tids.insert(thread.tid)
+      }
+    }
+    measures[place].ownThreads = sums.sorted { $0.key < $1.key }.map { name, sum in
+      PhaseUser(
+        name: name, machine: trace.machine.name, pid: sum.tids.count == 1 ? sum.tids.first : nil,
+        rates: periods.rates(sum.runs).map { $0 / 1e9 }, unit: "CPUs",
+        weights: periods.rates(sum.runs))
+    }
+  }
+
+  private struct OccupantKey: Hashable {
+    let kind: CauseKind
+    let name: String
+  }
+
+  private static func add(
+    _ sums: Sums, _ runs: [Int64: [Double]], _ culprits: Culprits, _ periods: PhasePeriods,
+    _ trace: ThreadFindings.Trace, _ owners: [Int64: ThreadOwners.Owner],
+    to measures: inout PhaseMeasures
+  ) {
+    let none = [Double](repeating: 0, count: periods.count)
+    let throttling = Throttling(culprits.blame, owners: owners)
+    var found: [OccupantKey: (threads: Set<Int64>, weights: [Double])] = [:]
+    for (period, blame) in culprits.divided {
+      for (pair, wait) in blame where sums.victims.contains(pair.victim) {
+        let own = CulpritClass(
+          pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
+          isThrottled: throttling.holds(pair.victim, owners: owners))
+        guard let key = key(own, pair, trace, owners) else { continue }
+        found[key, default: ([], none)].weights[period] += Double(wait)
+        if pair.occupant == .thread { found[key]?.threads.insert(pair.culprit) }
+      }
+    }
+    for (key, sum) in found.sorted(by: {
+      ($0.key.kind.rawValue, $0.key.name) < ($1.key.kind.rawValue, $1.key.name)
+    }) {
+      var used = none
+      for thread in sum.threads {
+        for (period, part) in (runs[thread] ?? none).enumerated() { used[period] += part }
+      }
+      let tids = Set(sum.threads.compactMap { trace.threads[$0]?.tid })
+      measures.occupants.append(
+        (
+          key.kind,
+          PhaseUser(
+            name: key.name.isEmpty ? nil : key.name, machine: trace.machine.name,
+            pid: key.kind == .cpuNeighbour && tids.count == 1 ? tids.first : nil,
+            rates: periods.rates(used).map { $0 / 1e9 }, unit: "CPUs",
+            weights: periods.rates(sum.weights))
+        ))
+    }
+    measures.ran = periods.rates(sums.ran)
+    measures.served = zip(periods.rates(sums.served), measures.arrivals).map {
+      $1 > 0 ? $0 / $1 : 0
+    }
+    if sums.nodes.contains(where: { $0.count > 1 }) {
+      measures.nodes = sums.nodes.map { own in
+        let all = own.reduce(0, +)
+        return own.map { all > 0 ? $0 / all : 0 }
+      }
+    }
+    let servers = sums.victims.subtracting(sums.vcpus).compactMap { trace.threads[$0] }
+    if let server = servers.max(by: { $0.run < $1.run }) {
+      measures.server = PhaseUser(
+        name: server.name, machine: trace.machine.name, pid: server.tid,
+        rates: periods.rates(runs[server.id] ?? none).map { $0 / 1e9 }, unit: "CPUs",
+        weights: none)
+    }
+  }
+
+  private static func key(
+    _ kind: CulpritClass, _ pair: Culprits.Pair, _ trace: ThreadFindings.Trace,
+    _ owners: [Int64: ThreadOwners.Owner]
+  ) -> OccupantKey? {
+    let name = trace.threads[pair.culprit]?.name ?? ""
+    switch kind {
+    case .host:
+      return recorders.contains(name) ? nil : OccupantKey(kind: .cpuNeighbour, name: name)
+    case .guest:
+      return OccupantKey(kind: .cpuNeighbour, name: owners[pair.culprit]?.guest ?? name)
+    case .sibling:
+      return OccupantKey(kind: .ownCPU, name: owners[pair.victim]?.guest ?? "")
+    case .throttled: return OccupantKey(kind: .throttle, name: "")
+    case .kernel, .unknown: return nil
+    }
+  }
+
+  // MARK: - Rows
+
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
+    for (story, causes) in found {
+      let guest = story.population.guest
+      let baseline = story.phases.count
+      var ranks: [Int: Int64] = [:]
+      for row in causes.rows {
+        ranks[row.phase, default: 0] += 1
+        let phase = story.phases[row.phase]
+        try writer.add(
+          to: "phase_candidate",
+          [
+            "guest": .text(guest), "device": .null, "phase": .integer(Int64(row.phase)),
+            "rank": .integer(ranks[row.phase] ?? 0), "kind": .text(row.kind.rawValue),
+            "name": StoredValue(row.user?.name), "machine": StoredValue(row.user?.machine),
+            "pid": StoredValue(row.user?.pid),
+            "began_ns": StoredValue(row.began ? phase.range.lowerBound : nil),
+            "ended_ns": StoredValue(
+              row.began && row.phase + 1 < story.phases.count ? phase.range.upperBound : nil),
+            "rate_before": StoredValue(row.user?.rates[baseline]),
+            "rate_after": StoredValue(row.user?.rates[row.phase]),
+            "rate_unit": StoredValue(row.user?.unit),
+            "explains_ns": .integer(Int64(row.explains.rounded())), "share": StoredValue(row.share),
+            "confidence": .text(row.confidence.name), "because": .text(row.because),
+            "evidence_sql": .text(
+              "SELECT * FROM excess WHERE guest = \(Evidence.literal(guest)) AND phase = \(row.phase)"
+                + " AND device IS NULL AND op = 'all'"),
+          ])
+      }
+    }
+  }
+}

@@ -1,0 +1,147 @@
+internal import TraceCorrelation
+internal import TraceModel
+internal import TraceStore
+
+/// A guest's phases, and what changed between them.
+struct PhaseStory {
+  let population: PhasePopulation
+  let phases: [GuestPhases.Phase]
+  let excess: PhaseExcess
+}
+
+/// In which phases each guest's I/O behaved alike, and by how much each hop changed from the usual ones to the others.
+struct PhaseCorrelation: CorrelationPass {
+  static let fills = ["cleared_layer", "guest_phase", "hop_excess"]
+
+  private var stories: [PhaseStory] = []
+
+  /// Nothing is completed for so long, ns, and for so many times what hardly a request takes: a phase of its own, however
+  /// short. What is shorter is part of a phase.
+  private static let leastStall: (time: Int64, times: Int64) = (100_000_000, 20)
+
+  init(_ context: CorrelationContext) throws {
+    let devices = Dictionary(uniqueKeysWithValues: context.streams.map { ($0.stream, $0.device) })
+    let machines = Dictionary(
+      uniqueKeysWithValues: context.guests.map { ($0.stream, $0.machine) })
+    let own = Dictionary(grouping: context.disks) { machines[$0.disk] ?? "" }
+    for (guest, disks) in own.sorted(by: { $0.key < $1.key }) {
+      let population = PhasePopulation(
+        guest: guest, disks.map { (devices[$0.disk] ?? "", $0.ios) })
+      let phases = GuestPhases(
+        population, context.waits[guest].map { [$0] } ?? [],
+        stalls: Self.stalls(disks, context, population)
+      ).phases
+      guard !phases.isEmpty else { continue }
+      stories.append(
+        PhaseStory(population: population, phases: phases, excess: PhaseExcess(population, phases)))
+    }
+    context.stories = stories
+  }
+
+  /// When nothing was completed for the disks of a guest, by their beginnings.
+  private static func stalls(
+    _ disks: [DiskJoin], _ context: CorrelationContext, _ population: PhasePopulation
+  ) -> [Range<Int64>] {
+    var usual = LatencyHistogram()
+    population.forEach { _, _, io in
+      let time = io.times[.hardwareQueue].nanoseconds ?? io.times[.belowGuest].nanoseconds
+      if let time { usual.add(time) }
+    }
+    let rare = Swift.min(Stamp.range.upperBound / leastStall.times, usual.quantile(0.99) ?? 0)
+    let least = max(leastStall.time, leastStall.times * rare)
+    let found = disks.flatMap { disk in
+      context.stalls.filter { stall in
+        guard stall.length >= least, stall.held > 0 else { return false }
+        return disk.device.map { stall.stream == $0 && stall.hop == .hardwareQueue }
+          ?? (stall.stream == disk.disk && stall.hop == .virtioQueue)
+      }
+    }
+    var stalls: [Range<Int64>] = []
+    for stall in found.sorted(by: { $0.at < $1.at }) {
+      let range = stall.at..<Stamp.sum(stall.at, max(1, stall.length))
+      if let last = stalls.last, last.upperBound >= range.lowerBound {
+        stalls[stalls.count - 1] =
+          last.lowerBound..<max(last.upperBound, range.upperBound)
+      } else {
+        stalls.append(range)
+      }
+    }
+    return stalls
+  }
+
+  // MARK: - Rows
+
+  func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
+    for story in stories {
+      for (number, phase) in story.phases.enumerated() {
+        try writer.add(
+          to: "guest_phase",
+          [
+            "guest": .text(story.population.guest), "phase": .integer(Int64(number)),
+            "from_ns": .integer(phase.range.lowerBound), "to_ns": .integer(phase.range.upperBound),
+            "is_baseline": .integer(phase.isBaseline ? 1 : 0),
+            "onset_error_ns": StoredValue(phase.onsetError),
+            "signals": .text(phase.signals.joined(separator: ", ")),
+            "confidence": .text(phase.confidence.name), "because": .text(phase.because),
+          ])
+      }
+      for row in story.excess.rows { try Self.add(row, of: story.population, to: writer) }
+      for row in story.excess.cleared {
+        try writer.add(
+          to: "cleared_layer",
+          [
+            "guest": .text(story.population.guest),
+            "device": StoredValue(row.device.map { story.population.devices[$0] }),
+            "phase": .integer(Int64(row.phase)), "layer": .text(row.hop.name),
+            "low_ns": .real(row.low), "high_ns": .real(row.high),
+            "because": .text("its change lies within a tenth of the whole"),
+          ])
+      }
+    }
+  }
+
+  private static func add(
+    _ row: PhaseExcess.Row, of population: PhasePopulation, to writer: CorrelationWriter
+  ) throws {
+    try writer.add(
+      to: "hop_excess",
+      [
+        "guest": .text(population.guest),
+        "device": StoredValue(row.device.map { population.devices[$0] }),
+        "op": .text(row.operation?.name ?? "all"), "phase": .integer(Int64(row.phase)),
+        "hop": .text(row.hop.name), "part": .null,
+        "baseline_count": .integer(row.baselineCount), "phase_count": .integer(row.count),
+        "baseline_mean_ns": .integer(row.baselineMean), "phase_mean_ns": .integer(row.mean),
+        "delta_ns": .integer(row.delta), "low_ns": StoredValue(row.interval?.low),
+        "high_ns": StoredValue(row.interval?.high), "share": StoredValue(row.share),
+        "baseline_p50_ns": StoredValue(row.baselineQuantiles?.p50),
+        "phase_p50_ns": StoredValue(row.quantiles?.p50),
+        "baseline_p90_ns": StoredValue(row.baselineQuantiles?.p90),
+        "phase_p90_ns": StoredValue(row.quantiles?.p90),
+        "baseline_p99_ns": StoredValue(row.baselineQuantiles?.p99),
+        "phase_p99_ns": StoredValue(row.quantiles?.p99),
+      ])
+  }
+}
+
+extension GuestPhases.Phase {
+  /// A phase that is shorter may be latencies that go up and down by themselves, ns.
+  private static let sure: Int64 = 1_500_000_000
+  /// Changes of a mean from which on they hardly are.
+  private static let (overt, clear) = (0.25, 0.1)
+
+  /// Latencies of a real capture wander: what is small, or short, and shows in nothing else may be that.
+  fileprivate var confidence: Finding.Confidence {
+    if onsetError == nil || isStall { return .high }
+    let isLong = range.upperBound - range.lowerBound >= Self.sure
+    if showsInWaits || change >= Self.overt { return isLong ? .high : .medium }
+    return change >= Self.clear && isLong ? .medium : .low
+  }
+
+  fileprivate var because: String {
+    if onsetError == nil { return "it is the first" }
+    if isStall { return "nothing was completed while requests were in flight" }
+    return "of 200 orders of the blocks of time hardly one shows such a difference"
+      + (showsInWaits ? "; the guest's threads waited otherwise, too" : "")
+  }
+}

@@ -1,0 +1,241 @@
+internal import TraceCorrelation
+internal import TraceModel
+
+/// The phases of a guest: stretches of time in which its I/O behaves alike, one after another without a gap.
+struct GuestPhases {
+  /// A phase.
+  struct Phase {
+    /// From its first moment up to that of the next phase, ns.
+    var range: Range<Int64>
+    /// Whether it is as things usually are: what the others are compared with.
+    var isBaseline = false
+    /// Half the width of the interval in which the change to it lies, ns; nil for the first.
+    var onsetError: Int64?
+    /// What differs from the phase before: `254,0 reads`.
+    var signals: [String] = []
+    /// By what part the latency that changed most did; 0 for the first.
+    var change = 0.0
+    /// Whether the guest's threads waited otherwise, too.
+    var showsInWaits = false
+    /// Whether nothing was completed in it.
+    var isStall = false
+    /// The part of it that is surely its own: without the intervals in which its ends lie, ns.
+    var core: Range<Int64>
+  }
+
+  private(set) var phases: [Phase] = []
+
+  /// Of a block in which latencies are counted to find changes, ns.
+  private static let block: Int64 = 200_000_000
+  /// Blocks of a capture: the search takes time with their square, and with the number of signals.
+  private static let blocks = 60...400
+  private static let mostPairs = 500_000
+
+  private static func mostBlocks(_ signals: Int) -> Int {
+    let most = Int(Double(mostPairs / max(1, signals)).squareRoot())
+    return min(blocks.upperBound, max(blocks.lowerBound, most))
+  }
+  /// How far within a phase its core begins and ends at least, ns.
+  private static let margin: Int64 = 100_000_000
+
+  /// Of a guest's I/Os, of what its threads waited for, and of the stretches of time in which nothing was completed for it, ns, by their beginnings.
+  init(_ population: PhasePopulation, _ amounts: [PhaseAmounts], stalls: [Range<Int64>]) {
+    guard let span = population.span else { return }
+    let grid = BlockGrid(
+      from: span.lowerBound, to: span.upperBound, length: Self.block,
+      most: Self.mostBlocks(population.devices.count * SignalKind.allCases.count))
+    let fine = BlockGrid(
+      from: span.lowerBound, to: span.upperBound, length: grid.length / 2, most: .max)
+    var signals = Self.signals(population, grid)
+    var levels = PhaseLevels(fine, signals: signals.count, amounts)
+    Self.forEachCalm(population, stalls) { signal, moment, latency in
+      signals[signal].add(latency, at: moment)
+      levels.add(latency, signal: signal, at: moment)
+    } total: { moment, total in
+      levels.add(total: total, at: moment)
+    }
+    let begin = span.lowerBound
+    let end = span.upperBound + 1
+    var cuts = PhaseSearch(grid, signals, amounts).cuts.filter { cut in
+      let at = grid.begin(of: cut)
+      return !stalls.contains {
+        at >= $0.lowerBound - grid.length && at <= $0.upperBound + grid.length
+      }
+    }
+    cuts = Self.significant(cuts, within: begin..<end, grid, levels)
+    var onsets = cuts.indices.map { place in
+      OnsetSearch(
+        grid, signals, amounts, at: cuts[place], after: place > 0 ? cuts[place - 1] : 0,
+        before: place + 1 < cuts.count ? cuts[place + 1] : grid.count)
+    }
+    if !onsets.isEmpty {
+      Self.forEachCalm(population, stalls) { signal, moment, latency in
+        for place in onsets.indices { onsets[place].add(latency, signal: signal, at: moment) }
+      }
+    }
+    let marks = onsets.map { $0.onset() }
+    phases = Self.phases(begin..<end, marks, stalls)
+    // What hardly an I/O shows belongs to what comes after: the change to it is where it was found.
+    let empty = phases.indices.dropLast().filter {
+      !phases[$0].isStall && !phases[$0 + 1].isStall && !levels.isFilled([phases[$0].core])
+    }
+    if !empty.isEmpty {
+      let gone = Set(empty.map { phases[$0 + 1].range.lowerBound })
+      phases = Self.phases(begin..<end, marks.filter { !gone.contains($0.at) }, stalls)
+    }
+    // Behind the signals of latencies is that of the totals, of which the others are parts.
+    let names = signals.map(\.name) + [nil] + amounts.map(\.name)
+    for place in phases.indices.dropFirst() {
+      guard !phases[place].isStall else {
+        phases[place].signals = ["completions"]
+        continue
+      }
+      let sides = ([phases[place - 1].core], [phases[place].core])
+      let changed = levels.changed(sides.0, sides.1)
+      phases[place].signals = changed.compactMap { names[$0] }
+      phases[place].change = levels.largestChange(of: changed, sides.0, sides.1)
+      phases[place].showsInWaits = changed.contains { $0 > signals.count }
+    }
+    chooseBaseline(levels)
+  }
+
+  // MARK: Signals
+
+  /// What of a disk's I/Os is looked at.
+  private enum SignalKind: Int, CaseIterable {
+    case reads, writes, pageCache
+
+    var words: String {
+      switch self {
+      case .reads: "reads"
+      case .writes: "writes"
+      case .pageCache: "page cache"
+      }
+    }
+  }
+
+  private static func signals(_ population: PhasePopulation, _ grid: BlockGrid) -> [PhaseSignal] {
+    population.devices.flatMap { device in
+      SignalKind.allCases.map { PhaseSignal("\(device) \($0.words)", grid) }
+    }
+  }
+
+  /// The latencies of each I/O that was not in flight while nothing was completed, ns, with the place of their signal.
+  private static func forEachCalm(
+    _ population: PhasePopulation, _ stalls: [Range<Int64>],
+    _ body: (_ signal: Int, _ moment: Int64, _ latency: Int64) -> Void,
+    total: (_ moment: Int64, _ total: Int64) -> Void = { _, _ in }
+  ) {
+    population.forEach { device, moment, io in
+      guard let block = io.times[.block].nanoseconds,
+        !stalls.contains(where: { moment < $0.upperBound && moment + block > $0.lowerBound })
+      else { return }
+      let first = device * SignalKind.allCases.count
+      let cache = io.times[.pageCache].nanoseconds
+      switch io.operation {
+      case .read: body(first + SignalKind.reads.rawValue, moment, block)
+      case .write: body(first + SignalKind.writes.rawValue, moment, block)
+      case .discard, .flush, .other: break
+      }
+      if let cache { body(first + SignalKind.pageCache.rawValue, moment, cache) }
+      total(moment, Stamp.sum(block, cache ?? 0))
+    }
+  }
+
+  /// The cuts on both sides of which latencies differ by what matters.
+  ///
+  /// One that is too weak may be the true one beside another: of a neighbour that comes by and by the first effect is
+  /// small, and the largest difference lies later. So it goes, or the one beside it, whichever is worth less alone.
+  private static func significant(
+    _ found: [Int], within span: Range<Int64>, _ grid: BlockGrid, _ levels: PhaseLevels
+  ) -> [Int] {
+    func edges(_ cuts: [Int]) -> [Int64] {
+      [span.lowerBound] + cuts.map(grid.begin(of:)) + [span.upperBound]
+    }
+    func sides(_ place: Int, _ cuts: [Int]) -> ([Range<Int64>], [Range<Int64>]) {
+      let edges = edges(cuts)
+      return ([edges[place]..<edges[place + 1]], [edges[place + 1]..<edges[place + 2]])
+    }
+    func distance(_ place: Int, _ cuts: [Int]) -> Double {
+      let sides = sides(place, cuts)
+      return levels.distance(sides.0, sides.1)
+    }
+    var cuts = found
+    while true {
+      let weak = cuts.indices.filter { place in
+        let sides = sides(place, cuts)
+        return !levels.differ(sides.0, sides.1)
+      }
+      guard let weakest = weak.min(by: { distance($0, cuts) < distance($1, cuts) }) else {
+        return cuts
+      }
+      // Its neighbours, each with what either of the two is worth without the other.
+      let rival = [weakest - 1, weakest + 1].filter(cuts.indices.contains).first { rival in
+        var (own, other) = (cuts, cuts)
+        own.remove(at: rival)
+        other.remove(at: weakest)
+        let place = rival < weakest ? weakest - 1 : weakest
+        let sides = sides(place, own)
+        return levels.differ(sides.0, sides.1)
+          && distance(place, own) > distance(rival < weakest ? rival : rival - 1, other)
+      }
+      cuts.remove(at: rival ?? weakest)
+    }
+  }
+
+  // MARK: Phases
+
+  private static func phases(
+    _ span: Range<Int64>, _ onsets: [(at: Int64, error: Int64)], _ stalls: [Range<Int64>]
+  ) -> [Phase] {
+    let stallError: Int64 = 5_000_000
+    var marks = onsets.map { (at: $0.at, error: $0.error, isStall: false) }
+    for stall in stalls
+    where stall.lowerBound > span.lowerBound && stall.upperBound < span.upperBound {
+      marks.append((stall.lowerBound, stallError, true))
+      marks.append((stall.upperBound, stallError, false))
+    }
+    marks.sort { $0.at < $1.at }
+    var phases: [Phase] = []
+    var next = Phase(range: span, core: span)
+    for mark in marks where mark.at > next.range.lowerBound {
+      var own = next
+      own.range = own.range.lowerBound..<mark.at
+      phases.append(own)
+      next = Phase(
+        range: mark.at..<span.upperBound, onsetError: mark.error, isStall: mark.isStall, core: span)
+    }
+    phases.append(next)
+    for place in phases.indices {
+      let own = phases[place].range
+      phases[place].core = own
+      guard !phases[place].isStall else { continue }
+      let before = phases[place].onsetError.map { max(margin, $0) } ?? 0
+      let after =
+        place + 1 < phases.count ? max(margin, phases[place + 1].onsetError ?? 0) : 0
+      if own.upperBound - after > own.lowerBound + before {
+        phases[place].core = own.lowerBound + before..<own.upperBound - after
+      }
+    }
+    return phases
+  }
+
+  /// How far the arrivals of a phase may be from those of the longest phase for its load to be comparable.
+  private static let comparableLoad = 0.25
+
+  /// By what part of a mean a phase that follows another one differs from the baseline at least: what is left of a change
+  /// must matter.
+  private static let leastDeparture = 0.1
+
+  /// The baseline is the first phase, or one that is faster under a comparable load, and what does not differ from it.
+  private mutating func chooseBaseline(_ levels: PhaseLevels) {
+    let calm = phases.indices.filter { !phases[$0].isStall }
+    guard let first = calm.first else { return }
+    phases[first].isBaseline = true
+    // What differs from the phase before it and not from the baseline is as things were before.
+    for place in calm.dropFirst() where !phases[place - 1].isBaseline {
+      phases[place].isBaseline = !levels.differ(
+        [phases[first].core], [phases[place].core], least: Self.leastDeparture)
+    }
+  }
+}

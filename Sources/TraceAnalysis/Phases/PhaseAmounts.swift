@@ -1,0 +1,110 @@
+internal import TraceCorrelation
+internal import TraceModel
+
+/// An amount over time, in small equal cells: how long the threads of a guest waited for a CPU, ns.
+struct PhaseAmounts {
+  /// What it is of, for people: `vCPU waits`.
+  let name: String
+  private let grid: BlockGrid
+  private let cells: [Double]
+
+  /// Of a cell, ns.
+  private static let cell: Int64 = 10_000_000
+  private static let mostCells = 1 << 16
+  /// Amounts of fewer cells say nothing.
+  private static let least = 15.0
+
+  /// Adds up spans of time, however long, at the price of their two ends.
+  struct Sum {
+    private let grid: BlockGrid
+    /// What lies in the cells in which a span begins or ends, ns.
+    private var parts: [Double]
+    /// By how many more spans a cell is covered whole than the one before.
+    private var covered: [Int]
+
+    /// Nothing yet, within the time of a trace.
+    init(within span: Span) {
+      grid = BlockGrid(from: span.from, to: span.to, length: cell, most: mostCells)
+      parts = [Double](repeating: 0, count: grid.count)
+      covered = [Int](repeating: 0, count: grid.count + 1)
+    }
+
+    /// Adds the time of a span, where it lies.
+    mutating func add(_ span: Span) {
+      let (from, to) = (max(span.from, grid.start), min(span.to, grid.begin(of: grid.count)))
+      guard to > from else { return }
+      let (first, last) = (grid.block(at: from), grid.block(at: to - 1))
+      if first == last {
+        parts[first] += Double(to - from)
+      } else {
+        parts[first] += Double(grid.begin(of: first + 1) - from)
+        parts[last] += Double(to - grid.begin(of: last))
+        covered[first + 1] += 1
+        covered[last] -= 1
+      }
+    }
+
+    /// What was added.
+    func amounts(_ name: String) -> PhaseAmounts {
+      var cells = parts
+      var spans = 0
+      for place in cells.indices {
+        spans += covered[place]
+        cells[place] += Double(spans) * Double(grid.length)
+      }
+      return PhaseAmounts(name: name, grid: grid, cells: cells)
+    }
+  }
+
+  /// The cells that begin within a range of time; empty where the trace does not reach.
+  private func members(_ range: Range<Int64>) -> ArraySlice<Double> {
+    func first(from moment: Int64) -> Int {
+      min(grid.count, max(0, Int((moment - grid.start + grid.length - 1) / grid.length)))
+    }
+    guard range.upperBound > grid.start else { return [] }
+    let begin = first(from: max(range.lowerBound, grid.start))
+    return cells[begin..<max(begin, first(from: range.upperBound))]
+  }
+
+  /// How many cells begin within a range of time, and what they add up to.
+  func sum(_ range: Range<Int64>) -> (count: Double, sum: Double) {
+    let own = members(range)
+    return (Double(own.count), own.reduce(0, +))
+  }
+
+  /// What a change of it can be seen in, over some blocks of a grid; nil where they are all alike.
+  func feature(over blocks: Range<Int>, of grid: BlockGrid) -> BlockFeature? {
+    let sums = blocks.map { sum(grid.range(of: $0)) }
+    return BlockFeature(counts: sums.map(\.count), sums: sums.map(\.sum))
+  }
+
+  /// As a share of the time, over stretches, by the cells of a grid.
+  func level(_ ranges: [Range<Int64>]) -> PhaseLevel? {
+    PhaseLevel(
+      ranges.map { range in
+        let own = sum(range)
+        return (own.sum / Double(grid.length), own.count)
+      })
+  }
+
+  /// How much more likely each cell of a window is after a change than before it, as normal amounts around the means of
+  /// either side; nil where a side has too few cells.
+  func ratios(
+    before: Range<Int64>, after: Range<Int64>, in window: Range<Int64>
+  ) -> [(at: Int64, ratio: Double)]? {
+    let (first, second) = (sum(before), sum(after))
+    guard first.count >= Self.least, second.count >= Self.least else { return nil }
+    let means = (first.sum / first.count, second.sum / second.count)
+    var squares = 0.0
+    for (range, mean) in [(before, means.0), (after, means.1)] {
+      for value in members(range) { squares += (value - mean) * (value - mean) }
+    }
+    let variance = squares / (first.count + second.count - 2)
+    guard variance > 0 else { return nil }
+    let own = members(window)
+    return own.indices.map { cell in
+      let (a, b) = (own[cell] - means.0, own[cell] - means.1)
+      return (grid.begin(of: cell) + grid.length / 2, (a * a - b * b) / (2 * variance))
+    }
+  }
+}

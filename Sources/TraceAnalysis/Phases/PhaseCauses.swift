@@ -1,0 +1,335 @@
+internal import TraceCorrelation
+internal import TraceModel
+
+/// What the change of a phase may come from.
+enum CauseKind: String, CaseIterable {
+  case cpuNeighbour = "cpu_neighbour"
+  case diskNeighbour = "disk_neighbour"
+  case ownLoad = "own_load"
+  case ownCPU = "own_cpu"
+  case device
+  case hostScheduler = "host_scheduler"
+  case virtioRing = "virtio_ring"
+  case numa
+  case throttle
+  case unknown
+}
+
+/// Who used a CPU or a device in each period.
+struct PhaseUser {
+  /// A thread's, a process's or a guest's name; nil where there is none.
+  let name: String?
+  let machine: String?
+  /// Nil where several threads have that name.
+  var pid: Int64?
+  /// What it did, a second, by period.
+  var rates: [Double]
+  let unit: String
+  /// What others waited for it, or how long it kept the device busy, ns a second, by period.
+  var weights: [Double]
+}
+
+/// What was measured beside the I/Os of a guest, for its causes.
+struct PhaseMeasures {
+  let periods: PhasePeriods
+  /// By period: what the guest's I/Os waited for a CPU in H3, ns each; empty without a scheduler trace of the host.
+  var cpuWaits: [Double] = []
+  /// Whose threads the guest's threads waited behind, with the cause that it would be.
+  var occupants: [(kind: CauseKind, user: PhaseUser)] = []
+  /// Who used the devices of the guest's disks besides its own threads.
+  var sharers: [PhaseUser] = []
+  /// By phase: what of H4 and H5 was behind requests of those of the sharers who changed with it, ns for each I/O.
+  var behind: [Int: Double] = [:]
+  /// The guest's processes that asked for I/O.
+  var tasks: [PhaseUser] = []
+  /// The guest's threads, by its own trace.
+  var ownThreads: [PhaseUser] = []
+  /// I/Os, and bytes, a second, by period.
+  var arrivals: [Double] = []
+  var bytes: [Double] = []
+  /// Time on a CPU of the threads that serve the disks for each I/O, and of the vCPUs a second, ns, by period; empty
+  /// where unknown.
+  var served: [Double] = []
+  var ran: [Double] = []
+  /// The share of the time of the guest's threads on each node of the host, by period; empty where unknown.
+  var nodes: [[Double]] = []
+  /// Who serves the disks.
+  var server: PhaseUser?
+
+  /// Whether a scheduler trace of the host tells of all periods.
+  var isCPUKnown: Bool { !served.isEmpty }
+}
+
+/// What the change of each phase may come from: what began or grew with it at the place where the excess lies, by how much
+/// of the change from Q to C it accounts for.
+///
+/// Waits for a CPU within H3 are shared out by who was on the CPU meanwhile; H4 and H5 of I/Os beside requests of others,
+/// less those of I/Os without, by the others' time on the device; what is left goes to the guest's own load where that
+/// grew, else to the device or the host's scheduler. What nothing accounts for is unknown. Where a phase is better than the
+/// baseline, what ended or shrank is looked for in the same way.
+struct PhaseCauses {
+  struct Row {
+    let phase: Int
+    let kind: CauseKind
+    let user: PhaseUser?
+    /// Whether it is there in the phase and was not before.
+    let began: Bool
+    /// Ns for each I/O.
+    let explains: Double
+    /// Of the change from Q to C; nil where that is 0.
+    let share: Double?
+    let because: String
+    let confidence: Finding.Confidence
+  }
+
+  /// By phase, the one that explains most first.
+  private(set) var rows: [Row] = []
+
+  /// By how much a user or a load changes at least for it to be a cause.
+  private static let grown = 1.25
+  /// By how much more a thread is on a CPU at least for others to wait for it.
+  private static let more = 1.1
+  /// By how much longer requests stand in the host's queue where the thread that submits them stands there, too.
+  private static let full = 3.0
+  /// By how much a server's time for an I/O does.
+  private static let busier = 1.4
+  /// What explains less is left out.
+  private static let least = 0.1
+  /// From which share on what is left is told.
+  private static let leastUnknown = 0.1
+  /// How much of the threads' time has to move from one node to another.
+  private static let moved = 0.3
+
+  private let measures: PhaseMeasures
+
+  init(_ measures: PhaseMeasures, _ phases: [GuestPhases.Phase], _ excess: PhaseExcess) {
+    self.measures = measures
+    for (number, phase) in phases.enumerated() where !phase.isBaseline {
+      let own = excess.rows.filter {
+        $0.phase == number && $0.operation == nil && $0.device == nil
+      }
+      guard let whole = own.first(where: { $0.hop == .block })?.delta, whole != 0 else { continue }
+      var deltas: [Hop: Double] = [:]
+      for row in own { deltas[row.hop] = Double(row.delta) }
+      let queue = own.first { $0.hop == .hostScheduler }.map { row in
+        let means = whole > 0 ? (row.baselineMean, row.mean) : (row.mean, row.baselineMean)
+        return means.0 > 0 ? Double(means.1) / Double(means.0) : 1
+      }
+      rows +=
+        phase.isStall
+        ? stall(number, Double(whole), deltas)
+        : causes(number, Double(whole), deltas, hostQueueGrowth: queue ?? 1)
+    }
+  }
+
+  // MARK: One phase
+
+  private struct Candidate {
+    let kind: CauseKind
+    let user: PhaseUser?
+    let explains: Double
+    let because: String
+  }
+
+  private func causes(
+    _ phase: Int, _ whole: Double, _ deltas: [Hop: Double], hostQueueGrowth: Double
+  ) -> [Row] {
+    // Of two levels the worse one is explained, whichever came first.
+    let sign = whole < 0 ? -1.0 : 1.0
+    let baseline = measures.periods.baseline
+    let (worse, better) = sign > 0 ? (phase, baseline) : (baseline, phase)
+    func delta(_ hops: Hop...) -> Double { sign * hops.reduce(0) { $0 + (deltas[$1] ?? 0) } }
+    func growth(_ values: [Double]) -> Double {
+      guard !values.isEmpty, values[better] > 0 else { return 1 }
+      return values[worse] / values[better]
+    }
+    var found: [Candidate] = []
+    let load = max(growth(measures.arrivals), growth(measures.bytes))
+    let isLoaded = load >= Self.grown
+
+    // H3: what was waited for a CPU, by who was on it; the rest.
+    let queue = delta(.virtioSubmit, .virtioReturn)
+    var queueLeft = queue
+    if !measures.cpuWaits.isEmpty, measures.isCPUKnown {
+      let waited = sign * (measures.cpuWaits[phase] - measures.cpuWaits[baseline])
+      // One who was there as before is waited for longer where another came: it is not the cause.
+      let risen = measures.occupants.map { kind, user in
+        kind == .throttle || user.rates[worse] >= Self.more * user.rates[better]
+          ? max(0, user.weights[worse] - user.weights[better]) : 0
+      }
+      let all = risen.reduce(0, +)
+      if waited > 0, all > 0 {
+        for (place, occupant) in measures.occupants.enumerated() where risen[place] > 0 {
+          let user = occupant.kind == .ownCPU ? ownThread(worse, better) : nil
+          found.append(
+            Candidate(
+              kind: occupant.kind, user: user ?? occupant.user,
+              explains: waited * risen[place] / all,
+              because: Self.occupied(occupant.kind)))
+        }
+        queueLeft -= waited
+      }
+    }
+    // A thread that finds no tag for a request waits in the host's queue, with all that it would have submitted next.
+    let isHeld =
+      measures.isCPUKnown && hostQueueGrowth >= Self.full
+      && growth(measures.served) < Self.busier
+    let held = isHeld ? max(0, queueLeft) : 0
+    if queueLeft > 0, !isHeld {
+      if hasMoved(worse, better) {
+        found.append(
+          Candidate(
+            kind: .numa, user: nil, explains: queueLeft,
+            because: "the guest's threads ran on other nodes of the host's memory than before"))
+      } else if growth(measures.served) >= Self.busier, growth(measures.ran) < Self.grown {
+        found.append(
+          Candidate(
+            kind: .virtioRing, user: measures.server, explains: queueLeft,
+            because: "the thread that empties the queue needed more CPU time for each request"))
+      } else if growth(measures.served) >= Self.busier {
+        found.append(
+          Candidate(
+            kind: .numa, user: nil, explains: queueLeft,
+            because: "all of the guest's threads needed more CPU time for the same"))
+      } else if isLoaded {
+        found.append(ownLoad(queueLeft, worse, better))
+      }
+    }
+
+    // H4 and H5: what was behind requests of others; the rest.
+    let stay = delta(.hostScheduler, .hardwareQueue)
+    let behind = sign * (measures.behind[phase] ?? 0)
+    if behind > 0 {
+      let risen = measures.sharers.map { max(0, $0.weights[worse] - $0.weights[better]) }
+      let all = risen.reduce(0, +)
+      for (place, user) in measures.sharers.enumerated() where risen[place] > 0 {
+        found.append(
+          Candidate(
+            kind: .diskNeighbour, user: user, explains: behind * risen[place] / all,
+            because: "I/Os beside its requests on the device took longer than those without"))
+      }
+    }
+    let stayLeft = stay - max(0, behind) + held
+    if stayLeft > 0 {
+      if isLoaded {
+        found.append(ownLoad(stayLeft, worse, better))
+      } else if delta(.hostScheduler) > delta(.hardwareQueue) {
+        found.append(
+          Candidate(
+            kind: .hostScheduler, user: nil, explains: stayLeft,
+            because:
+              "requests waited longer in the host's queue although neither the guest nor others asked for more"
+          ))
+      } else {
+        found.append(
+          Candidate(
+            kind: .device, user: nil, explains: stayLeft,
+            because: "the device took longer although neither the guest nor others asked for more"))
+      }
+    }
+
+    // What stands in the guest's own queue stands behind what is below.
+    let above = delta(.guestScheduler)
+    let below = found.reduce(0) { $0 + $1.explains }
+    let scale = above > 0 && below > 0 ? 1 + above / below : 1
+    if isLoaded, below <= 0 || delta(.belowGuest) > 0 {
+      let left = max(0, above) + max(0, delta(.belowGuest))
+      found.append(ownLoad(left, worse, better))
+    }
+    return ranked(found, scale: scale, phase, whole, better: better, worse: worse)
+  }
+
+  private func ownLoad(_ explains: Double, _ worse: Int, _ better: Int) -> Candidate {
+    let most = measures.tasks.max {
+      $0.weights[worse] - $0.weights[better] < $1.weights[worse] - $1.weights[better]
+    }
+    return Candidate(
+      kind: .ownLoad, user: most, explains: explains,
+      because: "the guest itself asked for more")
+  }
+
+  /// Which of the guest's threads was on its CPUs for longer.
+  private func ownThread(_ worse: Int, _ better: Int) -> PhaseUser? {
+    measures.ownThreads.filter { $0.rates[worse] >= Self.grown * $0.rates[better] }
+      .max { $0.rates[worse] - $0.rates[better] < $1.rates[worse] - $1.rates[better] }
+  }
+
+  private func hasMoved(_ worse: Int, _ better: Int) -> Bool {
+    guard !measures.nodes.isEmpty else { return false }
+    let moved = zip(measures.nodes[worse], measures.nodes[better]).map { abs($0 - $1) }
+    return moved.reduce(0, +) / 2 >= Self.moved
+  }
+
+  private static func occupied(_ kind: CauseKind) -> String {
+    switch kind {
+    case .throttle: "the guest's threads could run, their CPU was idle, and they did not"
+    case .ownCPU: "the guest's own threads were on the CPUs that its other threads waited for"
+    default: "it was on the CPUs that the guest's threads waited for"
+    }
+  }
+
+  private func ranked(
+    _ found: [Candidate], scale: Double, _ phase: Int, _ whole: Double, better: Int, worse: Int
+  ) -> [Row] {
+    // The same cause in two places is one.
+    var merged: [Candidate] = []
+    for candidate in found {
+      if let place = merged.firstIndex(where: {
+        $0.kind == candidate.kind && $0.user?.name == candidate.user?.name
+          && $0.user?.machine == candidate.user?.machine
+      }) {
+        let other = merged[place]
+        merged[place] = Candidate(
+          kind: other.kind, user: other.user, explains: other.explains + candidate.explains,
+          because: other.because)
+      } else {
+        merged.append(candidate)
+      }
+    }
+    let size = abs(whole)
+    let told = merged.filter { scale * $0.explains >= Self.least * size }
+      .sorted { ($1.explains, $0.kind.rawValue) < ($0.explains, $1.kind.rawValue) }
+    let direction = whole < 0 ? -1.0 : 1.0
+    var rows = told.map { candidate -> Row in
+      let explains = scale * candidate.explains
+      let isNew = candidate.user.map { $0.rates[better] < 0.1 * $0.rates[worse] } ?? false
+      let confidence: Finding.Confidence =
+        explains >= 0.5 * size
+        ? (isNew ? .high : .medium) : explains >= 0.25 * size ? .medium : .low
+      return Row(
+        phase: phase, kind: candidate.kind, user: candidate.user, began: isNew && whole > 0,
+        explains: direction * explains, share: explains / size, because: candidate.because,
+        confidence: confidence)
+    }
+    let rest = size - told.reduce(0) { $0 + scale * $1.explains }
+    if rest >= Self.leastUnknown * size {
+      rows.append(
+        Row(
+          phase: phase, kind: .unknown, user: nil, began: false, explains: direction * rest,
+          share: rest / size,
+          because: "nothing in these files changed with it at the place where it lies",
+          confidence: .none))
+    }
+    return rows.sorted { ($0.share ?? 0) > ($1.share ?? 0) }
+  }
+
+  /// A time in which nothing was completed comes from where the I/Os waited.
+  private func stall(_ phase: Int, _ whole: Double, _ deltas: [Hop: Double]) -> [Row] {
+    let most = [Hop.hardwareQueue, .hostScheduler].max { (deltas[$0] ?? 0) < (deltas[$1] ?? 0) }
+    let explains = most.flatMap { deltas[$0] } ?? 0
+    guard let most, explains >= 0.5 * whole, whole > 0 else {
+      return [
+        Row(
+          phase: phase, kind: .unknown, user: nil, began: false, explains: whole, share: 1,
+          because: "nothing was completed, and the requests were not at the host's device",
+          confidence: .none)
+      ]
+    }
+    return [
+      Row(
+        phase: phase, kind: most == .hardwareQueue ? .device : .hostScheduler, user: nil,
+        began: true, explains: explains, share: explains / whole,
+        because: "the device completed nothing while requests were in flight", confidence: .high)
+    ]
+  }
+}

@@ -1,0 +1,168 @@
+import Testing
+import TraceCorrelation
+import TraceModel
+
+@testable import TraceAnalysis
+
+/// What the change of a phase comes from, on measures and I/Os made for it: ten seconds, of which the last five are slower.
+struct PhaseCauseTests {
+  private static let second: Int64 = 1_000_000_000
+
+  /// Phases of five seconds each, and the excess of I/Os whose hops grow by so many ns in the second.
+  private static func story(
+    _ grown: KeyValuePairs<Hop, Int64>, isStall: Bool = false
+  ) -> (phases: [GuestPhases.Phase], excess: PhaseExcess) {
+    let middle = 5 * second
+    let ios = (0..<2_000).map { place in
+      var io = GuestIO()
+      io.operation = .write
+      io.grade = .exact
+      io.reference = Stamp(Int64(place) * 5_000_000)
+      for (hop, usual) in [
+        (Hop.guestScheduler, 10_000), (.virtioSubmit, 20_000), (.hostScheduler, 2_000),
+        (.hardwareQueue, 100_000), (.virtioReturn, 20_000),
+      ] as [(Hop, Int64)] {
+        let more = grown.first { $0.key == hop }?.value ?? 0
+        // So much from one to the next that no mean is exact.
+        io.times[hop] = Stamp(usual + Int64(place % 7) * 100 + (place >= 1_000 ? more : 0))
+      }
+      io.times[.block] = Stamp(Hop.blockParts.reduce(0) { $0 + io.times[$1].rawValue })
+      return io
+    }
+    let population = PhasePopulation(guest: "web1", [("254,0", ios)])
+    let phases = [
+      GuestPhases.Phase(range: 0..<middle, isBaseline: true, core: 0..<middle),
+      GuestPhases.Phase(
+        range: middle..<2 * middle, onsetError: 1, isStall: isStall, core: middle..<2 * middle),
+    ]
+    return (phases, PhaseExcess(population, phases))
+  }
+
+  private static func measures(_ phases: [GuestPhases.Phase]) -> PhaseMeasures {
+    var measures = PhaseMeasures(periods: PhasePeriods(phases))
+    // By period: the first phase is the baseline, whose number is the last.
+    measures.arrivals = [0, 200, 200]
+    measures.bytes = [0, 819_200, 819_200]
+    measures.cpuWaits = [0, 1_000, 1_000]
+    measures.served = [0, 5_000, 5_000]
+    measures.ran = [0, 1e8, 1e8]
+    return measures
+  }
+
+  private static func user(
+    _ name: String, rates: (before: Double, after: Double), weights: (before: Double, after: Double)
+  ) -> PhaseUser {
+    PhaseUser(
+      name: name, machine: "host1", pid: 42, rates: [0, rates.after, rates.before], unit: "CPUs",
+      weights: [0, weights.after, weights.before])
+  }
+
+  private static func rows(
+    _ grown: KeyValuePairs<Hop, Int64>, isStall: Bool = false,
+    _ change: (inout PhaseMeasures) -> Void = { _ in }
+  ) -> [PhaseCauses.Row] {
+    let story = story(grown, isStall: isStall)
+    var measures = measures(story.phases)
+    change(&measures)
+    return PhaseCauses(measures, story.phases, story.excess).rows
+  }
+
+  @Test("waits for a CPU are shared out by who came onto it; who was there as before is no cause")
+  func cpuNeighbour() throws {
+    let rows = Self.rows([.virtioReturn: 100_000]) {
+      $0.cpuWaits = [0, 91_000, 1_000]
+      $0.occupants = [
+        (.cpuNeighbour, Self.user("ffmpeg", rates: (0, 2), weights: (0, 3e8))),
+        (.cpuNeighbour, Self.user("cc1plus", rates: (0.5, 1), weights: (1e8, 2e8))),
+        (.ownCPU, Self.user("web1", rates: (1, 1), weights: (1e8, 9e8))),
+      ]
+    }
+    try #require(rows.map(\.kind) == [.cpuNeighbour, .cpuNeighbour, .unknown])
+    #expect(rows.map { $0.user?.name } == ["ffmpeg", "cc1plus", nil])
+    // 90 of 100 us are waits; three quarters of what grew was behind the first.
+    #expect(abs(rows[0].explains - 67_500) < 10 && abs((rows[0].share ?? 0) - 0.675) < 0.001)
+    #expect(abs(rows[1].explains - 22_500) < 10)
+    #expect(abs(rows[2].explains - 10_000) < 10)
+    #expect(rows[0].began && !rows[1].began)
+    #expect(rows.map(\.confidence) == [.high, .low, .none])
+  }
+
+  @Test("time behind others on the device is theirs by how much more they kept it busy")
+  func diskNeighbour() throws {
+    let rows = Self.rows([.hostScheduler: 300_000, .hardwareQueue: 100_000]) {
+      $0.sharers = [
+        Self.user("restic", rates: (0, 900), weights: (0, 8e8)),
+        Self.user("syslog", rates: (3, 3), weights: (1e6, 1e6)),
+      ]
+      $0.behind = [1: 380_000]
+    }
+    #expect(rows.map(\.kind) == [.diskNeighbour])
+    #expect(rows.first?.user?.name == "restic" && rows.first?.user?.pid == 42)
+    #expect(abs((rows.first?.share ?? 0) - 0.95) < 0.001)
+  }
+
+  @Test("a hop that grew with nobody asking for more is the device, or the host's scheduler")
+  func alone() {
+    #expect(Self.rows([.hardwareQueue: 200_000]).map(\.kind) == [.device])
+    #expect(Self.rows([.hostScheduler: 200_000]).map(\.kind) == [.hostScheduler])
+    // The thread that submits finds no tag, and what it would submit next waits in H3.
+    let held = Self.rows([.virtioSubmit: 80_000, .hostScheduler: 50_000])
+    #expect(held.map(\.kind) == [.hostScheduler])
+    #expect(abs((held.first?.share ?? 0) - 1) < 0.001)
+  }
+
+  @Test("a guest that asks for more is its own cause, by the process that does")
+  func ownLoad() {
+    let rows = Self.rows([.guestScheduler: 50_000, .hardwareQueue: 200_000]) {
+      $0.arrivals = [0, 800, 200]
+      $0.tasks = [
+        Self.user("postgres", rates: (200, 200), weights: (8e5, 8e5)),
+        Self.user("pgbench", rates: (0, 600), weights: (0, 2e6)),
+      ]
+    }
+    #expect(rows.map(\.kind) == [.ownLoad] && rows.first?.user?.name == "pgbench")
+    #expect(abs((rows.first?.share ?? 0) - 1) < 0.001)
+  }
+
+  @Test(
+    "a thread that needs longer for each request is the ring's; on other nodes it is the memory")
+  func queue() {
+    let slow = Self.rows([.virtioSubmit: 60_000, .virtioReturn: 40_000]) {
+      $0.served = [0, 40_000, 5_000]
+      $0.server = Self.user("IO iothread0", rates: (0.1, 0.8), weights: (0, 0))
+    }
+    #expect(slow.map(\.kind) == [.virtioRing] && slow.first?.user?.name == "IO iothread0")
+    let moved = Self.rows([.virtioSubmit: 60_000, .virtioReturn: 40_000]) {
+      $0.nodes = [[0, 0], [0, 1], [1, 0]]
+    }
+    #expect(moved.map(\.kind) == [.numa])
+  }
+
+  @Test("what nothing accounts for is unknown, and so is all of it without a host")
+  func unknown() {
+    let asleep = Self.rows([.virtioSubmit: 100_000])
+    #expect(asleep.map(\.kind) == [.unknown] && asleep.first?.confidence == Finding.Confidence.none)
+    let blind = Self.rows([.virtioReturn: 100_000]) {
+      $0.cpuWaits = []
+      $0.served = []
+      $0.ran = []
+    }
+    #expect(blind.map(\.kind) == [.unknown])
+  }
+
+  @Test("where it became better, what ended is looked for")
+  func better() throws {
+    let rows = Self.rows([.virtioReturn: -15_000]) {
+      $0.cpuWaits = [0, 1_000, 16_000]
+      $0.occupants = [(.cpuNeighbour, Self.user("ffmpeg", rates: (2, 0), weights: (3e8, 0)))]
+    }
+    let row = try #require(rows.first)
+    #expect(row.kind == .cpuNeighbour && !row.began && abs(row.explains + 15_000) < 10)
+  }
+
+  @Test("a time without completions is the device's where the requests were there")
+  func stall() {
+    #expect(Self.rows([.hardwareQueue: 400_000_000], isStall: true).map(\.kind) == [.device])
+    #expect(Self.rows([.virtioSubmit: 400_000_000], isStall: true).map(\.kind) == [.unknown])
+  }
+}

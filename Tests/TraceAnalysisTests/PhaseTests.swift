@@ -1,0 +1,211 @@
+import Glibc
+import Testing
+import TraceCorrelation
+import TraceModel
+
+@testable import TraceAnalysis
+
+/// When a guest's I/O changed and by how much in which hop, on I/Os made for it.
+struct PhaseTests {
+  private static let second: Int64 = 1_000_000_000
+
+  /// Reads and writes of ten seconds, 500 a second, each with a lognormal time in every hop; `change` may alter one.
+  private static func population(
+    seed: UInt64, seconds: Int64 = 10, wander: Double = 0,
+    _ change: (_ at: Int64, _ io: inout GuestIO) -> Void = { _, _ in }
+  ) -> PhasePopulation {
+    var random = SeededGenerator(seed: seed)
+    func normal() -> Double {
+      (0..<12).reduce(-6) { sum, _ in sum + Double(random.next() >> 11) / Double(1 << 53) }
+    }
+    var level = 0.0
+    var ios: [GuestIO] = []
+    for place in 0..<Int(500 * seconds) {
+      let at = Int64(place) * second / 500 + Int64(random.index(below: 1_000_000))
+      // A level that comes back to 0 over a hundred I/Os.
+      level += -level / 100 + wander * normal()
+      var io = GuestIO()
+      io.operation = random.index(below: 3) == 0 ? .read : .write
+      io.reference = Stamp(at)
+      io.grade = .exact
+      for (hop, usual) in [
+        (Hop.guestScheduler, 20_000.0), (.virtioSubmit, 30_000), (.hostScheduler, 5_000),
+        (.hardwareQueue, 100_000), (.virtioReturn, 20_000),
+      ] {
+        io.times[hop] = Stamp(Int64(usual * exp(0.4 * normal() + level)))
+      }
+      change(at, &io)
+      let parts = Hop.blockParts.reduce(Int64(0)) { $0 + io.times[$1].rawValue }
+      io.times[.block] = Stamp(parts)
+      ios.append(io)
+    }
+    return PhasePopulation(guest: "web1", [("254,0", ios)])
+  }
+
+  private static func slower(
+    _ io: inout GuestIO, _ hop: Hop, by factor: Double
+  ) {
+    io.times[hop] = Stamp(Int64(Double(io.times[hop].rawValue) * factor))
+  }
+
+  @Test(
+    "an I/O that is as it was has one phase, the baseline", arguments: 1...20 as ClosedRange<UInt64>
+  )
+  func steady(seed: UInt64) throws {
+    let population = Self.population(seed: seed)
+    let phases = GuestPhases(population, [], stalls: []).phases
+    let only = try #require(phases.first)
+    #expect(phases.count == 1 && only.isBaseline && only.onsetError == nil)
+    let span = try #require(population.span)
+    #expect(only.range == span.lowerBound..<span.upperBound + 1)
+    #expect(PhaseExcess(population, phases).rows.isEmpty)
+  }
+
+  /// For as long as a block of the search. That up to one in five of such captures shows a phase is a limit of the
+  /// search, which must not become worse; one whose latencies do not depend on each other shows none.
+  @Test(
+    "latencies that go up and down by themselves are seldom phases",
+    arguments: [0.005, 0.015, 0.03])
+  func wandering(wander: Double) {
+    let found = (1...40 as ClosedRange<UInt64>).filter { seed in
+      GuestPhases(Self.population(seed: seed, wander: wander), [], stalls: []).phases.count > 1
+    }
+    #expect(found.count <= 8, "\(found)")
+  }
+
+  @Test(
+    "a device that is slower for two seconds is a phase between two of the baseline",
+    arguments: [(1, 1.5), (2, 1.5), (3, 1.3), (4, 1.3), (5, 2.0), (6, 1.25)] as [(UInt64, Double)])
+  func episode(seed: UInt64, factor: Double) throws {
+    let (from, to) = (4_123_000_000 as Int64, 6_456_000_000 as Int64)
+    let population = Self.population(seed: seed) { at, io in
+      if (from..<to).contains(at) { Self.slower(&io, .hardwareQueue, by: factor) }
+    }
+    let phases = GuestPhases(population, [], stalls: []).phases
+    try #require(phases.count == 3)
+    #expect(phases.map(\.isBaseline) == [true, false, true])
+    for (phase, truth) in zip(phases.dropFirst(), [from, to]) {
+      let error = try #require(phase.onsetError)
+      #expect(abs(phase.range.lowerBound - truth) <= max(error, Self.second / 4))
+      #expect(error <= Self.second / 2)
+    }
+    #expect(
+      zip(phases, phases.dropFirst()).allSatisfy { $0.range.upperBound == $1.range.lowerBound })
+    #expect(phases[1].signals.contains("254,0 writes"))
+
+    let excess = PhaseExcess(population, phases)
+    for operation in [BlockOperation.read, .write, nil] {
+      let rows = excess.rows.filter { $0.operation == operation && $0.device == nil }
+      func row(_ hop: Hop) throws -> PhaseExcess.Row { try #require(rows.first { $0.hop == hop }) }
+      let parts = rows.filter { Hop.parts.contains($0.hop) }
+      #expect(try parts.reduce(0) { $0 + $1.delta } == row(.total).delta)
+      #expect(try row(.block).delta == row(.total).delta)
+      // exp(0.4 * 0.4 / 2) is the mean of the lognormal part.
+      let expected = 100_000 * exp(0.08) * (factor - 1)
+      let hardware = try row(.hardwareQueue)
+      let interval = try #require(hardware.interval)
+      #expect(abs(Double(hardware.delta) - expected) <= max(0.15 * expected, 3_000))
+      #expect(interval.low < Double(hardware.delta) && Double(hardware.delta) < interval.high)
+      #expect(abs((hardware.share ?? 0) - 1) < 0.2)
+      #expect(hardware.mean - hardware.baselineMean == hardware.delta)
+    }
+    // Of all that did not change, nothing is blamed; what is cleared is among it.
+    #expect(!excess.cleared.contains { $0.hop == .hardwareQueue })
+    #expect(excess.cleared.contains { $0.hop == .hostScheduler && $0.device == nil })
+  }
+
+  @Test("what stays changed has no baseline behind it")
+  func openEnd() {
+    let population = Self.population(seed: 9) { at, io in
+      if at > 6_000_000_000 { Self.slower(&io, .virtioReturn, by: 6) }
+    }
+    let phases = GuestPhases(population, [], stalls: []).phases
+    #expect(phases.map(\.isBaseline) == [true, false])
+  }
+
+  @Test("an I/O of which nothing of the host is known has its time below the guest")
+  func unmatched() throws {
+    let population = Self.population(seed: 10) { at, io in
+      if at > 5_000_000_000 { Self.slower(&io, .hardwareQueue, by: 3) }
+    }
+    var ios: [GuestIO] = []
+    population.forEach { _, _, io in
+      var alone = io
+      for hop in [Hop.virtioSubmit, .hostScheduler, .hardwareQueue, .virtioReturn] {
+        alone.times[hop] = .unseen
+      }
+      alone.grade = .unmatched
+      ios.append(alone)
+    }
+    let other = PhasePopulation(guest: "web1", [("254,0", ios)])
+    let phases = GuestPhases(other, [], stalls: []).phases
+    try #require(phases.count == 2)
+    let rows = PhaseExcess(other, phases).rows.filter { $0.operation == nil && $0.device == nil }
+    let below = try #require(rows.first { $0.hop == .belowGuest })
+    let total = try #require(rows.first { $0.hop == .total })
+    #expect(abs((below.share ?? 0) - 1) < 0.05)
+    #expect(
+      rows.filter { $0.hop != .total && $0.hop != .block }.reduce(0) { $0 + $1.delta }
+        == total.delta)
+    let cleared = Set(PhaseExcess(other, phases).cleared.map(\.hop))
+    #expect(
+      cleared.isDisjoint(with: [.virtioSubmit, .virtioReturn, .hostScheduler, .hardwareQueue]))
+    #expect(
+      rows.filter { $0.hop == .hardwareQueue }.allSatisfy { $0.mean == 0 && $0.baselineMean == 0 })
+  }
+
+  @Test(
+    "a time in which nothing is completed is a phase of its own, with the I/Os that waited in it")
+  func stall() throws {
+    let stall = 3_000_000_000 as Int64..<3_600_000_000
+    let population = Self.population(seed: 11) { at, io in
+      if stall.contains(at) {
+        io.times[.hardwareQueue] = Stamp(stall.upperBound - at + 100_000)
+      }
+    }
+    let phases = GuestPhases(population, [], stalls: [stall]).phases
+    #expect(phases.map(\.isStall) == [false, true, false])
+    #expect(phases.map(\.isBaseline) == [true, false, true])
+    #expect(phases[1].range == stall && phases[1].signals == ["completions"])
+    let rows = PhaseExcess(population, phases).rows
+    let hardware = try #require(
+      rows.first { $0.hop == .hardwareQueue && $0.operation == nil && $0.device == nil })
+    #expect(hardware.mean > 200_000_000)
+  }
+
+  @Test(
+    "waits for a CPU place a change that hardly shows in a single I/O; alone they make no phase")
+  func waits() throws {
+    func amounts(from: Int64) -> PhaseAmounts {
+      var sum = PhaseAmounts.Sum(within: Span(from: 0, to: 10 * Self.second))
+      var random = SeededGenerator(seed: 12)
+      for slot in 0..<Int64(1_000) {
+        let at = slot * 10_000_000
+        let share = at >= from ? 5 : 2
+        sum.add(Span(from: at, to: at + Int64(random.index(below: share * 2_000_000))))
+      }
+      return sum.amounts("waits for a CPU")
+    }
+    let onset = 6_300_000_000 as Int64
+    let population = Self.population(seed: 12) { at, io in
+      if at >= onset { Self.slower(&io, .virtioReturn, by: 3) }
+    }
+    let phases = GuestPhases(population, [amounts(from: onset)], stalls: []).phases
+    try #require(phases.count == 2)
+    #expect(abs(phases[1].range.lowerBound - onset) <= 50_000_000)
+    #expect(phases[1].signals.contains("waits for a CPU"))
+    let steady = Self.population(seed: 12)
+    #expect(GuestPhases(steady, [amounts(from: onset)], stalls: []).phases.count == 1)
+  }
+
+  @Test("no I/O, or one, has no phase, or one")
+  func few() {
+    let none = PhasePopulation(guest: "web1", [])
+    #expect(GuestPhases(none, [], stalls: []).phases.isEmpty)
+    let all = Self.population(seed: 1)
+    var first: GuestIO?
+    all.forEach { _, _, io in first = first ?? io }
+    let one = PhasePopulation(guest: "web1", [("254,0", [first].compactMap(\.self))])
+    #expect(GuestPhases(one, [], stalls: []).phases.count == 1)
+  }
+}
