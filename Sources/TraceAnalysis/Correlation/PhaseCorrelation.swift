@@ -127,6 +127,8 @@ struct PhaseCorrelation: CorrelationPass {
 extension GuestPhases.Phase {
   /// A phase that is shorter may be latencies that go up and down by themselves, ns.
   private static let sure: Int64 = 1_500_000_000
+  /// A change that cannot be placed better may be a slow one, ns.
+  private static let sharp: Int64 = 250_000_000
   /// Changes of a mean from which on they hardly are.
   private static let (overt, clear) = (0.25, 0.1)
 
@@ -134,7 +136,8 @@ extension GuestPhases.Phase {
   fileprivate var confidence: Finding.Confidence {
     if onsetError == nil || isStall { return .high }
     let isLong = range.upperBound - range.lowerBound >= Self.sure
-    if showsInWaits || change >= Self.overt { return isLong ? .high : .medium }
+    let isStep = showsInWaits || change >= Self.overt && (onsetError ?? 0) <= Self.sharp
+    if isStep { return isLong ? .high : .medium }
     return change >= Self.clear && isLong ? .medium : .low
   }
 
