@@ -1,0 +1,298 @@
+public import TraceModel
+internal import TraceStore
+
+/// What happened to the I/Os of one guest.
+public struct GuestStory: Sendable {
+  /// The guest.
+  public let guest: String
+  /// Whose clock the times are of: `kvm7 blktrace`, the reference timeline; nil: the guest's own.
+  public let timeline: String?
+  /// The date of that clock; nil where no file tells.
+  public let wall: WallClock?
+  /// Its phases, one after another; empty where none of its I/Os is known from its begin to its end.
+  public let phases: [Phase]
+  /// What held throughout, where nothing changed: by disk, the one with most time first.
+  public let disks: [Disk]
+  /// How small a change would have been seen, where nothing changed.
+  public let smallestChange: SmallestChange?
+
+  /// A stretch of time in which its I/Os behave alike. Times in ns.
+  public struct Phase: Sendable {
+    /// From 0.
+    public let number: Int64
+    /// Its first moment.
+    public let from: Int64
+    /// Where the next one begins.
+    public let to: Int64
+    /// Whether the others are compared with it.
+    public let isBaseline: Bool
+    /// Half the width of the interval in which its begin lies; nil for the first.
+    public let onsetError: Int64?
+    /// What differs from the phase before, for people.
+    public let signals: String
+    /// How sure it is.
+    public let confidence: Finding.Confidence
+    /// Why.
+    public let because: String
+    /// What changed from the baseline: by operation (`all` too), then hop by hop with its parts, at last the total.
+    public let changes: [Change]
+    /// The disks that hold a tenth of the change at least, the one that holds most first.
+    public let devices: [String]
+    /// What it may come from, the one that explains most first; empty where no cause was looked for.
+    public let causes: [Cause]
+    /// Hops that did not change.
+    public let cleared: [Cleared]
+
+    /// Whether nothing was completed in it.
+    public var isStall: Bool { signals == "completions" }
+
+    /// The change of a hop of an operation, without its parts.
+    public func change(_ op: String, _ hop: Hop) -> Change? {
+      changes.first { $0.op == op && $0.hop == hop && $0.part == nil }
+    }
+
+    /// The change of the whole time of an operation, in ns over all of its I/Os; 0 where it is not known.
+    public func excessTime(_ op: String) -> Double {
+      change(op, .total).map { Double($0.delta) * Double($0.count) } ?? 0
+    }
+  }
+
+  /// The change of a hop from the baseline to a phase, ns per I/O.
+  public struct Change: Sendable {
+    /// `read`, `write` or `all`.
+    public let op: String
+    /// The hop.
+    public let hop: Hop
+    /// A part of the hop (`behind:fio`); nil for all of it.
+    public let part: String?
+    /// I/Os of the baseline.
+    public let baselineCount: Int64
+    /// I/Os of the phase.
+    public let count: Int64
+    /// The mean in the baseline.
+    public let baselineMean: Int64
+    /// The mean in the phase.
+    public let mean: Int64
+    /// The difference; those of the hops add up to that of the total.
+    public let delta: Int64
+    /// The interval of 95 % that holds it; nil where there are too few I/Os.
+    public let interval: ClosedRange<Double>?
+    /// Its share of the change of the total.
+    public let share: Double?
+    /// The medians in the baseline and in the phase.
+    public let p50: (before: Int64, after: Int64)?
+    /// The same of what 99 % do not exceed.
+    public let p99: (before: Int64, after: Int64)?
+  }
+
+  /// What a change may come from. Times in ns.
+  public struct Cause: Sendable {
+    /// The word of the view `phase_cause`: `disk_neighbour`.
+    public let kind: String
+    /// A thread or process; nil where there is none.
+    public let name: String?
+    /// Where it was seen.
+    public let machine: String?
+    /// Its thread.
+    public let pid: Int64?
+    /// When it began; nil where it was there before.
+    public let began: Int64?
+    /// When it ended; nil where it lasted to the end.
+    public let ended: Int64?
+    /// Its rate in the baseline.
+    public let rateBefore: Double?
+    /// Its rate in the phase.
+    public let rateAfter: Double?
+    /// Of both.
+    public let rateUnit: String?
+    /// What it accounts for, per I/O.
+    public let explains: Int64?
+    /// The same as a share of the change of the total.
+    public let share: Double?
+    /// How sure it is.
+    public let confidence: String
+    /// Why.
+    public let because: String
+  }
+
+  /// A hop that did not change; the interval that holds its change, ns.
+  public struct Cleared: Sendable {
+    /// The hop.
+    public let hop: Hop
+    /// Its interval.
+    public let interval: ClosedRange<Double>
+  }
+
+  /// What the I/Os of a disk took over the whole capture, ns.
+  public struct Disk: Sendable {
+    /// major,minor.
+    public let device: String
+    /// I/Os.
+    public let count: Int
+    /// Of the whole time of an I/O.
+    public let mean: Double
+    /// What half of them do not exceed.
+    public let p50: Int64
+    /// What 99 % of them do not exceed.
+    public let p99: Int64
+    /// The parts that follow one another, with their share of the time, the largest first.
+    public let shares: [(hop: Hop, share: Double)]
+  }
+
+  /// The phases that are not as usual.
+  public var changed: [Phase] { phases.filter { !$0.isBaseline } }
+
+  /// What its I/Os lost in all phases together, ns.
+  public var lostTime: Double { changed.reduce(0) { $0 + max(0, $1.excessTime(op)) } }
+
+  /// The operation that it is about: `all`, unless one was asked for.
+  public let op: String
+
+  /// The story of the filter's guest.
+  init(_ file: IncidentFile, _ filter: IOFilter, _ clock: ReferenceClock) throws {
+    let name = filter.guest ?? ""
+    let literal = Evidence.literal(name)
+    let op = filter.op ?? BlockOperation.together
+    (guest, self.op) = (name, op)
+    let isOnReference =
+      try clock.name != nil
+      && !file.rows(
+        "SELECT 1 AS found FROM io WHERE guest = \(literal) AND reference_ns IS NOT NULL LIMIT 1"
+      ).isEmpty
+    timeline = isOnReference ? clock.name : nil
+    wall = isOnReference ? clock.wall : try ReferenceClock.own(name, file)
+    let rows = try StoryRows(file, guest: literal, device: filter.device)
+    phases = try file.rows("SELECT * FROM phase WHERE guest = \(literal) ORDER BY phase")
+      .compactMap { row in
+        guard let number = row.integer("phase"), let from = row.integer("from_ns"),
+          let to = row.integer("to_ns"), let confidence = row.text("confidence")
+        else { return nil }
+        return Phase(
+          number: number, from: from, to: to, isBaseline: row.integer("is_baseline") == 1,
+          onsetError: row.integer("onset_error_ns"), signals: row.text("signals") ?? "",
+          confidence: Finding.Confidence(name: confidence) ?? .none,
+          because: row.text("because") ?? "", changes: rows.changes[number] ?? [],
+          devices: rows.devices(number, op), causes: rows.causes[number] ?? [],
+          cleared: rows.cleared[number] ?? [])
+      }
+    let isSteady = !phases.isEmpty && phases.allSatisfy(\.isBaseline)
+    disks = isSteady ? try Self.disks(file, filter) : []
+    smallestChange = isSteady ? try SmallestChange(file, filter) : nil
+  }
+
+  private static func disks(_ file: IncidentFile, _ filter: IOFilter) throws -> [Disk] {
+    var whole = filter
+    whole.op = nil
+    return try DiskStatistics.load(file, whole).compactMap { disk -> Disk? in
+      guard
+        let group = disk.groups.first(where: {
+          $0.op == filter.op ?? BlockOperation.together
+        }), let total = group.hops[.total] ?? group.hops[.belowGuest]
+      else { return nil }
+      let parts = (Hop.parts + [.belowGuest]).compactMap { hop in
+        group.hops[hop]?.shareOfTotal.map { (hop: hop, share: $0) }
+      }
+      return Disk(
+        device: disk.disk.device, count: total.count, mean: total.mean, p50: total.p50,
+        p99: total.p99, shares: parts.sorted { $0.share > $1.share })
+    }.sorted { $0.mean * Double($0.count) > $1.mean * Double($1.count) }
+  }
+}
+
+/// The rows of a guest's phases, by the numbers of the phases.
+private struct StoryRows {
+  private(set) var changes: [Int64: [GuestStory.Change]] = [:]
+  private(set) var causes: [Int64: [GuestStory.Cause]] = [:]
+  private(set) var cleared: [Int64: [GuestStory.Cleared]] = [:]
+  /// The change of the total by phase, operation and disk, ns over all I/Os.
+  private var excess: [Int64: [String: [String: Double]]] = [:]
+
+  /// A disk that holds less is not named.
+  private static let leastShare = 0.1
+
+  /// The guest is a literal of SQL.
+  init(_ file: IncidentFile, guest: String, device: String?) throws {
+    let place =
+      "guest = \(guest) AND device IS \(device.map { Evidence.literal($0) } ?? "NULL")"
+    for row in try file.rows(
+      "SELECT * FROM excess WHERE \(place) ORDER BY phase, op, part IS NOT NULL, delta_ns DESC, part"
+    ) {
+      guard let phase = row.integer("phase"), let change = Self.change(row) else { continue }
+      changes[phase, default: []].append(change)
+    }
+    // Hop by hop on an I/O's way; the parts of a hop stay behind it.
+    changes = changes.mapValues { rows in
+      let ops = Set(rows.map(\.op)).sorted()
+      return ops.flatMap { op in
+        Hop.allCases.flatMap { hop in rows.filter { $0.op == op && $0.hop == hop } }
+      }
+    }
+    for row in try file.rows(
+      """
+      SELECT phase, op, device, 1.0 * delta_ns * phase_count AS time_ns FROM excess
+      WHERE guest = \(guest) AND device IS NOT NULL AND hop = 'total' AND part IS NULL
+      """)
+    {
+      guard let phase = row.integer("phase"), let op = row.text("op"),
+        let disk = row.text("device"), let time = row.number("time_ns"),
+        device == nil || device == disk
+      else { continue }
+      excess[phase, default: [:]][op, default: [:]][disk] = time
+    }
+    for row in try file.rows(
+      "SELECT * FROM phase_cause WHERE guest = \(guest) AND device IS NULL ORDER BY phase, rank")
+    {
+      guard let phase = row.integer("phase"), let kind = row.text("kind") else { continue }
+      causes[phase, default: []].append(
+        GuestStory.Cause(
+          kind: kind, name: row.text("name"), machine: row.text("machine"),
+          pid: row.integer("pid"), began: row.integer("began_ns"), ended: row.integer("ended_ns"),
+          rateBefore: row.number("rate_before"), rateAfter: row.number("rate_after"),
+          rateUnit: row.text("rate_unit"), explains: row.integer("explains_ns"),
+          share: row.number("share"), confidence: row.text("confidence") ?? "",
+          because: row.text("because") ?? ""))
+    }
+    for row in try file.rows("SELECT * FROM cleared WHERE \(place) ORDER BY phase") {
+      guard let phase = row.integer("phase"), let hop = row.text("layer").flatMap(Hop.init(name:)),
+        let interval = Self.interval(row)
+      else { continue }
+      cleared[phase, default: []].append(GuestStory.Cleared(hop: hop, interval: interval))
+    }
+    cleared = cleared.mapValues { rows in
+      Hop.allCases.flatMap { hop in rows.filter { $0.hop == hop } }
+    }
+  }
+
+  /// The disks that hold the change of a phase, the one that holds most first.
+  func devices(_ phase: Int64, _ op: String) -> [String] {
+    let own = excess[phase]?[op] ?? [:]
+    let whole = own.values.reduce(0) { $0 + abs($1) }
+    return own.filter { abs($0.value) >= Self.leastShare * whole }
+      .sorted { (abs($1.value), $0.key) < (abs($0.value), $1.key) }.map(\.key)
+  }
+
+  private static func interval(_ row: QueryRow) -> ClosedRange<Double>? {
+    guard let low = row.number("low_ns"), let high = row.number("high_ns"), low <= high else {
+      return nil
+    }
+    return low...high
+  }
+
+  private static func change(_ row: QueryRow) -> GuestStory.Change? {
+    guard let op = row.text("op"), let hop = row.text("hop").flatMap(Hop.init(name:)),
+      let baselineCount = row.integer("baseline_count"), let count = row.integer("phase_count"),
+      let baselineMean = row.integer("baseline_mean_ns"), let mean = row.integer("phase_mean_ns"),
+      let delta = row.integer("delta_ns")
+    else { return nil }
+    func pair(_ quantile: String) -> (before: Int64, after: Int64)? {
+      guard let before = row.integer("baseline_\(quantile)_ns"),
+        let after = row.integer("phase_\(quantile)_ns")
+      else { return nil }
+      return (before, after)
+    }
+    return GuestStory.Change(
+      op: op, hop: hop, part: row.text("part"), baselineCount: baselineCount, count: count,
+      baselineMean: baselineMean, mean: mean, delta: delta, interval: interval(row),
+      share: row.number("share"), p50: pair("p50"), p99: pair("p99"))
+  }
+}
