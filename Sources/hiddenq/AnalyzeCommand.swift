@@ -21,8 +21,9 @@ struct AnalyzeCommand: ParsableCommand {
       --guest and --host name the directory, archive or file of one machine, whose name is that of the folder.
 
       Writes incident.db, report.html and report.md into OUTDIR (default: ./hiddenq-DIRNAME, of the first one) \
-      and prints the report. An incident file that is already there is extended if all its sources are among \
-      the files given; the same files again change nothing. Any other is refused unless --extend is given.
+      and prints what 'hiddenq explain' says, then the report. An incident file that is already there is \
+      extended if all its sources are among the files given; the same files again change nothing. Any other is \
+      refused unless --extend is given.
 
       Exit status 3: the files are not of one capture.
       """)
@@ -83,6 +84,7 @@ struct AnalyzeCommand: ParsableCommand {
     let document = try Report.document(file, ReportRequest())
     try Output.write(HTMLRenderer.render(document), to: outdir + "/report.html")
     try Output.write(MarkdownRenderer.render(document), to: outdir + "/report.md")
+    Output.print(ExplanationText.render(try Explanation(file, IOFilter())) + "\n")
     Output.print(TextRenderer.render(document))
     Output.print(outcome.leftOut(all: allFiles))
     Output.print(Self.written([incident, outdir + "/report.html", outdir + "/report.md"]))

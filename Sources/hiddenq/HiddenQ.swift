@@ -14,6 +14,7 @@ struct HiddenQ: ParsableCommand {
 
       First steps:
         hiddenq analyze DIR          everything, from a directory with guest*/ and host*/
+        hiddenq explain INCIDENT     what changed, since when, where, and because of whom
         hiddenq report INCIDENT      the report again, whole or for a time, an operation, a guest
 
       Exit status: 0 good; 1 a stated threshold was exceeded; 2 could not run; 3 ran, but the data do \
@@ -21,10 +22,10 @@ struct HiddenQ: ParsableCommand {
       """,
     version: Tool.version,
     subcommands: [
-      AnalyzeCommand.self, IngestCommand.self, CorrelateCommand.self, ReportCommand.self,
-      FindingsCommand.self, CompareCommand.self, ShowCommand.self, QueryCommand.self,
-      ExportCommand.self, RedactCommand.self, CheckCommand.self, FormatsCommand.self,
-      SchemaCommand.self,
+      AnalyzeCommand.self, IngestCommand.self, CorrelateCommand.self, ExplainCommand.self,
+      ReportCommand.self, FindingsCommand.self, CompareCommand.self, ShowCommand.self,
+      QueryCommand.self, ExportCommand.self, RedactCommand.self, CheckCommand.self,
+      FormatsCommand.self, SchemaCommand.self,
       CaptureCommand.self, FleetCommand.self, CompletionsCommand.self,
     ])
 

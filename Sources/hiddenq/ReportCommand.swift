@@ -44,15 +44,7 @@ struct FilterOptions: ParsableArguments {
   func filter(in file: IncidentFile) throws -> IOFilter {
     let filter = try filter
     try Incident.requireGuest(guest, in: file)
-    if let device {
-      let disks = try file.guestDisks(of: guest)
-      guard disks.contains(device) else {
-        let owner = guest.map { "guest '\($0)'" } ?? "the guests"
-        throw CommandFailure(
-          message: "--device \(device): \(file.path) has no such disk; disks of \(owner): "
-            + Incident.list(disks))
-      }
-    }
+    try Incident.requireDisk(device, of: guest, in: file)
     if let from = filter.from, let to = filter.to, from >= to {
       throw CommandFailure(message: "--from must be before --to")
     }
@@ -188,6 +180,18 @@ enum Incident {
     guard guests.contains(guest) else {
       throw CommandFailure(
         message: "--guest \(guest): \(file.path) has no such guest; its guests: \(list(guests))")
+    }
+  }
+
+  /// Refuses a disk that the guest, or without one any guest, does not have.
+  static func requireDisk(_ device: String?, of guest: String?, in file: IncidentFile) throws {
+    guard let device else { return }
+    let disks = try file.guestDisks(of: guest)
+    guard disks.contains(device) else {
+      let owner = guest.map { "guest '\($0)'" } ?? "the guests"
+      throw CommandFailure(
+        message: "--device \(device): \(file.path) has no such disk; disks of \(owner): "
+          + list(disks))
     }
   }
 

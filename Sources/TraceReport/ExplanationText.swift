@@ -1,0 +1,564 @@
+internal import Foundation
+public import TraceAnalysis
+internal import TraceModel
+
+/// An explanation for a terminal, a chat or a ticket: at most 25 lines of 80 columns.
+public enum ExplanationText {
+  /// Lines of the text at most.
+  public static let mostLines = 25
+
+  /// The text, with a newline at its end.
+  public static func render(_ explanation: Explanation) -> String {
+    var lines: [String] = []
+    for detail in ExplanationDetail.levels {
+      lines = Self.lines(explanation, detail)
+      if lines.count <= mostLines { break }
+    }
+    if lines.count > mostLines { lines = lines.prefix(mostLines - 1) + ["..."] }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  // MARK: - Parts
+
+  private static func lines(_ explanation: Explanation, _ detail: ExplanationDetail) -> [String] {
+    if let mixed = explanation.mixed {
+      return wrapped("The files are not of one capture, so nothing else is said of them.")
+        + wrapped(cut(Printable.text(mixed.sentence), to: 8 * TextRenderer.width))
+        + wrapped("Next: \(cut(Printable.text(mixed.nextStep), to: 4 * TextRenderer.width))")
+    }
+    guard let worst = explanation.guests.first else {
+      return wrapped("No guest is known, so no change of its I/O was looked for.")
+        + findings(explanation, nil, detail)
+    }
+    var lines: [String] = []
+    let changed = worst.changed
+    if let largest = worst.largest {
+      lines += headline(worst, largest)
+      lines += clock(worst)
+      let shown = worst.shown(detail.phases)
+      for (place, phase) in shown.enumerated() {
+        let mark = shown.count > 1 ? "\(place + 1). " : ""
+        lines += self.lines(phase, of: worst, explanation, detail, mark: mark)
+      }
+      let others = changed.filter { phase in !shown.contains { $0.number == phase.number } }
+      for phase in others.prefix(detail.otherPhases) { lines += brief(phase, of: worst) }
+      if others.count > detail.otherPhases {
+        lines += labelled("Also", "\(others.count - detail.otherPhases) more phases omitted")
+      }
+    } else {
+      lines += steady(worst)
+      lines += findings(explanation, worst.guest, detail)
+    }
+    let others = explanation.guests.dropFirst()
+    for guest in others.prefix(ExplanationDetail.guests) { lines += oneLine(guest) }
+    if others.count > ExplanationDetail.guests {
+      lines += wrapped("\(others.count - ExplanationDetail.guests) more guests omitted.")
+    }
+    if detail.hasRules { lines += rules(explanation, isSteady: changed.isEmpty) }
+    return lines
+  }
+
+  /// `guest vm1: I/Os got slower at 6.338 s (14:52:13.0 UTC): 74.063 ms on average instead of 1.875 ms.`
+  private static func headline(_ guest: GuestStory, _ phase: GuestStory.Phase) -> [String] {
+    let count = guest.changed.count
+    let more = count > 1 ? "; \(count - 1) more \(count == 2 ? "change" : "changes")" : ""
+    let since = moment(phase.from, guest)
+    guard let total = phase.change(guest.op, .total) else {
+      return wrapped(
+        "\(title(guest)): I/O changed at \(since); too few \(operation(guest.op)) to tell by how much\(more)."
+      )
+    }
+    let isLast = phase.number == guest.phases.last?.number
+    return wrapped(
+      "\(title(guest)): \(operation(guest.op)) got \(total.delta < 0 ? "faster" : "slower") at \(since): "
+        + "\(Quantity.time(total.mean)) on average instead of \(Quantity.time(total.baselineMean))"
+        + (isLast ? "" : ", until \(Quantity.seconds(phase.to))") + "\(more).")
+  }
+
+  private static func clock(_ guest: GuestStory) -> [String] {
+    let clock = guest.timeline.map { "of \(name($0))" } ?? "of the guest's own trace"
+    return wrapped(
+      guest.wall.map { "Times: 0 s is \(UTCText.full($0.utc(0))) (clock \(clock))." }
+        ?? "Times: seconds \(clock); no file tells the date.")
+  }
+
+  // MARK: A phase
+
+  private static func lines(
+    _ phase: GuestStory.Phase, of guest: GuestStory, _ explanation: Explanation,
+    _ detail: ExplanationDetail, mark: String
+  ) -> [String] {
+    var lines: [String] = []
+    let devices = phase.devices.prefix(3).map(name).joined(separator: ", ")
+    let place = devices.isEmpty ? "" : " on \(devices)"
+    let operations = ["read", "write"].filter { phase.change($0, .total) != nil }
+    let isSplit = guest.op == BlockOperation.together && !operations.isEmpty
+    let ops = isSplit && (!detail.isShort || operations.count == 1) ? operations : [guest.op]
+    for op in ops {
+      if let text = numbers(phase, op) {
+        lines += labelled(
+          lines.isEmpty ? "\(mark)What" : "", "\(Self.operation(op))\(place): \(text)")
+      }
+    }
+    lines += labelled("Since", since(phase, of: guest))
+    lines += hops(phase, guest.op, detail)
+    lines += causes(phase, of: guest, explanation, detail, isRepeated: mark == "2. ")
+    let cleared = phase.cleared.map { row in
+      guard !detail.isShort else { return title(row.hop) }
+      let (low, high) = (row.interval.lowerBound, row.interval.upperBound)
+      let unit = Quantity.TimeUnit.fitting(max(abs(low), abs(high)))
+      return "\(title(row.hop)) (\(signed(low, unit)) to \(signed(high, unit)) \(unit.symbol))"
+    }
+    lines += labelled(
+      "Cleared",
+      cleared.isEmpty
+        ? "nothing: no layer is shown to be unchanged"
+        : "less than a tenth of the change: \(cleared.joined(separator: ", "))")
+    return lines
+  }
+
+  /// `mean 1.875 -> 74.063 ms, median 1.2 -> 70.1 ms, p99 4.1 -> 98.2 ms (1,543 and 349 I/Os)`
+  private static func numbers(_ phase: GuestStory.Phase, _ op: String) -> String? {
+    guard let total = phase.change(op, .total) else { return nil }
+    var parts = ["mean \(pair(total.baselineMean, total.mean))"]
+    if let p50 = total.p50 { parts.append("median \(pair(p50.before, p50.after))") }
+    if let p99 = total.p99 { parts.append("p99 \(pair(p99.before, p99.after))") }
+    return parts.joined(separator: ", ")
+      + " (\(Quantity.count(total.baselineCount)) and \(Quantity.count(total.count)) I/Os)"
+  }
+
+  private static func since(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
+    var text = moment(phase.from, guest)
+    if let error = phase.onsetError { text += ", within \(Quantity.seconds(error))" }
+    let next = guest.phases.first { $0.number > phase.number }
+    if let next {
+      text += "; until \(moment(phase.to, guest))"
+      if let error = next.onsetError { text += ", within \(Quantity.seconds(error))" }
+      if next.isBaseline { text += ", then as before" }
+    } else {
+      text += "; until the capture ends at \(Quantity.seconds(phase.to))"
+    }
+    return text + "; confidence \(phase.confidence.name)"
+  }
+
+  /// Hops that hold less of the change are summed up.
+  private static let leastShare = 0.05
+
+  private static func hops(
+    _ phase: GuestStory.Phase, _ op: String, _ detail: ExplanationDetail
+  ) -> [String] {
+    guard let total = phase.change(op, .total) else {
+      return labelled("Where", "too few I/Os to tell by how much each hop changed")
+    }
+    let parts = phase.changes.filter {
+      $0.op == op && $0.part == nil && $0.hop != .total && $0.hop != .block
+    }.sorted { $0.delta.magnitude > $1.delta.magnitude }
+    let shown = parts.filter { abs($0.share ?? 0) >= leastShare }.prefix(detail.hops)
+    // Of some I/Os nothing of the host is known, of others it is.
+    let isMatched = parts.contains { $0.hop == .hardwareQueue && $0.mean + $0.baselineMean > 0 }
+    let unit = Quantity.TimeUnit.fitting(total.delta)
+    var lines: [String] = []
+    for hop in shown {
+      let interval =
+        hop.interval.map {
+          " (\(signed($0.lowerBound, unit)) to \(signed($0.upperBound, unit)))"
+        } ?? ""
+      let title = hop.hop == .belowGuest && isMatched ? "H3-H5 unmatched" : title(hop.hop)
+      var text =
+        "\(title) \(unit.text(hop.baselineMean)) -> \(unit.text(hop.mean)) \(unit.symbol), "
+        + "\(signed(Double(hop.delta), unit))\(interval), \(percent(hop.share))"
+      if detail.hasParts, let part = part(of: hop, phase) { text += "; \(part)" }
+      lines += labelled(lines.isEmpty ? "Where" : "", text)
+    }
+    let rest = total.delta - shown.reduce(0) { $0 + $1.delta }
+    if shown.count < parts.count {
+      let share = total.delta == 0 ? nil : Double(rest) / Double(total.delta)
+      lines += labelled(
+        lines.isEmpty ? "Where" : "",
+        "\(shown.isEmpty ? "all" : "the other") hops together \(signed(Double(rest), unit)) \(unit.symbol)"
+          + ", \(percent(share)) of the \(signed(Double(total.delta), unit)) \(unit.symbol)")
+    }
+    return lines
+  }
+
+  /// The largest part of a hop's change; nil where none holds a quarter of it.
+  private static func part(of hop: GuestStory.Change, _ phase: GuestStory.Phase) -> String? {
+    let parts = phase.changes.filter { $0.op == hop.op && $0.hop == hop.hop && $0.part != nil }
+    guard let largest = parts.max(by: { $0.delta < $1.delta }), let part = largest.part,
+      part != "unattributed", largest.delta > 0, largest.delta >= hop.delta / 4
+    else { return nil }
+    let words = part.split(separator: ":", maxSplits: 1).map(String.init)
+    let what =
+      switch (words.first, words.count) {
+      case ("cpu_wait", 2): "waits for a CPU held by \(name(words[1]))"
+      case ("behind", 2): "time behind requests of \(name(words[1]))"
+      default: name(part)
+      }
+    return "of it \(what) \(signedTime(largest.delta))"
+  }
+
+  // MARK: Causes
+
+  private static func causes(
+    _ phase: GuestStory.Phase, of guest: GuestStory, _ explanation: Explanation,
+    _ detail: ExplanationDetail, isRepeated: Bool
+  ) -> [String] {
+    guard !phase.causes.isEmpty else {
+      // Said once.
+      guard !isRepeated else { return labelled("Because", "no cause was looked for") }
+      let codes = explanation.findings.filter { $0.guest == guest.guest || $0.guest == nil }
+        .prefix(4).map { "\($0.code.rawValue) (\($0.severity.rawValue))" }
+      return labelled(
+        "Because",
+        "no cause was looked for"
+          + (codes.isEmpty
+            ? "" : "; findings of the whole capture: \(codes.joined(separator: ", "))"))
+    }
+    var lines: [String] = []
+    for (place, cause) in phase.causes.prefix(detail.causes).enumerated() {
+      let number = phase.causes.count > 1 ? "\(place + 1). " : ""
+      lines += labelled(
+        lines.isEmpty ? "Because" : "",
+        number + words(cause, of: guest, hasReason: detail.hasReasons))
+    }
+    if phase.causes.count > detail.causes {
+      lines += labelled("", "\(phase.causes.count - detail.causes) more candidates omitted")
+    }
+    return lines
+  }
+
+  /// `CPU neighbour stress-ng-cpu (pid 4242 on kvm7), 0 -> 1.98 CPUs from 8.184 s on: explains +7.5 ms, 31 %;
+  /// confidence medium`
+  private static func words(
+    _ cause: GuestStory.Cause, of guest: GuestStory, hasReason: Bool
+  ) -> String {
+    if cause.kind == "unknown" {
+      var text = "unknown: nothing in these files explains "
+      text += cause.explains.map(signedTime) ?? "all of the change"
+      if let share = cause.share { text += ", \(percent(share)) of the change" }
+      let reason = cut(Printable.text(cause.because), to: 160)
+      return hasReason && !reason.isEmpty ? "\(text) (\(reason))" : text
+    }
+    var text = kinds[cause.kind] ?? name(cause.kind.replacing("_", with: " "))
+    if let own = cause.name { text += " \(name(own))" }
+    let place = [
+      cause.pid.map { "pid \($0)" }, cause.machine.map { "on \(name($0))" },
+    ].compactMap(\.self)
+    if !place.isEmpty { text += " (\(place.joined(separator: " ")))" }
+    if let after = cause.rateAfter {
+      let unit = cause.rateUnit.map { " \(name($0))" } ?? ""
+      text += ", " + (cause.rateBefore.map { "\(rate($0)) -> " } ?? "") + rate(after) + unit
+    }
+    if let began = cause.began { text += ", from \(Quantity.seconds(began))" }
+    if let ended = cause.ended { text += " to \(Quantity.seconds(ended))" }
+    if let explains = cause.explains {
+      text += ": explains \(signedTime(explains))"
+      if let share = cause.share { text += ", \(percent(share))" }
+    } else {
+      text += ": it is not known how much it explains"
+    }
+    if !cause.confidence.isEmpty { text += "; confidence \(name(cause.confidence))" }
+    if hasReason, !cause.because.isEmpty {
+      text += " (\(cut(Printable.text(cause.because), to: 120)))"
+    }
+    return text
+  }
+
+  private static let kinds = [
+    "cpu_neighbour": "CPU neighbour", "disk_neighbour": "disk neighbour",
+    "own_load": "the guest's own I/O load", "own_cpu": "the guest's own use of CPUs",
+    "device": "the device itself", "host_scheduler": "the host's I/O scheduler",
+    "virtio_ring": "the virtio queue", "numa": "the placement of memory",
+    "throttle": "a limit that throttles the guest", "network": "the network",
+    "unknown": "cause unknown",
+  ]
+
+  // MARK: Other phases and guests
+
+  private static func brief(_ phase: GuestStory.Phase, of guest: GuestStory) -> [String] {
+    var text = "\(Quantity.seconds(phase.from)) to \(Quantity.seconds(phase.to)): "
+    if phase.isStall {
+      let (length, isTooLong) = phase.to.subtractingReportingOverflow(phase.from)
+      text += "nothing was completed"
+      if !isTooLong { text += " for \(Quantity.time(length))" }
+    } else {
+      text +=
+        phase.signals.isEmpty
+        ? "changed" : "\(cut(Printable.text(phase.signals), to: 60)) changed"
+    }
+    if let total = phase.change(guest.op, .total) {
+      text +=
+        "; \(Quantity.count(total.count)) \(operation(guest.op)) took \(Quantity.time(total.mean)) on average"
+      let hops = phase.changes.filter {
+        $0.op == guest.op && $0.part == nil && $0.hop != .total && $0.hop != .block
+      }
+      if let largest = hops.max(by: { ($0.share ?? 0) < ($1.share ?? 0) }) {
+        text += ", the change mostly in \(title(largest.hop))"
+      }
+    } else {
+      text += "; too few I/Os to tell by how much"
+    }
+    return labelled("Also", text)
+  }
+
+  private static func oneLine(_ guest: GuestStory) -> [String] {
+    let head = "\(name(guest.guest)): "
+    if let largest = guest.largest {
+      var text = "\(Self.operation(guest.op)) "
+      text +=
+        largest.change(guest.op, .total).map { pair($0.baselineMean, $0.mean) } ?? "changed"
+      text += " from \(Quantity.seconds(largest.from))"
+      if let cause = largest.causes.first {
+        text +=
+          ", \(kinds[cause.kind] ?? name(cause.kind))\(cause.name.map { " \(name($0))" } ?? "")"
+      }
+      return [cut(head + text, to: TextRenderer.width)]
+    }
+    if guest.phases.isEmpty { return [cut(head + "no I/O is known", to: TextRenderer.width)] }
+    let disk = guest.disks.first.map {
+      ", mean \(Quantity.time($0.mean)), p99 \(Quantity.time($0.p99))"
+    }
+    return [cut(head + "nothing changed\(disk ?? "")", to: TextRenderer.width)]
+  }
+
+  // MARK: Nothing changed
+
+  private static func steady(_ guest: GuestStory) -> [String] {
+    guard let first = guest.phases.first, let last = guest.phases.last else {
+      return wrapped(
+        "\(title(guest)): none of its I/Os is known from its begin to its end, so no change was looked for."
+      )
+    }
+    let (length, isTooLong) = last.to.subtractingReportingOverflow(first.from)
+    var text = "\(title(guest)): nothing changed during the capture"
+    if !isTooLong { text += " (\(Quantity.seconds(length)))" }
+    if let disk = guest.disks.first {
+      text +=
+        "; \(operation(guest.op)) took \(Quantity.time(disk.mean)) on average throughout, p99 "
+        + Quantity.time(disk.p99)
+    }
+    switch guest.smallestChange {
+    case .share(let share):
+      text +=
+        ". A change by \(Quantity.decimal(100 * share, digits: 0)) % or more for half of it would have been seen"
+    case .unknown:
+      text += ". Too few I/Os to tell: even a change by half might have been missed"
+    case nil: break
+    }
+    var lines = wrapped("\(text).") + clock(guest)
+    let count = lines.count
+    for disk in guest.disks.prefix(2) {
+      let shares = disk.shares.filter { $0.share >= leastShare }.prefix(3).map {
+        "\(title($0.hop)) \(Quantity.share($0.share))"
+      }
+      lines += labelled(
+        lines.count == count ? "Held" : "",
+        "\(name(disk.device)): \(Quantity.count(Int64(disk.count))) \(Self.operation(guest.op)), mean "
+          + "\(Quantity.time(disk.mean)), median \(Quantity.time(disk.p50)), p99 \(Quantity.time(disk.p99))"
+          + (shares.isEmpty ? "" : "; most time in \(shares.joined(separator: ", "))"))
+    }
+    return lines
+  }
+
+  private static func findings(
+    _ explanation: Explanation, _ guest: String?, _ detail: ExplanationDetail
+  ) -> [String] {
+    let own = explanation.findings.filter { guest == nil || $0.guest == nil || $0.guest == guest }
+    guard !own.isEmpty else { return labelled("Found", "no warning") }
+    var lines: [String] = []
+    for finding in own.prefix(detail.findings) {
+      let text =
+        "\(finding.severity.rawValue) \(finding.code.rawValue): \(Printable.text(finding.sentence))"
+      lines += labelled("Found", cut(text, to: detail.findingWidth))
+    }
+    if own.count > detail.findings {
+      lines += labelled("", "\(own.count - detail.findings) more: hiddenq findings INCIDENT")
+    }
+    return lines
+  }
+
+  /// What was judged of the whole capture and not found, where it holds throughout; and what could not be judged.
+  private static func rules(_ explanation: Explanation, isSteady: Bool) -> [String] {
+    let quiet = isSteady ? explanation.ruledOut.compactMap { things[$0.code] } : []
+    var lines: [String] = []
+    if !quiet.isEmpty {
+      lines += labelled("Not seen", "\(quiet.joined(separator: ", ")) (below their thresholds)")
+    }
+    var open: [String] = []
+    for rule in explanation.notJudged {
+      if let thing = things[rule.code], !open.contains(thing) { open.append(thing) }
+    }
+    if !open.isEmpty {
+      lines += labelled("Unknown", "\(open.joined(separator: ", ")) (their data are missing)")
+    }
+    return lines
+  }
+
+  /// What rules look for.
+  private static let things: [Finding.Code: String] = [
+    .stealHidden: "stolen CPU time", .noisyCPUNeighbour: "CPU neighbours",
+    .noisyDiskNeighbour: "disk neighbours", .numaSpanning: "vCPUs on several memory nodes",
+    .numaRemote: "remote memory", .deviceStall: "a stalled device",
+    .ringSaturated: "a full virtio queue", .netDropBeforeWire: "dropped packets",
+    .ioErrors: "failed I/Os",
+  ]
+
+  // MARK: - Words
+
+  private static func operation(_ op: String) -> String {
+    switch op {
+    case "read": "reads"
+    case "write": "writes"
+    default: "I/Os"
+    }
+  }
+
+  private static func title(_ guest: GuestStory) -> String {
+    name(Report.name(Machine(name: guest.guest, layer: .guest)))
+  }
+
+  private static func title(_ hop: Hop) -> String { hop.isHalf ? hop.title : hop.tableName }
+
+  /// `6.338 s (14:52:13.0 UTC)`.
+  private static func moment(_ moment: Int64, _ guest: GuestStory) -> String {
+    Quantity.seconds(moment)
+      + (guest.wall.map { " (\(UTCText.time($0.utc(moment))) UTC)" } ?? "")
+  }
+
+  /// `1.875 -> 74.063 ms`.
+  private static func pair(_ before: Int64, _ after: Int64) -> String {
+    let unit = Quantity.TimeUnit.fitting(before.magnitude > after.magnitude ? before : after)
+    return "\(unit.text(before)) -> \(unit.text(after)) \(unit.symbol)"
+  }
+
+  private static func signed(_ time: Double, _ unit: Quantity.TimeUnit) -> String {
+    let text = unit.text(time)
+    return text.hasPrefix("-") ? text : "+\(text)"
+  }
+
+  private static func signedTime(_ time: Int64) -> String {
+    time < 0 ? Quantity.time(time) : "+\(Quantity.time(time))"
+  }
+
+  private static func percent(_ share: Double?) -> String {
+    share.map { "\(Quantity.decimal(100 * $0, digits: 1)) %" } ?? "share unknown"
+  }
+
+  private static func rate(_ rate: Double) -> String {
+    rate == 0 ? "0" : Quantity.decimal(rate, digits: abs(rate) < 10 ? 2 : 0)
+  }
+
+  /// A name out of a trace, at most 24 characters long.
+  private static func name(_ raw: String) -> String { cut(Printable.text(raw), to: 24) }
+
+  /// The beginning of a text, cut at a word where that is near.
+  private static func cut(_ text: String, to width: Int) -> String {
+    guard text.count > width else { return text }
+    let head = text.prefix(width - 2)
+    let end = head.lastIndex(of: " ").map { head[..<$0] } ?? head
+    return (end.count > width / 2 ? String(end) : String(head)) + ".."
+  }
+
+  // MARK: Lines
+
+  /// Columns of the labels.
+  private static let indent = 9
+
+  /// `Since    6.338 s`, and what does not fit below it.
+  private static func labelled(_ label: String, _ text: String) -> [String] {
+    wrapped(text, width: TextRenderer.width - indent).enumerated().map { place, line in
+      let head = place == 0 ? label : ""
+      return head + String(repeating: " ", count: max(1, indent - head.count)) + line
+    }
+  }
+
+  private static func wrapped(_ text: String, width: Int = TextRenderer.width) -> [String] {
+    // A path may be longer than a line.
+    let words = text.split(separator: " ").map {
+      $0.count > width ? "..\($0.suffix(width - 2))" : "\($0)"
+    }
+    return TextRenderer.wrapped(words.joined(separator: " "), width: width)
+  }
+}
+
+/// How much of an explanation is told: less of it where there is more to tell.
+struct ExplanationDetail {
+  /// Guests besides the worst.
+  static let guests = 5
+
+  /// Phases in full, and in one line.
+  var phases: Int
+  var otherPhases: Int
+  var hops: Int
+  var causes: Int
+  var hasParts: Bool
+  var hasReasons: Bool
+  var findings: Int
+  /// Characters of each.
+  var findingWidth: Int
+  var hasRules: Bool
+  /// Without intervals of what is cleared, and operations together.
+  var isShort = false
+
+  /// From the one that tells most to the one that always fits.
+  static let levels: [ExplanationDetail] = [
+    .init(2, 3, hops: 4, causes: 3, isFull: true, findings: 3, hasRules: true),
+    .init(2, 2, hops: 3, causes: 2, isFull: true, findings: 3, hasRules: false),
+    .init(2, 2, hops: 3, causes: 2, isFull: false, findings: 2, hasRules: false),
+    .init(2, 1, hops: 2, causes: 1, isFull: false, findings: 2, hasRules: false),
+    .init(2, 1, hops: 2, causes: 2, isFull: false, findings: 2, hasRules: false, isShort: true),
+    .init(2, 0, hops: 2, causes: 1, isFull: false, findings: 2, hasRules: false, isShort: true),
+    .init(1, 3, hops: 3, causes: 2, isFull: true, findings: 2, hasRules: false),
+    .init(1, 2, hops: 3, causes: 2, isFull: false, findings: 1, hasRules: false),
+    .init(1, 1, hops: 2, causes: 1, isFull: false, findings: 1, hasRules: false),
+    .init(1, 0, hops: 2, causes: 1, isFull: false, findings: 1, hasRules: false, isShort: true),
+  ]
+
+  private init(
+    _ phases: Int, _ otherPhases: Int, hops: Int, causes: Int, isFull: Bool, findings: Int,
+    hasRules: Bool, isShort: Bool = false
+  ) {
+    self.isShort = isShort
+    (self.phases, self.otherPhases, self.hops, self.causes) = (phases, otherPhases, hops, causes)
+    (hasParts, hasReasons, self.findings, self.hasRules) = (isFull, isFull, findings, hasRules)
+    findingWidth = isFull ? 280 : 140
+  }
+}
+
+extension GuestStory {
+  /// The phase that holds most of the change; where no phase has numbers, the first that changed.
+  var largest: Phase? {
+    changed.max { abs($0.excessTime(op)) < abs($1.excessTime(op)) }
+  }
+
+  /// The phases that are told in full: so many of those that hold a tenth of the change at least, in their order.
+  func shown(_ most: Int) -> [Phase] {
+    let whole = changed.reduce(0) { $0 + abs($1.excessTime(op)) }
+    let sorted = changed.sorted { abs($0.excessTime(op)) > abs($1.excessTime(op)) }
+    let first = sorted.prefix(1)
+    return
+      (first
+      + sorted.dropFirst().prefix(max(0, most - 1)).filter {
+        abs($0.excessTime(op)) >= 0.1 * whole && whole > 0
+      }).sorted { $0.number < $1.number }
+  }
+}
+
+/// Moments of the wall clock, in UTC.
+enum UTCText {
+  /// `14:52:13.0`.
+  static func time(_ nanoseconds: Int64) -> String {
+    String(full(nanoseconds).dropFirst(11).dropLast(4))
+  }
+
+  /// `2026-11-29 14:52:13.0 UTC`, cut to tenths.
+  static func full(_ nanoseconds: Int64) -> String {
+    let second: Int64 = 1_000_000_000
+    let rest = (nanoseconds % second + second) % second
+    let date = Date(timeIntervalSince1970: Double((nanoseconds - rest) / second))
+    let text = date.formatted(
+      .iso8601.year().month().day().dateSeparator(.dash).dateTimeSeparator(.space)
+        .time(includingFractionalSeconds: false).timeSeparator(.colon))
+    return "\(text).\(rest / (second / 10)) UTC"
+  }
+}

@@ -1,0 +1,50 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `hiddenq explain` as a user runs it, on the real capture of the repository.
+struct ExplainTests {
+  private static let incident = Result { () -> String in
+    let folder = try Repository.temporaryFolder().path
+    let outcome = try Program.run(
+      "analyze", "kvm-noisy-cpu", "-o", folder, in: Repository.fixtures)
+    #expect(outcome.status == 0)
+    // What explain says stands before the report.
+    let said = try Program.run("explain", folder + "/incident.db").output
+    #expect(outcome.output.hasPrefix(said + "\nhiddenq report: incident.db\n"))
+    return folder + "/incident.db"
+  }
+
+  @Test("what `explain --format json` prints is what schema/explanation.schema.json says")
+  func shape() throws {
+    let incident = try Self.incident.get()
+    let outcome = try Program.run("explain", incident, "--format", "json")
+    #expect(outcome.status == 0 && outcome.output.utf8.count <= 16_384)
+    let schema = try JSONSerialization.jsonObject(
+      with: Data(contentsOf: Repository.root.appending(path: "schema/explanation.schema.json")))
+    let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+    #expect(JSONShape.faults(document, schema, at: "$") == [])
+    #expect(!JSONShape.faults(["version": 2], schema, at: "$").isEmpty)
+  }
+
+  @Test("a guest or disk that is not there is a mistake, and so is another operation")
+  func mistakes() throws {
+    let incident = try Self.incident.get()
+    #expect(try Program.run("explain", incident, "--guest", "L2", "--device", "254,16").status == 0)
+    for (words, says) in [
+      (["--guest", "L9"], "has no such guest; its guests: L2"),
+      (["--device", "1,1"], "has no such disk; disks of the guests: 254,16"),
+      (["--op", "flush"], "--op"),
+    ] {
+      let outcome = try Program.run(["explain", incident] + words)
+      #expect(outcome.status == 2 && outcome.errors.contains(says), "\(outcome.errors)")
+    }
+  }
+
+  @Test("it fits a terminal")
+  func width() throws {
+    let outcome = try Program.run("explain", Self.incident.get(), "--op", "write")
+    #expect(outcome.status == 0 && outcome.wideLines.isEmpty)
+    #expect(outcome.output.split(separator: "\n").count <= 25)
+  }
+}
