@@ -131,7 +131,11 @@ public enum ExplanationJSON {
 
   private static func smallestChange(_ change: SmallestChange?) -> String {
     switch change {
-    case .share(let share): object([("share", number(share)), ("confidence", string("medium"))])
+    case .share(let share):
+      object([
+        ("share", number(share)),
+        ("confidence", string((change?.isSure ?? false ? Finding.Confidence.medium : .none).name)),
+      ])
     case .unknown: object([("share", "null"), ("confidence", string("none"))])
     case nil: "null"
     }

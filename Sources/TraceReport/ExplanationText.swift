@@ -69,9 +69,13 @@ public enum ExplanationText {
       )
     }
     let isLast = phase.number == guest.phases.last?.number
+    // Only the tail may have changed, or one of two operations.
+    let isChance = total.interval.map { $0.contains(0) } ?? false
+    let change = isChance ? "changed" : total.delta < 0 ? "got faster" : "got slower"
     return wrapped(
-      "\(title(guest)): \(operation(guest.op)) got \(total.delta < 0 ? "faster" : "slower") at \(since): "
-        + "\(Quantity.time(total.mean)) on average instead of \(Quantity.time(total.baselineMean))"
+      "\(title(guest)): \(operation(guest.op)) \(change) at \(since): \(Quantity.time(total.mean)) on "
+        + "average instead of \(Quantity.time(total.baselineMean))"
+        + (isChance ? ", which may be chance" : "")
         + (isLast ? "" : ", until \(Quantity.seconds(phase.to))") + "\(more).")
   }
 
@@ -156,7 +160,8 @@ public enum ExplanationText {
     let shown = parts.filter { abs($0.share ?? 0) >= leastShare }.prefix(detail.hops)
     // Of some I/Os nothing of the host is known, of others it is.
     let isMatched = parts.contains { $0.hop == .hardwareQueue && $0.mean + $0.baselineMean > 0 }
-    let unit = Quantity.TimeUnit.fitting(total.delta)
+    let largest = shown.flatMap { [$0.baselineMean, $0.mean] }.max() ?? total.delta
+    let unit = Quantity.TimeUnit.fitting(largest)
     var lines: [String] = []
     for hop in shown {
       let interval =
@@ -206,8 +211,12 @@ public enum ExplanationText {
     guard !phase.causes.isEmpty else {
       // Said once.
       guard !isRepeated else { return labelled("Because", "no cause was looked for") }
-      let codes = explanation.findings.filter { $0.guest == guest.guest || $0.guest == nil }
-        .prefix(4).map { "\($0.code.rawValue) (\($0.severity.rawValue))" }
+      var codes: [String] = []
+      for finding in explanation.findings where finding.guest == guest.guest || finding.guest == nil
+      {
+        let code = "\(finding.code.rawValue) (\(finding.severity.rawValue))"
+        if !codes.contains(code), codes.count < 4 { codes.append(code) }
+      }
       return labelled(
         "Because",
         "no cause was looked for"
@@ -288,7 +297,7 @@ public enum ExplanationText {
     }
     if let total = phase.change(guest.op, .total) {
       text +=
-        "; \(Quantity.count(total.count)) \(operation(guest.op)) took \(Quantity.time(total.mean)) on average"
+        "; \(counted(total.count, guest.op)) took \(Quantity.time(total.mean)) on average"
       let hops = phase.changes.filter {
         $0.op == guest.op && $0.part == nil && $0.hop != .total && $0.hop != .block
       }
@@ -318,7 +327,9 @@ public enum ExplanationText {
     let disk = guest.disks.first.map {
       ", mean \(Quantity.time($0.mean)), p99 \(Quantity.time($0.p99))"
     }
-    return [cut(head + "nothing changed\(disk ?? "")", to: TextRenderer.width)]
+    let isSure = guest.smallestChange?.isSure ?? false
+    let outcome = isSure ? "nothing changed" : "no change was found"
+    return [cut(head + outcome + (disk ?? ""), to: TextRenderer.width)]
   }
 
   // MARK: Nothing changed
@@ -330,20 +341,23 @@ public enum ExplanationText {
       )
     }
     let (length, isTooLong) = last.to.subtractingReportingOverflow(first.from)
-    var text = "\(title(guest)): nothing changed during the capture"
+    let isSure = guest.smallestChange?.isSure ?? false
+    var text =
+      "\(title(guest)): \(isSure ? "nothing changed" : "no change was found") during the capture"
     if !isTooLong { text += " (\(Quantity.seconds(length)))" }
     if let disk = guest.disks.first {
       text +=
         "; \(operation(guest.op)) took \(Quantity.time(disk.mean)) on average throughout, p99 "
         + Quantity.time(disk.p99)
     }
-    switch guest.smallestChange {
-    case .share(let share):
+    if case .share(let share) = guest.smallestChange {
+      let percent = "\(Quantity.decimal(100 * share, digits: 0)) %"
       text +=
-        ". A change by \(Quantity.decimal(100 * share, digits: 0)) % or more for half of it would have been seen"
-    case .unknown:
-      text += ". Too few I/Os to tell: even a change by half might have been missed"
-    case nil: break
+        isSure
+        ? ". A change by \(percent) or more for half of it would have been seen"
+        : ". Too few I/Os to tell: a change by less than \(percent) might have been missed"
+    } else {
+      text += ". Too few I/Os to tell of any change"
     }
     var lines = wrapped("\(text).") + clock(guest)
     let count = lines.count
@@ -353,7 +367,7 @@ public enum ExplanationText {
       }
       lines += labelled(
         lines.count == count ? "Held" : "",
-        "\(name(disk.device)): \(Quantity.count(Int64(disk.count))) \(Self.operation(guest.op)), mean "
+        "\(name(disk.device)): \(counted(Int64(disk.count), guest.op)), mean "
           + "\(Quantity.time(disk.mean)), median \(Quantity.time(disk.p50)), p99 \(Quantity.time(disk.p99))"
           + (shares.isEmpty ? "" : "; most time in \(shares.joined(separator: ", "))"))
     }
@@ -411,6 +425,12 @@ public enum ExplanationText {
     case "write": "writes"
     default: "I/Os"
     }
+  }
+
+  /// `5,524 I/Os`.
+  private static func counted(_ count: Int64, _ op: String) -> String {
+    let operation = operation(op)
+    return "\(Quantity.count(count)) \(count == 1 ? String(operation.dropLast()) : operation)"
   }
 
   private static func title(_ guest: GuestStory) -> String {

@@ -6,14 +6,20 @@ internal import TraceStore
 public enum SmallestChange: Sendable, Equatable {
   /// A change by this share of the latencies.
   case share(Double)
-  /// Too few I/Os to tell: a change by half of them might have been missed.
+  /// Too few I/Os to tell.
   case unknown
+
+  /// Whether a capture says much by its silence: it would have shown a change by half.
+  public var isSure: Bool {
+    if case .share(let share) = self { share <= Self.most } else { false }
+  }
 
   /// A change is found from about so many standard errors on, since it is sought at every moment; with those added it is
   /// found in four of five captures.
   private static let errors = 4.0 + 0.84
-  /// Above that nothing is said.
   private static let most = 0.5
+  /// Above that there is no number.
+  private static let largest = 5.0
   /// Independent stretches of time on both sides together.
   private static let leastBatches = 16
   /// Of the stretches in which I/Os are counted, ns.
@@ -64,6 +70,6 @@ public enum SmallestChange: Sendable, Equatable {
     // Either half has half of the batches: the error of their difference is twice that of the whole.
     let share = min(
       exp(Self.errors * 2 * logs.error) - 1, Self.errors * 2 * sums.error / sums.mean)
-    if share <= Self.most { self = .share(max(share, PhaseLevels.leastChange)) }
+    if share <= Self.largest { self = .share(max(share, PhaseLevels.leastChange)) }
   }
 }
