@@ -198,6 +198,23 @@ struct PhaseTests {
     #expect(GuestPhases(steady, [amounts(from: onset)], stalls: []).phases.count == 1)
   }
 
+  @Test("a few I/Os far outside do not hide when the others changed")
+  func strays() throws {
+    let onset = 5_000_000_000 as Int64
+    let population = Self.population(seed: 13) { at, io in
+      if at >= onset { Self.slower(&io, .hardwareQueue, by: 1.5) }
+      if at < 40_000_000 { io.reference = Stamp(at - 400 * Self.second) }
+    }
+    let span = try #require(population.span)
+    let searched = try #require(population.searched)
+    #expect(span.lowerBound < -399 * Self.second)
+    #expect(searched.lowerBound > -Self.second && searched.upperBound == span.upperBound)
+    let phases = GuestPhases(population, [], stalls: []).phases
+    try #require(phases.count == 2)
+    #expect(phases[0].range.lowerBound == span.lowerBound)
+    #expect(abs(phases[1].range.lowerBound - onset) <= 250_000_000)
+  }
+
   @Test("no I/O, or one, has no phase, or one")
   func few() {
     let none = PhasePopulation(guest: "web1", [])

@@ -40,12 +40,12 @@ struct GuestPhases {
 
   /// Of a guest's I/Os, of what its threads waited for, and of the stretches of time in which nothing was completed for it, ns, by their beginnings.
   init(_ population: PhasePopulation, _ amounts: [PhaseAmounts], stalls: [Range<Int64>]) {
-    guard let span = population.span else { return }
+    guard let span = population.span, let searched = population.searched else { return }
     let grid = BlockGrid(
-      from: span.lowerBound, to: span.upperBound, length: Self.block,
+      from: searched.lowerBound, to: searched.upperBound, length: Self.block,
       most: Self.mostBlocks(population.devices.count * SignalKind.allCases.count))
     let fine = BlockGrid(
-      from: span.lowerBound, to: span.upperBound, length: grid.length / 2, most: .max)
+      from: searched.lowerBound, to: searched.upperBound, length: grid.length / 2, most: .max)
     var signals = Self.signals(population, grid)
     var levels = PhaseLevels(fine, signals: signals.count, amounts)
     Self.forEachCalm(population, stalls) { signal, moment, latency in

@@ -28,6 +28,33 @@ struct PhasePopulation {
     span = ends.map { $0.first...$0.last }
   }
 
+  /// The part of the span in which phases are looked for: all of it, but where nearly all I/Os lie in less than half of it.
+  /// A few I/Os of a disk that was traced before would else make blocks of seconds out of those of the others.
+  var searched: ClosedRange<Int64>? {
+    guard let span, span.upperBound - span.lowerBound >= Int64(Self.bins) else { return span }
+    let width = (span.upperBound - span.lowerBound) / Int64(Self.bins) + 1
+    var counts = [Int](repeating: 0, count: Self.bins)
+    forEach { _, moment, _ in counts[Int((moment - span.lowerBound) / width)] += 1 }
+    let few = Int(Self.strays * Double(counts.reduce(0, +)))
+    func first(_ places: some Sequence<Int>) -> Int {
+      var left = few
+      for place in places {
+        left -= counts[place]
+        if left < 0 { return place }
+      }
+      return 0
+    }
+    let (begin, end) = (first(0..<Self.bins), first((0..<Self.bins).reversed()))
+    guard end >= begin, end - begin < Self.bins / 2 else { return span }
+    return span.lowerBound + Int64(begin)
+      * width...min(
+        span.upperBound, span.lowerBound + Int64(end + 1) * width)
+  }
+
+  private static let bins = 4_096
+  /// The share of I/Os on either side that may lie outside.
+  private static let strays = 0.005
+
   /// Each I/O with its disk's place among ``devices`` and its moment, ns; not in the order of time.
   func forEach(_ body: (_ device: Int, _ moment: Int64, _ io: GuestIO) -> Void) {
     Self.forEach(disks, isOnReference, body)
