@@ -143,6 +143,7 @@ struct PhaseCauses {
       guard !values.isEmpty, values[better] > 0 else { return 1 }
       return values[worse] / values[better]
     }
+    let words = sign > 0 ? (longer: "longer", more: "more") : (longer: "less time", more: "less")
     var found: [Candidate] = []
     let load = max(growth(measures.arrivals), growth(measures.bytes))
     let isLoaded = load >= Self.grown
@@ -218,13 +219,16 @@ struct PhaseCauses {
           Candidate(
             kind: .hostScheduler, user: nil, explains: stayLeft,
             because:
-              "requests waited longer in the host's queue although neither the guest nor others asked for more"
+              "requests waited \(words.longer) in the host's queue although neither the guest nor "
+              + "others asked for \(words.more)"
           ))
       } else {
         found.append(
           Candidate(
             kind: .device, user: nil, explains: stayLeft,
-            because: "the device took longer although neither the guest nor others asked for more"))
+            because:
+              "the device took \(words.longer) although neither the guest nor others asked for "
+              + words.more))
       }
     }
 
@@ -236,7 +240,12 @@ struct PhaseCauses {
       let left = max(0, above) + max(0, delta(.belowGuest))
       found.append(ownLoad(left, worse, better))
     }
-    return ranked(found, scale: scale, phase, whole, better: better, worse: worse)
+    let isBelow = delta(.belowGuest) >= 0.5 * sign * whole
+    return ranked(
+      found, scale: scale, phase, whole, better: better, worse: worse,
+      unknown: isBelow
+        ? "it lies below the guest, of which these files show nothing"
+        : "nothing else changed with it at the place where it lies")
   }
 
   private func ownLoad(_ explains: Double, _ worse: Int, _ better: Int) -> Candidate {
@@ -269,7 +278,8 @@ struct PhaseCauses {
   }
 
   private func ranked(
-    _ found: [Candidate], scale: Double, _ phase: Int, _ whole: Double, better: Int, worse: Int
+    _ found: [Candidate], scale: Double, _ phase: Int, _ whole: Double, better: Int, worse: Int,
+    unknown: String
   ) -> [Row] {
     // The same cause in two places is one.
     var merged: [Candidate] = []
@@ -307,7 +317,7 @@ struct PhaseCauses {
         Row(
           phase: phase, kind: .unknown, user: nil, began: false, explains: direction * rest,
           share: rest / size,
-          because: "nothing in these files changed with it at the place where it lies",
+          because: unknown,
           confidence: .none))
     }
     return rows.sorted { ($0.share ?? 0) > ($1.share ?? 0) }
