@@ -31,7 +31,7 @@ CAPTURE = os.path.join(ROOT, "Fixtures", "kvm-noisy-cpu")
 GUEST = os.path.join(CAPTURE, "guest-L2", "blkparse.txt")
 HOST = os.path.join(CAPTURE, "host-L1", "blkparse.txt")
 PROGRAM = ""
-READERS = (["report"], ["findings"], ["check"], ["show", "slowest"],
+READERS = (["report"], ["explain"], ["findings"], ["check"], ["show", "slowest"],
            ["query", "SELECT * FROM io"], ["query", "SELECT * FROM request"], ["query", "SELECT * FROM hop_summary"])
 
 # Makes calls of the C library fail as a bad disk makes them fail: the n-th read of a file, write, or fsync.
@@ -715,7 +715,8 @@ def readers(path, other, folder, source):
         os.remove(copy)
     return [
         ["report", path], ["report", path, "--format", "json"], ["report", path, "--format", "html"],
-        ["report", path, "--format", "markdown"], ["findings", path], ["show", path, "slowest"], ["show", path, "io", "1"],
+        ["report", path, "--format", "markdown"], ["explain", path],
+        ["explain", path, "--format", "json"], ["findings", path], ["show", path, "slowest"], ["show", path, "io", "1"],
         ["compare", path, other], ["compare", other, path, "--format", "json"],
         ["export", path, "--format", "perfetto", "-o", out + ".perfetto"],
         ["export", path, "--format", "csv", "-o", out], ["export", path, "--format", "jsonl", "-o", out],
@@ -752,7 +753,7 @@ def try_number(base, other, folder, table, column, number, where, order, seed):
     commands = readers(path, other, folder, source)
     if order == "after":
         commands = [["correlate", path]] + [command for command in commands if command[0] in (
-            "report", "findings", "show", "compare", "export") and "html" not in command and "csv" not in command]
+            "report", "explain", "findings", "show", "compare", "export") and "html" not in command and "csv" not in command]
     for arguments in commands:
         status, _, errors = run(arguments, seconds=60)
         what = "%s %s with %s.%s = %r%s %s" % (arguments[0], " ".join(arguments[2:4]), table, column, number,

@@ -159,7 +159,7 @@ public enum ExplanationText {
     }.sorted { $0.delta.magnitude > $1.delta.magnitude }
     let shown = parts.filter { abs($0.share ?? 0) >= leastShare }.prefix(detail.hops)
     // Of some I/Os nothing of the host is known, of others it is.
-    let isMatched = parts.contains { $0.hop == .hardwareQueue && $0.mean + $0.baselineMean > 0 }
+    let isMatched = parts.contains { $0.hop == .hardwareQueue && max($0.mean, $0.baselineMean) > 0 }
     let largest = shown.flatMap { [$0.baselineMean, $0.mean] }.max() ?? total.delta
     let unit = Quantity.TimeUnit.fitting(largest)
     var lines: [String] = []
@@ -175,12 +175,12 @@ public enum ExplanationText {
       if detail.hasParts, let part = part(of: hop, phase) { text += "; \(part)" }
       lines += labelled(lines.isEmpty ? "Where" : "", text)
     }
-    let rest = total.delta - shown.reduce(0) { $0 + $1.delta }
+    let rest = Double(total.delta) - shown.reduce(0) { $0 + Double($1.delta) }
     if shown.count < parts.count {
-      let share = total.delta == 0 ? nil : Double(rest) / Double(total.delta)
+      let share = total.delta == 0 ? nil : rest / Double(total.delta)
       lines += labelled(
         lines.isEmpty ? "Where" : "",
-        "\(shown.isEmpty ? "all" : "the other") hops together \(signed(Double(rest), unit)) \(unit.symbol)"
+        "\(shown.isEmpty ? "all" : "the other") hops together \(signed(rest, unit)) \(unit.symbol)"
           + ", \(percent(share)) of the \(signed(Double(total.delta), unit)) \(unit.symbol)")
     }
     return lines

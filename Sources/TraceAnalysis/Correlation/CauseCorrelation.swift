@@ -127,11 +127,12 @@ struct CauseCorrelation: CorrelationPass {
       let owners = Self.owners(context, machine)
       let all = host.rows.filter { $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen }
       // What is another guest's lies in its part of the device, or its thread is known.
-      let others = disks.filter { $0.device == host.stream && machines[$0.disk] != guest }
+      let others = GuestRegions(
+        disks.filter { $0.device == host.stream && machines[$0.disk] != guest }, machines)
       let foreign = DiskNeighbours.foreign(all, own.flatMap(\.map.extents))
       for request in foreign {
         let asker = names[request.task]
-        let owner = asker.flatMap { owners[$0.tid] } ?? Self.owner(of: request, others, machines)
+        let owner = asker.flatMap { owners[$0.tid] } ?? others.owner(of: request.sector)
         guard owner != guest, let moment = request.issued.nanoseconds else { continue }
         let name = owner ?? asker?.name ?? ""
         guard !recorders.contains(name) else { continue }
@@ -168,14 +169,23 @@ struct CauseCorrelation: CorrelationPass {
     return owners
   }
 
-  private static func owner(
-    of request: BlockRequest, _ disks: [DiskJoin], _ machines: [Int32: String]
-  ) -> String? {
-    disks.first { disk in
-      disk.map.extents.contains {
-        request.sector >= $0.hostSector && request.sector < $0.hostSector + $0.sectors
-      }
-    }.flatMap { machines[$0.disk] }
+  /// The parts of a device that are guests', by their first sectors.
+  private struct GuestRegions {
+    private let parts: [(from: Int64, to: Int64, guest: String)]
+
+    init(_ disks: [DiskJoin], _ machines: [Int32: String]) {
+      parts = disks.flatMap { disk in
+        disk.map.extents.compactMap { extent in
+          machines[disk.disk].map { (extent.hostSector, extent.hostSector + extent.sectors, $0) }
+        }
+      }.sorted { $0.0 < $1.0 }
+    }
+
+    func owner(of sector: Int64) -> String? {
+      let next = parts.partitioningIndex { $0.from > sector }
+      guard next > 0, sector < parts[next - 1].to else { return nil }
+      return parts[next - 1].guest
+    }
   }
 
   /// By how much the I/Os beside requests of those who grew are the cause of the longer stays on the host, ns for each

@@ -156,7 +156,9 @@ struct PhaseExcess {
     let means = parts.map { hop -> (Hop, (Int64, Int64)) in
       (hop, (baseline.mean(hop), phase.mean(hop)))
     }.filter { hop, means in hop != .belowGuest || means != (0, 0) }
-    let total = means.reduce((0, 0)) { ($0.0 + $1.1.0, $0.1 + $1.1.1) }
+    let total: (Int64, Int64) = means.reduce((0, 0)) {
+      (Stamp.sum($0.0, $1.1.0), Stamp.sum($0.1, $1.1.1))
+    }
     let cache = means.first { $0.0 == .pageCache }?.1 ?? (0, 0)
     let delta = total.1 - total.0
     return means.map { row($0.0, $0.1, total: delta) } + [
