@@ -501,7 +501,7 @@ public enum ExplanationText {
   }
 }
 
-/// How much of an explanation is told: less of it where there is more to tell.
+/// How much of an explanation is printed: less of each part where there are more.
 struct ExplanationDetail {
   /// Guests besides the worst.
   static let guests = 5

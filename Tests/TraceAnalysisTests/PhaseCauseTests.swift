@@ -46,6 +46,7 @@ struct PhaseCauseTests {
     measures.cpuWaits = [0, 1_000, 1_000]
     measures.served = [0, 5_000, 5_000]
     measures.ran = [0, 1e8, 1e8]
+    measures.isDeviceKnown = true
     return measures
   }
 
@@ -85,6 +86,15 @@ struct PhaseCauseTests {
     #expect(abs(rows[2].explains - 10_000) < 10)
     #expect(rows[0].began && !rows[1].began)
     #expect(rows.map(\.confidence) == [.high, .low, .none])
+  }
+
+  @Test("of a quota nobody ran: it has no rates")
+  func throttle() {
+    let rows = Self.rows([.virtioReturn: 100_000]) {
+      $0.cpuWaits = [0, 101_000, 1_000]
+      $0.occupants = [(.throttle, Self.user("", rates: (0, 0), weights: (0, 3e8)))]
+    }
+    #expect(rows.map(\.kind) == [.throttle] && rows.first?.user == nil)
   }
 
   @Test("time behind others on the device is theirs by how much more they kept it busy")
@@ -148,6 +158,9 @@ struct PhaseCauseTests {
       $0.ran = []
     }
     #expect(blind.map(\.kind) == [.unknown])
+    // The trace of the device began later: who used it before is not known.
+    let late = Self.rows([.hardwareQueue: 200_000]) { $0.isDeviceKnown = false }
+    #expect(late.map(\.kind) == [.unknown])
   }
 
   @Test("where it became better, what ended is looked for")

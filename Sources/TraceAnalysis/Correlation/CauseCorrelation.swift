@@ -122,7 +122,10 @@ struct CauseCorrelation: CorrelationPass {
     var machine: String?
     for host in context.hosts {
       let own = disks.filter { $0.device == host.stream && machines[$0.disk] == guest }
-      guard !own.isEmpty else { continue }
+      // Who is not seen while the trace does not reach is not known to be away.
+      let known = Span(from: host.first, to: host.last)
+      guard !own.isEmpty, measures.periods.within(known) != nil else { continue }
+      measures.isDeviceKnown = true
       machine = machines[host.stream]
       let owners = Self.owners(context, machine)
       let all = host.rows.filter { $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen }
@@ -251,7 +254,7 @@ struct CauseCorrelation: CorrelationPass {
       try context.file.forEachSlice(of: trace.source) { slice in
         guard trace.threads[slice.thread].map({ $0.segment == 0 }) ?? true else { return }
         var seen = slice
-        // Only waits of the guest's own threads are laid over others' stays.
+        // Only the waits of the guest's own threads count.
         if !victims.contains(slice.thread) { seen.forgetWait() }
         culprits.add(seen, segment: 0)
         guard slice.run != .min, slice.run > 0 else { return }

@@ -223,8 +223,8 @@ struct GuestPhases {
   /// How far the arrivals of a phase may be from those of the longest phase for its load to be comparable.
   private static let comparableLoad = 0.25
 
-  /// By what part of a mean a phase that follows another one differs from the baseline at least: what is left of a change
-  /// must matter.
+  /// By what part of a mean a phase that follows another one differs from the baseline at least: less
+  /// of a change does not matter.
   private static let leastDeparture = 0.1
 
   /// The baseline is the first phase, or one that is faster under a comparable load, and what does not differ from it.

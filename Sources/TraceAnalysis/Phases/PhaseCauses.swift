@@ -38,6 +38,8 @@ struct PhaseMeasures {
   var occupants: [(kind: CauseKind, user: PhaseUser)] = []
   /// Who used the devices of the guest's disks besides its own threads.
   var sharers: [PhaseUser] = []
+  /// Whether a trace of the host's device reaches over a fair part of all periods: else nobody is known to be away.
+  var isDeviceKnown = false
   /// By phase: what of H4 and H5 was behind requests of those of the sharers who changed with it, ns for each I/O.
   var behind: [Int: Double] = [:]
   /// The guest's processes that asked for I/O.
@@ -64,7 +66,7 @@ struct PhaseMeasures {
 /// of the change from Q to C it accounts for.
 ///
 /// Waits for a CPU within H3 are shared out by who was on the CPU meanwhile; H4 and H5 of I/Os beside requests of others,
-/// less those of I/Os without, by the others' time on the device; what is left goes to the guest's own load where that
+/// less those of I/Os without, by the others' time on the device; the rest goes to the guest's own load where that
 /// grew, else to the device or the host's scheduler. What nothing accounts for is unknown. Where a phase is better than the
 /// baseline, what ended or shrank is looked for in the same way.
 struct PhaseCauses {
@@ -95,7 +97,7 @@ struct PhaseCauses {
   private static let busier = 1.4
   /// What explains less is left out.
   private static let least = 0.1
-  /// From which share on what is left is told.
+  /// From which share on the rest is a row of its own.
   private static let leastUnknown = 0.1
   /// How much of the threads' time has to move from one node to another.
   private static let moved = 0.3
@@ -164,7 +166,9 @@ struct PhaseCauses {
           let user = occupant.kind == .ownCPU ? ownThread(worse, better) : nil
           found.append(
             Candidate(
-              kind: occupant.kind, user: user ?? occupant.user,
+              // Of a quota nothing ran.
+              kind: occupant.kind,
+              user: occupant.kind == .throttle ? nil : user ?? occupant.user,
               explains: waited * risen[place] / all,
               because: Self.occupied(occupant.kind)))
         }
@@ -214,7 +218,7 @@ struct PhaseCauses {
     if stayLeft > 0 {
       if isLoaded {
         found.append(ownLoad(stayLeft, worse, better))
-      } else if delta(.hostScheduler) > delta(.hardwareQueue) {
+      } else if measures.isDeviceKnown, delta(.hostScheduler) > delta(.hardwareQueue) {
         found.append(
           Candidate(
             kind: .hostScheduler, user: nil, explains: stayLeft,
@@ -222,7 +226,7 @@ struct PhaseCauses {
               "requests waited \(words.longer) in the host's queue although neither the guest nor "
               + "others asked for \(words.more)"
           ))
-      } else {
+      } else if measures.isDeviceKnown {
         found.append(
           Candidate(
             kind: .device, user: nil, explains: stayLeft,
