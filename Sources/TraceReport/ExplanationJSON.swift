@@ -102,14 +102,16 @@ public enum ExplanationJSON {
 
   private static func brief(_ guest: GuestStory, _ limits: Limits) -> String {
     let largest = guest.largest
-    let total = largest?.change(guest.op, .total)
+    let change = largest?.headline(guest.op)
     let cause = largest?.causes.first
     return object([
       ("guest", string(guest.guest, limits.name)),
       ("changed", guest.phases.isEmpty ? "null" : "\(!guest.changed.isEmpty)"),
       ("lost_ns", number(guest.lostTime)), ("from_ns", integer(largest?.from)),
-      ("to_ns", integer(largest?.to)), ("baseline_mean_ns", integer(total?.baselineMean)),
-      ("phase_mean_ns", integer(total?.mean)),
+      ("to_ns", integer(largest?.to)), ("op", string(change?.op ?? guest.op)),
+      ("hop", change.map { string($0.hop.name) } ?? "null"),
+      ("baseline_mean_ns", integer(change?.baselineMean)),
+      ("phase_mean_ns", integer(change?.mean)),
       ("cause", cause.map { string($0.kind, limits.name) } ?? "null"),
       ("cause_name", cause?.name.map { string($0, limits.name) } ?? "null"),
     ])
@@ -118,7 +120,8 @@ public enum ExplanationJSON {
   private static func disk(_ disk: GuestStory.Disk, _ limits: Limits) -> String {
     object([
       ("device", string(disk.device, limits.name)), ("count", "\(disk.count)"),
-      ("mean_ns", number(disk.mean)), ("p50_ns", "\(disk.p50)"), ("p99_ns", "\(disk.p99)"),
+      ("mean_ns", number(disk.mean)), ("page_cache_mean_ns", disk.pageCache.map(number) ?? "null"),
+      ("p50_ns", "\(disk.p50)"), ("p99_ns", "\(disk.p99)"),
       (
         "hops",
         list(
@@ -154,7 +157,9 @@ public enum ExplanationJSON {
     ]
     guard isFull else { return object(members) }
     let hops = phase.changes.filter {
-      $0.op == guest.op ? limits.hasParts || $0.part == nil : $0.hop == .total && $0.part == nil
+      $0.op == guest.op
+        ? limits.hasParts || $0.part == nil
+        : ($0.hop == .total || $0.hop == .block) && $0.part == nil
     }
     members += [
       ("because", string(phase.because, limits.text)),

@@ -63,21 +63,27 @@ public enum ExplanationText {
     let count = guest.changed.count
     let more = count > 1 ? "; \(count - 1) more \(count == 2 ? "change" : "changes")" : ""
     let since = moment(phase.from, guest)
-    guard let total = phase.change(guest.op, .total) else {
+    guard let change = phase.headline(guest.op) else {
       return wrapped(
         "\(title(guest)): I/O changed at \(since); too few \(operation(guest.op)) to tell by how much\(more)."
       )
     }
     let isLast = phase.number == guest.phases.last?.number
-    // Only the tail may have changed, or one of two operations.
-    let isChance = total.interval.map { $0.contains(0) } ?? false
-    let change = isChance ? "changed" : total.delta < 0 ? "got faster" : "got slower"
+    // Only the tail may have changed.
+    let verb = !change.isSure ? "changed" : change.delta < 0 ? "got faster" : "got slower"
+    let what =
+      change.hop == .pageCache
+      ? "waits in the page cache \(change.delta < 0 ? "got shorter" : "got longer")"
+      : "\(operation(change.op)) \(verb)"
     return wrapped(
-      "\(title(guest)): \(operation(guest.op)) \(change) at \(since): \(Quantity.time(total.mean)) on "
-        + "average instead of \(Quantity.time(total.baselineMean))"
-        + (isChance ? ", which may be chance" : "")
+      "\(title(guest)): \(what) at \(since): \(Quantity.time(change.mean)) \(span(change.hop))on "
+        + "average instead of \(Quantity.time(change.baselineMean))"
+        + (change.isSure ? "" : ", which may be chance")
         + (isLast ? "" : ", until \(Quantity.seconds(phase.to))") + "\(more).")
   }
+
+  /// `from Q to C `, where a mean is of that.
+  private static func span(_ hop: Hop) -> String { hop == .block ? "from Q to C " : "" }
 
   private static func clock(_ guest: GuestStory) -> [String] {
     let clock = guest.timeline.map { "of \(name($0))" } ?? "of the guest's own trace"
@@ -95,7 +101,7 @@ public enum ExplanationText {
     var lines: [String] = []
     let devices = phase.devices.prefix(3).map(name).joined(separator: ", ")
     let place = devices.isEmpty ? "" : " on \(devices)"
-    let operations = ["read", "write"].filter { phase.change($0, .total) != nil }
+    let operations = ["read", "write"].filter { phase.change($0, .block) != nil }
     let isSplit = guest.op == BlockOperation.together && !operations.isEmpty
     let ops = isSplit && (!detail.isShort || operations.count == 1) ? operations : [guest.op]
     for op in ops {
@@ -106,6 +112,7 @@ public enum ExplanationText {
     }
     lines += labelled("Since", since(phase, of: guest))
     lines += hops(phase, guest.op, detail)
+    lines += pageCache(phase, guest.op)
     lines += causes(phase, of: guest, explanation, detail, isRepeated: mark == "2. ")
     let cleared = phase.cleared.map { row in
       guard !detail.isShort else { return title(row.hop) }
@@ -123,12 +130,12 @@ public enum ExplanationText {
 
   /// `mean 1.875 -> 74.063 ms, median 1.2 -> 70.1 ms, p99 4.1 -> 98.2 ms (1,543 and 349 I/Os)`
   private static func numbers(_ phase: GuestStory.Phase, _ op: String) -> String? {
-    guard let total = phase.change(op, .total) else { return nil }
-    var parts = ["mean \(pair(total.baselineMean, total.mean))"]
-    if let p50 = total.p50 { parts.append("median \(pair(p50.before, p50.after))") }
-    if let p99 = total.p99 { parts.append("p99 \(pair(p99.before, p99.after))") }
+    guard let block = phase.change(op, .block) ?? phase.change(op, .total) else { return nil }
+    var parts = ["mean \(pair(block.baselineMean, block.mean))"]
+    if let p50 = block.p50 { parts.append("median \(pair(p50.before, p50.after))") }
+    if let p99 = block.p99 { parts.append("p99 \(pair(p99.before, p99.after))") }
     return parts.joined(separator: ", ")
-      + " (\(Quantity.count(total.baselineCount)) and \(Quantity.count(total.count)) I/Os)"
+      + " (\(Quantity.count(block.baselineCount)) and \(Quantity.count(block.count)) I/Os)"
   }
 
   private static func since(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
@@ -151,16 +158,27 @@ public enum ExplanationText {
   private static func hops(
     _ phase: GuestStory.Phase, _ op: String, _ detail: ExplanationDetail
   ) -> [String] {
-    guard let total = phase.change(op, .total) else {
+    guard let change = phase.headline(op) else {
       return labelled("Where", "too few I/Os to tell by how much each hop changed")
+    }
+    let op = change.op
+    // The page cache comes before Q.
+    let isWhole = change.hop != .block
+    let whole = isWhole ? phase.change(op, .total) ?? change : change
+    func share(_ delta: Double) -> Double? {
+      whole.delta == 0 ? nil : delta / Double(whole.delta)
     }
     let parts = phase.changes.filter {
       $0.op == op && $0.part == nil && $0.hop != .total && $0.hop != .block
+        && (isWhole || $0.hop != .pageCache)
     }.sorted { $0.delta.magnitude > $1.delta.magnitude }
-    let shown = parts.filter { abs($0.share ?? 0) >= leastShare }.prefix(detail.hops)
+    let cleared = phase.cleared.map(\.hop)
+    let shown = parts.filter {
+      abs(share(Double($0.delta)) ?? 0) >= leastShare && !cleared.contains($0.hop)
+    }.prefix(detail.hops)
     // Of some I/Os nothing of the host is known, of others it is.
     let isMatched = parts.contains { $0.hop == .hardwareQueue && max($0.mean, $0.baselineMean) > 0 }
-    let largest = shown.flatMap { [$0.baselineMean, $0.mean] }.max() ?? total.delta
+    let largest = shown.flatMap { [$0.baselineMean, $0.mean] }.max() ?? whole.delta
     let unit = Quantity.TimeUnit.fitting(largest)
     var lines: [String] = []
     for hop in shown {
@@ -171,19 +189,35 @@ public enum ExplanationText {
       let title = hop.hop == .belowGuest && isMatched ? "H3-H5 unmatched" : title(hop.hop)
       var text =
         "\(title) \(unit.text(hop.baselineMean)) -> \(unit.text(hop.mean)) \(unit.symbol), "
-        + "\(signed(Double(hop.delta), unit))\(interval), \(percent(hop.share))"
+        + "\(signed(Double(hop.delta), unit))\(interval), \(percent(share(Double(hop.delta))))"
       if detail.hasParts, let part = part(of: hop, phase) { text += "; \(part)" }
       lines += labelled(lines.isEmpty ? "Where" : "", text)
     }
-    let rest = Double(total.delta) - shown.reduce(0) { $0 + Double($1.delta) }
+    let rest = Double(whole.delta) - shown.reduce(0) { $0 + Double($1.delta) }
     if shown.count < parts.count {
-      let share = total.delta == 0 ? nil : rest / Double(total.delta)
       lines += labelled(
         lines.isEmpty ? "Where" : "",
         "\(shown.isEmpty ? "all" : "the other") hops together \(signed(rest, unit)) \(unit.symbol)"
-          + ", \(percent(share)) of the \(signed(Double(total.delta), unit)) \(unit.symbol)")
+          + ", \(percent(share(rest))) of the \(signed(Double(whole.delta), unit)) \(unit.symbol)")
     }
     return lines
+  }
+
+  /// `page cache 2.745 -> 2.474 ms, -0.271 (-0.694 to +0.152): may be chance`, where it is not the change itself.
+  private static func pageCache(_ phase: GuestStory.Phase, _ op: String) -> [String] {
+    guard let change = phase.headline(op), change.hop == .block,
+      let cache = phase.change(op, .pageCache), max(cache.baselineMean, cache.mean) > 0
+    else { return [] }
+    let unit = Quantity.TimeUnit.fitting(max(cache.baselineMean, cache.mean))
+    let interval =
+      cache.interval.map {
+        " (\(signed($0.lowerBound, unit)) to \(signed($0.upperBound, unit)))"
+      } ?? ""
+    return labelled(
+      "Before Q",
+      "page cache \(unit.text(cache.baselineMean)) -> \(unit.text(cache.mean)) \(unit.symbol) per "
+        + "\(String(operation(op).dropLast())), \(signed(Double(cache.delta), unit))\(interval)"
+        + (cache.isSure ? "" : ": may be chance"))
   }
 
   /// The largest part of a hop's change; nil where none holds a quarter of it.
@@ -249,7 +283,9 @@ public enum ExplanationText {
       return hasReason && !reason.isEmpty ? "\(text) (\(reason))" : text
     }
     var text = kinds[cause.kind] ?? name(cause.kind.replacing("_", with: " "))
-    if let own = cause.name { text += " \(name(own))" }
+    if let own = cause.name {
+      text += cause.kind == "virtio_ring" ? ", served by \(name(own))" : " \(name(own))"
+    }
     let place = [
       cause.pid.map { "pid \($0)" }, cause.machine.map { "on \(name($0))" },
     ].compactMap(\.self)
@@ -295,11 +331,12 @@ public enum ExplanationText {
         phase.signals.isEmpty
         ? "changed" : "\(cut(Printable.text(phase.signals), to: 60)) changed"
     }
-    if let total = phase.change(guest.op, .total) {
-      text +=
-        "; \(counted(total.count, guest.op)) took \(Quantity.time(total.mean)) on average"
+    if let change = phase.headline(guest.op) {
+      text += "; \(counted(change.count, change.op)) took \(Quantity.time(change.mean)) "
+      text += "\(span(change.hop))on average instead of \(Quantity.time(change.baselineMean))"
       let hops = phase.changes.filter {
-        $0.op == guest.op && $0.part == nil && $0.hop != .total && $0.hop != .block
+        $0.op == change.op && $0.part == nil && $0.hop != .total && $0.hop != .block
+          && (change.hop != .block || $0.hop != .pageCache)
       }
       if let largest = hops.max(by: { ($0.share ?? 0) < ($1.share ?? 0) }) {
         text += ", the change mostly in \(title(largest.hop))"
@@ -313,9 +350,9 @@ public enum ExplanationText {
   private static func oneLine(_ guest: GuestStory) -> [String] {
     let head = "\(name(guest.guest)): "
     if let largest = guest.largest {
-      var text = "\(Self.operation(guest.op)) "
-      text +=
-        largest.change(guest.op, .total).map { pair($0.baselineMean, $0.mean) } ?? "changed"
+      let change = largest.headline(guest.op)
+      var text = "\(Self.operation(change?.op ?? guest.op)) "
+      text += change.map { pair($0.baselineMean, $0.mean) } ?? "changed"
       text += " from \(Quantity.seconds(largest.from))"
       if let cause = largest.causes.first {
         text +=
@@ -328,7 +365,7 @@ public enum ExplanationText {
       ", mean \(Quantity.time($0.mean)), p99 \(Quantity.time($0.p99))"
     }
     let isSure = guest.smallestChange?.isSure ?? false
-    let outcome = isSure ? "nothing changed" : "no change was found"
+    let outcome = isSure ? "its I/O did not change" : "no change of its I/O was found"
     return [cut(head + outcome + (disk ?? ""), to: TextRenderer.width)]
   }
 
@@ -347,7 +384,7 @@ public enum ExplanationText {
     if !isTooLong { text += " (\(Quantity.seconds(length)))" }
     if let disk = guest.disks.first {
       text +=
-        "; \(operation(guest.op)) took \(Quantity.time(disk.mean)) on average throughout, p99 "
+        "; \(operation(guest.op)) took \(Quantity.time(disk.mean)) from Q to C on average throughout, p99 "
         + Quantity.time(disk.p99)
     }
     if case .share(let share) = guest.smallestChange {
@@ -369,7 +406,8 @@ public enum ExplanationText {
         lines.count == count ? "Held" : "",
         "\(name(disk.device)): \(counted(Int64(disk.count), guest.op)), mean "
           + "\(Quantity.time(disk.mean)), median \(Quantity.time(disk.p50)), p99 \(Quantity.time(disk.p99))"
-          + (shares.isEmpty ? "" : "; most time in \(shares.joined(separator: ", "))"))
+          + (shares.isEmpty ? "" : "; most time in \(shares.joined(separator: ", "))")
+          + (disk.pageCache.map { "; \(Quantity.time($0)) in the page cache before" } ?? ""))
     }
     return lines
   }

@@ -170,6 +170,73 @@ struct ExplanationTests {
     #expect(parts == delta("total"))
   }
 
+  /// A change by hop and operation, us: count, baseline, phase, and how far the delta may be off.
+  private static func change(
+    _ incident: SmallIncident, _ op: String, _ hop: Hop, _ before: Int, _ after: Int, error: Int
+  ) throws {
+    try incident.add(
+      "hop_excess",
+      [
+        "guest": "vm1", "op": op, "phase": 1, "hop": hop.name, "baseline_count": 600,
+        "phase_count": 400, "baseline_mean_ns": 1_000 * before, "phase_mean_ns": 1_000 * after,
+        "delta_ns": 1_000 * (after - before), "low_ns": 1_000.0 * Double(after - before - error),
+        "high_ns": 1_000.0 * Double(after - before + error),
+      ])
+  }
+
+  @Test(
+    "what waits in the page cache does not hide what the disk does: the headline is from Q to C, and where that is as it was, it is the page cache"
+  )
+  func pageCache() throws {
+    func words(block: Int, cache: Int, error: Int) throws -> String {
+      let incident = try SmallIncident()
+      _ = try incident.machine("vm1", .guest)
+      for phase in 0...1 {
+        try incident.add(
+          "guest_phase",
+          [
+            "guest": "vm1", "phase": phase, "from_ns": phase * 2_000_000_000,
+            "to_ns": (phase + 1) * 2_000_000_000, "is_baseline": 1 - phase,
+            "onset_error_ns": 10_000_000, "signals": "253,0 reads", "confidence": "high",
+          ])
+      }
+      for op in ["read", "all"] {
+        let hasCache = op == "all"
+        try Self.change(incident, op, .hardwareQueue, 100, block, error: 10)
+        try Self.change(incident, op, .block, 120, block + 20, error: 11)
+        if hasCache { try Self.change(incident, op, .pageCache, 5_000, cache, error: error) }
+        try Self.change(
+          incident, op, .total, 120 + (hasCache ? 5_000 : 0),
+          block + 20 + (hasCache ? cache : 0), error: error)
+      }
+      return try Self.words(incident)
+    }
+    let slower = try words(block: 155, cache: 4_800, error: 400)
+    #expect(
+      slower.hasPrefix(
+        "guest vm1: I/Os got slower at 2.000 s: 175.0 us from Q to C on average instead of 120.0 us."
+      ),
+      "\(slower)")
+    #expect(slower.contains("Where H5 hardware 100.0 -> 155.0 us, +55.0 (+45.0 to +65.0), 100.0 %"))
+    #expect(
+      slower.contains(
+        "Before Q page cache 5.000 -> 4.800 ms per I/O, -0.200 (-0.600 to +0.200): may be chance"),
+      "\(slower)")
+    #expect(slower.contains("What reads: mean 120.0 -> 175.0 us"))
+
+    let cache = try words(block: 100, cache: 8_000, error: 400)
+    #expect(
+      cache.hasPrefix(
+        "guest vm1: waits in the page cache got longer at 2.000 s: 8.000 ms on average instead of 5.000 ms."
+      ), "\(cache)")
+    #expect(cache.contains("Where H1 page cache 5.000 -> 8.000 ms, +3.000"))
+    #expect(!cache.contains("Before Q"))
+
+    let neither = try words(block: 101, cache: 5_010, error: 400)
+    #expect(neither.contains("I/Os changed at 2.000 s"))
+    #expect(neither.contains("which may be chance"))
+  }
+
   @Test("a guest, disk or operation alone")
   func selection() throws {
     let incident = try Self.pair(slower: 400)

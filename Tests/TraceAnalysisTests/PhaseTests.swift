@@ -114,6 +114,20 @@ struct PhaseTests {
     #expect(excess.cleared.contains { $0.hop == .hostScheduler && $0.device == nil })
   }
 
+  @Test(
+    "after an episode a wait in the page cache that is a little shorter does not make it another one; half of it does",
+    arguments: [(0.85, true), (0.4, false)])
+  func pageCache(factor: Double, isBaseline: Bool) throws {
+    let end: Int64 = 6_456_000_000
+    let population = Self.population(seed: 11) { at, io in
+      guard io.operation == .write else { return }
+      io.times[.pageCache] = Stamp(Int64((at >= end ? factor : 1) * 20_000_000))
+      if (4_123_000_000..<end).contains(at) { Self.slower(&io, .hardwareQueue, by: 2) }
+    }
+    let phases = GuestPhases(population, [], stalls: []).phases
+    #expect(phases.map(\.isBaseline) == [true, false, isBaseline])
+  }
+
   @Test("what stays changed has no baseline behind it")
   func openEnd() {
     let population = Self.population(seed: 9) { at, io in

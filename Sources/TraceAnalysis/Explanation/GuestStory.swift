@@ -51,10 +51,20 @@ public struct GuestStory: Sendable {
       changes.first { $0.op == op && $0.hop == hop && $0.part == nil }
     }
 
-    /// The change of the whole time of an operation, in ns over all of its I/Os; 0 where it is not known.
-    public func excessTime(_ op: String) -> Double {
-      change(op, .total).map { Double($0.delta) * Double($0.count) } ?? 0
+    /// The change that it is told by: that from Q to C of an operation, or of one of those that `all` is made of where
+    /// that of all may be chance; the wait in the page cache where only that changed for sure. Buffered writes wait there
+    /// for milliseconds, and what the disk's I/Os do would drown in a sum of both.
+    public func headline(_ op: String) -> Change? {
+      let ops = op == BlockOperation.together ? [op, "read", "write"] : [op]
+      let blocks = ops.compactMap { change($0, .block) }
+      if let first = blocks.first, first.isSure { return first }
+      let sure = blocks.filter(\.isSure).max { abs($0.time) < abs($1.time) }
+      let cache = change(op, .pageCache).flatMap { $0.isSure && $0.delta != 0 ? $0 : nil }
+      return sure ?? cache ?? blocks.first ?? change(op, .total)
     }
+
+    /// The change of that, in ns over all I/Os; 0 where it is not known.
+    public func excessTime(_ op: String) -> Double { headline(op)?.time ?? 0 }
   }
 
   /// The change of a hop from the baseline to a phase, ns per I/O.
@@ -83,6 +93,12 @@ public struct GuestStory: Sendable {
     public let p50: (before: Int64, after: Int64)?
     /// The same of what 99 % do not exceed.
     public let p99: (before: Int64, after: Int64)?
+
+    /// Whether it is surely not 0.
+    public var isSure: Bool { interval.map { !$0.contains(0) } ?? false }
+
+    /// The difference over all I/Os, ns.
+    public var time: Double { Double(delta) * Double(count) }
   }
 
   /// What a change may come from. Times in ns.
@@ -129,14 +145,16 @@ public struct GuestStory: Sendable {
     public let device: String
     /// I/Os.
     public let count: Int
-    /// Of the whole time of an I/O.
+    /// From Q to C.
     public let mean: Double
     /// What half of them do not exceed.
     public let p50: Int64
     /// What 99 % of them do not exceed.
     public let p99: Int64
-    /// The parts that follow one another, with their share of the time, the largest first.
+    /// The parts of that, which follow one another, with their share of it, the largest first.
     public let shares: [(hop: Hop, share: Double)]
+    /// What an I/O waited in the page cache before, on average; nil where none is known.
+    public let pageCache: Double?
   }
 
   /// The phases that are not as usual.
@@ -187,14 +205,20 @@ public struct GuestStory: Sendable {
       guard
         let group = disk.groups.first(where: {
           $0.op == filter.op ?? BlockOperation.together
-        }), let total = group.hops[.total] ?? group.hops[.belowGuest]
+        }), let block = group.hops[.block] ?? group.hops[.belowGuest]
       else { return nil }
-      let parts = (Hop.parts + [.belowGuest]).compactMap { hop in
-        group.hops[hop]?.shareOfTotal.map { (hop: hop, share: $0) }
+      func time(_ hop: Hop) -> Double? {
+        group.hops[hop].map { $0.mean * Double($0.count) }
+      }
+      let whole = block.mean * Double(block.count)
+      let parts = (Hop.parts + [.belowGuest]).compactMap { hop -> (hop: Hop, share: Double)? in
+        guard hop != .pageCache, whole > 0, let time = time(hop) else { return nil }
+        return (hop, time / whole)
       }
       return Disk(
-        device: disk.disk.device, count: total.count, mean: total.mean, p50: total.p50,
-        p99: total.p99, shares: parts.sorted { $0.share > $1.share })
+        device: disk.disk.device, count: block.count, mean: block.mean, p50: block.p50,
+        p99: block.p99, shares: parts.sorted { $0.share > $1.share },
+        pageCache: time(.pageCache).flatMap { $0 > 0 ? $0 / Double(max(1, block.count)) : nil })
     }.sorted { $0.mean * Double($0.count) > $1.mean * Double($1.count) }
   }
 }
@@ -204,7 +228,7 @@ private struct StoryRows {
   private(set) var changes: [Int64: [GuestStory.Change]] = [:]
   private(set) var causes: [Int64: [GuestStory.Cause]] = [:]
   private(set) var cleared: [Int64: [GuestStory.Cleared]] = [:]
-  /// The change of the total by phase, operation and disk, ns over all I/Os.
+  /// The change from Q to C by phase, operation and disk, ns over all I/Os.
   private var excess: [Int64: [String: [String: Double]]] = [:]
 
   /// A disk that holds less is not named.
@@ -230,7 +254,7 @@ private struct StoryRows {
     for row in try file.rows(
       """
       SELECT phase, op, device, 1.0 * delta_ns * phase_count AS time_ns FROM excess
-      WHERE guest = \(guest) AND device IS NOT NULL AND hop = 'total' AND part IS NULL
+      WHERE guest = \(guest) AND device IS NOT NULL AND hop = 'block' AND part IS NULL
       """)
     {
       guard let phase = row.integer("phase"), let op = row.text("op"),

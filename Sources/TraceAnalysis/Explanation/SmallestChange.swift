@@ -2,7 +2,7 @@ internal import Glibc
 internal import TraceModel
 internal import TraceStore
 
-/// How small a change of a guest's latencies a capture would have shown: one that lasts for half of it.
+/// How small a change of a guest's I/Os, from Q to C, a capture would have shown: one that lasts for half of it.
 public enum SmallestChange: Sendable, Equatable {
   /// A change by this share of the latencies.
   case share(Double)
@@ -43,11 +43,10 @@ public enum SmallestChange: Sendable, Equatable {
       guard let operation = io.operation, operation != .flush,
         filter.op == nil || filter.op == operation.name, let block = io.times[.block].nanoseconds
       else { return }
-      let total = Stamp.sum(block, io.times[.pageCache].nanoseconds ?? 0)
       let cell = grid.block(at: io.moment)
       counts[cell] += 1
-      sums[cell] += Double(total)
-      logs[cell] += log(Double(max(1, total)))
+      sums[cell] += Double(block)
+      logs[cell] += log(Double(max(1, block)))
       members[place][operation, default: 0] += 1
     }
     guard members.contains(where: { $0.values.contains { $0 >= PhaseSignal.least } }) else {

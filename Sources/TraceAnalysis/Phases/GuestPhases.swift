@@ -96,7 +96,7 @@ struct GuestPhases {
       phases[place].change = levels.largestChange(of: changed, sides.0, sides.1)
       phases[place].showsInWaits = changed.contains { $0 > signals.count }
     }
-    chooseBaseline(levels)
+    chooseBaseline(levels, signals: signals.count)
   }
 
   // MARK: Signals
@@ -220,22 +220,25 @@ struct GuestPhases {
     return phases
   }
 
-  /// How far the arrivals of a phase may be from those of the longest phase for its load to be comparable.
-  private static let comparableLoad = 0.25
-
   /// By what part of a mean a phase that follows another one differs from the baseline at least: less
-  /// of a change does not matter.
-  private static let leastDeparture = 0.1
+  /// of a change does not matter. Of the waits in the page cache, which go up and down with the moments at which it is
+  /// written back, only much of a change keeps what is as before from Q to C from being the baseline again.
+  private static func leastDeparture(_ place: Int, of signals: Int) -> Double? {
+    // Totals are made of the others.
+    guard place < signals else { return nil }
+    return place % SignalKind.allCases.count == SignalKind.pageCache.rawValue ? 0.5 : 0.1
+  }
 
-  /// The baseline is the first phase, or one that is faster under a comparable load, and what does not differ from it.
-  private mutating func chooseBaseline(_ levels: PhaseLevels) {
+  /// The baseline is the first phase, and what does not differ from it.
+  private mutating func chooseBaseline(_ levels: PhaseLevels, signals: Int) {
     let calm = phases.indices.filter { !phases[$0].isStall }
     guard let first = calm.first else { return }
     phases[first].isBaseline = true
     // What differs from the phase before it and not from the baseline is as things were before.
     for place in calm.dropFirst() where !phases[place - 1].isBaseline {
       phases[place].isBaseline = !levels.differ(
-        [phases[first].core], [phases[place].core], least: Self.leastDeparture)
+        [phases[first].core], [phases[place].core]
+      ) { Self.leastDeparture($0, of: signals) }
     }
   }
 }

@@ -225,6 +225,8 @@ struct PhaseCauses {
             because:
               "requests waited \(words.longer) in the host's queue although neither the guest nor "
               + "others asked for \(words.more)"
+              + (held > 0
+                ? "; while it is full, the thread that submits waits for room, too (H3)" : "")
           ))
       } else if measures.isDeviceKnown {
         found.append(

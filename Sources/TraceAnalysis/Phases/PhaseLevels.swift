@@ -119,12 +119,17 @@ struct PhaseLevels {
 
   /// Whether latencies over two sets of stretches differ, by what matters and by more than chance. Amounts alone do not
   /// make a phase: threads may wait for more and the guest's I/O be as before.
+  func differ(_ first: [Range<Int64>], _ second: [Range<Int64>]) -> Bool {
+    changed(first, second).contains { $0 < series.count }
+  }
+
+  /// The same, of the series for which a least change is given, as a part of the mean.
   func differ(
-    _ first: [Range<Int64>], _ second: [Range<Int64>], least: Double = leastChange
+    _ first: [Range<Int64>], _ second: [Range<Int64>], least: (_ place: Int) -> Double?
   ) -> Bool {
-    let places = changed(first, second).filter { $0 < series.count }
-    return !places.isEmpty
-      && (least <= Self.leastChange || largestChange(of: places, first, second) >= least)
+    changed(first, second).contains { place in
+      least(place).map { largestChange(of: [place], first, second) >= $0 } ?? false
+    }
   }
 
   /// The series that differ: the places of the signals, then that of the totals, then those of the amounts.
