@@ -54,6 +54,9 @@ static const char viewCleared[] = {
 static const char viewPhaseCause[] = {
 #embed "../../schema/views/phase_cause.sql" suffix(, 0)
 };
+static const char viewWallTime[] = {
+#embed "../../schema/views/wall_time.sql" suffix(, 0)
+};
 static const char viewQueueDepth[] = {
 #embed "../../schema/views/queue_depth.sql" suffix(, 0)
 };
@@ -272,6 +275,7 @@ static const struct SchemaFile files[] = {
     {"views/excess.sql", viewExcess},
     {"views/cleared.sql", viewCleared},
     {"views/phase_cause.sql", viewPhaseCause},
+    {"views/wall_time.sql", viewWallTime},
     {"views/queue_depth.sql", viewQueueDepth},
     {"views/disk_neighbour.sql", viewDiskNeighbour},
     {"views/queue_stall.sql", viewQueueStall},

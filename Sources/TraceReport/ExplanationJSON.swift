@@ -1,5 +1,6 @@
 public import TraceAnalysis
 internal import TraceModel
+internal import TraceStore
 
 /// An explanation for programs: times in ns, shares from 0 to 1, null where nothing is known. It has no SQL in it and is at
 /// most 16 KiB long; `schema/explanation.schema.json` describes it.

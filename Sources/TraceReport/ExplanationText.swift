@@ -1,6 +1,6 @@
-internal import Foundation
 public import TraceAnalysis
 internal import TraceModel
+internal import TraceStore
 
 /// An explanation for a terminal, a chat or a ticket: at most 25 lines of 80 columns.
 public enum ExplanationText {
@@ -599,24 +599,5 @@ extension GuestStory {
       + sorted.dropFirst().prefix(max(0, most - 1)).filter {
         abs($0.excessTime(op)) >= 0.1 * whole && whole > 0
       }).sorted { $0.number < $1.number }
-  }
-}
-
-/// Moments of the wall clock, in UTC.
-enum UTCText {
-  /// `14:52:13.0`.
-  static func time(_ nanoseconds: Int64) -> String {
-    String(full(nanoseconds).dropFirst(11).dropLast(4))
-  }
-
-  /// `2026-11-29 14:52:13.0 UTC`, cut to tenths.
-  static func full(_ nanoseconds: Int64) -> String {
-    let second: Int64 = 1_000_000_000
-    let rest = (nanoseconds % second + second) % second
-    let date = Date(timeIntervalSince1970: Double((nanoseconds - rest) / second))
-    let text = date.formatted(
-      .iso8601.year().month().day().dateSeparator(.dash).dateTimeSeparator(.space)
-        .time(includingFractionalSeconds: false).timeSeparator(.colon))
-    return "\(text).\(rest / (second / 10)) UTC"
   }
 }

@@ -11,7 +11,8 @@ public enum JSONReport {
 
   /// Views that are given whole: they stay small whatever the trace.
   static let views = [
-    "finding", "source", "problem", "clock", "stage", "thread_wait", "culprit", "numa_placement",
+    "finding", "source", "problem", "clock", "wall_time", "stage", "thread_wait", "culprit",
+    "numa_placement",
     "net_path",
   ]
 

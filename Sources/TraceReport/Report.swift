@@ -35,6 +35,12 @@ public enum Report {
       ? machine.name : "\(machine.layer.rawValue) \(machine.name)"
   }
 
+  /// What the moments of a selection are counted on; nil where its guests have clocks of their own.
+  static func timeline(_ file: IncidentFile, _ filter: IOFilter) throws -> Timeline? {
+    let timelines = try file.timelines(of: filter.guest)
+    return timelines.count == 1 ? timelines.first : nil
+  }
+
   /// Findings by themselves.
   public static func blocks(of findings: [Finding]) -> [Block] {
     FindingSection.blocks(of: findings)

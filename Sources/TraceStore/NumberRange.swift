@@ -88,7 +88,7 @@ struct NumberRange: Sendable, Equatable {
         moment,
         [
           "at", "at_ns", "wall_ns", "first_ns", "last_ns", "from_ns", "to_ns", "before_ns",
-          "start_ns", "before_wall_ns", "from_wall_ns", "to_wall_ns",
+          "start_ns", "before_wall_ns", "from_wall_ns", "to_wall_ns", "unix_ns",
         ]
       ),
       (offset, ["offset_ns"]),

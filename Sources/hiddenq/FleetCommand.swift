@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import TraceDigest
+internal import TraceIngest
 internal import TraceModel
 internal import TraceReport
 internal import TraceStore
@@ -96,9 +97,7 @@ struct FleetCommand: ParsableCommand {
     /// The absolute start of the reference trace, of any block trace, or the first dated line.
     private func start(of file: IncidentFile) throws -> Int64 {
       if let at {
-        guard let date = try? Date(at, strategy: .iso8601),
-          let start = Int64(exactly: (date.timeIntervalSince1970 * 1e9).rounded())
-        else {
+        guard case .date(let start)? = GivenTime(at) else {
           throw CommandFailure(message: "'\(at)' is no time: write 2026-11-25T08:00:00Z")
         }
         return start

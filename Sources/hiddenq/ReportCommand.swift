@@ -17,51 +17,28 @@ struct FilterOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Only I/Os queued at or after this time of the host's block trace, as 8.2, 8.2s, 350ms.",
+      "Only I/Os queued at or after this time, as 8.2, 8.2s, 350ms; or by the wall clock, in UTC: 09:30:53, "
+        + "2026-11-22T09:30:53Z.",
       valueName: "time"))
   var from: String?
 
   @Option(help: ArgumentHelp("Only I/Os queued before this time.", valueName: "time"))
   var to: String?
 
-  var filter: IOFilter {
-    get throws {
-      var filter = IOFilter()
-      filter.guest = guest
-      filter.device = device
-      filter.op = op
-      filter.from = try from.map(Self.moment)
-      filter.to = try to.map(Self.moment)
-      if let op, !["read", "write", "flush", "discard", "other"].contains(op) {
-        throw CommandFailure(
-          message: "unknown operation '\(op)': read, write, flush, discard or other")
-      }
-      return filter
-    }
-  }
-
-  /// The same for this incident. A guest or disk that it does not have is a mistake, not an empty report.
+  /// The filter for this incident. A guest or disk that it does not have is a mistake, not an empty report.
   func filter(in file: IncidentFile) throws -> IOFilter {
-    let filter = try filter
+    if let op, !["read", "write", "flush", "discard", "other"].contains(op) {
+      throw CommandFailure(
+        message: "unknown operation '\(op)': read, write, flush, discard or other")
+    }
     try Incident.requireGuest(guest, in: file)
     try Incident.requireDisk(device, of: guest, in: file)
-    if let from = filter.from, let to = filter.to, from >= to {
-      throw CommandFailure(message: "--from must be before --to")
+    var filter = IOFilter()
+    (filter.guest, filter.device, filter.op) = (guest, device, op)
+    if from != nil || to != nil {
+      (filter.from, filter.to) = try TimeReading(file, guest: guest).window(from: from, to: to)
     }
     return filter
-  }
-
-  /// Seconds, or a number with its unit.
-  private static func moment(_ text: String) throws -> Int64 {
-    let units: [(String, Double)] = [
-      ("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("", 1e9),
-    ]
-    for (unit, scale) in units where text.hasSuffix(unit) {
-      if let number = Double(text.dropLast(unit.count)), number.isFinite, abs(number) < 9e9 {
-        return Int64((number * scale).rounded())
-      }
-    }
-    throw CommandFailure(message: "'\(text)' is no time: write 8.2, 8.2s, 350ms or 40us")
   }
 }
 
@@ -69,8 +46,8 @@ struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Prints the report of an incident, whole or for a selection.",
     discussion: """
-      Times are those of the reference timeline: seconds since the first event of the host's block trace. \
-      Exit status 3: there is no I/O of a guest that could be followed.
+      Times are those of the reference timeline, seconds since the first event of the host's block trace, and of the \
+      wall clock where a file tells it. Exit status 3: there is no I/O of a guest that could be followed.
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {

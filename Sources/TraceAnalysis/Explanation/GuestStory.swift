@@ -1,5 +1,5 @@
 public import TraceModel
-internal import TraceStore
+public import TraceStore
 
 /// What happened to the I/Os of one guest.
 public struct GuestStory: Sendable {

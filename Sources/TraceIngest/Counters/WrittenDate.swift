@@ -111,7 +111,7 @@ extension Span where Element == UInt8 {
   }
 
   /// `10:11:12.5`, in ns of the day.
-  private func timeOfDay(
+  func timeOfDay(
     _ at: inout Int, _ end: Int, separator: UInt8 = UInt8(ascii: ":")
   ) -> Int64? {
     var index = at

@@ -5,7 +5,8 @@ internal import TraceStore
 struct FindingSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let blocks = Self.blocks(of: try file.findings(guest: request.filter.guest))
-    guard let selection = Self.selection(request.filter) else { return blocks }
+    guard let selection = Self.selection(request.filter, try Report.timeline(file, request.filter))
+    else { return blocks }
     return blocks.prefix(1)
       + [
         .paragraph(
@@ -15,12 +16,12 @@ struct FindingSection: ReportSection {
   }
 
   /// What was selected besides a guest, whose findings are selected, too; nil: nothing.
-  private static func selection(_ filter: IOFilter) -> String? {
+  private static func selection(_ filter: IOFilter, _ timeline: Timeline?) -> String? {
     let span: String? =
       switch (filter.from, filter.to) {
-      case (let from?, let to?): "\(Quantity.seconds(from)) to \(Quantity.seconds(to))"
-      case (let from?, nil): "from \(Quantity.seconds(from)) on"
-      case (nil, let to?): "until \(Quantity.seconds(to))"
+      case (let from?, let to?): "\(timeline.text(from)) to \(timeline.text(to))"
+      case (let from?, nil): "from \(timeline.text(from)) on"
+      case (nil, let to?): "until \(timeline.text(to))"
       case (nil, nil): nil
       }
     let parts = [

@@ -41,6 +41,7 @@ struct HeatSection: ReportSection {
     maps most: Int
   ) throws -> Figure? {
     let width = (span.upperBound - span.lowerBound) / Self.columns + 1
+    let timeline = try Report.timeline(file, filter)
     var maps: [HeatMap] = []
     var rows: [[String]] = []
     for hop in Self.hops.prefix(most) {
@@ -61,7 +62,7 @@ struct HeatSection: ReportSection {
           title: hop.title, columns: Int(Self.columns), rows: groups.map(Self.name),
           cells: counts.map { HeatMapCell(column: $0.key[0], row: $0.key[1], count: $0.value) }
             .sorted { ($0.row, $0.column) < ($1.row, $1.column) },
-          from: Quantity.seconds(span.lowerBound), to: Quantity.seconds(span.upperBound)))
+          from: timeline.text(span.lowerBound), to: timeline.text(span.upperBound)))
       for (row, group) in groups.enumerated() {
         let count = counts.filter { $0.key[1] == row }.reduce(0) { $0 + $1.value }
         if count > 0 { rows.append([hop.title, Self.name(group), Quantity.count(Int64(count))]) }

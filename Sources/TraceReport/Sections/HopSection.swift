@@ -6,6 +6,7 @@ internal import TraceStore
 struct HopSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     var blocks: [Block] = []
+    let span = Self.span(request.filter, try Report.timeline(file, request.filter))
     for statistics in try DiskStatistics.load(file, request.filter) {
       let disk = statistics.disk
       let isJoined = disk.verdict == .joined
@@ -21,7 +22,7 @@ struct HopSection: ReportSection {
           .table(
             Table(
               caption: Printable.text(
-                "\(disk.guest) \(disk.device), \(group.op)\(Self.span(request.filter)), \(table.unit)"
+                "\(disk.guest) \(disk.device), \(group.op)\(span), \(table.unit)"
                   + (table.isWhole ? "" : "; Q was not traced, so the times begin with D")
                   + (table.unseen.isEmpty
                     ? ":" : "; not observed: \(table.unseen.joined(separator: ", ")):")),
@@ -42,12 +43,12 @@ struct HopSection: ReportSection {
     + ". Without the host's trace H3, H4 and H5 are one, from D to C in the guest. "
     + "The hops of an I/O add up to its total; quantiles of hops do not."
 
-  private static func span(_ filter: IOFilter) -> String {
+  private static func span(_ filter: IOFilter, _ timeline: Timeline?) -> String {
     switch (filter.from, filter.to) {
     case (nil, nil): ""
-    case (let from?, nil): " from \(Quantity.seconds(from))"
-    case (nil, let to?): " until \(Quantity.seconds(to))"
-    case (let from?, let to?): " from \(Quantity.seconds(from)) until \(Quantity.seconds(to))"
+    case (let from?, nil): " from \(timeline.text(from))"
+    case (nil, let to?): " until \(timeline.text(to))"
+    case (let from?, let to?): " from \(timeline.text(from)) until \(timeline.text(to))"
     }
   }
 

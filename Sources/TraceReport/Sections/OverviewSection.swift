@@ -1,4 +1,3 @@
-internal import Foundation
 internal import TraceModel
 internal import TraceStore
 
@@ -20,6 +19,22 @@ struct OverviewSection: ReportSection {
       + [Layer.guest, .host].compactMap { layer in
         Self.names(machines.filter { $0.layer == layer }.map(Report.name))
       }.joined(separator: " and ")
+    return [.paragraph(try Self.when(who, sources, file))] + (try Self.clock(file, request.filter))
+  }
+
+  /// What 0 s is on the wall clock.
+  private static func clock(_ file: IncidentFile, _ filter: IOFilter) throws -> [Block] {
+    let timelines = try file.timelines(of: filter.guest).filter { $0.span != nil }
+    let dates = timelines.prefix(mostNames).map {
+      Printable.text("\($0.date) (clock of \($0.name))")
+    }
+    return dates.isEmpty ? [] : [.paragraph("Times: \(dates.joined(separator: "; ")).")]
+  }
+
+  /// Whose traces these are, and from when to when.
+  private static func when(
+    _ who: String, _ sources: [SourceRow], _ file: IncidentFile
+  ) throws -> String {
     // When the traces were made; a log that was kept beside them may be of a week.
     let written = try file.wallSources().filter { $0.last >= $0.first }
     let known = [
@@ -27,17 +42,15 @@ struct OverviewSection: ReportSection {
     ].first { !$0.isEmpty }
     let moments = known ?? written.map { $0.first...$0.last }
     guard let from = moments.map(\.lowerBound).min(), let to = moments.map(\.upperBound).max()
-    else {
-      return [.paragraph("\(who).")]
-    }
+    else { return "\(who)." }
     let clock = known != nil ? "UTC" : "by the local time that the files have"
     let isEndKnown = !written.contains { !$0.hasEnd && $0.last >= to }
     let (begin, end) = (Self.moment(from), Self.moment(to))
     // Rows without dates below a date: they go on from there, nobody knows for how long.
-    guard isEndKnown else { return [.paragraph("\(who), from \(begin) \(clock) on.")] }
+    guard isEndKnown else { return "\(who), from \(begin) \(clock) on." }
     let isOneDay = begin.prefix(10) == end.prefix(10)
     let until = isOneDay ? String(end.dropFirst(11)) : end
-    return [.paragraph("\(who), \(begin) to \(until) \(clock).")]
+    return "\(who), \(begin) to \(until) \(clock)."
   }
 
   private static func names(_ names: [String]) -> String? {
@@ -48,9 +61,6 @@ struct OverviewSection: ReportSection {
 
   /// `2026-11-22 07:55:04`.
   private static func moment(_ nanoseconds: Int64) -> String {
-    let date = Date(timeIntervalSince1970: Double(nanoseconds / 1_000_000_000))
-    return date.formatted(
-      .iso8601.year().month().day().dateSeparator(.dash).dateTimeSeparator(.space)
-        .time(includingFractionalSeconds: false).timeSeparator(.colon))
+    String(UTCText.full(nanoseconds).prefix(19))
   }
 }

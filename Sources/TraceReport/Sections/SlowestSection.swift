@@ -23,7 +23,11 @@ extension Waterfall {
   /// I/Os as bars, with the names of who had the CPU while they waited for one.
   public static func of(_ ios: [IORow], in file: IncidentFile) throws -> [Waterfall] {
     let culprits = try IOCulprits.find(ios, in: file)
-    return ios.map { $0.waterfall(culprits[$0.id] ?? IOCulprits()) }
+    var timelines: [String: Timeline] = [:]
+    for guest in Set(ios.map(\.guest)) {
+      timelines[guest] = try file.timelines(of: guest).first
+    }
+    return ios.map { $0.waterfall(culprits[$0.id] ?? IOCulprits(), timelines[$0.guest]) }
   }
 }
 
@@ -33,9 +37,9 @@ extension IORow {
   private static let leastCulprit = 0.01
 
   /// The I/O as a bar.
-  func waterfall(_ culprits: IOCulprits) -> Waterfall {
+  func waterfall(_ culprits: IOCulprits, _ timeline: Timeline?) -> Waterfall {
     let address = sector.map { "\($0) + \(sectors)" } ?? "no address"
-    let when = reference.map { " at \(Quantity.seconds($0))" } ?? ""
+    let when = reference.map { " at \(timeline.text($0))" } ?? ""
     let whole = times[.block].nanoseconds
     let driver = times.driver.nanoseconds
     let title =
