@@ -1,5 +1,5 @@
-internal import TraceModel
-internal import TraceStore
+public import TraceModel
+public import TraceStore
 
 /// A limit at which a rule speaks, or speaks louder. Stated, and changeable by `--threshold`.
 public struct Threshold: Sendable, Equatable {
@@ -20,16 +20,83 @@ public struct Threshold: Sendable, Equatable {
   }
 }
 
-/// A rule: reads the documented views and says what they show. One file in `Rules/` each, and its place
-/// in ``allRules``.
+/// A rule: reads the documented views and says what they show. One file in `Rules/` each, which has all that others
+/// need of it, and its place in ``allRules``.
 protocol Rule: Sendable {
   /// What it can find.
   var code: Finding.Code { get }
+  /// What a finding of it is about.
+  var about: Subject { get }
+  /// The kinds of input that a finding of it rests on: files without one of them could not have shown it.
+  func inputs(of finding: Finding) -> Set<Evidence.Kind>
   /// Its limits.
   var thresholds: [Threshold] { get }
   /// What it finds: nothing where all is well; one of severity `info` and confidence `none` where an input
   /// is missing without which it cannot judge.
   func findings(_ evidence: Evidence) throws -> [Finding]
+}
+
+extension Rule {
+  /// None.
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [] }
+}
+
+/// What the findings of a rule are about.
+enum Subject: Sendable {
+  /// Something that makes I/O slow or fail, and can be ruled out.
+  case cause(Suspect)
+  /// Where slow I/Os spend their time, without a cause.
+  case tail
+  /// The files that were given.
+  case input
+
+  var isTail: Bool { if case .tail = self { true } else { false } }
+  var isInput: Bool { if case .input = self { true } else { false } }
+}
+
+/// What a rule looks for in the system, and when its silence means that it is not there.
+struct Suspect: Sendable {
+  /// Where in the system, in the order in which an explanation goes through it.
+  enum Area: CaseIterable {
+    /// Others on the CPUs and disks.
+    case contention
+    /// CPUs and memory.
+    case placement
+    /// From the guest to its host.
+    case transport
+    case queues
+    case throughput
+    case device
+    case caches
+    /// What nothing else accounts for.
+    case rest
+    case errors
+  }
+
+  let area: Area
+  /// A phrase for people: `stolen CPU time`; nil where an explanation does not name it.
+  let thing: String?
+  /// The causes of a phase that it would find. A short phase may not reach its limits, and yet it is not ruled out.
+  let causes: Set<CauseKind>
+  /// Whether it would find a phase in which nothing was completed.
+  let findsStalls: Bool
+  /// The data without which its silence says nothing, for people: `the host's block trace`.
+  let data: String
+  private let sql: String
+
+  /// The statement has a row where there is some of the data.
+  init(
+    _ area: Area, _ thing: String? = nil, causes: Set<CauseKind> = [], stalls: Bool = false,
+    without data: String, _ sql: String
+  ) {
+    (self.area, self.thing, self.causes, self.findsStalls) = (area, thing, causes, stalls)
+    (self.data, self.sql) = (data, sql)
+  }
+
+  /// Whether the incident has the data.
+  func isJudged(in file: IncidentFile) throws -> Bool {
+    try !file.rows("SELECT 1 AS found WHERE EXISTS (\(sql))").isEmpty
+  }
 }
 
 /// What a rule may look at: the views of an incident, and its limits.
@@ -66,6 +133,28 @@ struct Evidence {
   }
 }
 
+extension Evidence {
+  /// A kind of input.
+  enum Kind: String, CaseIterable {
+    case guestBlocks, hostBlocks, joined, hostScheduler, pageCache, placement, network
+
+    /// A statement that has a row where it is there.
+    var sql: String {
+      switch self {
+      case .guestBlocks, .hostBlocks:
+        "SELECT 1 FROM stage JOIN source USING (source_id) WHERE layer = "
+          + (self == .guestBlocks ? "'guest'" : "'host'")
+      case .joined: "SELECT 1 FROM device_map"
+      case .hostScheduler:
+        "SELECT 1 FROM thread_wait JOIN source USING (source_id) WHERE layer = 'host'"
+      case .pageCache: "SELECT 1 FROM dirty_page"
+      case .placement: "SELECT 1 FROM numa_placement WHERE run_share IS NOT NULL"
+      case .network: "SELECT 1 FROM net_path"
+      }
+    }
+  }
+}
+
 /// All rules, in the order in which equally severe findings are told.
 let allRules: [any Rule] = [
   CapturesMixed(), IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
@@ -76,3 +165,25 @@ let allRules: [any Rule] = [
   NotExplained(), FalseOptimisation(), ClockContradiction(), CopiedTraces(), NotJoined(),
   CompletionsMissing(), TraceIncomplete(),
 ]
+
+extension Suspect {
+  /// What all rules look for, area by area. Of rules that find the same the first says it.
+  static let all: [(code: Finding.Code, suspect: Suspect)] = {
+    var seen: Set<Finding.Code> = []
+    let suspects = allRules.compactMap { rule -> (code: Finding.Code, suspect: Suspect)? in
+      guard case .cause(let suspect) = rule.about, seen.insert(rule.code).inserted else {
+        return nil
+      }
+      return (rule.code, suspect)
+    }
+    return Area.allCases.flatMap { area in suspects.filter { $0.suspect.area == area } }
+  }()
+}
+
+extension IncidentFile {
+  /// What the rules found, in their order; of one guest and what is about none, when one is given. Throws
+  /// ``StoreError`` for a code that no rule has.
+  public func findings(guest: String? = nil) throws -> [Finding] {
+    try findings(guest: guest, of: Set(allRules.map(\.code)))
+  }
+}

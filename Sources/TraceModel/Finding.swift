@@ -1,47 +1,12 @@
 /// What an incident shows, in one sentence, with the query that proves it.
 public struct Finding: Sendable, Equatable {
-  /// What kind of finding it is; scripts rely on the names.
-  public enum Code: String, Vocabulary {
-    /// vCPUs waited for a CPU of the host.
-    case stealHidden = "STEAL_HIDDEN"
-    /// A named neighbour was on the CPU while a guest waited.
-    case noisyCPUNeighbour = "NOISY_CPU_NEIGHBOUR"
-    /// A named neighbour used the device while a guest waited.
-    case noisyDiskNeighbour = "NOISY_DISK_NEIGHBOUR"
-    /// A guest runs on several memory nodes.
-    case numaSpanning = "NUMA_SPANNING"
-    /// A guest's memory lies on another node than its CPUs.
-    case numaRemote = "NUMA_REMOTE"
-    /// A virtqueue was full.
-    case ringSaturated = "RING_SATURATED"
-    /// Packets were lost before they left the machine.
-    case netDropBeforeWire = "NET_DROP_BEFORE_WIRE"
-    /// Two schedulers both hold requests.
-    case doubleQueueing = "DOUBLE_QUEUEING"
-    /// No hop dominates: several add up.
-    case latencyStacking = "LATENCY_STACKING"
-    /// The tail is much longer than the median.
-    case tailAmplified = "TAIL_AMPLIFIED"
-    /// Waits grow while the arrivals do not.
-    case backpressureCollapse = "BACKPRESSURE_COLLAPSE"
-    /// The device completed nothing for a while.
-    case deviceStall = "DEVICE_STALL"
-    /// Writes waited in the guest's page cache.
-    case pageCacheHides = "PAGE_CACHE_HIDES"
-    /// The host's page cache took writes.
-    case hostCacheAbsorbs = "HOST_CACHE_ABSORBS"
-    /// The hop that would be tuned is not the one that holds the time.
-    case falseOptimisation = "FALSE_OPTIMISATION"
-    /// Slower, but no layer given accounts for it.
-    case notExplained = "NOT_EXPLAINED"
-    /// Input is missing, lost or cut.
-    case traceIncomplete = "TRACE_INCOMPLETE"
-    /// Two incidents do not compare.
-    case notComparable = "NOT_COMPARABLE"
-    /// Requests failed.
-    case ioErrors = "IO_ERRORS"
-    /// The files are not of one capture.
-    case capturesMixed = "CAPTURES_MIXED"
+  /// What kind of finding it is; scripts rely on the names. The rule that finds it declares it, in its own file.
+  public struct Code: Hashable, Sendable {
+    /// The word in views and JSON: `STEAL_HIDDEN`.
+    public let rawValue: String
+
+    /// A code as the source has it. One of a file is looked up among those of the rules.
+    public init(_ word: StaticString) { rawValue = word.description }
   }
 
   /// How much it matters.

@@ -431,29 +431,20 @@ public enum ExplanationText {
 
   /// What was judged of the whole capture and not found, where it holds throughout; and what could not be judged.
   private static func rules(_ explanation: Explanation, isSteady: Bool) -> [String] {
-    let quiet = isSteady ? explanation.ruledOut.compactMap { things[$0.code] } : []
+    let quiet = isSteady ? explanation.ruledOut.compactMap(\.thing) : []
     var lines: [String] = []
     if !quiet.isEmpty {
       lines += labelled("Not seen", "\(quiet.joined(separator: ", ")) (below their thresholds)")
     }
     var open: [String] = []
     for rule in explanation.notJudged {
-      if let thing = things[rule.code], !open.contains(thing) { open.append(thing) }
+      if let thing = rule.thing, !open.contains(thing) { open.append(thing) }
     }
     if !open.isEmpty {
       lines += labelled("Unknown", "\(open.joined(separator: ", ")) (their data are missing)")
     }
     return lines
   }
-
-  /// What rules look for.
-  private static let things: [Finding.Code: String] = [
-    .stealHidden: "stolen CPU time", .noisyCPUNeighbour: "CPU neighbours",
-    .noisyDiskNeighbour: "disk neighbours", .numaSpanning: "vCPUs on several memory nodes",
-    .numaRemote: "remote memory", .deviceStall: "a stalled device",
-    .ringSaturated: "a full virtio queue", .netDropBeforeWire: "dropped packets",
-    .ioErrors: "failed I/Os",
-  ]
 
   // MARK: - Words
 

@@ -43,8 +43,9 @@ extension IncidentFile {
     return rows
   }
 
-  /// What the rules found, in their order; of one guest and what is about none, when one is given.
-  public func findings(guest: String? = nil) throws -> [Finding] {
+  /// What the rules found, in their order; of one guest and what is about none, when one is given. Throws
+  /// ``StoreError`` for a code that is none of those given.
+  public func findings(guest: String?, of codes: Set<Finding.Code>) throws -> [Finding] {
     try translating {
       try queue.read { db in
         try Row.fetchAll(
@@ -55,8 +56,12 @@ extension IncidentFile {
             """,
           arguments: [guest]
         ).map { row in
-          try Finding(
-            row.word("code"), row.word("severity"), guest: row["guest"], sentence: row["sentence"],
+          let word: String = try row["code"]
+          guard let code = codes.first(where: { $0.rawValue == word }) else {
+            throw StoreError.unknownWord(word, "code")
+          }
+          return try Finding(
+            code, row.word("severity"), guest: row["guest"], sentence: row["sentence"],
             confidence: row.word("confidence"), because: row["because"],
             evidenceSQL: row["evidence_sql"],
             nextStep: row["next_step"])

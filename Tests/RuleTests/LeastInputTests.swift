@@ -398,8 +398,23 @@ struct LeastInputTests {
     try incident.alter("UPDATE device_neighbour SET share = 1.815")
     let again = try #require(
       try Findings.find(in: incident.file, thresholds: ["disk-neighbour": 11])
-        .first { $0.code == .noisyDiskNeighbour }?.sentence)
+        .first { $0.code.rawValue == "NOISY_DISK_NEIGHBOUR" }?.sentence)
     #expect(again.contains("contradict each other: a part of a whole would be 181.5 %"), "\(again)")
     #expect(!again.contains("others took"), "\(again)")
+  }
+
+  // MARK: - Codes
+
+  @Test(
+    "a finding of a code that no rule has is an error",
+    arguments: ["ALL_IS_WELL", "NOT_COMPARABLE", "io_errors", ""])
+  func unknownCode(_ code: String) throws {
+    let incident = try SmallIncident()
+    try incident.add(HandMadePair.every10ms(400, seed: 8) { _, _ in })
+    #expect(try !incident.findings().isEmpty)
+    try incident.alter("UPDATE finding_row SET code = '\(code)' WHERE finding_id = 1")
+    let error = #expect(throws: StoreError.self) { try incident.file.findings() }
+    #expect(error?.kind == .damaged)
+    #expect(error?.message.contains("unknown") == true)
   }
 }

@@ -185,7 +185,7 @@ struct NumberRangeTests {
     let file = try file(sql)
     let error = #expect(throws: StoreError.self) {
       _ = try file.sources()
-      _ = try file.findings()
+      _ = try file.findings(guest: nil, of: [Finding.Code("NOT_JOINED")])
       _ = try file.threadFacts()
     }
     #expect(error?.kind == .damaged)

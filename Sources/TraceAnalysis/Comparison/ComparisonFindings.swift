@@ -1,5 +1,10 @@
 internal import TraceModel
 
+extension Finding.Code {
+  /// Two incidents do not compare: no rule, for only a comparison finds it, and no file has it.
+  static let notComparable = Finding.Code("NOT_COMPARABLE")
+}
+
 /// What the lines of a disk mean together, and with those of its guest.
 struct ComparisonFindings {
   let load: LoadComparison

@@ -50,34 +50,16 @@ private struct Reading {
   /// All that the rules said.
   private let findings: [Finding]
   /// The kinds of input that are there.
-  let inputs: Set<Input>
-
-  enum Input: String, CaseIterable {
-    case guestBlocks, hostBlocks, joined, hostScheduler, pageCache, placement, network
-
-    /// Whether it is there.
-    var sql: String {
-      switch self {
-      case .guestBlocks, .hostBlocks:
-        "SELECT 1 FROM stage JOIN source USING (source_id) WHERE layer = "
-          + (self == .guestBlocks ? "'guest'" : "'host'")
-      case .joined: "SELECT 1 FROM device_map"
-      case .hostScheduler:
-        "SELECT 1 FROM thread_wait JOIN source USING (source_id) WHERE layer = 'host'"
-      case .pageCache: "SELECT 1 FROM dirty_page"
-      case .placement: "SELECT 1 FROM numa_placement WHERE run_share IS NOT NULL"
-      case .network: "SELECT 1 FROM net_path"
-      }
-    }
-  }
+  let inputs: Set<Evidence.Kind>
 
   init(_ file: IncidentFile) throws {
     findings = try file.findings()
+    let aboutInput = Set(allRules.filter { $0.about.isInput }.map(\.code))
     claims = findings.filter {
       $0.severity >= .warning && $0.confidence != .none
-        && ![.traceIncomplete, .capturesMixed].contains($0.code)
+        && !aboutInput.contains($0.code)
     }
-    inputs = try Set(Input.allCases.filter { try !file.rows($0.sql + " LIMIT 1").isEmpty })
+    inputs = try Set(Evidence.Kind.allCases.filter { try !file.rows($0.sql + " LIMIT 1").isEmpty })
   }
 
   /// Whether no rule of it reports that it cannot judge such a thing. A guest may have another name here.
@@ -90,22 +72,8 @@ private struct Reading {
   }
 
   /// The kinds of input of this incident that a finding of it rests on.
-  func inputs(of finding: Finding) -> Set<Input> {
-    let kinds: Set<Input> =
-      switch finding.code {
-      case .stealHidden, .noisyCPUNeighbour: [.hostScheduler]
-      case .noisyDiskNeighbour: [.hostBlocks, .joined]
-      case .deviceStall: [.guestBlocks, .hostBlocks]
-      case .ringSaturated, .tailAmplified: [.guestBlocks]
-      case .backpressureCollapse, .doubleQueueing, .latencyStacking, .falseOptimisation,
-        .hostCacheAbsorbs, .notExplained:
-        [.guestBlocks, .hostBlocks, .joined]
-      case .pageCacheHides: [.guestBlocks, .pageCache]
-      case .numaRemote, .numaSpanning: [.placement]
-      case .netDropBeforeWire: [.network]
-      case .ioErrors: finding.guest == nil ? [.hostBlocks] : [.guestBlocks]
-      case .traceIncomplete, .notComparable, .capturesMixed: []
-      }
-    return kinds.intersection(inputs)
+  func inputs(of finding: Finding) -> Set<Evidence.Kind> {
+    inputs.intersection(
+      allRules.filter { $0.code == finding.code }.flatMap { $0.inputs(of: finding) })
   }
 }

@@ -1,12 +1,22 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// Waits grow while the arrivals do not.
+  static let backpressureCollapse = Finding.Code("BACKPRESSURE_COLLAPSE")
+}
+
 /// The more requests wait, the fewer are served: the queues push back, and the throughput falls.
 ///
 /// Compared are slices of time with many I/Os in the stack with those with the usual number. More in the
 /// queue alone is a burst, and fewer served alone is a quiet time; both at once is a collapse.
 struct BackpressureCollapse: Rule {
   let code = Finding.Code.backpressureCollapse
+  let about = Subject.cause(
+    Suspect(
+      .throughput,
+      without: "the guest's block trace",
+      "SELECT 1 FROM hop_summary WHERE hop = 'block'"))
   private let crowd = Threshold(
     "collapse-depth", 2, "",
     "I/Os in the stack over their usual number, from which on a slice is crowded")
@@ -18,6 +28,8 @@ struct BackpressureCollapse: Rule {
   /// A second of crowded slices, and a tenth of all.
   private static let fewest: Int64 = 10
   private static let leastShare = 5.0
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(sql(evidence, "1")).compactMap { row in

@@ -1,6 +1,11 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// The files are not of one capture.
+  static let capturesMixed = Finding.Code("CAPTURES_MIXED")
+}
+
 /// The files are not of one capture: two recordings of one machine (in two files or one), a guest and a host the wrong
 /// way round, or a guest and a host of different times.
 ///
@@ -8,6 +13,7 @@ internal import TraceStore
 /// is what `NotJoined` reports.
 struct CapturesMixed: Rule {
   let code = Finding.Code.capturesMixed
+  let about = Subject.input
   let thresholds: [Threshold] = []
 
   /// Guest and host of one capture are not further apart by their wall clocks, even if those are not well set, ns.

@@ -4,6 +4,7 @@ internal import TraceStore
 /// Somebody recorded how a guest's clock stands to its host's, and the requests show another relation.
 struct ClockContradiction: Rule {
   let code = Finding.Code.traceIncomplete
+  let about = Subject.input
   let thresholds: [Threshold] = []
 
   func findings(_ evidence: Evidence) throws -> [Finding] {

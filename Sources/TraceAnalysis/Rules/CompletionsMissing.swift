@@ -4,6 +4,7 @@ internal import TraceStore
 /// Issued requests lack their completions in the trace, or completions their issue, so that their duration is unknown.
 struct CompletionsMissing: Rule {
   let code = Finding.Code.traceIncomplete
+  let about = Subject.input
   private let part = Threshold(
     "completions-missing", 10, "%",
     "minimum of issued requests without a completion, apart from those in flight at the end of the trace, for a warning"

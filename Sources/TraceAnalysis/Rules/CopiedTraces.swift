@@ -5,6 +5,7 @@ internal import TraceStore
 /// shows would count for both.
 struct CopiedTraces: Rule {
   let code = Finding.Code.traceIncomplete
+  let about = Subject.input
   let thresholds: [Threshold] = []
 
   func findings(_ evidence: Evidence) throws -> [Finding] {

@@ -1,9 +1,19 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// The device completed nothing for a while.
+  static let deviceStall = Finding.Code("DEVICE_STALL")
+}
+
 /// A disk completed nothing for a while, though it held requests.
 struct DeviceStall: Rule {
   let code = Finding.Code.deviceStall
+  let about = Subject.cause(
+    Suspect(
+      .device, "a stalled device", causes: [.device], stalls: true,
+      without: "a block trace",
+      "SELECT 1 FROM stage WHERE stage = 'D2C'"))
   private let told = Threshold(
     "device-stall", 100, "ms", "time without a completion, from which on it is a warning")
   private let severe = Threshold(
@@ -12,6 +22,8 @@ struct DeviceStall: Rule {
     "device-stall-ratio", 10, "",
     "such a time over the device's median of D to C, below which it is no stall")
   var thresholds: [Threshold] { [told, severe, ratio] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(sql(evidence, "1")).compactMap { row in

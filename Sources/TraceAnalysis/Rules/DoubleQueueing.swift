@@ -1,13 +1,25 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// Two schedulers both hold requests.
+  static let doubleQueueing = Finding.Code("DOUBLE_QUEUEING")
+}
+
 /// The guest's I/O scheduler and the host's both hold requests of one disk.
 struct DoubleQueueing: Rule {
   let code = Finding.Code.doubleQueueing
+  let about = Subject.cause(
+    Suspect(
+      .queues,
+      without: "I/Os of the guest that were matched with the host's",
+      "SELECT 1 FROM hop_summary WHERE hop = 'host_scheduler'"))
   private let depth = Threshold(
     "double-queueing", 1, "",
     "requests held by each of the two schedulers on average, from which on it warns")
   var thresholds: [Threshold] { [depth] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("1")).compactMap { row in

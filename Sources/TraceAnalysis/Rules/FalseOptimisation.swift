@@ -1,10 +1,16 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// The hop that would be tuned is not the one that holds the time.
+  static let falseOptimisation = Finding.Code("FALSE_OPTIMISATION")
+}
+
 /// What tuning a layer can gain at most: the layer that holds the time, those where tuning would be for
 /// nothing, and those where it would only move the wait down to a device that is full.
 struct FalseOptimisation: Rule {
   let code = Finding.Code.falseOptimisation
+  let about = Subject.tail
   private let worthwhile = Threshold(
     "tuning-gain", 10, "%", "share of the p99 of Q to C below which tuning a hop is called in vain")
   private let full = Threshold(
@@ -25,6 +31,8 @@ struct FalseOptimisation: Rule {
     let guest: String
     let device: String
   }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let rows = try evidence.rows(Self.sql("1"))

@@ -1,13 +1,25 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// The host's page cache took writes.
+  static let hostCacheAbsorbs = Finding.Code("HOST_CACHE_ABSORBS")
+}
+
 /// The host's page cache took a guest's writes: they were acknowledged before any disk saw them.
 struct HostCacheAbsorbs: Rule {
   let code = Finding.Code.hostCacheAbsorbs
+  let about = Subject.cause(
+    Suspect(
+      .caches,
+      without: "I/Os of the guest that were matched with the host's",
+      "SELECT 1 FROM hop_summary WHERE hop = 'host_scheduler'"))
   private let share = Threshold(
     "absorbed", 5, "%",
     "writes that no host request carried at their time, from which on it is told")
   var thresholds: [Threshold] { [share] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("1")).compactMap { row in

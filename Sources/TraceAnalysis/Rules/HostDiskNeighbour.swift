@@ -6,6 +6,7 @@ internal import TraceStore
 /// request shows whether a guest asked for it. For devices on which no disk of a known guest was found.
 struct HostDiskNeighbour: Rule {
   let code = Finding.Code.noisyDiskNeighbour
+  let about = NoisyDiskNeighbour().about
   private let told = Threshold(
     "host-disk-neighbour", 10, "%",
     "minimum share of a device's time (D to C, summed) that processes other than a hypervisor took, to be reported"
@@ -22,6 +23,8 @@ struct HostDiskNeighbour: Rule {
   private static let fewest: Int64 = 30
   /// Maximum of names; the remaining ones hardly used the device.
   private static let mostNames = 200
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let devices = try evidence.rows(

@@ -1,10 +1,20 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// Requests failed.
+  static let ioErrors = Finding.Code("IO_ERRORS")
+}
+
 /// Requests failed: how many of which operation, with which error, where and when, and whether the other side saw
 /// it too.
 struct IOErrors: Rule {
   let code = Finding.Code.ioErrors
+  let about = Subject.cause(
+    Suspect(
+      .errors, "failed I/Os", causes: [.device],
+      without: "a block trace",
+      "SELECT 1 FROM stage"))
   private let severe = Threshold(
     "io-errors-critical", 1, "%",
     "failed requests of an operation, from which on it is critical; failed writes and flushes of a guest always are"
@@ -17,6 +27,10 @@ struct IOErrors: Rule {
   private static let mostKinds = 4
   /// Sectors that a sentence names.
   private static let mostSectors = 3
+
+  func inputs(of finding: Finding) -> Set<Evidence.Kind> {
+    finding.guest == nil ? [.hostBlocks] : [.guestBlocks]
+  }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     guard try evidence.hasErrors() else { return [] }

@@ -1,9 +1,15 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// No hop dominates: several add up.
+  static let latencyStacking = Finding.Code("LATENCY_STACKING")
+}
+
 /// The slow I/Os are slow in several hops at once: no layer alone is to blame.
 struct LatencyStacking: Rule {
   let code = Finding.Code.latencyStacking
+  let about = Subject.tail
   private let least = Threshold(
     "stacked-share", 15, "%",
     "part of the time of the I/Os around the p99, from which on a hop counts")
@@ -14,6 +20,8 @@ struct LatencyStacking: Rule {
   private let severe = Threshold(
     "stacked-p99-warning", 10, "ms", "the same, from which on it is a warning")
   var thresholds: [Threshold] { [least, most, slow, severe] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let rows = try evidence.rows(Self.sql("1"))

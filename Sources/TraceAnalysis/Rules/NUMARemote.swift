@@ -1,12 +1,24 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// A guest's memory lies on another node than its CPUs.
+  static let numaRemote = Finding.Code("NUMA_REMOTE")
+}
+
 /// A guest runs on another memory node than its memory lies on.
 struct NUMARemote: Rule {
   let code = Finding.Code.numaRemote
+  let about = Subject.cause(
+    Suspect(
+      .placement, "remote memory", causes: [.numa],
+      without: "the memory of each node (numastat -p or numa_maps of the host)",
+      "SELECT 1 FROM numa_placement"))
   private let warning = Threshold(
     "numa-remote", 20, "%", "memory that a guest must reach on other nodes, from which on it warns")
   var thresholds: [Threshold] { [warning] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.placement] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let placements = try GuestPlacement.all(evidence)

@@ -1,14 +1,26 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// A guest runs on several memory nodes.
+  static let numaSpanning = Finding.Code("NUMA_SPANNING")
+}
+
 /// A guest's virtual CPUs ran on several memory nodes.
 struct NUMASpanning: Rule {
   let code = Finding.Code.numaSpanning
+  let about = Subject.cause(
+    Suspect(
+      .placement, "vCPUs on several memory nodes", causes: [.numa],
+      without: "the memory of each node (numastat -p or numa_maps of the host)",
+      "SELECT 1 FROM numa_placement"))
   private let part = Threshold(
     "numa-spanning", 10, "%", "time on a second node, from which on a guest spans nodes")
   private let remote = Threshold(
     "numa-spanning-remote", 20, "%", "memory on other nodes, from which on spanning warns")
   var thresholds: [Threshold] { [part, remote] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.placement] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try GuestPlacement.all(evidence).compactMap { placement in

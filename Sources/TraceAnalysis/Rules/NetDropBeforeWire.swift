@@ -1,14 +1,26 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// Packets were lost before they left the machine.
+  static let netDropBeforeWire = Finding.Code("NET_DROP_BEFORE_WIRE")
+}
+
 /// Packets were lost in a queue of the guest or its host: before the wire, so the network is not to blame.
 struct NetDropBeforeWire: Rule {
   let code = Finding.Code.netDropBeforeWire
+  let about = Subject.cause(
+    Suspect(
+      .transport, "dropped packets",
+      without: "counters of network interfaces",
+      "SELECT 1 FROM net_path UNION ALL SELECT 1 FROM net_total"))
   private let warning = Threshold(
     "net-drop", 0.1, "%", "packets lost where they are lost first, from which on it warns")
   private let critical = Threshold(
     "net-drop-critical", 5, "%", "the same, from which on it is critical")
   var thresholds: [Threshold] { [warning, critical] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.network] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try losses(evidence) + allowances(evidence) + totals(evidence) + blindSpots(evidence)

@@ -1,10 +1,20 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// A named neighbour was on the CPU while a guest waited.
+  static let noisyCPUNeighbour = Finding.Code("NOISY_CPU_NEIGHBOUR")
+}
+
 /// Somebody else was on the CPU while a guest's threads waited for it. The guest's own threads are no
 /// neighbours, and neither are the kernel's.
 struct NoisyCPUNeighbour: Rule {
   let code = Finding.Code.noisyCPUNeighbour
+  let about = Subject.cause(
+    Suspect(
+      .contention, "CPU neighbours", causes: [.cpuNeighbour],
+      without: "a scheduler trace of the host in which the guest's threads are known",
+      "SELECT 1 FROM thread_wait WHERE role IN ('vcpu', 'iothread') AND guest IS NOT NULL"))
   private let warning = Threshold(
     "cpu-neighbour", 2, "%",
     "part of a guest's vCPUs' (or one I/O thread's) time lost to a neighbour, from which on it warns"
@@ -15,6 +25,8 @@ struct NoisyCPUNeighbour: Rule {
 
   /// Neighbours that a sentence names.
   private static let most = 3
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostScheduler] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let guests = try evidence.rows(

@@ -1,9 +1,19 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// A named neighbour used the device while a guest waited.
+  static let noisyDiskNeighbour = Finding.Code("NOISY_DISK_NEIGHBOUR")
+}
+
 /// Others used the device below a guest's disk: threads of the host that belong to no guest of the trace.
 struct NoisyDiskNeighbour: Rule {
   let code = Finding.Code.noisyDiskNeighbour
+  let about = Subject.cause(
+    Suspect(
+      .contention, "disk neighbours", causes: [.diskNeighbour],
+      without: "the host's block trace",
+      Evidence.Kind.hostBlocks.sql))
   private let told = Threshold(
     "disk-neighbour", 10, "%",
     "share of the device's time (D to C, summed) that others took, from which on it is told")
@@ -23,6 +33,8 @@ struct NoisyDiskNeighbour: Rule {
   private static let most = 3
   /// Fewer I/Os on either side show no difference.
   private static let fewest: Int64 = 30
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let disks = try evidence.rows(

@@ -1,6 +1,11 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// Slower, but no layer given accounts for it.
+  static let notExplained = Finding.Code("NOT_EXPLAINED")
+}
+
 /// From some moment on the I/Os were slower, and nothing in the files accounts for it.
 ///
 /// The moment is where the slices before and after differ most. What became slower is then laid beside
@@ -9,11 +14,18 @@ internal import TraceStore
 /// and the nearest one is not to blame.
 struct NotExplained: Rule {
   let code = Finding.Code.notExplained
+  let about = Subject.cause(
+    Suspect(
+      .rest,
+      without: "the guest's block trace",
+      "SELECT 1 FROM hop_summary WHERE hop = 'block'"))
   private let slower = Threshold(
     "slower", 25, "%", "by how much Q to C grew within a trace, from which on it must be explained")
   private let explained = Threshold(
     "explained", 50, "%", "of that growth that the files must account for")
   var thresholds: [Threshold] { [slower, explained] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let slices = try evidence.rows(Self.slices)

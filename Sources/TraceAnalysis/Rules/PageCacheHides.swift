@@ -1,9 +1,19 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// Writes waited in the guest's page cache.
+  static let pageCacheHides = Finding.Code("PAGE_CACHE_HIDES")
+}
+
 /// Writes were done for their process long before the disk saw them: they lay in the guest's page cache.
 struct PageCacheHides: Rule {
   let code = Finding.Code.pageCacheHides
+  let about = Subject.cause(
+    Suspect(
+      .caches,
+      without: "the guest's page cache events",
+      "SELECT 1 FROM hop_summary WHERE hop = 'page_cache'"))
   private let residency = Threshold(
     "page-cache-residency", 500, "ms", "median time from dirtying to Q, from which on it is told")
   private let throttled = Threshold(
@@ -11,6 +21,8 @@ struct PageCacheHides: Rule {
     "time that the kernel held one thread back because too much was dirty, from which on it is a warning"
   )
   var thresholds: [Threshold] { [residency, throttled] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .pageCache] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("1")).compactMap { row in

@@ -1,9 +1,22 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// A virtqueue was full.
+  static let ringSaturated = Finding.Code("RING_SATURATED")
+}
+
 /// A guest's requests waited above its virtio queue because there was no place in it.
 struct RingSaturated: Rule {
   let code = Finding.Code.ringSaturated
+  let about = Subject.cause(
+    Suspect(
+      .transport, "a full virtio queue", causes: [.virtioRing],
+      without: "the depth of the guest's scheduler and of its virtio queue",
+      """
+      SELECT 1 WHERE EXISTS (SELECT 1 FROM queue_depth WHERE hop = 'virtio_queue')
+        AND EXISTS (SELECT 1 FROM queue_depth WHERE hop = 'guest_scheduler')
+      """))
   private let requeued = Threshold(
     "ring-requeued", 1, "%",
     "I/Os that the driver gave back because the ring was full (D, R, D), from which on it is a warning"
@@ -18,6 +31,8 @@ struct RingSaturated: Rule {
 
   /// Fewer slices say nothing about a limit.
   private static let fewestSlices: Int64 = 20
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("1")).compactMap { row in

@@ -1,15 +1,30 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// vCPUs waited for a CPU of the host.
+  static let stealHidden = Finding.Code("STEAL_HIDDEN")
+}
+
 /// A guest's virtual CPUs waited for a CPU of the host: to the guest that time looks like work, or like
 /// nothing at all.
 struct StealHidden: Rule {
   let code = Finding.Code.stealHidden
+  let about = Subject.cause(
+    Suspect(
+      .contention, "stolen CPU time", causes: [.cpuNeighbour, .ownCPU, .throttle],
+      without: "a scheduler trace of the host, or counters of stolen time",
+      """
+      SELECT 1 FROM thread_wait WHERE role = 'vcpu' UNION ALL SELECT 1 FROM vm_counter WHERE st IS NOT NULL
+      UNION ALL SELECT 1 FROM counter_value WHERE tool = '/proc/stat'
+      """))
   private let warning = Threshold(
     "steal", 5, "%", "part of its virtual CPUs' time that a guest waited, from which on it warns")
   private let critical = Threshold(
     "steal-critical", 25, "%", "the same, from which on it is critical")
   var thresholds: [Threshold] { [warning, critical] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostScheduler] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let measured = try hosted(evidence)

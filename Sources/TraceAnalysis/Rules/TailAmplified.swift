@@ -1,14 +1,22 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// The tail is much longer than the median.
+  static let tailAmplified = Finding.Code("TAIL_AMPLIFIED")
+}
+
 /// The slowest I/Os take many times as long as the usual one, and spend their time in another place.
 struct TailAmplified: Rule {
   let code = Finding.Code.tailAmplified
+  let about = Subject.tail
   private let ratio = Threshold(
     "tail-ratio", 10, "", "p99 over p50 of Q to C, from which on it is told")
   private let severe = Threshold(
     "tail-p99", 10, "ms", "p99 of Q to C, from which on that is a warning")
   var thresholds: [Threshold] { [ratio, severe] }
+
+  func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("op IN ('read', 'write')")).compactMap { row in

@@ -1,9 +1,15 @@
 internal import TraceModel
 internal import TraceStore
 
+extension Finding.Code {
+  /// Input is missing, lost or cut.
+  static let traceIncomplete = Finding.Code("TRACE_INCOMPLETE")
+}
+
 /// Events were lost, or lines could not be used: what rests on them is less sure.
 struct TraceIncomplete: Rule {
   let code = Finding.Code.traceIncomplete
+  let about = Subject.input
   private let warning = Threshold(
     "incomplete", 0.1, "%", "lost events of a trace, from which on it is a warning")
   var thresholds: [Threshold] { [warning] }

@@ -1,3 +1,4 @@
+internal import TraceAnalysis
 internal import TraceModel
 internal import TraceStore
 
