@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Calibrates `hiddenq compare` against simulated pairs whose truth is known, and prints one table.
 
-usage: calibration.py [--same N] [--tuned N] [--false N] [--keep DIR] [--minutes M] [--hiddenq PATH] [--tracegen DIR]
+usage: calibration.py [--same N] [--tuned N] [--false N] [--windows N] [--keep DIR] [--minutes M] [--hiddenq PATH] [--tracegen DIR]
 
 tracegen (beside the checkout, in ../shared/tracegen) simulates a guest and its host; every run has a seed of its own.
 
@@ -9,8 +9,9 @@ tracegen (beside the checkout, in ../shared/tracegen) simulates a guest and its 
   tuned   the device's own time is a fifth shorter: how often is the hop named, and how often do the intervals
           cover the truth, which is the difference between all runs of either kind together
   false   the guest's queue is made longer while the device stays the bottleneck: how often is it called so
+  windows steady captures with all their files, each cut in the middle: in how many is any line better or worse
 
-What was simulated is kept in --keep and used again. Exit status: 0 all within the limits; 1 some are not; 2 something
+What was simulated is kept in --keep and used again, but for the whole captures, which take 60 MB each. Exit status: 0 all within the limits; 1 some are not; 2 something
 could not be run. Where there is no tracegen it says so and ends with 0.
 """
 import argparse
@@ -31,7 +32,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Simulated seconds: some 2600 I/Os, or 4100 in the saturated scenario.
 SECONDS = {"same": 2.0, "tuned-before": 2.0, "tuned-after": 2.0, "false-before": 1.0, "false-after": 1.0}
 SHORTER = 0.2
-FIRST_SEED = {"same": 1000, "tuned-before": 2000, "tuned-after": 3000, "false-before": 4000, "false-after": 5000}
+# Nothing changes in these for all of their 10 s.
+STEADY = ["quiet", "no-change-before", "no-change-after", "tuned-before", "tuned-after", "iothread-before", "iothread-after", "multi-vm",
+          "messy", "guest-scheduler-bound"]
+FIRST_SEED = {"windows": 6000, "same": 1000, "tuned-before": 2000, "tuned-after": 3000, "false-before": 4000, "false-after": 5000}
 
 
 def configuration(tracegen, kind, seed):
@@ -101,6 +105,29 @@ def compare(job):
         return json.loads(run.stdout)
 
 
+def halves(job):
+    """The comparison of the two halves of a steady capture."""
+    options, number = job
+    preset = STEADY[number % len(STEADY)]
+    with tempfile.TemporaryDirectory(dir=options.keep) as work:
+        capture, out = os.path.join(work, "capture"), os.path.join(work, "out")
+        subprocess.run(
+            [sys.executable, os.path.join(options.tracegen, "tracegen.py"), preset, capture, "--seed", str(FIRST_SEED["windows"] + number),
+             "--duration", "10", "--no-verify"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            [options.hiddenq, "analyze", capture, "-o", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if done.returncode not in (0, 3):
+            raise RuntimeError(f"analyze of {preset} ended with {done.returncode}")
+        run = subprocess.run(
+            [options.hiddenq, "compare", os.path.join(out, "incident.db"), "--split", "5", "--format", "json"], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        if run.returncode not in (0, 1):
+            raise RuntimeError(f"compare of {preset} ended with {run.returncode}: {run.stderr}")
+        result = json.loads(run.stdout)
+        result["capture"] = f"{preset} {FIRST_SEED['windows'] + number}"
+        return result
+
+
 def shown(result):
     return [line for line in result["lines"] if line["verdict"] in ("better", "worse")]
 
@@ -121,6 +148,7 @@ def main():
     parser.add_argument("--same", type=int, default=200)
     parser.add_argument("--tuned", type=int, default=100)
     parser.add_argument("--false", type=int, default=20)
+    parser.add_argument("--windows", type=int, default=100)
     parser.add_argument("--keep")
     parser.add_argument("--minutes", type=float, help="stop early; what was done is stated")
     parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build/release/hiddenq"))
@@ -139,8 +167,10 @@ def main():
     }
     results = {}
     with concurrent.futures.ProcessPoolExecutor(2) as pool:
-        for kind, jobs in pairs.items():
-            futures = [pool.submit(compare, (options, *pair)) for pair in jobs]
+        work = {kind: [(compare, (options, *pair)) for pair in jobs] for kind, jobs in pairs.items()}
+        work["windows"] = [(halves, (options, number)) for number in range(options.windows)]
+        for kind, jobs in work.items():
+            futures = [pool.submit(*job) for job in jobs]
             results[kind] = []
             for future in futures:
                 if time.time() > deadline and not future.running() and not future.done():
@@ -184,6 +214,15 @@ def main():
         called = sum(any(f["code"] == "FALSE_OPTIMISATION" for f in r["findings"]) for r in results[kind])
         row(f"false optimisation: called in {kind} pairs", called, len(results[kind]), called <= 0.05 * len(results[kind]),
             "at most 5 %")
+    windows = results["windows"]
+    for name in sorted({family(line) for r in windows for line in r["lines"]}):
+        count = sum(any(family(line) == name for line in shown(r)) for r in windows)
+        row(f"halves of a capture: any difference, {name}", count, len(windows), count <= max(1, 0.05 * len(windows)), "at most 5 %")
+    row("halves of a capture: any difference at all", sum(bool(shown(r)) for r in windows), len(windows), True, "")
+    for result in windows:
+        for line in shown(result):
+            print(f"  {result['capture']}: {family(line)} {line['subject']} {line['guest']} {line['device']} {line['before']:.0f} -> "
+                  f"{line['after']:.0f}, p {line['p_adjusted']:.4f}")
     return 0 if good else 1
 
 

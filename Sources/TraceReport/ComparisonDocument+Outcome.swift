@@ -38,7 +38,10 @@ extension ComparisonSections {
 
   /// What single runs do not prove.
   private var caveat: String {
-    "One run on a side shows that recordings differ, not that the change between them is the cause."
+    (isWithin
+      ? "Two windows of one capture show that it differs between them, not why: whatever changed meanwhile may be "
+        + "the cause ('hiddenq explain' says what the files show of it)."
+      : "One run on a side shows that recordings differ, not that the change between them is the cause.")
       + (comparison.statements.contains(where: \.isTooShort)
         ? " What has a * at the end is correlated for longer than its blocks of time, as it is when the load "
           + "shifts within a recording: its intervals may be too narrow." : "")

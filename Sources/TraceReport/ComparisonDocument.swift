@@ -1,11 +1,13 @@
 public import TraceAnalysis
 internal import TraceModel
+internal import TraceStore
 
 extension Report {
   /// The document for a comparison. The same files and settings give the same document.
   public static func document(_ comparison: Comparison) -> Document {
     Document(
-      title: "hiddenq compare: before against after",
+      title: comparison.before.window == nil
+        ? "hiddenq compare: before against after" : "hiddenq compare: two windows of one capture",
       blocks: ComparisonSections(comparison: comparison).blocks)
   }
 }
@@ -14,17 +16,33 @@ extension Report {
 struct ComparisonSections {
   let comparison: Comparison
 
+  /// Whether two windows of one incident are compared.
+  var isWithin: Bool { comparison.before.window != nil }
+
   var blocks: [Block] {
     sides + outcome + pictures + load + hops + others + method
   }
 
   private var sides: [Block] {
     func list(_ side: Comparison.Side) -> String {
-      side.paths.map(Printable.text).joined(separator: ", ")
+      let paths = side.paths.map(Printable.text).joined(separator: ", ")
+      guard let window = side.window else { return paths }
+      return "\(paths), \(comparison.timeline.text(window.lowerBound)) to "
+        + comparison.timeline.text(window.upperBound)
     }
-    return [
-      .facts([Fact("before", list(comparison.before)), Fact("after", list(comparison.after))])
-    ]
+    var facts = [Fact("before", list(comparison.before)), Fact("after", list(comparison.after))]
+    if isWithin {
+      facts.append(
+        Fact(
+          "setup",
+          "the same: two windows of one capture have the same machines, disks, settings and placement of memory"
+        ))
+      if let timeline = comparison.timeline {
+        facts.append(
+          Fact("times", Printable.text("\(timeline.date) (clock of \(timeline.name))")))
+      }
+    }
+    return [.facts(facts)]
   }
 
   // MARK: Pictures
@@ -207,6 +225,16 @@ struct ComparisonSections {
           + "\(Quantity.time(Int64(settings.leastChange))), and beyond the clocks' bound where a "
           + "line crosses clocks"))
     facts.append(Fact("runs", Self.runs(comparison)))
+    if isWithin {
+      facts.append(
+        Fact(
+          "I/Os", "those whose Q lies in a window; other measurements, by whole intervals within it"
+        ))
+    }
+    if !comparison.notJudged.isEmpty {
+      facts.append(
+        Fact("not judged", Printable.text(comparison.notJudged.joined(separator: "; "))))
+    }
     return [.heading("How this was judged"), .facts(facts)] + blocksTable
   }
 
@@ -239,6 +267,11 @@ struct ComparisonSections {
   }
 
   private static func runs(_ comparison: Comparison) -> String {
+    if comparison.before.window != nil {
+      return
+        "two windows of one recording: a verdict says that they differ, not why. What varies from run to run is "
+        + "unknown, and what happened at the border may reach into both"
+    }
     let (before, after) = (comparison.before.paths.count, comparison.after.paths.count)
     guard before == 1 || after == 1 else {
       return "\(before) before, \(after) after: differences are measured by what varies between "

@@ -14,6 +14,8 @@ public enum ComparisonJSON {
       ("format", .text("hiddenq-comparison")), ("version", .integer(Int64(version))),
       ("before", .raw(array(comparison.before.paths.map(JSONText.string)))),
       ("after", .raw(array(comparison.after.paths.map(JSONText.string)))),
+      ("before_window", .raw(window(comparison.before, comparison))),
+      ("after_window", .raw(window(comparison.after, comparison))),
       (
         "method",
         .raw(
@@ -47,6 +49,7 @@ public enum ComparisonJSON {
       ("findings", .raw(array(comparison.findings.map(finding)))),
       ("paired_by_place", .raw(array(comparison.pairedByPlace.map(JSONText.string)))),
       ("on_one_side", .raw(array(comparison.onOneSide.map(JSONText.string)))),
+      ("not_judged", .raw(array(comparison.notJudged.map(JSONText.string)))),
       (
         "findings_on_one_side",
         .raw(
@@ -137,6 +140,19 @@ public enum ComparisonJSON {
               ])
             }))
       ),
+    ])
+  }
+
+  /// A window of one incident with what its begin is on the wall clock; null where incidents are compared.
+  private static func window(_ side: Comparison.Side, _ comparison: Comparison) -> String {
+    guard let window = side.window else { return "null" }
+    func utc(_ moment: Int64) -> Value {
+      comparison.timeline?.wall.map { .integer($0.utc(moment)) } ?? .null
+    }
+    return object([
+      ("timeline", Value(comparison.timeline?.name)), ("from_ns", .integer(window.lowerBound)),
+      ("to_ns", .integer(window.upperBound)), ("from_unix_ns", utc(window.lowerBound)),
+      ("to_unix_ns", utc(window.upperBound)),
     ])
   }
 

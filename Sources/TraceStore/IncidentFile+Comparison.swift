@@ -33,8 +33,8 @@ public struct DiskIO: Sendable {
 }
 
 extension IncidentFile {
-  /// The guests' disks that have I/Os, trace by trace.
-  public func diskTraces() throws -> [DiskTrace] {
+  /// The guests' disks that have I/Os, trace by trace; with a window of the timeline, ns, those whose Q lies in it.
+  public func diskTraces(in window: Range<Int64>? = nil) throws -> [DiskTrace] {
     try translating {
       try queue.read { db in
         // Not grouped by SQL, which would sort all of them first.
@@ -44,6 +44,7 @@ extension IncidentFile {
           """
           SELECT block_kind.stream_id, coalesce(guest_io.queued_at_ns, guest_io.completed_at_ns)
           FROM guest_io JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
+          WHERE \(Self.condition(window))
           """)
         while try moments.step() {
           let (stream, moment) = (moments.integer(0), moments.integer(1))
@@ -75,13 +76,22 @@ extension IncidentFile {
     }
   }
 
+  /// On `guest_io`: as ``IOFilter`` selects by time.
+  private static func condition(_ window: Range<Int64>?) -> String {
+    guard let window else { return "1" }
+    let queued = "coalesce(guest_io.reference_ns, guest_io.queued_at_ns)"
+    return "\(queued) >= \(window.lowerBound) AND \(queued) < \(window.upperBound)"
+  }
+
   private static var damagedIO: StoreError {
     StoreError(.damaged, "has a damaged row among its I/Os; 'hiddenq check' names the rows")
   }
 
-  /// Hands out the I/Os of some of these traces, each with the place of its trace among them. None is kept:
-  /// what that takes does not grow with their number.
-  public func forEachIO(of traces: [DiskTrace], _ body: (Int, DiskIO) throws -> Void) throws {
+  /// Hands out the I/Os of some of these traces, or those whose Q lies in a window of the timeline, each with the place of
+  /// its trace among them. None is kept: what that takes does not grow with their number.
+  public func forEachIO(
+    of traces: [DiskTrace], in window: Range<Int64>? = nil, _ body: (Int, DiskIO) throws -> Void
+  ) throws {
     try translating {
       try queue.read { db in
         let places = Dictionary(
@@ -94,6 +104,7 @@ extension IncidentFile {
             guest_io.op, guest_io.sectors, guest_io.match_grade, guest_io.clock_error_ns,
             \(hops)
           FROM guest_io JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
+          WHERE \(Self.condition(window))
           """)
         while try ios.step() {
           guard let place = places[ios.integer(0)], ios.integer(1) != .min else { continue }

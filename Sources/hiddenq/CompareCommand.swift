@@ -9,7 +9,9 @@ struct CompareCommand: ParsableCommand {
     commandName: "compare", abstract: "Says whether a change helped: before against after.",
     discussion: """
       Give one incident file for each side, or several with --before and --after: only several runs of a \
-      side say what varies from run to run. Each line gets one of four verdicts: better, worse, no \
+      side say what varies from run to run. With one incident file alone, --before and --after are two windows of \
+      it (FROM..TO, on the timeline or by the wall clock), --split cuts it at a time, and --phase, given twice, \
+      compares two of its phases ('hiddenq explain' shows them). Each line gets one of four verdicts: better, worse, no \
       difference shown, cannot tell (docs/comparison.md).
 
       --fail-on names a line and how much more is too much: 'p99>5%' (the total of all operations), \
@@ -24,15 +26,25 @@ struct CompareCommand: ParsableCommand {
     case text, markdown, html, json, table, csv, jsonl
   }
 
-  @Argument(help: ArgumentHelp("The incident files of before and after.", valueName: "incident"))
+  @Argument(
+    help: ArgumentHelp(
+      "The incident files of before and after, or one.", valueName: "incident"))
   var incidents: [String] = []
 
   @Option(
-    name: .customLong("before"), help: ArgumentHelp("A run of before.", valueName: "incident"))
+    name: .customLong("before"),
+    help: ArgumentHelp(
+      "A run of before; of one incident, its window of before (8..16, 09:30:53..09:31:00, ..16).",
+      valueName: "incident|from..to"))
   var before: [String] = []
 
-  @Option(name: .customLong("after"), help: ArgumentHelp("A run of after.", valueName: "incident"))
+  @Option(
+    name: .customLong("after"),
+    help: ArgumentHelp(
+      "A run of after; of one incident, its window of after.", valueName: "incident|from..to"))
   var after: [String] = []
+
+  @OptionGroup var windows: WindowOptions
 
   @Option(help: "text, markdown, html, json (schema/comparison.schema.json), table, csv or jsonl.")
   var format = Format.text
@@ -56,13 +68,7 @@ struct CompareCommand: ParsableCommand {
   var seed: UInt64 = 1
 
   func validate() throws {
-    guard incidents.isEmpty || incidents.count == 2 else {
-      throw ValidationError(
-        "two incident files, before and after; more runs go behind --before and --after")
-    }
-    guard incidents.count == 2 || (!before.isEmpty && !after.isEmpty) else {
-      throw ValidationError("which incident files? hiddenq compare BEFORE AFTER")
-    }
+    try windows.validate(incidents: incidents, before, after)
     guard (100...1_000_000).contains(resamples) else {
       throw ValidationError("--resamples must be 100 to 1000000")
     }
@@ -85,15 +91,26 @@ struct CompareCommand: ParsableCommand {
     settings.seed = seed
     settings.leastRelativeChange = minChange / 100
     settings.leastChange = minTime * 1_000
-    let comparison = try Comparison(
-      before: (incidents.prefix(1) + before).map(Incident.correlated),
-      after: (incidents.dropFirst() + after).map(Incident.correlated), settings: settings)
+    let comparison = try comparison(settings)
     if let output {
       try Output.write(text(comparison), to: output)
     } else {
       Output.print(text(comparison))
     }
     try decide(comparison, thresholds)
+  }
+
+  private func comparison(_ settings: ComparisonSettings) throws -> Comparison {
+    guard incidents.count == 1 else {
+      return try Comparison(
+        before: (incidents.prefix(1) + before).map(Incident.correlated),
+        after: (incidents.dropFirst() + after).map(Incident.correlated), settings: settings)
+    }
+    let file = try Incident.correlated(incidents[0])
+    let pair = try windows.pair(in: file, before: before.first, after: after.first)
+    return try Comparison(
+      within: file, before: pair.before, after: pair.after, guest: windows.guest,
+      settings: settings)
   }
 
   private func text(_ comparison: Comparison) -> String {

@@ -36,6 +36,54 @@ struct CompareTests {
       try Program.run("compare", incident, incident, "--min-change", "-1").status == 2)
   }
 
+  @Test("two windows of one incident: what selects them, and what does not")
+  func windows() throws {
+    let incident = try HandMadePair.measured(8).ingested()
+    for words in [["--split", "7.5"], ["--before", "..7.5", "--after", "7500ms..15"]] {
+      let outcome = try Program.run(["compare", incident] + words)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.words.hasPrefix("hiddenq compare: two windows of one capture"))
+    }
+    for (words, says, status) in [
+      (["--before", "0..5", "--after", "4..9"], "overlap: 4.000 s to 5.000 s is in both", 2),
+      (["--before", "5..5", "--after", "6..9"], "--before 5..5 is empty", 2),
+      (
+        ["--before", "0..5", "--after", "6..99"], "--after 6..99 reaches outside of the capture", 2
+      ),
+      (["--split", "15.5"], "--split 15.5 reaches outside of the capture, which lasts from", 2),
+      (["--split", "soon"], "--split: 'soon' is no time", 2),
+      (["--split", "09:30:53"], "tells the date of its traces", 2),
+      (["--before", "7", "--after", "8..9"], "a window is FROM..TO", 2),
+      (
+        ["--before", "5.002..5.008", "--after", "8..9"],
+        "no I/O was queued in the window of before", 3
+      ),
+      (["--phase", "0", "--phase", "1"], "vm1 has one phase: nothing is known to have changed", 2),
+      (["--phase", "0"], "two different phases", 2),
+      (["--split", "5", "--phase", "0", "--phase", "1"], "which two", 2),
+      (["--before", "0..5"], "a window of --before and one of --after", 2),
+      (["--split", "5", "--guest", "nobody"], "has no such guest", 2),
+    ] {
+      let outcome = try Program.run(["compare", incident] + words)
+      #expect(
+        outcome.status == status && outcome.errors.contains(says), "\(words): \(outcome.errors)")
+      #expect(outcome.output == "")
+    }
+    let two = try Program.run("compare", incident, incident, "--split", "5")
+    #expect(two.status == 2 && two.errors.contains("are about one incident file"))
+  }
+
+  @Test("the document for programs of windows is what schema/comparison.schema.json says")
+  func windowShape() throws {
+    let incident = try HandMadePair.measured(9).ingested()
+    let outcome = try Program.run("compare", incident, "--split", "7.5", "--format", "json")
+    let schema = try JSONSerialization.jsonObject(
+      with: Data(
+        contentsOf: Repository.root.appending(path: "schema/comparison.schema.json")))
+    let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+    #expect(JSONShape.faults(document, schema, at: "$") == [])
+  }
+
   @Test(
     "--fail-on: a shown increase beyond the limit, also where it is too small to be called worse")
   func failOn() throws {

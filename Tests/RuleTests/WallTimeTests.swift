@@ -21,14 +21,15 @@ struct WallTimeTests {
     return incident
   }
 
-  private static func begin(
+  /// Lets the traces of a machine say when they began.
+  static func begin(
     _ incident: SmallIncident, _ machine: String, _ start: Int64, clock: String = "CLOCK_REALTIME"
   ) throws {
     try incident.file.queue.write { db in
       try db.execute(
         sql: """
           UPDATE source_file SET start_ns = ?, start_clock = ?
-          WHERE machine_id = (SELECT machine_id FROM machine WHERE name = ?)
+          WHERE tool_clock = 'blktrace' AND machine_id = (SELECT machine_id FROM machine WHERE name = ?)
           """, arguments: [start, clock, machine])
     }
   }

@@ -7,6 +7,13 @@ public struct Comparison: Sendable {
   public struct Side: Sendable {
     /// Its files, as they were given.
     public let paths: [String]
+    /// The window of its only file that is compared, moments of the timeline in ns; nil: all of its files.
+    public let window: Range<Int64>?
+
+    fileprivate init(_ recordings: [Recording]) {
+      paths = recordings.map(\.file.path)
+      window = recordings.first?.window
+    }
   }
 
   /// Before.
@@ -31,14 +38,39 @@ public struct Comparison: Sendable {
   public private(set) var onOneSide: [String] = []
   /// What was found within the incidents of one side, and in none of the other.
   public private(set) var findingsOnOneSide: [OneSidedFinding] = []
+  /// What the windows' moments are counted on; nil where incidents are compared.
+  public let timeline: Timeline?
+  /// What cannot be judged from two windows of one incident; empty where incidents are compared.
+  public private(set) var notJudged: [String] = []
 
   /// Compares correlated incident files.
   public init(before: [IncidentFile], after: [IncidentFile], settings: ComparisonSettings) throws {
-    self.before = Side(paths: before.map(\.path))
-    self.after = Side(paths: after.map(\.path))
+    try self.init(
+      before: before.map { Recording($0) }, after: after.map { Recording($0) }, settings: settings)
+  }
+
+  /// Compares two windows of a correlated incident file, which do not overlap; of one guest, or of all. The I/Os of a window
+  /// are those whose Q lies in it.
+  public init(
+    within file: IncidentFile, before: Range<Int64>, after: Range<Int64>, guest: String?,
+    settings: ComparisonSettings
+  ) throws {
+    try self.init(
+      before: [Recording(file, window: before, guest: guest)],
+      after: [Recording(file, window: after, guest: guest)], settings: settings)
+  }
+
+  private init(before: [Recording], after: [Recording], settings: ComparisonSettings) throws {
+    self.before = Side(before)
+    self.after = Side(after)
     self.settings = settings
+    let windows = before.first.flatMap { first in
+      first.window == nil ? nil : after.first.map { (before: first, after: $0) }
+    }
+    timeline = try windows.flatMap { try $0.before.file.timelines(of: $0.before.guest).first }
     // What is not one capture compares with nothing.
-    let mixed = try (before + after).flatMap { file in
+    let files = windows.map { [$0.before.file] } ?? (before + after).map(\.file)
+    let mixed = try files.flatMap { file in
       try file.findings().filter { $0.code == .capturesMixed }.map { $0.of(file) }
     }
     guard mixed.isEmpty else {
@@ -63,10 +95,16 @@ public struct Comparison: Sendable {
       }
       findings +=
         ComparisonFindings(
-          load: load, lines: own, runsPerSide: min(before.count, after.count), waits: waits
+          load: load, lines: own, runsPerSide: min(before.count, after.count), waits: waits,
+          windows: windows
         ).findings
     }
-    findingsOnOneSide = try OneSidedFinding.all(before: before, after: after)
+    if windows == nil {
+      findingsOnOneSide = try OneSidedFinding.all(
+        before: before.map(\.file), after: after.map(\.file))
+    } else {
+      notJudged.append("what the rules find, which is of the whole capture")
+    }
   }
 
   /// Whether any line can be judged.
@@ -77,7 +115,7 @@ public struct Comparison: Sendable {
 
   /// Compares the disks; returns them with their names of before.
   private mutating func compareDisks(
-    _ before: [IncidentFile], _ after: [IncidentFile], _ pairing: inout MachinePairing
+    _ before: [Recording], _ after: [Recording], _ pairing: inout MachinePairing
   ) throws -> [(load: LoadComparison, old: MachinePairing.Device)] {
     let (first, second) = (try DiskReading(before), try DiskReading(after))
     var pairs = first.disks.map { ($0, pairing.device($0.machine, $0.device)) }
@@ -137,15 +175,19 @@ public struct Comparison: Sendable {
   }
 
   private mutating func compareSeries(
-    _ before: [IncidentFile], _ after: [IncidentFile], _ pairing: MachinePairing
+    _ before: [Recording], _ after: [Recording], _ pairing: MachinePairing
   ) throws {
-    let first = try before.enumerated().flatMap {
-      try SeriesReading($1, run: $0, pairing: pairing).series
+    let first = try before.enumerated().map {
+      try SeriesReading($1, run: $0, pairing: pairing)
     }
-    let second = try after.enumerated().flatMap {
-      try SeriesReading($1, run: $0, pairing: MachinePairing()).series
+    let second = try after.enumerated().map {
+      try SeriesReading($1, run: $0, pairing: MachinePairing())
     }
-    let series = SeriesComparison(first, second, loads: loads, settings: settings)
+    notJudged += Set((first + second).flatMap(\.unplaced)).sorted().map {
+      "\($0): nothing ties its times to the timeline"
+    }
+    let series = SeriesComparison(
+      first.flatMap(\.series), second.flatMap(\.series), loads: loads, settings: settings)
     lines += series.lines
     statements += series.statements
   }

@@ -1,16 +1,17 @@
 internal import TraceStore
 
-/// The guests' disks of a side's files. Their I/Os are read more than once, and kept at no time.
+/// The guests' disks of a side's recordings. Their I/Os are read more than once, and kept at no time.
 struct DiskReading {
-  private let files: [IncidentFile]
-  /// The traces of each disk, file by file.
+  private let recordings: [Recording]
+  /// The traces of each disk, recording by recording.
   private let traces: [MachinePairing.Device: [(file: Int, trace: DiskTrace)]]
 
-  init(_ files: [IncidentFile]) throws {
-    self.files = files
+  init(_ recordings: [Recording]) throws {
+    self.recordings = recordings
     var traces: [MachinePairing.Device: [(Int, DiskTrace)]] = [:]
-    for (number, file) in files.enumerated() {
-      for trace in try file.diskTraces() {
+    for (number, recording) in recordings.enumerated() {
+      for trace in try recording.file.diskTraces(in: recording.window)
+      where recording.isAbout(trace.guest) {
         let disk = MachinePairing.Device(machine: trace.guest, device: trace.device)
         traces[disk, default: []].append((number, trace))
       }
@@ -38,7 +39,7 @@ struct DiskReading {
   func forEachIO(
     of disks: [MachinePairing.Device], _ body: (_ disk: Int, _ trace: Int, DiskIO) -> Void
   ) throws {
-    for (number, file) in files.enumerated() {
+    for (number, recording) in recordings.enumerated() {
       var places: [(disk: Int, trace: Int)] = []
       var own: [DiskTrace] = []
       for (disk, name) in disks.enumerated() {
@@ -48,7 +49,9 @@ struct DiskReading {
         }
       }
       guard !own.isEmpty else { continue }
-      try file.forEachIO(of: own) { body(places[$0].disk, places[$0].trace, $1) }
+      try recording.file.forEachIO(of: own, in: recording.window) {
+        body(places[$0].disk, places[$0].trace, $1)
+      }
     }
   }
 }

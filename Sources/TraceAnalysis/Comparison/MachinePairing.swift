@@ -21,9 +21,9 @@ struct MachinePairing {
   init() {}
 
   /// The machines of both sides.
-  init(_ before: [IncidentFile], _ after: [IncidentFile]) throws {
+  init(_ before: [Recording], _ after: [Recording]) throws {
     let (first, second) = (
-      try before.flatMap { try $0.sources() }, try after.flatMap { try $0.sources() }
+      try before.flatMap { try $0.file.sources() }, try after.flatMap { try $0.file.sources() }
     )
     for layer in [Layer.guest, .host] {
       let old = Set(first.filter { $0.layer == layer }.map(\.machine))
@@ -56,8 +56,8 @@ struct MachinePairing {
   }
 
   /// The device of a host below a guest's disk; nil where there is none, or more than one.
-  static func below(_ disk: Device, in files: [IncidentFile]) throws -> Device? {
-    let found = try files.flatMap { try $0.disks(IOFilter()) }
+  static func below(_ disk: Device, in recordings: [Recording]) throws -> Device? {
+    let found = try recordings.flatMap { try $0.file.disks(IOFilter()) }
       .filter { $0.guest == disk.machine && $0.device == disk.device }
       .compactMap { row in
         row.host.flatMap { host in

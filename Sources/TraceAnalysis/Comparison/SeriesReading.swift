@@ -1,17 +1,20 @@
 internal import TraceModel
 internal import TraceStore
 
-/// Reads out of one incident file what is measured interval by interval, under the names that the pairing gives.
+/// Reads out of one recording what is measured interval by interval, under the names that the pairing gives.
 struct SeriesReading {
-  private let file: IncidentFile
+  private let recording: Recording
+  private var file: IncidentFile { recording.file }
   private let run: Int
   private let pairing: MachinePairing
   private(set) var series: [MeasuredSeries] = []
+  /// What was measured at times that nothing ties to the timeline, so that it is in no window of it.
+  private(set) var unplaced: Set<String> = []
 
   private static let second: Int64 = 1_000_000_000
 
-  init(_ file: IncidentFile, run: Int, pairing: MachinePairing) throws {
-    self.file = file
+  init(_ recording: Recording, run: Int, pairing: MachinePairing) throws {
+    self.recording = recording
     self.run = run
     self.pairing = pairing
     try readSteal()
@@ -20,12 +23,24 @@ struct SeriesReading {
     try readDepths()
   }
 
+  /// Adds what was measured at moments of the timeline.
+  private mutating func add(placed points: [MeasuredSeries.Point], _ key: MeasuredSeries.Key) {
+    add(key, points.filter { recording.holds($0.at, $0.at + $0.length) })
+  }
+
   private mutating func add(_ key: MeasuredSeries.Key, _ points: [MeasuredSeries.Point]) {
-    guard !points.isEmpty else { return }
+    guard !points.isEmpty, recording.isAbout(key.guest) else { return }
     var key = key
     key.guest = key.guest.map(pairing.machine)
     series.append(
       MeasuredSeries(key: key, run: run, points: points.sorted { $0.at < $1.at }))
+  }
+
+  /// Whether a row can be looked at: a window has only what lies on its timeline.
+  private mutating func isPlaced(_ row: QueryRow, _ what: String) -> Bool {
+    if recording.window == nil || row.integer("is_placed") == 1 { return true }
+    unplaced.insert(what)
+    return false
   }
 
   // MARK: Steal
@@ -35,17 +50,17 @@ struct SeriesReading {
     var points: [String: [MeasuredSeries.Point]] = [:]
     for row in try file.rows(
       """
-      SELECT guest, coalesce(at_ns, wall_ns) AS at, guest_reported_pct AS pct FROM steal
-      WHERE guest_reported_pct IS NOT NULL ORDER BY guest, at
+      SELECT guest, coalesce(at_ns, wall_ns) AS at, at_ns IS NOT NULL AS is_placed, guest_reported_pct AS pct
+      FROM steal WHERE guest_reported_pct IS NOT NULL ORDER BY guest, at
       """)
-    {
+    where isPlaced(row, "steal of \(row.text("guest") ?? "a guest")") {
       guard let guest = row.text("guest"), let at = row.integer("at"), let pct = row.number("pct")
       else { continue }
       points[guest, default: []].append(
         MeasuredSeries.Point(at: at, length: Self.second, amount: pct, base: 1))
     }
     for (guest, own) in points {
-      add(MeasuredSeries.Key(subject: .steal, guest: guest), own)
+      add(placed: own, MeasuredSeries.Key(subject: .steal, guest: guest))
     }
   }
 
@@ -70,7 +85,15 @@ struct SeriesReading {
     }
     let bySource = Dictionary(grouping: threads) { $0.integer("source_id") ?? -1 }
     for (source, own) in bySource.sorted(by: { $0.key < $1.key }) {
-      guard let span = spans[source], let machine = own[0].text("machine") else { continue }
+      guard var span = spans[source], let machine = own[0].text("machine") else { continue }
+      if let window = recording.window {
+        guard let clock = try file.storedClock(of: source) else {
+          unplaced.insert("waits for a CPU and remote shares on \(machine)")
+          continue
+        }
+        span.from = max(span.from, clock.own(window.lowerBound))
+        span.to = min(span.to, clock.own(window.upperBound))
+      }
       var seconds = VCPUSeconds(from: span.from, to: span.to)
       for row in own {
         guard let thread = row.integer("thread_id"), let guest = row.text("guest") else { continue }
@@ -118,10 +141,11 @@ struct SeriesReading {
       let name: String
     }
     var tools: [Counter: [String: [Int64: MeasuredSeries.Point]]] = [:]
-    for row in try file.rows(Self.drops) {
+    for row in try file.rows(Self.drops(isOnTimeline: recording.window != nil))
+    where isPlaced(row, "packets lost on \(row.text("machine") ?? "a machine")") {
       guard let machine = row.text("machine"), let tool = row.text("tool"),
         let object = row.text("object"), let counter = row.text("counter"),
-        let at = row.integer("wall_ns"), let interval = row.integer("interval_ns"), interval > 0,
+        let at = row.integer("at"), let interval = row.integer("interval_ns"), interval > 0,
         let delta = row.number("delta")
       else { continue }
       // Counters of queues and CPUs are added up.
@@ -145,14 +169,18 @@ struct SeriesReading {
       else { continue }
       let interface = String(key.name.prefix { $0 != " " })
       add(
+        placed: Array(points.values),
         MeasuredSeries.Key(
           subject: .drops, guest: owners["\(key.machine) \(interface)"],
-          object: "\(pairing.machine(key.machine)) \(key.name)"), Array(points.values))
+          object: "\(pairing.machine(key.machine)) \(key.name)"))
     }
   }
 
-  private static let drops = """
-    SELECT machine, tool, object, counter, wall_ns, interval_ns, delta FROM net_counter
+  private static func drops(isOnTimeline: Bool) -> String {
+    """
+    SELECT machine, tool, object, counter, \(isOnTimeline ? "at_ns" : "wall_ns") AS at, interval_ns, delta,
+      at_ns IS NOT NULL AS is_placed
+    FROM net_counter
     WHERE delta IS NOT NULL AND interval_ns IS NOT NULL AND (
       tool IN ('ip', 'proc-net-dev') AND counter IN ('rx_dropped', 'tx_dropped', 'rx_drop', 'tx_drop')
       OR tool = 'tc' AND counter = 'dropped' AND object LIKE '% root %'
@@ -160,6 +188,7 @@ struct SeriesReading {
         'drops', 'rx_drops', 'tx_drops', 'rx_dropped', 'tx_dropped', 'rx_missed_errors', 'rx_out_of_buffer')
       OR tool = 'softnet' AND counter = 'dropped')
     """
+  }
 
   /// Whose an interface is.
   private func owners() throws -> [String: String] {
@@ -192,7 +221,7 @@ struct SeriesReading {
       points[key, default: []].append(
         MeasuredSeries.Point(at: at, length: length, amount: depth * seconds, base: seconds))
     }
-    for (key, own) in points { add(key, own) }
+    for (key, own) in points { add(placed: own, key) }
   }
 
   private static let depths = """

@@ -8,21 +8,22 @@ struct WaitParts: Sendable {
   let rest: Double
 
   /// Over the I/Os of which both are known.
-  static func sql(guest: String, device: String) -> String {
+  static func sql(guest: String, device: String, _ recording: Recording?) -> String {
     """
     SELECT count(*) AS ios, avg(submit_cpu_wait_ns + return_cpu_wait_ns) AS waiting_ns,
       avg(virtio_queue_ns - submit_cpu_wait_ns - return_cpu_wait_ns) AS rest_ns
     FROM io
     WHERE guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))
       AND op <> 'flush' AND match_grade IN \(Evidence.list(MatchGrade.certain))
+      AND \(recording?.condition ?? "1")
     """
   }
 
-  /// Over all files of a side; nil where no I/O has both.
-  init?(_ files: [IncidentFile], guest: String, device: String) throws {
+  /// Over all recordings of a side; nil where no I/O has both.
+  init?(_ recordings: [Recording], guest: String, device: String) throws {
     var (count, waiting, rest) = (0.0, 0.0, 0.0)
-    for file in files {
-      for row in try file.rows(Self.sql(guest: guest, device: device)) {
+    for recording in recordings {
+      for row in try recording.file.rows(Self.sql(guest: guest, device: device, recording)) {
         guard let ios = row.number("ios"), let mean = row.number("waiting_ns"),
           let other = row.number("rest_ns")
         else { continue }
@@ -98,7 +99,7 @@ extension ComparisonFindings {
       .notExplained, .warning, guest: load.guest,
       sentence: sentence + " What grew instead is not explained by the layers given.",
       confidence: .low, because: caveat,
-      evidenceSQL: WaitParts.sql(guest: load.guest, device: load.device),
+      evidenceSQL: waitEvidence,
       nextStep: "Look a layer below the host: CPUs, caches and memory that its CPUs share, its own "
         + "hypervisor, its storage, its clock frequency. Do not blame the nearest layer.")
   }

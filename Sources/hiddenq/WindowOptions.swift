@@ -1,0 +1,165 @@
+internal import ArgumentParser
+internal import TraceModel
+internal import TraceStore
+
+/// Which two windows of one incident are compared.
+struct WindowOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Of one incident: all before this time, and all after it.", valueName: "time"))
+  var split: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Of one incident: a phase; the first is before, the second after.", valueName: "number"))
+  var phase: [Int64] = []
+
+  @Option(help: ArgumentHelp("Of one incident: only this guest.", valueName: "name"))
+  var guest: String?
+
+  /// How far a window may reach beyond the traces, ns: people write whole seconds.
+  private static let slack: Int64 = 1_000_000_000
+
+  /// Whether the options fit each other.
+  func validate(incidents: [String], _ before: [String], _ after: [String]) throws {
+    guard incidents.count == 1 else {
+      guard split == nil, phase.isEmpty, guest == nil else {
+        throw ValidationError("--split, --phase and --guest are about one incident file")
+      }
+      guard incidents.isEmpty || incidents.count == 2 else {
+        throw ValidationError(
+          "two incident files, before and after; more runs go behind --before and --after")
+      }
+      guard incidents.count == 2 || (!before.isEmpty && !after.isEmpty) else {
+        throw ValidationError("which incident files? hiddenq compare BEFORE AFTER")
+      }
+      return
+    }
+    let isWindows = before.count == 1 && after.count == 1
+    guard isWindows || before.isEmpty && after.isEmpty else {
+      throw ValidationError("of one incident file, a window of --before and one of --after")
+    }
+    guard phase.isEmpty || phase.count == 2 && phase[0] != phase[1] else {
+      throw ValidationError("two different phases: --phase 0 --phase 1")
+    }
+    guard [isWindows, split != nil, !phase.isEmpty].count(where: { $0 }) == 1 else {
+      throw ValidationError(
+        "which two windows of the incident file? --before FROM..TO --after FROM..TO, or --split TIME, or "
+          + "--phase M --phase N; or give two incident files")
+    }
+  }
+
+  /// The windows on the timeline of the guests, ns. They do not overlap, lie within the capture, and hold I/Os.
+  func pair(
+    in file: IncidentFile, before: String?, after: String?
+  ) throws -> (before: Range<Int64>, after: Range<Int64>) {
+    try Incident.requireGuest(guest, in: file)
+    if !phase.isEmpty { return try phases(in: file) }
+    let timelines = try file.timelines(of: guest)
+    guard timelines.count <= 1 else {
+      throw CommandFailure(
+        message:
+          "the guests of \(file.path) have clocks of their own, which nothing ties together; choose one with --guest"
+      )
+    }
+    guard let timeline = timelines.first, let span = timeline.span else {
+      throw CommandFailure(
+        message: "\(file.path) has no block trace, so there are no I/Os to compare",
+        status: Exit.notEnoughData)
+    }
+    let times = try TimeReading(file, guest: guest)
+    // The last moment is in the window, too.
+    let whole = span.lowerBound..<span.upperBound + 1
+    let pair: (before: Range<Int64>, after: Range<Int64>)
+    if let split {
+      let moment = try times.moment(split, of: "--split")
+      guard whole.lowerBound < moment, moment < span.upperBound else {
+        throw outside("--split \(split)", timeline, span)
+      }
+      pair = (whole.lowerBound..<moment, moment..<whole.upperBound)
+    } else {
+      pair = (
+        try window(before ?? "", of: "--before", times, whole, timeline),
+        try window(after ?? "", of: "--after", times, whole, timeline)
+      )
+    }
+    guard !pair.before.overlaps(pair.after) else {
+      throw CommandFailure(
+        message:
+          "--before and --after overlap: \(timeline.text(max(pair.before.lowerBound, pair.after.lowerBound))) to "
+          + "\(timeline.text(min(pair.before.upperBound, pair.after.upperBound))) is in both")
+    }
+    for (name, window) in [("before", pair.before), ("after", pair.after)] {
+      var filter = IOFilter()
+      (filter.guest, filter.from, filter.to) = (guest, window.lowerBound, window.upperBound)
+      guard try file.span(filter) != nil else {
+        throw CommandFailure(
+          message:
+            "no I/O was queued in the window of \(name), \(timeline.text(window.lowerBound)) to "
+            + timeline.text(window.upperBound), status: Exit.notEnoughData)
+      }
+    }
+    return pair
+  }
+
+  /// `8..16`, `09:30:53..09:31:00`, `8..`, `..16`.
+  private func window(
+    _ text: String, of option: String, _ times: TimeReading, _ whole: Range<Int64>,
+    _ timeline: Timeline
+  ) throws -> Range<Int64> {
+    guard let border = text.firstRange(of: "..") else {
+      throw CommandFailure(
+        message:
+          "\(option) \(text): of one incident file a window is FROM..TO, such as 8..16 or 09:30:53..09:31:00"
+      )
+    }
+    let (first, last) = (String(text[..<border.lowerBound]), String(text[border.upperBound...]))
+    let from = first.isEmpty ? whole.lowerBound : try times.moment(first, of: option)
+    let to = last.isEmpty ? whole.upperBound : try times.moment(last, of: option)
+    guard from < to else {
+      throw CommandFailure(message: "\(option) \(text) is empty: it must begin before it ends")
+    }
+    guard from >= whole.lowerBound - Self.slack, to <= whole.upperBound + Self.slack else {
+      throw outside("\(option) \(text)", timeline, whole.lowerBound...whole.upperBound - 1)
+    }
+    return from..<to
+  }
+
+  private func outside(
+    _ what: String, _ timeline: Timeline, _ span: ClosedRange<Int64>
+  ) -> CommandFailure {
+    CommandFailure(
+      message:
+        "\(what) reaches outside of the capture, which lasts from \(timeline.text(span.lowerBound)) to "
+        + timeline.text(span.upperBound))
+  }
+
+  /// The phases of a guest that were asked for.
+  private func phases(
+    in file: IncidentFile
+  ) throws -> (before: Range<Int64>, after: Range<Int64>) {
+    let rows = try file.rows("SELECT guest, phase, from_ns, to_ns FROM phase ORDER BY guest, phase")
+    let guests = Set(rows.compactMap { $0.text("guest") }).sorted()
+    guard let name = guest ?? (guests.count == 1 ? guests[0] : nil) else {
+      throw CommandFailure(
+        message: guests.isEmpty
+          ? "\(file.path) has no phases: they are looked for in a guest's block trace"
+          : "each guest has phases of its own; choose one with --guest: \(Incident.list(guests))",
+        status: guests.isEmpty ? Exit.notEnoughData : Exit.couldNotRun)
+    }
+    let own = rows.filter { $0.text("guest") == name }
+    let found = try phase.map { number in
+      guard let row = own.first(where: { $0.integer("phase") == number }),
+        let from = row.integer("from_ns"), let to = row.integer("to_ns"), from < to
+      else {
+        throw CommandFailure(
+          message: "--phase \(number): \(name) has "
+            + (own.count < 2
+              ? "\(own.count == 1 ? "one phase" : "no phase"): nothing is known to have changed"
+              : "the phases 0 to \(own.count - 1)"))
+      }
+      return from..<to
+    }
+    return (found[0], found[1])
+  }
+}
