@@ -970,6 +970,9 @@ CREATE TABLE guest_phase (
   confidence TEXT NOT NULL CHECK (confidence IN ('none', 'low', 'medium', 'high')),  -- kept
   -- Why.
   because TEXT NOT NULL,  -- kept
+  -- What the phases were looked for in: 'guest', the I/Os of its own block trace; 'host', what its threads asked of a
+  -- host's devices and waited for a CPU there, for a guest without a block trace.
+  seen_by TEXT NOT NULL CHECK (seen_by IN ('guest', 'host')),  -- kept
   PRIMARY KEY (guest, phase)
 ) STRICT;
 

@@ -85,6 +85,7 @@ public enum ExplanationJSON {
     return object([
       ("guest", string(guest.guest, limits.name)), ("op", string(guest.op)),
       ("changed", guest.phases.isEmpty ? "null" : "\(!guest.changed.isEmpty)"),
+      ("seen_by", string(guest.isSeenByHost ? "host" : "guest")),
       ("timeline", guest.timeline.map { string($0, limits.name) } ?? "null"),
       ("unix_ns_at_0", guest.wall.map { "\($0.utc(0))" } ?? "null"),
       ("lost_ns", number(guest.lostTime)),

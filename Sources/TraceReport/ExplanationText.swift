@@ -71,12 +71,20 @@ public enum ExplanationText {
     let isLast = phase.number == guest.phases.last?.number
     // Only the tail may have changed.
     let verb = !change.isSure ? "changed" : change.delta < 0 ? "got faster" : "got slower"
+    guard !guest.isSeenByHost || change.isSure else {
+      return wrapped(
+        "\(title(guest)): its threads' waits for a CPU, or its requests on the host, changed at \(since)"
+          + (isLast ? "" : ", until \(Quantity.seconds(phase.to))")
+          + "; its \(operation(change.op)) there took \(Quantity.time(change.mean)) on average instead of "
+          + "\(Quantity.time(change.baselineMean)), which may be chance\(more).")
+    }
     let what =
       change.hop == .pageCache
       ? "waits in the page cache \(change.delta < 0 ? "got shorter" : "got longer")"
       : "\(operation(change.op)) \(verb)"
     return wrapped(
-      "\(title(guest)): \(what) at \(since): \(Quantity.time(change.mean)) \(span(change.hop))on "
+      "\(title(guest)): \(what)\(guest.isSeenByHost ? " on its host" : "") at \(since): "
+        + "\(Quantity.time(change.mean)) \(span(change.hop))on "
         + "average instead of \(Quantity.time(change.baselineMean))"
         + (change.isSure ? "" : ", which may be chance")
         + (isLast ? "" : ", until \(Quantity.seconds(phase.to))") + "\(more).")
@@ -86,7 +94,8 @@ public enum ExplanationText {
   private static func span(_ hop: Hop) -> String { hop == .block ? "from Q to C " : "" }
 
   private static func clock(_ guest: GuestStory) -> [String] {
-    let clock = guest.timeline.map { "of \(name($0))" } ?? "of the guest's own trace"
+    let own = guest.isSeenByHost ? "of the host's trace" : "of the guest's own trace"
+    let clock = guest.timeline.map { "of \(name($0))" } ?? own
     return wrapped(
       guest.wall.map { "Times: 0 s is \(UTCText.full($0.utc(0))) (clock \(clock))." }
         ?? "Times: seconds \(clock); no file tells the date.")
@@ -277,8 +286,12 @@ public enum ExplanationText {
   ) -> String {
     if cause.kind == "unknown" {
       var text = "unknown: nothing in these files explains "
-      text += cause.explains.map(signedTime) ?? "all of the change"
-      if let share = cause.share { text += ", \(percent(share)) of the change" }
+      if let explains = cause.explains {
+        text += signedTime(explains)
+        if let share = cause.share { text += ", \(percent(share)) of the change" }
+      } else {
+        text += cause.share.map { "\(percent($0)) of the change" } ?? "all of the change"
+      }
       let reason = cut(Printable.text(cause.because), to: 160)
       return hasReason && !reason.isEmpty ? "\(text) (\(reason))" : text
     }
@@ -300,7 +313,9 @@ public enum ExplanationText {
       text += ": explains \(signedTime(explains))"
       if let share = cause.share { text += ", \(percent(share))" }
     } else {
-      text += ": it is not known how much it explains"
+      text +=
+        cause.share.map { ": explains \(percent($0)) of what the host shows of the change" }
+        ?? ": it is not known how much it explains"
     }
     if !cause.confidence.isEmpty { text += "; confidence \(name(cause.confidence))" }
     if hasReason, !cause.because.isEmpty {
@@ -378,6 +393,13 @@ public enum ExplanationText {
       )
     }
     let (length, isTooLong) = last.to.subtractingReportingOverflow(first.from)
+    if guest.isSeenByHost {
+      let time = isTooLong ? "" : " (\(Quantity.seconds(length)))"
+      return wrapped(
+        "\(title(guest)): no change was found\(time) in what its host's traces show of it: its requests there, and its "
+          + "threads' waits for a CPU. What its I/Os felt only its own block trace tells.")
+        + clock(guest)
+    }
     let isSure = guest.smallestChange?.isSure ?? false
     var text =
       "\(title(guest)): \(isSure ? "nothing changed" : "no change was found") during the capture"

@@ -198,6 +198,7 @@ struct ExplanationTests {
             "guest": "vm1", "phase": phase, "from_ns": phase * 2_000_000_000,
             "to_ns": (phase + 1) * 2_000_000_000, "is_baseline": 1 - phase,
             "onset_error_ns": 10_000_000, "signals": "253,0 reads", "confidence": "high",
+            "seen_by": "guest",
           ])
       }
       for op in ["read", "all"] {
@@ -297,6 +298,7 @@ struct ExplanationTests {
             "to_ns": (phase + 1) * 1_000_000_000, "is_baseline": phase % 2 == 0 ? 1 : 0,
             "onset_error_ns": 10_000_000, "signals": String(repeating: evil, count: 50),
             "confidence": "high", "because": String(repeating: evil, count: 50),
+            "seen_by": guest % 2 == 0 ? "guest" : "host",
           ])
         for op in ["all", "read", "write"] where phase % 2 == 1 {
           for hop in Hop.parts + [.block, .total] {

@@ -88,6 +88,39 @@ struct PhaseCauseTests {
     #expect(rows.map(\.confidence) == [.high, .low, .none])
   }
 
+  @Test(
+    "of a host alone waits and requests there are shared out; what I/Os felt of the waits is not known"
+  )
+  func hostAlone() throws {
+    func rows(
+      _ grown: KeyValuePairs<Hop, Int64>, waits: Double, run: Double = 0.5
+    ) -> [PhaseCauses.Row] {
+      Self.rows(grown) { measures in
+        measures.isOfHost = true
+        measures.cpuWaits = []
+        measures.threadWaits = [0, 1e7 + waits, 1e7]
+        measures.occupants = [
+          (.cpuNeighbour, Self.user("stress", rates: (0, run), weights: (0, waits)))
+        ]
+      }
+    }
+    // 0.4 s a second over 200 requests: 2 ms for each.
+    let alone = rows([:], waits: 4e8)
+    #expect(alone.map(\.kind) == [.cpuNeighbour] && alone[0].user?.name == "stress")
+    #expect(!alone[0].isPerIO && abs((alone[0].share ?? 0) - 1) < 0.01)
+    let both = rows([.hardwareQueue: 6_000_000], waits: 4e8)
+    #expect(both.map(\.kind) == [.device, .cpuNeighbour])
+    #expect(both[0].isPerIO && abs(both[0].explains - 6_000_000) < 10_000)
+    #expect(abs((both[1].share ?? 0) - 0.25) < 0.01)
+    // One who hardly ran did not hold them up.
+    #expect(rows([:], waits: 4e8, run: 0.001).map(\.kind) == [.unknown])
+    // Waits that hardly changed are no part of it.
+    #expect(rows([.hardwareQueue: 6_000_000], waits: 1e6).map(\.kind) == [.device])
+    // One went up, the other down: the larger one is told.
+    let apart = rows([.hardwareQueue: -50_000], waits: 4e8)
+    #expect(apart.map(\.kind) == [.cpuNeighbour] && abs((apart[0].share ?? 0) - 1) < 0.01)
+  }
+
   @Test("of a quota nobody ran: it has no rates")
   func throttle() {
     let rows = Self.rows([.virtioReturn: 100_000]) {

@@ -212,6 +212,103 @@ struct PhaseTests {
     #expect(GuestPhases(steady, [amounts(from: onset)], stalls: []).phases.count == 1)
   }
 
+  /// The same I/Os as their host alone shows them.
+  private static func onHost(_ population: PhasePopulation) -> PhasePopulation {
+    var ios: [GuestIO] = []
+    population.forEach { _, _, io in
+      var own = io
+      for hop in [Hop.guestScheduler, .virtioSubmit, .virtioReturn] { own.times[hop] = .unseen }
+      own.times[.block] = Stamp(
+        io.times[.hostScheduler].rawValue + io.times[.hardwareQueue].rawValue)
+      ios.append(own)
+    }
+    return PhasePopulation(guest: "web1", [("8,0", ios)], seenBy: .host)
+  }
+
+  @Test("of a guest that its host alone shows the hops on the host are told, and no other")
+  func hostAlone() throws {
+    let onset = 6_000_000_000 as Int64
+    let population = Self.onHost(
+      Self.population(seed: 21) { at, io in
+        if at >= onset { Self.slower(&io, .hardwareQueue, by: 2) }
+      })
+    let phases = GuestPhases(population, [], stalls: []).phases
+    try #require(phases.count == 2)
+    #expect(abs(phases[1].range.lowerBound - onset) <= 50_000_000)
+    let excess = PhaseExcess(population, phases)
+    #expect(
+      Set(excess.rows.map(\.hop)) == [.hostScheduler, .hardwareQueue, .block, .total])
+    let all = excess.rows.filter { $0.operation == nil && $0.device == nil }
+    func delta(_ hop: Hop) throws -> Int64 { try #require(all.first { $0.hop == hop }).delta }
+    #expect(try delta(.hostScheduler) + delta(.hardwareQueue) == delta(.total))
+    #expect(Set(excess.cleared.map(\.hop)) == [.hostScheduler])
+    let steady = Self.onHost(Self.population(seed: 21))
+    #expect(GuestPhases(steady, [], stalls: []).phases.count == 1)
+  }
+
+  /// Waits behind neighbours, in cells of 50 ms: of each as much as `wait` says, and a part of that more or less.
+  private static func waits(
+    _ seconds: Int64, from: Int64 = 0, _ wait: (Int64) -> Double
+  ) -> PhaseAmounts {
+    let grid = BlockGrid(
+      from: from, to: seconds * second - 1, length: 50_000_000, most: .max)
+    var random = SeededGenerator(seed: 5)
+    let cells = (0..<grid.count).map {
+      wait(grid.begin(of: $0)) * Double(50 + random.index(below: 101)) / 100
+    }
+    return PhaseAmounts("waits behind neighbours", grid, cells).asSymptom
+  }
+
+  @Test("where the host alone shows a guest, what its threads wait for makes a phase")
+  func symptom() throws {
+    let (from, to) = (3_000_000_000 as Int64, 7_000_000_000 as Int64)
+    let population = Self.onHost(Self.population(seed: 22))
+    let waits = Self.waits(10) { from..<to ~= $0 ? 2.5e7 : 2e6 }
+    let phases = GuestPhases(population, [waits], stalls: []).phases
+    try #require(phases.map(\.isBaseline) == [true, false, true])
+    #expect(abs(phases[1].range.lowerBound - from) <= 100_000_000)
+    #expect(abs(phases[2].range.lowerBound - to) <= 100_000_000)
+    #expect(phases[1].signals == ["waits behind neighbours"] && phases[1].showsInWaits)
+    // A tenth more is none, nor is what holds a hundredth of a CPU.
+    for (usual, more) in [(2e7, 2.2e7), (1e5, 5e5)] {
+      let waits = Self.waits(10) { from..<to ~= $0 ? more : usual }
+      #expect(GuestPhases(population, [waits], stalls: []).phases.count == 1)
+    }
+  }
+
+  @Test(
+    "a guest whose threads asked for nothing has the phases of their waits, over the time of the trace"
+  )
+  func waitsAlone() throws {
+    let waits = Self.waits(10) { $0 >= 4_000_000_000 ? 2e7 : 1e6 }
+    let population = PhasePopulation(
+      guest: "web1", [], seenBy: .host, threads: waits.span)
+    let phases = GuestPhases(population, [waits], stalls: []).phases
+    try #require(phases.count == 2)
+    #expect(phases[0].range.lowerBound == 0 && phases[1].range.upperBound >= 10 * Self.second)
+    #expect(abs(phases[1].range.lowerBound - 4_000_000_000) <= 100_000_000)
+    #expect(PhaseExcess(population, phases).rows.isEmpty)
+  }
+
+  @Test(
+    "waits that are known from a later moment on are compared with the first phase that shows them")
+  func knownLate() throws {
+    // Faster from 3 s to 6 s; the trace of the waits begins at 3.2 s, and a neighbour comes at 6 s.
+    let population = Self.onHost(
+      Self.population(seed: 23) { at, io in
+        if 3_000_000_000..<6_000_000_000 ~= at { Self.slower(&io, .hardwareQueue, by: 0.5) }
+      })
+    let waits = Self.waits(10, from: 3_200_000_000) { $0 >= 6_000_000_000 ? 2e7 : 1e6 }
+    let phases = GuestPhases(population, [waits], stalls: []).phases
+    #expect(phases.map(\.isBaseline) == [true, false, false])
+    let span = Span(from: 3_200_000_000, to: 10 * Self.second)
+    let periods = PhasePeriods(phases)
+    #expect(periods.within(span) == nil)
+    let late = try #require(periods.withinFromFirst(span))
+    #expect(late.lengths[late.baseline] == late.lengths[1] && late.lengths[2] > 0)
+    #expect(periods.withinFromFirst(Span(from: 9 * Self.second, to: 10 * Self.second)) == nil)
+  }
+
   @Test("a few I/Os far outside do not hide when the others changed")
   func strays() throws {
     let onset = 5_000_000_000 as Int64

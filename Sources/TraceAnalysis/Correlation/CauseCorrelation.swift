@@ -10,7 +10,7 @@ struct CauseCorrelation: CorrelationPass {
   private var found: [(story: PhaseStory, causes: PhaseCauses)] = []
 
   /// Tools that record; that they ran is no cause of what they recorded.
-  private static let recorders: Set<String> = [
+  static let recorders: Set<String> = [
     "perf", "blktrace", "trace-cmd", "vmstat", "iostat", "pidstat", "sar", "ethtool", "tcpdump",
     "numastat", "hiddenq", "btt", "blkparse",
   ]
@@ -18,13 +18,19 @@ struct CauseCorrelation: CorrelationPass {
   init(_ context: CorrelationContext) throws {
     let changed = context.stories.filter { $0.phases.contains { !$0.isBaseline } }
     guard !changed.isEmpty else { return }
-    var measures = changed.map { PhaseMeasures(periods: PhasePeriods($0.phases)) }
+    var measures = changed.map {
+      PhaseMeasures(periods: PhasePeriods($0.phases), isOfHost: $0.population.side == .host)
+    }
     let names = try Dictionary(
       uniqueKeysWithValues: context.tasks().map { ($0.task, (tid: Int64($0.tid), name: $0.name)) })
     for (place, story) in changed.enumerated() {
       Self.addArrivals(story, to: &measures[place])
       Self.addTasks(story, context, names, to: &measures[place])
-      Self.addSharers(story, context, names, to: &measures[place])
+      if let requests = story.requests {
+        Self.addSharers(of: requests, story, context, names, to: &measures[place])
+      } else {
+        Self.addSharers(story, context, names, to: &measures[place])
+      }
     }
     for trace in context.threads.traces where trace.machine.layer == .host {
       try Self.addThreads(changed, context, trace, to: &measures)
@@ -127,7 +133,7 @@ struct CauseCorrelation: CorrelationPass {
       guard !own.isEmpty, measures.periods.within(known) != nil else { continue }
       measures.isDeviceKnown = true
       machine = machines[host.stream]
-      let owners = Self.owners(context, machine)
+      let owners = machine.map { context.threads.owners(on: $0) } ?? [:]
       let all = host.rows.filter { $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen }
       // What is another guest's lies in its part of the device, or its thread is known.
       let others = GuestRegions(
@@ -135,7 +141,7 @@ struct CauseCorrelation: CorrelationPass {
       let foreign = DiskNeighbours.foreign(all, own.flatMap(\.map.extents))
       for request in foreign {
         let asker = names[request.task]
-        let owner = asker.flatMap { owners[$0.tid] } ?? others.owner(of: request.sector)
+        let owner = asker.flatMap { owners[$0.tid]?.guest } ?? others.owner(of: request.sector)
         guard owner != guest, let moment = request.issued.nanoseconds else { continue }
         let name = owner ?? asker?.name ?? ""
         guard !recorders.contains(name) else { continue }
@@ -159,17 +165,51 @@ struct CauseCorrelation: CorrelationPass {
     }
   }
 
-  /// By thread id: the guest that it works for.
-  private static func owners(
-    _ context: CorrelationContext, _ machine: String?
-  ) -> [Int64: String] {
-    var owners: [Int64: String] = [:]
-    for trace in context.threads.traces where trace.machine.name == machine {
-      for (number, thread) in trace.threads {
-        if let guest = context.threads.owners[number]?.guest { owners[thread.tid] = guest }
+  /// The same for a guest of which the host alone tells: its requests are those of its threads, and those of kernel
+  /// threads are nobody's.
+  private static func addSharers(
+    of requests: HostRequests, _ story: PhaseStory, _ context: CorrelationContext,
+    _ names: [Int32: (tid: Int64, name: String)], to measures: inout PhaseMeasures
+  ) {
+    var beside: [(stay: Span, period: Int)] = []
+    story.population.forEach { _, moment, io in
+      guard let period = measures.periods.period(at: moment),
+        let time = io.times[.block].nanoseconds
+      else { return }
+      beside.append((Span(from: moment, to: Stamp.sum(moment, time)), period))
+    }
+    var found: [(user: String, request: BlockRequest)] = []
+    var askers = Askers(periods: measures.periods)
+    var machine: String?
+    for host in context.hosts
+    where requests.devices.contains(where: { $0.stream == host.stream }) {
+      guard measures.periods.within(Span(from: host.first, to: host.last)) != nil,
+        let name = context.streams.first(where: { $0.stream == host.stream })?.machine.name
+      else { continue }
+      measures.isDeviceKnown = true
+      machine = name
+      let owners = context.threads.owners(on: name)
+      for request in host.rows
+      where request.sector >= 0 && request.sectors > 0 && request.completed.isSeen {
+        guard let asker = names[request.task], asker.tid > 0,
+          let moment = request.issued.nanoseconds
+        else { continue }
+        let owner = owners[asker.tid]
+        guard owner?.guest != requests.guest, owner?.role != .kernel,
+          !recorders.contains(asker.name)
+        else { continue }
+        let user = owner?.guest ?? asker.name
+        askers.add(
+          user, owner?.guest == nil ? asker.tid : nil, at: moment,
+          weight: Double(DiskNeighbours.deviceTime(request)))
+        found.append((user, request))
       }
     }
-    return owners
+    measures.sharers = askers.users(machine)
+    for (phase, own) in story.phases.enumerated() where !own.isBaseline {
+      measures.behind[phase] = behind(
+        phase, measures.periods.baseline, measures.sharers, found, beside)
+    }
   }
 
   /// The parts of a device that are guests', by their first sectors.
@@ -237,7 +277,11 @@ struct CauseCorrelation: CorrelationPass {
     let places = Set(nodeOf.values).sorted()
     for (place, story) in stories.enumerated() {
       guard let side = GuestThreads(of: story.population.guest, trace, owners) else { continue }
-      guard let periods = measures[place].periods.within(side.span) else { continue }
+      let whole = measures[place].periods
+      guard
+        let periods = measures[place].isOfHost
+          ? whole.withinFromFirst(side.span) : whole.within(side.span)
+      else { continue }
       let vcpus = Set(side.numbers.vcpus.values)
       let victims = vcpus.union(side.numbers.workers.values)
       let none = [Double](repeating: 0, count: periods.count)
@@ -323,9 +367,11 @@ struct CauseCorrelation: CorrelationPass {
   ) {
     let none = [Double](repeating: 0, count: periods.count)
     let throttling = Throttling(culprits.blame, owners: owners)
+    var waited = none
     var found: [OccupantKey: (threads: Set<Int64>, weights: [Double])] = [:]
     for (period, blame) in culprits.divided {
       for (pair, wait) in blame where sums.victims.contains(pair.victim) {
+        waited[period] += Double(wait)
         let own = CulpritClass(
           pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
           isThrottled: throttling.holds(pair.victim, owners: owners))
@@ -352,6 +398,7 @@ struct CauseCorrelation: CorrelationPass {
             weights: periods.rates(sum.weights))
         ))
     }
+    measures.threadWaits = periods.rates(waited)
     measures.ran = periods.rates(sums.ran)
     measures.served = zip(periods.rates(sums.served), measures.arrivals).map {
       $1 > 0 ? $0 / $1 : 0
@@ -390,6 +437,18 @@ struct CauseCorrelation: CorrelationPass {
 
   // MARK: - Rows
 
+  /// When a user of a CPU or device that was not there in the baseline came: with the first of the phases up to this one
+  /// in which it was there.
+  private static func begin(of row: PhaseCauses.Row, _ story: PhaseStory) -> Int64 {
+    var place = row.phase
+    while place > 0, !story.phases[place - 1].isBaseline, let rates = row.user?.rates,
+      rates[place - 1] >= PhaseCauses.leastThere * rates[row.phase]
+    {
+      place -= 1
+    }
+    return story.phases[place].range.lowerBound
+  }
+
   func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
     for (story, causes) in found {
       let guest = story.population.guest
@@ -405,13 +464,14 @@ struct CauseCorrelation: CorrelationPass {
             "rank": .integer(ranks[row.phase] ?? 0), "kind": .text(row.kind.rawValue),
             "name": StoredValue(row.user?.name), "machine": StoredValue(row.user?.machine),
             "pid": StoredValue(row.user?.pid),
-            "began_ns": StoredValue(row.began ? phase.range.lowerBound : nil),
+            "began_ns": StoredValue(row.began ? Self.begin(of: row, story) : nil),
             "ended_ns": StoredValue(
               row.began && row.phase + 1 < story.phases.count ? phase.range.upperBound : nil),
             "rate_before": StoredValue(row.user?.rates[baseline]),
             "rate_after": StoredValue(row.user?.rates[row.phase]),
             "rate_unit": StoredValue(row.user?.unit),
-            "explains_ns": .integer(Int64(row.explains.rounded())), "share": StoredValue(row.share),
+            "explains_ns": StoredValue(row.isPerIO ? Int64(row.explains.rounded()) : nil),
+            "share": StoredValue(row.share),
             "confidence": .text(row.confidence.name), "because": .text(row.because),
             "evidence_sql": .text(
               "SELECT * FROM excess WHERE guest = \(Evidence.literal(guest)) AND phase = \(row.phase)"

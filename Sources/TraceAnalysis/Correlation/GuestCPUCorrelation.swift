@@ -159,6 +159,7 @@ struct GuestCPUCorrelation: CorrelationPass {
       streams.filter { $0.stream.machine.layer == .host }.map(\.stream.machine.name))
     let reference =
       clocks.first?.reference
+      ?? traces.first { $0.machine.layer == .host && $0.block != nil }?.block
       ?? streams.first { $0.stream.machine.layer == .host }?.stream.source
       ?? traces.first { $0.machine.layer == .host }?.source
       ?? streams.first?.stream.source

@@ -7,6 +7,15 @@ struct PhaseStory {
   let population: PhasePopulation
   let phases: [GuestPhases.Phase]
   let excess: PhaseExcess
+  /// What its threads asked of the host's devices, of a guest without a block trace.
+  let requests: HostRequests?
+
+  init(
+    _ population: PhasePopulation, _ phases: [GuestPhases.Phase], requests: HostRequests? = nil
+  ) {
+    (self.population, self.phases, self.requests) = (population, phases, requests)
+    excess = PhaseExcess(population, phases)
+  }
 }
 
 /// In which phases each guest's I/O behaved alike, and by how much each hop changed from the usual ones to the others.
@@ -27,20 +36,37 @@ struct PhaseCorrelation: CorrelationPass {
     for (guest, disks) in own.sorted(by: { $0.key < $1.key }) {
       let population = PhasePopulation(
         guest: guest, disks.map { (devices[$0.disk] ?? "", $0.ios) })
+      let queues = disks.map { disk in
+        disk.device.map { ($0, Hop.hardwareQueue) } ?? (disk.disk, .virtioQueue)
+      }
       let phases = GuestPhases(
         population, context.waits[guest].map { [$0] } ?? [],
-        stalls: Self.stalls(disks, context, population)
+        stalls: Self.stalls(of: queues, context, population)
       ).phases
       guard !phases.isEmpty else { continue }
-      stories.append(
-        PhaseStory(population: population, phases: phases, excess: PhaseExcess(population, phases)))
+      stories.append(PhaseStory(population, phases))
+    }
+    let alone = try HostRequests.all(context)
+    let neighbours = try NeighbourWaits.amounts(
+      of: Set(alone.map(\.guest)), context, ignored: CauseCorrelation.recorders)
+    for requests in alone {
+      let waits = [context.waits[requests.guest], neighbours[requests.guest]]
+        .compactMap(\.self)
+      let population = requests.population(threads: waits.first?.span)
+      let queues = requests.devices.map { ($0.stream, Hop.hardwareQueue) }
+      let phases = GuestPhases(
+        population, waits, stalls: Self.stalls(of: queues, context, population)
+      ).phases
+      guard !phases.isEmpty else { continue }
+      stories.append(PhaseStory(population, phases, requests: requests))
     }
     context.stories = stories
   }
 
-  /// When nothing was completed for the disks of a guest, by their beginnings.
+  /// When nothing was completed in some queues, by their beginnings.
   private static func stalls(
-    _ disks: [DiskJoin], _ context: CorrelationContext, _ population: PhasePopulation
+    of queues: [(stream: Int32, hop: Hop)], _ context: CorrelationContext,
+    _ population: PhasePopulation
   ) -> [Range<Int64>] {
     var usual = LatencyHistogram()
     population.forEach { _, _, io in
@@ -49,12 +75,9 @@ struct PhaseCorrelation: CorrelationPass {
     }
     let rare = Swift.min(Stamp.range.upperBound / leastStall.times, usual.quantile(0.99) ?? 0)
     let least = max(leastStall.time, leastStall.times * rare)
-    let found = disks.flatMap { disk in
-      context.stalls.filter { stall in
-        guard stall.length >= least, stall.held > 0 else { return false }
-        return disk.device.map { stall.stream == $0 && stall.hop == .hardwareQueue }
-          ?? (stall.stream == disk.disk && stall.hop == .virtioQueue)
-      }
+    let found = context.stalls.filter { stall in
+      stall.length >= least && stall.held > 0
+        && queues.contains { stall.stream == $0.stream && stall.hop == $0.hop }
     }
     var stalls: [Range<Int64>] = []
     for stall in found.sorted(by: { $0.at < $1.at }) {
@@ -83,6 +106,7 @@ struct PhaseCorrelation: CorrelationPass {
             "onset_error_ns": StoredValue(phase.onsetError),
             "signals": .text(phase.signals.joined(separator: ", ")),
             "confidence": .text(phase.confidence.name), "because": .text(phase.because),
+            "seen_by": .text(story.population.side.rawValue),
           ])
       }
       for row in story.excess.rows { try Self.add(row, of: story.population, to: writer) }
@@ -145,6 +169,7 @@ extension GuestPhases.Phase {
     if onsetError == nil { return "it is the first" }
     if isStall { return "nothing was completed while requests were in flight" }
     return "of 200 orders of the blocks of time hardly one shows such a difference"
-      + (showsInWaits ? "; the guest's threads waited otherwise, too" : "")
+      + (showsInWaits
+        ? "; the guest's threads waited otherwise" + (change > 0 ? ", too" : "") : "")
   }
 }

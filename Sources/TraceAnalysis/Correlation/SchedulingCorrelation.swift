@@ -45,6 +45,18 @@ struct ThreadFindings {
     return threads
   }
 
+  /// By thread id: whose the threads of a machine are. Of several that had one number, one that works for a guest.
+  func owners(on machine: String) -> [Int64: ThreadOwners.Owner] {
+    var found: [Int64: ThreadOwners.Owner] = [:]
+    for trace in traces where trace.machine.name == machine {
+      for (number, thread) in trace.threads.sorted(by: { $0.key < $1.key }) {
+        guard let owner = owners[number] else { continue }
+        if owner.guest != nil || found[thread.tid] == nil { found[thread.tid] = owner }
+      }
+    }
+    return found
+  }
+
   /// The guests that may run on a machine; what runs in a guest works for no other guest.
   func guests(on machine: String) -> [String] { hosted[machine] ?? [] }
 }
@@ -66,9 +78,14 @@ struct SchedulingCorrelation: CorrelationPass {
       })
     let threads = try context.tracedThreads()
     guard !threads.isEmpty else { return }
-    let blocks = BlockMoments(
-      context.devices, reference: context.clocks.first?.reference, tids: try context.tids())
     try findOwners(context, threads)
+    var serving: [String: Set<Int64>] = [:]
+    for thread in threads where context.threads.owners[thread.id]?.guest != nil {
+      serving[thread.machine.name, default: []].insert(thread.tid)
+    }
+    let blocks = BlockMoments(
+      context.devices, reference: context.clocks.first?.reference, tids: try context.tids(),
+      serving: serving)
     for (source, own) in Dictionary(grouping: threads, by: \.source).sorted(by: { $0.key < $1.key })
     {
       try add(context, source, own, blocks)
@@ -305,19 +322,26 @@ struct BlockMoments {
   /// By machine.
   private(set) var sources: [String: Source] = [:]
 
-  /// Out of all traces that are used; of several of a machine the one that others are matched with, else
-  /// the one with most requests.
+  /// Out of all traces that are used; of several of a machine the one that others are matched with, else the one that
+  /// shows most requests of threads that work for guests, by the machine's name, else the one with most requests.
   init(
     _ streams: [TracedDevice],
-    reference: Int64?, tids: [Int32: UInt32]
+    reference: Int64?, tids: [Int32: UInt32], serving: [String: Set<Int64>]
   ) {
     for (machine, own) in Dictionary(grouping: streams, by: \.stream.machine.name) {
-      var counts: [Int64: Int] = [:]
-      for entry in own { counts[entry.stream.source, default: 0] += entry.rows.count }
+      var counts: [Int64: (guests: Int, all: Int)] = [:]
+      let guests = serving[machine] ?? []
+      for entry in own {
+        counts[entry.stream.source, default: (0, 0)].all += entry.rows.count
+        guard !guests.isEmpty else { continue }
+        counts[entry.stream.source]?.guests += entry.rows.count { row in
+          tids[row.task].map { guests.contains(Int64($0)) } ?? false
+        }
+      }
       guard
         let best = counts.max(by: {
-          ($0.key == reference ? 1 : 0, $0.value, -$0.key)
-            < ($1.key == reference ? 1 : 0, $1.value, -$1.key)
+          ($0.key == reference ? 1 : 0, $0.value.guests, $0.value.all, -$0.key)
+            < ($1.key == reference ? 1 : 0, $1.value.guests, $1.value.all, -$1.key)
         })?.key
       else { continue }
       var moments: [(at: Int64, thread: Int64)] = []

@@ -7,6 +7,8 @@ public struct GuestStory: Sendable {
   public let guest: String
   /// Whose clock the times are of: `kvm7 blktrace`, the reference timeline; nil: the guest's own.
   public let timeline: String?
+  /// Whether its host alone tells of it: its I/Os are what its threads asked of the host's devices.
+  public let isSeenByHost: Bool
   /// The date of that clock; nil where no file tells.
   public let wall: WallClock?
   /// Its phases, one after another; empty where none of its I/Os is known from its begin to its end.
@@ -172,11 +174,16 @@ public struct GuestStory: Sendable {
     let literal = Evidence.literal(name)
     let op = filter.op ?? BlockOperation.together
     (guest, self.op) = (name, op)
+    isSeenByHost =
+      try !file.rows(
+        "SELECT 1 AS found FROM phase WHERE guest = \(literal) AND seen_by = 'host' LIMIT 1"
+      ).isEmpty
     let isOnReference =
       try clock.name != nil
-      && !file.rows(
-        "SELECT 1 AS found FROM io WHERE guest = \(literal) AND reference_ns IS NOT NULL LIMIT 1"
-      ).isEmpty
+      && (isSeenByHost
+        || !file.rows(
+          "SELECT 1 AS found FROM io WHERE guest = \(literal) AND reference_ns IS NOT NULL LIMIT 1"
+        ).isEmpty)
     timeline = isOnReference ? clock.name : nil
     wall = isOnReference ? clock.wall : try ReferenceClock.own(name, file)
     let rows = try StoryRows(file, guest: literal, device: filter.device)

@@ -236,9 +236,10 @@ struct GuestPhases {
     phases[first].isBaseline = true
     // What differs from the phase before it and not from the baseline is as things were before.
     for place in calm.dropFirst() where !phases[place - 1].isBaseline {
-      phases[place].isBaseline = !levels.differ(
-        [phases[first].core], [phases[place].core]
-      ) { Self.leastDeparture($0, of: signals) }
+      let own = phases[place].core
+      phases[place].isBaseline =
+        !levels.differ([phases[first].core], [own]) { Self.leastDeparture($0, of: signals) }
+        && !levels.differInSymptoms(calm.filter { $0 < place }.map { phases[$0].core }, own)
     }
   }
 }

@@ -7,10 +7,16 @@ struct PhaseAmounts {
   let name: String
   private let grid: BlockGrid
   private let cells: [Double]
+  /// Whether a change of it alone makes a phase: where no I/O shows what the guest felt.
+  private(set) var isSymptom = false
+  /// A change that matters, as a share of the time.
+  let least = 0.05
 
   /// Of a cell, ns.
   private static let cell: Int64 = 10_000_000
   private static let mostCells = 1 << 16
+  /// A stretch of which less is known says nothing of a symptom.
+  private static let fair = 0.3
   /// Amounts of fewer cells say nothing.
   private static let least = 15.0
 
@@ -52,9 +58,24 @@ struct PhaseAmounts {
         spans += covered[place]
         cells[place] += Double(spans) * Double(grid.length)
       }
-      return PhaseAmounts(name: name, grid: grid, cells: cells)
+      return PhaseAmounts(name, grid, cells)
     }
   }
+
+  /// What each cell of a grid holds, ns.
+  init(_ name: String, _ grid: BlockGrid, _ cells: [Double]) {
+    (self.name, self.grid, self.cells) = (name, grid, cells)
+  }
+
+  /// The same, of which a change alone makes a phase.
+  var asSymptom: PhaseAmounts {
+    var own = self
+    own.isSymptom = true
+    return own
+  }
+
+  /// The time that it is known of.
+  var span: Span { Span(from: grid.start, to: grid.begin(of: grid.count)) }
 
   /// The cells that begin within a range of time; empty where the trace does not reach.
   private func members(_ range: Range<Int64>) -> ArraySlice<Double> {
@@ -78,12 +99,22 @@ struct PhaseAmounts {
     return BlockFeature(counts: sums.map(\.count), sums: sums.map(\.sum))
   }
 
-  /// As a share of the time, over stretches, by the cells of a grid.
+  /// As a share of the time, over stretches, by the cells of a grid. A symptom's cells are taken together as far as they
+  /// depend on each other.
   func level(_ ranges: [Range<Int64>]) -> PhaseLevel? {
-    PhaseLevel(
-      ranges.map { range in
-        let own = sum(range)
-        return (own.sum / Double(grid.length), own.count)
+    let sums = ranges.map { range in
+      let own = sum(range)
+      return (sum: own.sum / Double(grid.length), count: own.count)
+    }
+    guard isSymptom, sums.count > 1 else { return PhaseLevel(sums) }
+    let known = sums.filter { $0.count > 0 }
+    guard Double(known.count) >= Self.fair * Double(sums.count) else { return nil }
+    let batch = max(1, Int(BlockLength.automatic(known.map { $0.sum / $0.count }).rounded()))
+    return PhaseLevel(
+      stride(from: 0, to: known.count, by: batch).map { first in
+        known[first..<min(first + batch, known.count)].reduce((0.0, 0.0)) {
+          ($0.0 + $1.sum, $0.1 + $1.count)
+        }
       })
   }
 

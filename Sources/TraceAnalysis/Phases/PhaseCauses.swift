@@ -32,6 +32,11 @@ struct PhaseUser {
 /// What was measured beside the I/Os of a guest, for its causes.
 struct PhaseMeasures {
   let periods: PhasePeriods
+  /// Whether the host alone tells of the guest: its I/Os are what its threads asked of the host's devices.
+  var isOfHost = false
+  /// By period: what the guest's threads waited for a CPU together, ns a second; empty without a scheduler trace of the
+  /// host.
+  var threadWaits: [Double] = []
   /// By period: what the guest's I/Os waited for a CPU in H3, ns each; empty without a scheduler trace of the host.
   var cpuWaits: [Double] = []
   /// Whose threads the guest's threads waited behind, with the cause that it would be.
@@ -69,6 +74,9 @@ struct PhaseMeasures {
 /// less those of I/Os without, by the others' time on the device; the rest goes to the guest's own load where that
 /// grew, else to the device or the host's scheduler. What nothing accounts for is unknown. Where a phase is better than the
 /// baseline, what ended or shrank is looked for in the same way.
+///
+/// Of a host alone the whole is what the guest's requests took on the host and, for each of them, what its threads waited
+/// for a CPU.
 struct PhaseCauses {
   struct Row {
     let phase: Int
@@ -80,6 +88,9 @@ struct PhaseCauses {
     let explains: Double
     /// Of the change from Q to C; nil where that is 0.
     let share: Double?
+    /// Whether it is known what the I/Os felt of it. Of a host alone nobody knows what waits of the guest's threads were
+    /// to its I/Os.
+    let isPerIO: Bool
     let because: String
     let confidence: Finding.Confidence
   }
@@ -95,10 +106,18 @@ struct PhaseCauses {
   private static let full = 3.0
   /// By how much a server's time for an I/O does.
   private static let busier = 1.4
+  /// Who does less than this part of what it did when things were worse was not there.
+  static let leastThere = 0.1
   /// What explains less is left out.
   private static let least = 0.1
   /// From which share on the rest is a row of its own.
   private static let leastUnknown = 0.1
+  /// How much more or less the guest's threads wait at least for it to count, ns a second.
+  private static let leastWait = 5e7
+  /// The same as a part of what they waited.
+  private static let leastWaitShare = 0.25
+  /// How much more of a CPU one uses at least whom a host alone shows to be the cause of waits.
+  private static let leastRun = 0.02
   /// How much of the threads' time has to move from one node to another.
   private static let moved = 0.3
 
@@ -110,7 +129,13 @@ struct PhaseCauses {
       let own = excess.rows.filter {
         $0.phase == number && $0.operation == nil && $0.device == nil
       }
-      guard let whole = own.first(where: { $0.hop == .block })?.delta, whole != 0 else { continue }
+      let block = own.first { $0.hop == .block }?.delta
+      let waited = measures.isOfHost ? waits(number) : 0
+      // Where one went up and the other down, the larger one is looked at.
+      let stay = Double(block ?? 0)
+      let whole =
+        stay * waited >= 0 ? stay + waited : abs(stay) > abs(waited) ? stay : waited
+      guard block != nil || waited != 0, whole != 0 else { continue }
       var deltas: [Hop: Double] = [:]
       for row in own { deltas[row.hop] = Double(row.delta) }
       let queue = own.first { $0.hop == .hostScheduler }.map { row in
@@ -119,9 +144,24 @@ struct PhaseCauses {
       }
       rows +=
         phase.isStall
-        ? stall(number, Double(whole), deltas)
-        : causes(number, Double(whole), deltas, hostQueueGrowth: queue ?? 1)
+        ? stall(number, whole, deltas)
+        : causes(number, whole, deltas, threads: waited, hostQueueGrowth: queue ?? 1)
     }
+  }
+
+  /// What the guest's threads waited more for a CPU in a phase than in the baseline, ns for each of its requests in the
+  /// phase; 0 where that hardly changed.
+  private func waits(_ phase: Int) -> Double {
+    guard !measures.threadWaits.isEmpty else { return 0 }
+    let baseline = measures.periods.baseline
+    let change = measures.threadWaits[phase] - measures.threadWaits[baseline]
+    let least =
+      Self.leastWaitShare
+      * min(
+        measures.threadWaits[phase], measures.threadWaits[baseline])
+    guard abs(change) >= max(Self.leastWait, least) else { return 0 }
+    let requests = [measures.arrivals[phase], measures.arrivals[baseline]].first { $0 > 0 }
+    return change / (requests ?? 1)
   }
 
   // MARK: One phase
@@ -134,7 +174,8 @@ struct PhaseCauses {
   }
 
   private func causes(
-    _ phase: Int, _ whole: Double, _ deltas: [Hop: Double], hostQueueGrowth: Double
+    _ phase: Int, _ whole: Double, _ deltas: [Hop: Double], threads: Double,
+    hostQueueGrowth: Double
   ) -> [Row] {
     // Of two levels the worse one is explained, whichever came first.
     let sign = whole < 0 ? -1.0 : 1.0
@@ -153,11 +194,15 @@ struct PhaseCauses {
     // H3: what was waited for a CPU, by who was on it; the rest.
     let queue = delta(.virtioSubmit, .virtioReturn)
     var queueLeft = queue
-    if !measures.cpuWaits.isEmpty, measures.isCPUKnown {
-      let waited = sign * (measures.cpuWaits[phase] - measures.cpuWaits[baseline])
+    if measures.isOfHost || !measures.cpuWaits.isEmpty, measures.isCPUKnown {
+      let waited =
+        measures.isOfHost
+        ? sign * threads : sign * (measures.cpuWaits[phase] - measures.cpuWaits[baseline])
       // One who was there as before is waited for longer where another came: it is not the cause.
       let risen = measures.occupants.map { kind, user in
-        kind == .throttle || user.rates[worse] >= Self.more * user.rates[better]
+        kind == .throttle
+          || user.rates[worse] >= Self.more * user.rates[better]
+            && (!measures.isOfHost || user.rates[worse] - user.rates[better] >= Self.leastRun)
           ? max(0, user.weights[worse] - user.weights[better]) : 0
       }
       let all = risen.reduce(0, +)
@@ -172,7 +217,7 @@ struct PhaseCauses {
               explains: waited * risen[place] / all,
               because: Self.occupied(occupant.kind)))
         }
-        queueLeft -= waited
+        if !measures.isOfHost { queueLeft -= waited }
       }
     }
     // A thread that finds no tag for a request waits in the host's queue, with all that it would have submitted next.
@@ -251,7 +296,8 @@ struct PhaseCauses {
       found, scale: scale, phase, whole, better: better, worse: worse,
       unknown: isBelow
         ? "it lies below the guest, of which these files show nothing"
-        : "nothing else changed with it at the place where it lies")
+        : "nothing else changed with it at the place where it lies"
+          + (measures.isOfHost ? "; the guest's own part only its own trace tells" : ""))
   }
 
   private func ownLoad(_ explains: Double, _ worse: Int, _ better: Int) -> Candidate {
@@ -308,25 +354,33 @@ struct PhaseCauses {
     let direction = whole < 0 ? -1.0 : 1.0
     var rows = told.map { candidate -> Row in
       let explains = scale * candidate.explains
-      let isNew = candidate.user.map { $0.rates[better] < 0.1 * $0.rates[worse] } ?? false
+      let isNew =
+        candidate.user.map { $0.rates[better] < Self.leastThere * $0.rates[worse] } ?? false
       let confidence: Finding.Confidence =
         explains >= 0.5 * size
         ? (isNew ? .high : .medium) : explains >= 0.25 * size ? .medium : .low
       return Row(
         phase: phase, kind: candidate.kind, user: candidate.user, began: isNew && whole > 0,
-        explains: direction * explains, share: explains / size, because: candidate.because,
-        confidence: confidence)
+        explains: direction * explains, share: explains / size, isPerIO: isPerIO(candidate.kind),
+        because: candidate.because, confidence: confidence)
     }
     let rest = size - told.reduce(0) { $0 + scale * $1.explains }
     if rest >= Self.leastUnknown * size {
       rows.append(
         Row(
           phase: phase, kind: .unknown, user: nil, began: false, explains: direction * rest,
-          share: rest / size,
+          share: rest / size, isPerIO: !measures.isOfHost,
           because: unknown,
           confidence: .none))
     }
     return rows.sorted { ($0.share ?? 0) > ($1.share ?? 0) }
+  }
+
+  private func isPerIO(_ kind: CauseKind) -> Bool {
+    switch kind {
+    case .cpuNeighbour, .ownCPU, .throttle: !measures.isOfHost
+    default: true
+    }
   }
 
   /// A time in which nothing was completed comes from where the I/Os waited.
@@ -337,6 +391,7 @@ struct PhaseCauses {
       return [
         Row(
           phase: phase, kind: .unknown, user: nil, began: false, explains: whole, share: 1,
+          isPerIO: !measures.isOfHost,
           because: "nothing was completed, and the requests were not at the host's device",
           confidence: .none)
       ]
@@ -344,7 +399,7 @@ struct PhaseCauses {
     return [
       Row(
         phase: phase, kind: most == .hardwareQueue ? .device : .hostScheduler, user: nil,
-        began: true, explains: explains, share: explains / whole,
+        began: true, explains: explains, share: explains / whole, isPerIO: true,
         because: "the device completed nothing while requests were in flight", confidence: .high)
     ]
   }

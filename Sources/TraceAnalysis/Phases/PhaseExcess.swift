@@ -54,9 +54,6 @@ struct PhaseExcess {
   /// A layer whose change is surely within this share of the whole change is cleared.
   private static let clearedShare = 0.1
 
-  /// What adds up to the total, in the order of an I/O's way.
-  private static let parts = Hop.parts + [.belowGuest]
-
   init(_ population: PhasePopulation, _ phases: [GuestPhases.Phase]) {
     guard let span = population.span, phases.contains(where: { !$0.isBaseline }) else { return }
     let grid = BlockGrid(
@@ -87,7 +84,7 @@ struct PhaseExcess {
         var clear: [Hop: [(isClear: Bool, low: Double, high: Double)]] = [:]
         for (place, operation) in operations.enumerated() {
           let rows = Self.rows(
-            own[place][phases.count], own[place][phase], operation, phase,
+            own[place][phases.count], own[place][phase], population.side.hops, operation, phase,
             device: device < devices ? device : nil, isStall: found.isStall)
           self.rows += rows
           guard let total = rows.last, let whole = total.interval else { continue }
@@ -133,8 +130,8 @@ struct PhaseExcess {
   }
 
   private static func rows(
-    _ baseline: HopSums, _ phase: HopSums, _ operation: BlockOperation?, _ number: Int,
-    device: Int?, isStall: Bool
+    _ baseline: HopSums, _ phase: HopSums, _ parts: [Hop], _ operation: BlockOperation?,
+    _ number: Int, device: Int?, isStall: Bool
   ) -> [Row] {
     guard baseline.count >= least.baseline,
       phase.count >= (isStall ? least.stall : least.phase)

@@ -90,8 +90,8 @@ struct PhaseLevels {
   private var series: [Series]
   private let amounts: [PhaseAmounts]
 
-  /// A change of what is waited that matters, as a share of a CPU's time.
-  private static let leastAmount = 0.05
+  /// A change that matters of an amount that alone makes a phase, as a part of itself, and in standard errors.
+  private static let (leastSymptom, symptomErrors) = (0.5, 4.0)
   /// A change of a mean that matters.
   static let leastChange = 0.05
   /// In standard errors.
@@ -118,9 +118,13 @@ struct PhaseLevels {
   }
 
   /// Whether latencies over two sets of stretches differ, by what matters and by more than chance. Amounts alone do not
-  /// make a phase: threads may wait for more and the guest's I/O be as before.
+  /// make a phase unless they are symptoms: threads may wait for more and the guest's I/O be as before.
   func differ(_ first: [Range<Int64>], _ second: [Range<Int64>]) -> Bool {
-    changed(first, second).contains { $0 < series.count }
+    changed(first, second).contains { $0 < series.count || isSymptom($0) }
+  }
+
+  private func isSymptom(_ place: Int) -> Bool {
+    place >= series.count && amounts[place - series.count].isSymptom
   }
 
   /// The same, of the series for which a least change is given, as a part of the mean.
@@ -132,6 +136,25 @@ struct PhaseLevels {
     }
   }
 
+  /// Whether a symptom differs from what it was in the first of some stretches in which it is known.
+  func differInSymptoms(_ stretches: [Range<Int64>], _ second: Range<Int64>) -> Bool {
+    let after = cells([second]).map(grid.range(of:))
+    return amounts.contains { amount in
+      guard amount.isSymptom, let b = amount.level(after) else { return false }
+      let first = stretches.lazy.compactMap { amount.level(cells([$0]).map(grid.range(of:))) }.first
+      return first.map { Self.isApart($0, b, amount) } ?? false
+    }
+  }
+
+  /// Whether two levels of an amount differ by what matters and by more than chance.
+  private static func isApart(_ a: PhaseLevel, _ b: PhaseLevel, _ amount: PhaseAmounts) -> Bool {
+    guard amount.isSymptom else {
+      return isApart(a, b, least: amount.least, errors: leastErrors)
+    }
+    return isApart(
+      a, b, least: max(amount.least, leastSymptom * min(a.mean, b.mean)), errors: symptomErrors)
+  }
+
   /// The series that differ: the places of the signals, then that of the totals, then those of the amounts.
   func changed(_ first: [Range<Int64>], _ second: [Range<Int64>]) -> [Int] {
     let (before, after) = (cells(first), cells(second))
@@ -139,7 +162,7 @@ struct PhaseLevels {
       guard let a = amounts[place].level(before.map(grid.range(of:))),
         let b = amounts[place].level(after.map(grid.range(of:)))
       else { return false }
-      return Self.isApart(a, b, least: Self.leastAmount, errors: Self.leastErrors)
+      return Self.isApart(a, b, amounts[place])
     }
     // What others show need not be searched for.
     let errors = waits.isEmpty ? Self.leastErrors : Self.leastErrorsBeside
@@ -202,6 +225,9 @@ struct PhaseLevels {
   func isFilled(_ stretches: [Range<Int64>]) -> Bool {
     let own = cells(stretches)
     return series.contains { one in own.reduce(0) { $0 + one.counts[$1] } >= Self.leastCount }
+      || amounts.contains { one in
+        one.isSymptom && own.contains { one.sum(grid.range(of: $0)).count > 0 }
+      }
   }
 
   /// The cells whose middle lies in one of the stretches.

@@ -6,7 +6,7 @@ struct PhasePeriods {
   /// By number: each phase's own, unused for those of the baseline; the last is the baseline.
   let count: Int
   /// Of all, ns, in the order of time.
-  private let cores: [(range: Range<Int64>, period: Int)]
+  private var cores: [(range: Range<Int64>, period: Int)]
   /// What each adds up to, ns.
   private(set) var lengths: [Int64]
 
@@ -42,6 +42,24 @@ struct PhasePeriods {
     for (period, part) in parts(span) { covered.lengths[period].add(saturating: part) }
     let isFair = zip(covered.lengths, lengths).allSatisfy { Double($0) >= Self.fair * Double($1) }
     return isFair ? covered : nil
+  }
+
+  /// The same for a trace that does not show a fair part of the baseline: what it tells of is compared with the first
+  /// phase that it shows. Nil where it does not show a fair part of all those behind that.
+  func withinFromFirst(_ span: Span) -> PhasePeriods? {
+    if let whole = within(span) { return whole }
+    func isShown(_ range: Range<Int64>) -> Bool {
+      let part = min(span.to, range.upperBound) - max(span.from, range.lowerBound)
+      return Double(part) >= Self.fair * Double(range.upperBound - range.lowerBound)
+    }
+    guard let first = cores.firstIndex(where: { isShown($0.range) }),
+      cores[first...].allSatisfy({ $0.period != baseline && isShown($0.range) })
+    else { return nil }
+    var own = self
+    own.cores = Array(cores[first...]) + [(cores[first].range, baseline)]
+    own.lengths = [Int64](repeating: 0, count: count)
+    for (period, part) in own.parts(span) { own.lengths[period].add(saturating: part) }
+    return own
   }
 
   private static let fair = 0.3

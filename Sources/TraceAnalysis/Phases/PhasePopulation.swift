@@ -2,21 +2,39 @@ internal import TraceCorrelation
 internal import TraceModel
 
 /// The I/Os of a guest in which phases are looked for: those that began a request and came to an end, without flushes,
-/// each at its Q on the reference timeline, or on the guest's own clock where nothing ties it to a host.
+/// each at its Q on the reference timeline, or on the guest's own clock where nothing ties it to a host. Of a guest
+/// without a block trace they are what its threads asked of the host's devices.
 struct PhasePopulation {
+  /// Whose trace shows the I/Os.
+  enum Side: String {
+    case guest, host
+
+    /// The hops that such a trace can tell of, in the order of an I/O's way; they add up to the total.
+    var hops: [Hop] {
+      switch self {
+      case .guest: Hop.parts + [.belowGuest]
+      case .host: [.hostScheduler, .hardwareQueue]
+      }
+    }
+  }
+
+  let side: Side
   /// The guest.
   let guest: String
-  /// Its disks, `major,minor`, in the order of their names.
+  /// Its disks, `major,minor`, in the order of their names; of the host's side, the devices that they lie on.
   let devices: [String]
   /// The stretches of their traces, each with the disk's place among ``devices``.
   private let disks: [(device: Int, ios: [GuestIO])]
   /// Whether the times are on the reference timeline.
   let isOnReference: Bool
-  /// From the first Q to the last, ns; nil where there is no I/O.
+  /// From the first Q to the last, ns; where there is no I/O, the time of the trace that shows its threads, or nil.
   let span: ClosedRange<Int64>?
 
-  init(guest: String, _ disks: [(device: String, ios: [GuestIO])]) {
-    self.guest = guest
+  init(
+    guest: String, _ disks: [(device: String, ios: [GuestIO])], seenBy side: Side = .guest,
+    threads: Span? = nil
+  ) {
+    (self.guest, self.side) = (guest, side)
     devices = Set(disks.map(\.device)).sorted()
     let places = Dictionary(uniqueKeysWithValues: devices.enumerated().map { ($1, $0) })
     self.disks = disks.map { (places[$0.device] ?? 0, $0.ios) }
@@ -25,7 +43,7 @@ struct PhasePopulation {
     Self.forEach(self.disks, isOnReference) { _, moment, _ in
       ends = (min(ends?.first ?? moment, moment), max(ends?.last ?? moment, moment))
     }
-    span = ends.map { $0.first...$0.last }
+    span = (ends ?? threads.map { ($0.from, $0.to) }).map { $0.first...max($0.first, $0.last) }
   }
 
   /// The part of the span in which phases are looked for: all of it, but where nearly all I/Os lie in less than half of it.
@@ -35,6 +53,7 @@ struct PhasePopulation {
     let width = (span.upperBound - span.lowerBound) / Int64(Self.bins) + 1
     var counts = [Int](repeating: 0, count: Self.bins)
     forEach { _, moment, _ in counts[Int((moment - span.lowerBound) / width)] += 1 }
+    guard counts.contains(where: { $0 > 0 }) else { return span }
     let few = Int(Self.strays * Double(counts.reduce(0, +)))
     func first(_ places: some Sequence<Int>) -> Int {
       var left = few
