@@ -26,10 +26,51 @@ public enum Findings {
     let evidence = Evidence(file, given: thresholds)
     let mixed = try CapturesMixed().findings(evidence)
     guard mixed.isEmpty else { return mixed }
-    let found = try allRules.filter { $0.code != .capturesMixed }.flatMap {
-      try $0.findings(evidence)
+    return ordered(
+      try allRules.filter { $0.code != .capturesMixed }.flatMap { try $0.findings(evidence) })
+  }
+
+  /// The same of a part of a correlated capture, on the timeline in ns; of one guest and what is about none, when one is
+  /// given. Rules that need the whole capture are listed with confidence none.
+  public static func find(
+    in file: IncidentFile, window: Range<Int64>, guest: String? = nil,
+    thresholds: [String: Double] = [:]
+  ) throws -> [Finding] {
+    let input = Set(allRules.filter { $0.about.isInput }.map(\.code))
+    // What the files lack they lack in each part.
+    let aboutInput = try file.findings(guest: guest).filter { input.contains($0.code) }
+    if aboutInput.contains(where: { $0.code == .capturesMixed }) { return aboutInput }
+    let sums = try SelectedSums(file, window)
+    let evidence = Evidence(file, given: thresholds, window: window)
+    var found: [Finding] = []
+    var open: [Finding] = []
+    var judging: Set<Finding.Code> = []
+    try sums.during {
+      for rule in allRules where !rule.about.isInput {
+        guard let inputs = rule.judgesSelections else {
+          open.append(.notJudged(rule.code, "the whole capture is needed"))
+          continue
+        }
+        if !inputs.isEmpty, inputs.isSubset(of: sums.unplaced) {
+          open.append(
+            .notJudged(
+              rule.code, "nothing of what is read lies in that time, as far as clocks tell"))
+          continue
+        }
+        judging.insert(rule.code)
+        found += try rule.findings(evidence)
+      }
     }
-    .map(\.withoutContradiction)
+    let asked = ordered(
+      found.map(\.withReason).filter { guest == nil || $0.guest == nil || $0.guest == guest }
+        + aboutInput)
+    // Of rules that find the same, one that judges speaks for the other.
+    var listed = judging
+    return asked + open.filter { listed.insert($0.code).inserted }
+  }
+
+  private static func ordered(_ findings: [Finding]) -> [Finding] {
+    let found = findings.map(\.withoutContradiction)
     let judged = found.filter { $0.confidence != .none }
     return Finding.Severity.allCases.sorted(by: >).flatMap { severity in
       judged.filter { $0.severity == severity }
@@ -38,6 +79,34 @@ public enum Findings {
 }
 
 extension Finding {
+  /// That a rule does not judge a part of the capture, and why.
+  fileprivate static func notJudged(_ code: Code, _ reason: String) -> Finding {
+    Finding(
+      code, .info, guest: nil, sentence: "\(notJudgedHead) \(reason).", confidence: .none,
+      because: "Its findings of the whole capture need not hold for a part of it.",
+      evidenceSQL: nil,
+      nextStep:
+        "See what it finds in the whole capture ('hiddenq findings' without --from and --to).")
+  }
+
+  private static let notJudgedHead = "Not judged for a part of the capture:"
+
+  /// Why its rule does not judge a part of the capture; nil where it says something else.
+  public var notJudgedReason: String? {
+    guard confidence == .none, sentence.hasPrefix(Self.notJudgedHead) else { return nil }
+    return String(sentence.dropFirst(Self.notJudgedHead.count + 1).dropLast())
+  }
+
+  /// Itself, and why there is no statement that proves it.
+  fileprivate var withReason: Finding {
+    guard evidenceSQL == nil else { return self }
+    var explained = self
+    explained.because +=
+      " Its sums are of a part of the capture; no table of the file has them, so there is no statement that returns "
+      + "them."
+    return explained
+  }
+
   /// Itself; or, where its sentence has a share of more than the whole, that it is unknown, and why. A number
   /// that cannot be is not cut to one that can.
   fileprivate var withoutContradiction: Finding {

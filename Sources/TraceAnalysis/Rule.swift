@@ -31,6 +31,10 @@ protocol Rule: Sendable {
   func inputs(of finding: Finding) -> Set<Evidence.Kind>
   /// Its limits.
   var thresholds: [Threshold] { get }
+  /// Whether it judges a part of the capture: it takes what has a time from ``Evidence/from(_:as:)`` and sums from the
+  /// views, and proves by ``Evidence/proof(_:)`` what rests on such sums. Nil: the whole alone; else the kinds of input
+  /// of which something must lie in that part where the incident has them.
+  var judgesSelections: Set<Evidence.Kind>? { get }
   /// What it finds: nothing where all is well; one of severity `info` and confidence `none` where an input
   /// is missing without which it cannot judge.
   func findings(_ evidence: Evidence) throws -> [Finding]
@@ -39,6 +43,8 @@ protocol Rule: Sendable {
 extension Rule {
   /// None.
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [] }
+  /// The whole alone.
+  var judgesSelections: Set<Evidence.Kind>? { nil }
 }
 
 /// What the findings of a rule are about.
@@ -103,11 +109,69 @@ struct Suspect: Sendable {
 struct Evidence {
   private let file: IncidentFile
   private let given: [String: Double]
+  /// The part of the capture that is judged, on the timeline, ns; nil: all of it.
+  let window: Range<Int64>?
 
-  init(_ file: IncidentFile, given: [String: Double]) {
+  init(_ file: IncidentFile, given: [String: Double], window: Range<Int64>? = nil) {
     self.file = file
     self.given = given
+    self.window = window
   }
+
+  /// A view whose rows have times.
+  enum Timed: String {
+    case io
+    case queueDepth = "queue_depth"
+    case queueStall = "queue_stall"
+    case steal
+    case counterValue = "counter_value"
+    case netCounter = "net_counter"
+    /// Of a part of the capture it has the means alone.
+    case hopSummary = "hop_summary"
+  }
+
+  /// What stands behind FROM: the view, or its rows that are of the part that is judged.
+  func from(_ view: Timed, as alias: String? = nil) -> String {
+    let name = alias ?? view.rawValue
+    guard let window else { return alias.map { "\(view.rawValue) AS \($0)" } ?? view.rawValue }
+    let (from, to) = (window.lowerBound, window.upperBound)
+    let queued = "coalesce(reference_ns, queued_at_ns)"
+    let condition: String
+    switch view {
+    case .io: condition = "\(queued) >= \(from) AND \(queued) < \(to)"
+    case .queueDepth: condition = "at_ns >= \(from) AND at_ns + interval_ns <= \(to)"
+    case .queueStall: condition = "at_ns + length_ns > \(from) AND at_ns < \(to)"
+    case .steal: condition = "at_ns >= \(from) AND at_ns + 1000000000 <= \(to)"
+    case .counterValue, .netCounter:
+      condition = "at_ns - interval_ns >= \(from) AND at_ns <= \(to)"
+    case .hopSummary:
+      return """
+        (SELECT guest, device, 'all' AS op, hop, count(ns) AS count, avg(ns) AS mean_ns
+        FROM io JOIN io_hop USING (io_id)
+        WHERE \(queued) >= \(from) AND \(queued) < \(to) AND op <> 'flush' AND block_ns IS NOT NULL
+          AND match_grade IN \(Self.list(MatchGrade.certain))
+        GROUP BY guest, device, hop) AS \(name)
+        """
+    }
+    return "(SELECT * FROM \(view.rawValue) WHERE \(condition)) AS \(name)"
+  }
+
+  /// A moment of a machine's timeline, as people read it: `8.365 s (09:30:55.4 UTC)`.
+  func moment(_ moment: Int64, of machine: String) throws -> String {
+    let name = Self.literal(machine)
+    let distance = try rows(
+      """
+      SELECT unix_ns - at_ns AS apart FROM wall_time
+      WHERE reference IN (SELECT reference FROM clock WHERE machine = \(name) AND tool_clock <> 'wall')
+        OR reference = \(name) || ' blktrace'
+      ORDER BY reference = \(name) || ' blktrace' LIMIT 1
+      """
+    ).first?.integer("apart")
+    return WallClock.text(moment, distance: distance)
+  }
+
+  /// The statement that proves what rests on sums of the capture; nil for a part of it, whose sums are in no table.
+  func proof(_ sql: String) -> String? { window == nil ? sql : nil }
 
   /// The rows of a statement over the documented views. A sentence takes its numbers from these rows, and
   /// the same statement is the finding's evidence.

@@ -48,15 +48,16 @@ public struct Finding: Sendable, Equatable {
   public var confidence: Confidence
   /// The reason for that confidence: bounds, shares matched, what was lost.
   public var because: String
-  /// One statement over the documented views that returns the numbers of the sentence.
-  public var evidenceSQL: String
+  /// One statement over the documented views that returns the numbers of the sentence; nil where the numbers are of a part
+  /// of the capture and in no table of the file: ``because`` says so.
+  public var evidenceSQL: String?
   /// What to do now.
   public var nextStep: String
 
   /// A finding.
   public init(
     _ code: Code, _ severity: Severity, guest: String?, sentence: String, confidence: Confidence,
-    because: String, evidenceSQL: String, nextStep: String
+    because: String, evidenceSQL: String?, nextStep: String
   ) {
     self.code = code
     self.severity = severity

@@ -161,7 +161,7 @@ public enum ComparisonJSON {
       ("code", .text(finding.code.rawValue)), ("severity", .text(finding.severity.rawValue)),
       ("guest", Value(finding.guest)), ("sentence", .text(finding.sentence)),
       ("confidence", .text(finding.confidence.rawValue)), ("because", .text(finding.because)),
-      ("evidence_sql", .text(finding.evidenceSQL)), ("next_step", .text(finding.nextStep)),
+      ("evidence_sql", Value(finding.evidenceSQL)), ("next_step", .text(finding.nextStep)),
     ])
   }
 }

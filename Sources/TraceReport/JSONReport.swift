@@ -27,6 +27,7 @@ public enum JSONReport {
     for view in views where known.contains(view) {
       members.append((view, try rows(of: "SELECT * FROM \(view)", file)))
     }
+    members.append(("selection_finding", try selectedFindings(file, request.filter)))
     members.append(("disks", try disks(file, request.filter)))
     members.append(("slowest", try slowest(file, request)))
     return "{\n" + members.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ",\n") + "\n}\n"
@@ -40,6 +41,24 @@ public enum JSONReport {
       ("op", filter.op.map(string)), ("from_ns", filter.from.map { "\($0)" }),
       ("to_ns", filter.to.map { "\($0)" }),
     ])
+  }
+
+  /// What the rules find in the selected time; null where none is selected.
+  private static func selectedFindings(_ file: IncidentFile, _ filter: IOFilter) throws -> String {
+    guard filter.from != nil || filter.to != nil, try Report.timeline(file, filter) != nil else {
+      return "null"
+    }
+    return list(
+      try FindingSection.findings(file, filter).map { finding in
+        object([
+          ("code", string(finding.code.rawValue)), ("severity", string(finding.severity.rawValue)),
+          ("guest", finding.guest.map(string)), ("sentence", string(finding.sentence)),
+          ("confidence", string(finding.confidence.rawValue)),
+          ("because", string(finding.because)),
+          ("evidence_sql", finding.evidenceSQL.map(string)),
+          ("next_step", string(finding.nextStep)),
+        ])
+      })
   }
 
   /// The guests' disks: where they lie, how much of them was joined, and their numbers.

@@ -38,7 +38,8 @@ struct FindingsCommand: ParsableCommand {
     commandName: "findings", abstract: "Says what an incident shows, with the evidence.",
     discussion: """
       The most severe first; what cannot be judged is 'info' with confidence 'none' and names the file that \
-      would tell. Exit status 1: a finding is at least as severe as --fail-on.
+      would tell. With --from or --to the rules judge that part of the capture anew; those that need all of it \
+      are listed as not judged. Exit status 1: a finding is at least as severe as --fail-on.
       """)
 
   enum FailOn: String, ExpressibleByArgument, CaseIterable {
@@ -59,6 +60,15 @@ struct FindingsCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Only this guest, and what is about none.", valueName: "name"))
   var guest: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Judge what happened from this time on, as 8.2, 350ms; or by the wall clock, in UTC: 09:30:53, "
+        + "2026-11-22T09:30:53Z.", valueName: "time"))
+  var from: String?
+
+  @Option(help: ArgumentHelp("Judge what happened before this time.", valueName: "time"))
+  var to: String?
 
   @OptionGroup var thresholds: ThresholdOptions
 
@@ -90,7 +100,9 @@ struct FindingsCommand: ParsableCommand {
     try Incident.requireGuest(guest, in: file)
     let limits = try thresholds.thresholds
     let all =
-      limits.isEmpty ? try file.findings() : try Findings.find(in: file, thresholds: limits)
+      try window(in: file).map {
+        try Findings.find(in: file, window: $0, guest: guest, thresholds: limits)
+      } ?? (limits.isEmpty ? file.findings() : Findings.find(in: file, thresholds: limits))
     let findings = all.filter { guest == nil || $0.guest == nil || $0.guest == guest }
     if let tabular = format.tabular {
       Tabular.print(tabular, columns: Self.columns, rows: findings.map(Self.row))
@@ -104,6 +116,17 @@ struct FindingsCommand: ParsableCommand {
     }
   }
 
+  /// The part of the capture that is judged; nil: all of it.
+  private func window(in file: IncidentFile) throws -> Range<Int64>? {
+    guard from != nil || to != nil else { return nil }
+    let times = try TimeReading(file, guest: guest)
+    let (first, last) = try times.window(from: from, to: to)
+    return try times.timeline().window(from: first, to: last)
+      ?? {
+        throw CommandFailure(message: "--from and --to select no time of the capture")
+      }()
+  }
+
   private static let columns = [
     "code", "severity", "guest", "sentence", "confidence", "because", "evidence_sql", "next_step",
   ]
@@ -112,7 +135,7 @@ struct FindingsCommand: ParsableCommand {
     [
       .text(finding.code.rawValue), .text(finding.severity.rawValue),
       finding.guest.map { .text($0) } ?? .null, .text(finding.sentence),
-      .text(finding.confidence.rawValue), .text(finding.because), .text(finding.evidenceSQL),
+      .text(finding.confidence.rawValue), .text(finding.because), StoredValue(finding.evidenceSQL),
       .text(finding.nextStep),
     ]
   }

@@ -16,6 +16,18 @@ struct TimeReading {
     timelines = try file.timelines(of: guest)
   }
 
+  /// The one timeline; a failure where the guests have clocks of their own.
+  func timeline() throws -> Timeline {
+    guard let timeline = timelines.first, timelines.count == 1 else {
+      throw CommandFailure(
+        message: timelines.isEmpty
+          ? "\(path) has no block trace, on whose timeline a part of the capture could be chosen"
+          : "the guests of \(path) have clocks of their own, which nothing ties together; choose one with "
+            + "--guest")
+    }
+    return timeline
+  }
+
   /// A moment, ns. `option` is what the text was given for, for the message of the failure.
   func moment(_ text: String, of option: String) throws -> Int64 {
     guard let given = GivenTime(text) else {

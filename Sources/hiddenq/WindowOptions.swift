@@ -55,19 +55,12 @@ struct WindowOptions: ParsableArguments {
   ) throws -> (before: Range<Int64>, after: Range<Int64>) {
     try Incident.requireGuest(guest, in: file)
     if !phase.isEmpty { return try phases(in: file) }
-    let timelines = try file.timelines(of: guest)
-    guard timelines.count <= 1 else {
-      throw CommandFailure(
-        message:
-          "the guests of \(file.path) have clocks of their own, which nothing ties together; choose one with --guest"
-      )
-    }
-    guard let timeline = timelines.first, let span = timeline.span else {
-      throw CommandFailure(
-        message: "\(file.path) has no block trace, so there are no I/Os to compare",
-        status: Exit.notEnoughData)
-    }
     let times = try TimeReading(file, guest: guest)
+    let timeline = try times.timeline()
+    guard let span = timeline.span else {
+      throw CommandFailure(
+        message: "\(file.path) has no events on its timeline", status: Exit.notEnoughData)
+    }
     // The last moment is in the window, too.
     let whole = span.lowerBound..<span.upperBound + 1
     let pair: (before: Range<Int64>, after: Range<Int64>)

@@ -54,7 +54,9 @@ struct SelectionTests {
     #expect(outcome.errors.contains("--from must be before --to"))
   }
 
-  @Test("a report of a selection says that its findings are about the whole capture")
+  @Test(
+    "a report of a selection says what its findings are about: a time is judged anew, a disk is not"
+  )
   func wholeCapture() throws {
     let incident = try Self.incident.get()
     let sentence = "Findings are about the whole capture, not only the selection"
@@ -65,12 +67,22 @@ struct SelectionTests {
     for (options, words) in [
       (["--from", "0.1", "--to", "0.3"], "(0.100 s to 0.300 s)"),
       (["--from", "100ms"], "(from 0.100 s on)"), (["--to", "0.3"], "(until 0.300 s)"),
-      (["--op", "write", "--device", "253,0"], "(device 253,0, operation write)"),
     ] {
       let part = try Program.run(["report", incident] + options)
       #expect(part.status == 0, "\(part.errors)")
-      #expect(part.words.contains("\(sentence) \(words)."), "\(part.output)")
+      #expect(
+        part.words.contains("Findings are about the selected time \(words), whatever the disk"),
+        "\(part.output)")
+      #expect(part.words.contains("Not judged for a part of the capture: "))
+      #expect(!part.words.contains(sentence))
+      let found = try Program.run(["findings", incident, "--format", "csv"] + options)
+      #expect(found.status == 0, "\(found.errors)")
+      #expect(found.output.contains("TAIL_AMPLIFIED,info,,Not judged for a part of the capture: "))
     }
+    let disk = try Program.run("report", incident, "--op", "write", "--device", "253,0")
+    #expect(disk.words.contains("\(sentence) (device 253,0, operation write)."), "\(disk.output)")
+    let outside = try Program.run("findings", incident, "--from", "99")
+    #expect(outside.status == 2 && outside.errors.contains("select no time of the capture"))
   }
 
   @Test("a query right after ingest is answered by what correlate finds, never by empty tables")

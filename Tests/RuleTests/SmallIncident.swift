@@ -309,7 +309,8 @@ final class SmallIncident {
   /// The evidence runs, and returns the numbers of the sentence.
   private func check(_ finding: Finding) throws {
     var values: [StoredValue] = []
-    try file.query(finding.evidenceSQL, columns: { _ in }, row: { values += $0 })
+    try file.query(
+      try #require(finding.evidenceSQL), columns: { _ in }, row: { values += $0 })
     let missing = SentenceNumbers.unexplained(
       finding.sentence,
       values: values.compactMap {

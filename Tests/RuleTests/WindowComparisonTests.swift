@@ -146,7 +146,7 @@ struct WindowComparisonTests {
     let incident = try Self.incident(Self.joined(.measured(78), other))
     let comparison = try Self.windows(incident)
     let finding = try #require(comparison.findings.first { $0.code.rawValue == "NOT_COMPARABLE" })
-    let rows = try incident.file.rows(finding.evidenceSQL)
+    let rows = try incident.file.rows(#require(finding.evidenceSQL))
     #expect(rows.map { $0.text("side") } == ["after", "before"])
     #expect(rows.map { $0.number("mean_bytes") } == [32_768, 4_096])
     #expect(rows.compactMap { $0.integer("ios") }.reduce(0, +) == 1_500)
@@ -155,7 +155,7 @@ struct WindowComparisonTests {
       Self.joined(.measured(79, scheduled: 400), .measured(80, hostScheduled: 400)))
     let taken = try Self.windows(moved)
     let found = try #require(taken.findings.first { $0.code.rawValue == "FALSE_OPTIMISATION" })
-    let hops = try moved.file.rows(found.evidenceSQL)
+    let hops = try moved.file.rows(#require(found.evidenceSQL))
     for line in taken.lines where line.op == "all" && [.mean, .p50].contains(line.statistic) {
       for (side, value, count) in [
         ("before", line.before, line.countBefore), ("after", line.after, line.countAfter),

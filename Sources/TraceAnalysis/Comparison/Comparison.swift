@@ -99,11 +99,13 @@ public struct Comparison: Sendable {
           windows: windows
         ).findings
     }
-    if windows == nil {
-      findingsOnOneSide = try OneSidedFinding.all(
-        before: before.map(\.file), after: after.map(\.file))
-    } else {
-      notJudged.append("what the rules find, which is of the whole capture")
+    findingsOnOneSide = try OneSidedFinding.all(before: before, after: after)
+    if windows != nil {
+      let judging = Set(allRules.filter { $0.judgesSelections != nil }.map(\.code))
+      let codes = allRules.filter { !judging.contains($0.code) && !$0.about.isInput }
+        .map(\.code.rawValue)
+      notJudged.append(
+        "findings of rules that need the whole capture: \(codes.joined(separator: ", "))")
     }
   }
 
@@ -187,7 +189,8 @@ public struct Comparison: Sendable {
       "\($0): nothing ties its times to the timeline"
     }
     let series = SeriesComparison(
-      first.flatMap(\.series), second.flatMap(\.series), loads: loads, settings: settings)
+      first.flatMap(\.series), second.flatMap(\.series), loads: loads, settings: settings,
+      isWithin: timeline != nil)
     lines += series.lines
     statements += series.statements
   }

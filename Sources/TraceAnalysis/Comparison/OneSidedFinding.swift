@@ -21,7 +21,7 @@ public struct OneSidedFinding: Sendable {
   public let isJudgedOnBoth: Bool
 
   /// All of a comparison, in the order of the rules: what is new, then what is gone.
-  static func all(before: [IncidentFile], after: [IncidentFile]) throws -> [OneSidedFinding] {
+  static func all(before: [Recording], after: [Recording]) throws -> [OneSidedFinding] {
     let first = try before.map(Reading.init)
     let second = try after.map(Reading.init)
     func only(_ side: Side, _ own: [Reading], _ other: [Reading]) -> [OneSidedFinding] {
@@ -52,8 +52,12 @@ private struct Reading {
   /// The kinds of input that are there.
   let inputs: Set<Evidence.Kind>
 
-  init(_ file: IncidentFile) throws {
-    findings = try file.findings()
+  init(_ recording: Recording) throws {
+    let file = recording.file
+    findings =
+      try recording.window.map {
+        try Findings.find(in: file, window: $0, guest: recording.guest)
+      } ?? file.findings()
     let aboutInput = Set(allRules.filter { $0.about.isInput }.map(\.code))
     claims = findings.filter {
       $0.severity >= .warning && $0.confidence != .none

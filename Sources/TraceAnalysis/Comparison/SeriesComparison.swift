@@ -9,11 +9,16 @@ struct SeriesComparison {
   /// Intervals that it takes on either side.
   private static let leastIntervals = CellGrid.cellsPerBlock * ComparisonSettings.leastBlocks
 
-  /// `loads`: what the disks had to do, which may be the reason for other depths.
+  /// Whether the sides are windows of one recording. What drifts for longer than a block differs between any two of them.
+  private let isWithin: Bool
+
+  /// `loads`: what the disks had to do, which may be the reason for other depths. `isWithin`: the sides are windows of
+  /// one recording.
   init(
     _ before: [MeasuredSeries], _ after: [MeasuredSeries], loads: [LoadComparison],
-    settings: ComparisonSettings
+    settings: ComparisonSettings, isWithin: Bool = false
   ) {
+    self.isWithin = isWithin
     let first = Dictionary(grouping: before, by: \.key)
     let second = Dictionary(grouping: after, by: \.key)
     for subject in MeasuredSubject.allCases {
@@ -74,7 +79,10 @@ struct SeriesComparison {
     }
     return LineJudge.Pending(
       line: line, outcome: isLong ? sides.outcome(before: first, after: second) : nil,
-      obstacle: nil, blocks: sides.blocks, ratio: sides.ratio, crossesClock: false,
+      obstacle: isWithin && isLong && block.isTooShort
+        ? "it drifts for longer than its blocks of time, so any two windows of this length differ: record for longer"
+        : nil,
+      blocks: sides.blocks, ratio: sides.ratio, crossesClock: false,
       leastSamples: Self.leastIntervals, whole: nil)
   }
 

@@ -17,7 +17,7 @@ struct NeighbourCorrelation: CorrelationPass {
     let machines = Dictionary(
       uniqueKeysWithValues: context.streams.map { ($0.stream, $0.machine.name) })
     let beside = DiskNeighbours(
-      context.disks, context.hosts, names: names,
+      context.disks.compactMap { DiskNeighbours.Disk($0) }, context.hosts, names: names,
       own: Dictionary(
         uniqueKeysWithValues: context.hosts.map {
           ($0.stream, machines[$0.stream].flatMap { own[$0] } ?? [])
@@ -31,7 +31,7 @@ struct NeighbourCorrelation: CorrelationPass {
 
   /// The neighbours of each disk on each device, of all stretches of either trace; the one that used the device
   /// most first.
-  private static func merged(
+  static func merged(
     _ neighbours: [DiskNeighbours.Neighbour], _ streams: [BlockStream]
   ) -> [DiskNeighbours.Neighbour] {
     let devices = Dictionary(
@@ -50,7 +50,7 @@ struct NeighbourCorrelation: CorrelationPass {
 }
 
 extension DiskNeighbours.Neighbour {
-  fileprivate var row: DiskNeighbourRow {
+  var row: DiskNeighbourRow {
     DiskNeighbourRow(
       guestStream: disk, hostStream: device, comm: comm, requests: requests, bytes: bytes,
       deviceTime: deviceTime, share: share, besideCount: beside.count, besideMean: beside.mean,

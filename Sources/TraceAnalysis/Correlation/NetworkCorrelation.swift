@@ -11,9 +11,26 @@ struct NetworkCorrelation: CorrelationPass {
   private let sinceUp: NetworkLadder
 
   init(_ context: CorrelationContext) throws {
-    let file = context.file
+    let counters = try Self.counters(context.file) { _ in true }
+    let topology = try Self.topology(context.file, guests: context.machineNames(.guest))
+    ladder = NetworkLadder(counters, topology)
+    sinceUp = NetworkLadder(counters, topology, sinceUp: true)
+  }
+
+  /// What the readings that are chosen show of the points of the path.
+  init(_ file: IncidentFile, reading isChosen: (NetworkReadingRow) -> Bool) throws {
+    ladder = NetworkLadder(
+      try Self.counters(file, isChosen),
+      try Self.topology(file, guests: file.machineNames(.guest)))
+    // What was read once in a part of the capture may have been read before.
+    sinceUp = NetworkLadder([], NetworkTopology(), sinceUp: true)
+  }
+
+  private static func counters(
+    _ file: IncidentFile, _ isChosen: (NetworkReadingRow) -> Bool
+  ) throws -> [NetworkCounter] {
     var counters: [NetworkCounter] = []
-    for row in try file.networkReadings() {
+    for row in try file.networkReadings() where isChosen(row) {
       let reading = CounterReading(
         source: row.source, ordinal: row.ordinal, wall: row.wall, value: row.value)
       if let last = counters.indices.last, counters[last].machine == row.machine,
@@ -28,10 +45,7 @@ struct NetworkCorrelation: CorrelationPass {
             name: row.counter, readings: [reading]))
       }
     }
-    counters = try Self.apart(counters, file.sourceLabels())
-    let topology = try Self.topology(context)
-    ladder = NetworkLadder(counters, topology)
-    sinceUp = NetworkLadder(counters, topology, sinceUp: true)
+    return try Self.apart(counters, file.sourceLabels())
   }
 
   /// The counters with those of files that may be of another machine as things of their own: `web1-ip.txt` and
@@ -71,10 +85,11 @@ struct NetworkCorrelation: CorrelationPass {
     }
   }
 
-  private static func topology(_ context: CorrelationContext) throws -> NetworkTopology {
-    let file = context.file
+  private static func topology(
+    _ file: IncidentFile, guests: [String]
+  ) throws -> NetworkTopology {
     var topology = NetworkTopology()
-    topology.guests = try context.machineNames(.guest)
+    topology.guests = guests
     for setting in try file.settings(of: "qemu") where setting.name.hasSuffix("-netdev") {
       let words = setting.value.split(separator: ",")
       guard let name = words.first(where: { $0.hasPrefix("ifname=") })?.dropFirst(7) else {
@@ -106,6 +121,10 @@ struct NetworkCorrelation: CorrelationPass {
   }
 
   func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
+    try write(to: writer)
+  }
+
+  func write(to writer: CorrelationWriter) throws {
     try Self.write(ladder, to: writer)
     try Self.write(sinceUp, to: writer, isSinceUp: true)
   }

@@ -233,20 +233,7 @@ struct SchedulingCorrelation: CorrelationPass {
       starved.finish()
       observers.culprits.add(starved)
     }
-    let culprits = observers.culprits
-    let throttling = Throttling(culprits.blame, owners: owners)
-    for (pair, wait) in culprits.blame.sorted(by: { $0.key < $1.key }) {
-      let kind = CulpritClass(
-        pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
-        isThrottled: throttling.holds(pair.victim, owners: owners))
-      if let last = blame.indices.last, blame[last].pair.victim == pair.victim,
-        blame[last].pair.culprit == pair.culprit, blame[last].kind == kind
-      {
-        blame[last].wait.add(saturating: wait)
-      } else {
-        blame.append((pair, kind, wait))
-      }
-    }
+    blame += CulpritClass.blame(observers.culprits, owners)
   }
 
   // MARK: - Rows
@@ -374,5 +361,28 @@ extension ThreadOwners.Fact {
     if guest == nil, role != nil, row.fact.pid == nil {
       guest = ThreadOwners.guest(ofFile: row.path, guests: guests)
     }
+  }
+}
+
+extension CulpritClass {
+  /// All blame of a trace or a part of it, by victim, culprit and class.
+  static func blame(
+    _ culprits: Culprits, _ owners: [Int64: ThreadOwners.Owner]
+  ) -> [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] {
+    var blame: [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] = []
+    let throttling = Throttling(culprits.blame, owners: owners)
+    for (pair, wait) in culprits.blame.sorted(by: { $0.key < $1.key }) {
+      let kind = CulpritClass(
+        pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
+        isThrottled: throttling.holds(pair.victim, owners: owners))
+      if let last = blame.indices.last, blame[last].pair.victim == pair.victim,
+        blame[last].pair.culprit == pair.culprit, blame[last].kind == kind
+      {
+        blame[last].wait.add(saturating: wait)
+      } else {
+        blame.append((pair, kind, wait))
+      }
+    }
+    return blame
   }
 }

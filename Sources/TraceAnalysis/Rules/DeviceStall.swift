@@ -25,6 +25,8 @@ struct DeviceStall: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks] }
 
+  var judgesSelections: Set<Evidence.Kind>? { [] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(sql(evidence, "1")).compactMap { row in
       guard let machine = row.text("machine"), let device = row.text("device"),
@@ -37,11 +39,12 @@ struct DeviceStall: Rule {
       let isHost = hop == Hop.hardwareQueue.name
       // Disks of guests are known to lie elsewhere; below what, nobody said.
       let isBeside = isHost && guests == nil && row.integer("is_mapped") == 1
+      let when = try evidence.moment(at, of: machine)
       var sentence = "\(device) of \(machine)"
       if isHost, let guests { sentence += ", below \(guests)," }
       if isBeside { sentence += ", to which no guest's disk is mapped," }
       sentence +=
-        " completed nothing for \(Quantity.time(longest)) from \(Quantity.seconds(at)) on"
+        " completed nothing for \(Quantity.time(longest)) from \(when) on"
         + (isOpen == 1 ? ", to the end of the trace," : "")
         + " with \(Quantity.count(waiting)) requests in it (median of D to C: \(Quantity.time(median)))"
       if count > 1 {
@@ -102,7 +105,7 @@ struct DeviceStall: Rule {
       EXISTS (SELECT 1 FROM device_map) AS is_mapped,
       (SELECT group_concat(guest, ', ') FROM (SELECT DISTINCT guest FROM device_map
         WHERE host = stall.machine AND host_device = stall.device ORDER BY guest)) AS guests
-    FROM queue_stall AS stall
+    FROM \(evidence.from(.queueStall, as: "stall"))
     JOIN (SELECT machine, device, max(p50_ns) AS p50_ns FROM stage WHERE stage = 'D2C'
       GROUP BY machine, device) AS usual
       ON usual.machine = stall.machine AND usual.device = stall.device

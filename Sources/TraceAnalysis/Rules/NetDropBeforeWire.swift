@@ -22,8 +22,12 @@ struct NetDropBeforeWire: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.network] }
 
+  var judgesSelections: Set<Evidence.Kind>? { [.network] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    try losses(evidence) + allowances(evidence) + totals(evidence) + blindSpots(evidence)
+    let found = try losses(evidence) + allowances(evidence)
+    // What was read once, and what nobody counted, is of no part of the capture.
+    return evidence.window == nil ? try found + totals(evidence) + blindSpots(evidence) : found
   }
 
   // MARK: Losses
@@ -86,7 +90,8 @@ struct NetDropBeforeWire: Rule {
             } ?? "") + "; how many were lost by that is not counted."),
         confidence: .low,
         because: "The interface keeps packets in a buffer of its own as long as it has room.",
-        evidenceSQL: sql, nextStep: nextStep(position, row.text("object"), direction))
+        evidenceSQL: evidence.proof(sql),
+        nextStep: nextStep(position, row.text("object"), direction))
     }
     var sentence = "\(point) of \(machine) lost \(Quantity.count(drops))"
     if let offered = numbers.integer("offered"), let share {
@@ -115,7 +120,7 @@ struct NetDropBeforeWire: Rule {
       confidence: guest == nil || isUnsure ? .medium : .high,
       because: because(
         numbers, isCommon: guest == nil, hasUnwanted: isUnsure || position == 9 && !isFilter),
-      evidenceSQL: sql,
+      evidenceSQL: evidence.proof(sql),
       nextStep: isUnsure
         ? Self.tellApart(row.text("object"))
         : isFilter
@@ -200,7 +205,7 @@ struct NetDropBeforeWire: Rule {
     let sql = """
       SELECT machine, layer, object, counter, sum(delta) AS grown, max(value) AS value,
         sum(CASE WHEN delta IS NOT NULL THEN interval_ns END) AS span_ns
-      FROM net_counter
+      FROM \(evidence.from(.netCounter))
       WHERE tool = 'ethtool' AND nature = 'total' AND counter LIKE '%\\_allowance\\_exceeded' ESCAPE '\\'
       GROUP BY machine, object, counter
       HAVING coalesce(grown, value) > 0 ORDER BY grown IS NULL, grown DESC, machine, object, counter

@@ -28,6 +28,8 @@ struct NoisyCPUNeighbour: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostScheduler] }
 
+  var judgesSelections: Set<Evidence.Kind>? { [.hostScheduler] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let guests = try evidence.rows(
       """
@@ -115,7 +117,7 @@ struct NoisyCPUNeighbour: Rule {
       because:
         "Each wait is laid over what ran on that CPU meanwhile; the parts add up to the waits, and the "
         + "guest's own threads and the kernel's are not counted.",
-      evidenceSQL: sql, nextStep: Self.advice(rows))
+      evidenceSQL: evidence.proof(sql), nextStep: Self.advice(rows))
   }
 
   private static func words(_ row: QueryRow, _ whose: String) -> String? {

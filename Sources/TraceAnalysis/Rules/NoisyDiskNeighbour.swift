@@ -36,6 +36,8 @@ struct NoisyDiskNeighbour: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostBlocks, .joined] }
 
+  var judgesSelections: Set<Evidence.Kind>? { [] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let disks = try evidence.rows(
       """
@@ -46,7 +48,7 @@ struct NoisyDiskNeighbour: Rule {
       guard let guest = disk.text("guest"), let device = disk.text("guest_device"),
         let host = disk.text("host"), let hostDevice = disk.text("host_device")
       else { return nil }
-      let sql = Self.sql(guest, device, host, hostDevice)
+      let sql = Self.sql(guest, device, host, hostDevice, evidence)
       let rows = try evidence.rows(sql)
       guard let first = rows.first, let whole = first.number("all_pct"),
         whole >= evidence.value(of: told)
@@ -78,7 +80,7 @@ struct NoisyDiskNeighbour: Rule {
             + "guest's I/Os without them to say how much they cost it."
           : "These threads asked for parts of the device that are no guest's; the guest's I/Os beside them "
             + "are compared with those of the same trace that met none.",
-        evidenceSQL: sql,
+        evidenceSQL: evidence.proof(sql),
         nextStep: !isFelt
           ? "Nothing to do for this guest at this load; watch it where the device comes closer to its limit."
           : "Limit it (io.max, io.weight of its cgroup), or move it to another device; compare the "
@@ -104,14 +106,14 @@ struct NoisyDiskNeighbour: Rule {
   }
 
   private static func sql(
-    _ guest: String, _ device: String, _ host: String, _ hostDevice: String
+    _ guest: String, _ device: String, _ host: String, _ hostDevice: String, _ evidence: Evidence
   ) -> String {
     """
     SELECT comm, requests, bytes, 100.0 * share AS share_pct, 100.0 * sum(share) OVER () AS all_pct,
       ios_beside, beside_mean_ns, ios_alone, alone_mean_ns,
       (SELECT 100.0 * sum(CASE WHEN hop = 'block' THEN 0 ELSE mean_ns END)
           / nullif(sum(CASE WHEN hop = 'block' THEN mean_ns END), 0)
-        FROM hop_summary WHERE hop_summary.guest = disk_neighbour.guest AND device = guest_device
+        FROM \(evidence.from(.hopSummary)) WHERE hop_summary.guest = disk_neighbour.guest AND device = guest_device
           AND op = 'all' AND hop IN ('host_scheduler', 'hardware_queue', 'block')) AS host_pct
     FROM disk_neighbour
     WHERE guest = \(Evidence.literal(guest)) AND guest_device = \(Evidence.literal(device))

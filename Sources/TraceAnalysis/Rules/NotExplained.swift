@@ -46,18 +46,19 @@ struct NotExplained: Rule {
       }
       let sql = Self.sql(guest: guest, device: device, at: shift.at)
       guard let row = try evidence.rows(sql).first else { return nil }
-      return judge(row, evidence, guest: guest, device: device, sql: sql)
+      return try judge(row, evidence, guest: guest, device: device, sql: sql)
     }
   }
 
   private func judge(
     _ row: QueryRow, _ evidence: Evidence, guest: String, device: String, sql: String
-  ) -> Finding? {
+  ) throws -> Finding? {
     guard let at = row.integer("at_ns"), let before = row.number("block_before_ns"),
       let after = row.number("block_after_ns"),
       after >= before * (1 + evidence.value(of: slower) / 100),
       let load = row.number("load_ratio"), load <= 1.2
     else { return nil }
+    let when = try evidence.moment(at, of: guest)
     let growth = after - before
     let least = evidence.value(of: explained) / 100
     let virtio = row.number("virtio_growth_ns") ?? 0
@@ -90,7 +91,7 @@ struct NotExplained: Rule {
     return Finding(
       code, .warning, guest: guest,
       sentence: Printable.text(
-        "\(device): from \(Quantity.seconds(at)) on an I/O took \(Self.time(after)) on average from Q to C, "
+        "\(device): from \(when) on an I/O took \(Self.time(after)) on average from Q to C, "
           + "before that \(Self.time(before)); \(what). The layers given do not account for it."),
       confidence: .medium,
       because:

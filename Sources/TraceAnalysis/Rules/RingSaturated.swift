@@ -34,8 +34,10 @@ struct RingSaturated: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks] }
 
+  var judgesSelections: Set<Evidence.Kind>? { [] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    try evidence.rows(Self.sql("1")).compactMap { row in
+    try evidence.rows(Self.sql("1", evidence)).compactMap { row in
       guard let guest = row.text("guest"), let device = row.text("device"),
         let depth = row.integer("ceiling"), let slices = row.integer("slices"),
         let share = row.number("at_ceiling_pct"), let above = row.number("waiting_above")
@@ -88,7 +90,8 @@ struct RingSaturated: Rule {
           : "Its depth ends at the same number again and again while others wait above it: a limit. "
             + "Whether it is the ring's size or the disk's tags, the command line of QEMU would tell.",
         evidenceSQL: Self.sql(
-          "ring.machine = \(Evidence.literal(guest)) AND ring.device = \(Evidence.literal(device))"),
+          "ring.machine = \(Evidence.literal(guest)) AND ring.device = \(Evidence.literal(device))",
+          evidence),
         nextStep: Self.isOfAnotherDriver(device) || isBusyBelow
           ? Self.adviceForTarget
           : Self.advice(isThreadBusy: isThreadBusy, isDeviceFull: isDeviceFull))
@@ -127,12 +130,12 @@ struct RingSaturated: Rule {
       + "then compare ('hiddenq compare')."
   }
 
-  private static func sql(_ condition: String) -> String {
+  private static func sql(_ condition: String, _ evidence: Evidence) -> String {
     """
     WITH slice AS (
       SELECT machine, device, hop, at_ns, interval_ns, mean_depth, max_depth,
         max(max_depth) OVER (PARTITION BY machine, device, hop) AS ceiling
-      FROM queue_depth WHERE arrivals > 0
+      FROM \(evidence.from(.queueDepth)) WHERE arrivals > 0
     ), ring AS (
       SELECT machine, device, ceiling, count(*) AS slices,
         100.0 * avg(max_depth = ceiling) AS at_ceiling_pct
@@ -146,7 +149,7 @@ struct RingSaturated: Rule {
     ), back AS (
       SELECT guest, device, 100.0 * avg(coalesce(requeue_ns, 0) > 0) AS pct,
         CAST(avg(CASE WHEN requeue_ns > 0 THEN requeue_ns END) AS INTEGER) AS mean_ns
-      FROM io GROUP BY guest, device
+      FROM \(evidence.from(.io)) GROUP BY guest, device
     )
     SELECT ring.machine AS guest, ring.device AS device, ring.ceiling AS ceiling, ring.slices AS slices,
       at_ceiling_pct, above.waiting AS waiting_above, back.pct AS requeued_pct,

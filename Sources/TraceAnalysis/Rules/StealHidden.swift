@@ -26,11 +26,19 @@ struct StealHidden: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostScheduler] }
 
+  var judgesSelections: Set<Evidence.Kind>? { [.hostScheduler] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let measured = try hosted(evidence)
     let guests = try evidence.rows(
       "SELECT DISTINCT machine FROM source WHERE layer = 'guest' ORDER BY machine"
     ).compactMap { $0.text("machine") }
+    guard evidence.window == nil else {
+      // Of what was counted since a start, and of a host's own steal, no part of the capture is known.
+      let known = Set(measured.map(\.guest))
+      return try measured.compactMap(\.finding) + unnamed(evidence)
+        + guests.filter { !known.contains($0) }.flatMap { try alone(evidence, $0) }
+    }
     let counted = try counted(evidence, guests)
     let known = Set(measured.map(\.guest) + counted.compactMap(\.guest))
     let once = try countedOnce(evidence)
@@ -167,7 +175,7 @@ struct StealHidden: Rule {
     return Finding(
       code, share >= evidence.value(of: critical) ? .critical : .warning, guest: guest,
       sentence: sentence + ".", confidence: confidence,
-      because: because + Self.contradiction(counted), evidenceSQL: sql,
+      because: because + Self.contradiction(counted), evidenceSQL: evidence.proof(sql),
       nextStep: isQuota
         ? "Look at the CPU quota of the guest's cgroup (cpu.max, cpu.stat: nr_throttled)."
         : "See the view 'culprit' for who was on the CPUs; give the vCPUs, iothreads and vhost threads "
@@ -210,7 +218,7 @@ struct StealHidden: Rule {
           "Every wait is in the host's scheduler trace; the threads are vCPUs by their names. The guest's own st is not "
           + "there to compare."
           + (lost > 0 ? " \(Quantity.count(lost)) events of that trace were lost." : ""),
-        evidenceSQL: sql,
+        evidenceSQL: evidence.proof(sql),
         nextStep:
           "See the view 'culprit' for the threads that had the CPUs. Save 'ps -eLo pid,ppid,tid,psr,comm' and QEMU's reply "
           + "to query-cpus-fast next time: they name the guest.")
@@ -416,12 +424,12 @@ struct StealHidden: Rule {
   /// What the guest itself says, out of `/proc/stat` where it was read more than once: that tells how much of
   /// the time the guest counted, and so what part of all its time was stolen. Readings in which a counter began
   /// anew or fell, that follow one without all of them, or with more stolen than twice of what passed, are left out.
-  private static func aloneSQL(_ guest: String) -> String {
+  private static func aloneSQL(_ guest: String, _ evidence: Evidence) -> String {
     """
     WITH reading AS (
       SELECT source_id, object, wall_ns, interval_ns, 1e7 * sum(delta) AS counted_ns,
         1e7 * sum(CASE WHEN counter = 'steal' THEN delta END) AS stolen_ns
-      FROM counter_value
+      FROM \(evidence.from(.counterValue))
       WHERE machine = \(Evidence.literal(guest)) AND tool = 'proc-stat' AND kind = 'cpu' AND unit = 'ticks'
         AND counter IN ('user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal')
         AND interval_ns > 0 AND object NOT LIKE '%(%'
@@ -438,7 +446,7 @@ struct StealHidden: Rule {
       max(guest_reported_pct) AS most_pct, avg(guest_busy_pct) AS busy_pct,
       (SELECT stolen_pct FROM stat) AS stolen_pct, (SELECT counted_pct FROM stat) AS counted_pct,
       (SELECT readings FROM stat) AS readings
-    FROM steal
+    FROM \(evidence.from(.steal))
     WHERE guest = \(Evidence.literal(guest)) AND guest_reported_pct IS NOT NULL GROUP BY guest
     """
   }
@@ -530,10 +538,23 @@ struct StealHidden: Rule {
   }
 
   private func alone(_ evidence: Evidence, _ guest: String) throws -> [Finding] {
-    let sql = Self.aloneSQL(guest)
+    let sql = Self.aloneSQL(guest, evidence)
     guard let row = try evidence.rows(sql).first, let samples = row.integer("samples"),
       let reported = row.number("reported_pct"), let most = row.number("most_pct")
-    else { return [try unknown(evidence, guest)] }
+    else {
+      guard evidence.window == nil else {
+        return [
+          Finding(
+            code, .info, guest: guest,
+            sentence:
+              "Whether its vCPUs waited for a CPU of the host in this part of the capture: neither the host's scheduler "
+              + "trace nor a second of the guest's st lies in it.",
+            confidence: .none, because: "The input is missing.", evidenceSQL: sql,
+            nextStep: Self.ask)
+        ]
+      }
+      return [try unknown(evidence, guest)]
+    }
     let stolen = row.number("stolen_pct")
     guard stolen ?? reported >= evidence.value(of: warning) else {
       return [

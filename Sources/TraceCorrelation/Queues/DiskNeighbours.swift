@@ -57,16 +57,38 @@ public struct DiskNeighbours: Sendable {
   /// Neighbours that are told by name; the rest are one row.
   private static let most = 50
 
+  /// A guest's disk on a device.
+  public struct Disk: Sendable {
+    let disk: Int32
+    let device: Int32
+    let regions: [ExtentMap.Extent]
+    let stays: [Span]
+
+    /// The disk's stretch, that of the device, where the disk lies on it, and from t4 to t6 of its I/Os.
+    public init(disk: Int32, device: Int32, regions: [ExtentMap.Extent], stays: [Span]) {
+      (self.disk, self.device, self.regions) = (disk, device, regions)
+      self.stays = stays.sorted { ($0.from, $0.to) < ($1.from, $1.to) }
+    }
+
+    /// Nil for a disk that was not joined.
+    public init?(_ join: DiskJoin) {
+      guard join.verdict == .joined, let device = join.device else { return nil }
+      self.init(
+        disk: join.disk, device: device, regions: join.map.extents,
+        stays: DiskNeighbours.hostStays(join))
+    }
+  }
+
   /// Of joined disks, the host's devices, and the names of the threads by their numbers. `own`: threads that
   /// are known to work for a guest, by the stretch of the device: two hosts give their threads the same numbers.
   public init(
-    _ disks: [DiskJoin], _ hosts: [HostDevice], names: [Int32: String],
+    _ disks: [Disk], _ hosts: [HostDevice], names: [Int32: String],
     own threads: [Int32: Set<Int32>]
   ) {
     for host in hosts {
-      let own = disks.filter { $0.verdict == .joined && $0.device == host.stream }
+      let own = disks.filter { $0.device == host.stream }
       guard !own.isEmpty else { continue }
-      let regions = own.flatMap(\.map.extents)
+      let regions = own.flatMap(\.regions)
       let requests = host.rows.filter {
         $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen
       }
@@ -158,9 +180,9 @@ public struct DiskNeighbours: Sendable {
   }
 
   private mutating func add(
-    _ disk: DiskJoin, _ host: HostDevice, _ groups: [Group], whole: Int64
+    _ disk: Disk, _ host: HostDevice, _ groups: [Group], whole: Int64
   ) {
-    let stays = Self.hostStays(disk)
+    let stays = disk.stays
     let all = Self.busy(groups.flatMap(\.requests))
     let alone = Self.summary(stays.filter { !Self.overlaps($0, all) })
     for group in groups {
@@ -174,7 +196,7 @@ public struct DiskNeighbours: Sendable {
     }
   }
 
-  /// From t4 to t6 of the disk's I/Os, in the order of t4.
+  /// From t4 to t6 of the disk's I/Os.
   private static func hostStays(_ disk: DiskJoin) -> [Span] {
     disk.ios.compactMap { io -> Span? in
       guard io.isLeading, let start = io.reference.nanoseconds,
@@ -182,7 +204,7 @@ public struct DiskNeighbours: Sendable {
         let to = io.times.end(of: .hardwareQueue, from: start)
       else { return nil }
       return Span(from: from, to: to)
-    }.sorted { ($0.from, $0.to) < ($1.from, $1.to) }
+    }
   }
 
   /// The times in which at least one of these requests was open, in order, none touching the next.

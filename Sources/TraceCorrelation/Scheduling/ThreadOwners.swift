@@ -60,6 +60,13 @@ public struct ThreadOwners: Sendable {
     public var vcpu: Int64?
     /// The hypervisor's process it belongs to or works for; 0 for the only one, where no file numbers it.
     public var process: Int64?
+
+    /// An owner.
+    public init(
+      role: ThreadRole, guest: String? = nil, vcpu: Int64? = nil, process: Int64? = nil
+    ) {
+      (self.role, self.guest, self.vcpu, self.process) = (role, guest, vcpu, process)
+    }
   }
 
   /// The owners, by the threads' numbers. Threads of which nothing is known are `other`.

@@ -95,7 +95,7 @@ public enum HTMLRenderer {
           "details",
           [
             .element("summary", "Evidence: the query that returns these numbers"),
-            .element("pre", at: ["tabindex": "0"], finding.evidenceSQL),
+            .element("pre", at: ["tabindex": "0"], finding.evidenceSQL ?? "-- none: see above"),
           ]),
       ])
   }

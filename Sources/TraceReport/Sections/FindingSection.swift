@@ -5,15 +5,28 @@ internal import TraceStore
 /// The verdicts: what the incident shows, how sure that is, and what to do.
 struct FindingSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
-    let blocks = Self.blocks(of: try file.findings(guest: request.filter.guest))
-    guard let selection = Self.selection(request.filter, try Report.timeline(file, request.filter))
-    else { return blocks }
+    let timeline = try Report.timeline(file, request.filter)
+    let blocks = Self.blocks(of: try Self.findings(file, request.filter))
+    guard let selection = Self.selection(request.filter, timeline) else { return blocks }
+    let others = "sections about CPUs, queues, memory, network, clocks and files"
+    let isJudged = timeline?.window(from: request.filter.from, to: request.filter.to) != nil
     return blocks.prefix(1)
       + [
         .paragraph(
-          "Findings are about the whole capture, not only the selection (\(selection)). So are the "
-            + "sections about CPUs, queues, memory, network, clocks and files.")
+          isJudged
+            ? "Findings are about the selected time (\(selection)), whatever the disk and the operation; the \(others) "
+              + "are about the whole capture."
+            : "Findings are about the whole capture, not only the selection (\(selection)). So are the \(others)."
+        )
       ] + blocks.dropFirst()
+  }
+
+  /// Of the selected time, judged anew; else of the whole capture.
+  static func findings(_ file: IncidentFile, _ filter: IOFilter) throws -> [Finding] {
+    guard
+      let window = try Report.timeline(file, filter)?.window(from: filter.from, to: filter.to)
+    else { return try file.findings(guest: filter.guest) }
+    return try Findings.find(in: file, window: window, guest: filter.guest)
   }
 
   /// What was selected besides a guest, whose findings are selected, too; nil: nothing.
@@ -34,7 +47,10 @@ struct FindingSection: ReportSection {
 
   static func blocks(of findings: [Finding]) -> [Block] {
     let judged = findings.filter { $0.confidence != .none }
-    let open = findings.filter { $0.confidence == .none }
+    let open = findings.filter { $0.confidence == .none && $0.notJudgedReason == nil }
+    let reasons = Dictionary(grouping: findings, by: \.notJudgedReason).compactMap { reason, own in
+      reason.map { (reason: $0, codes: own.map(\.code.rawValue)) }
+    }.sorted { ($1.codes.count, $0.reason) < ($0.codes.count, $1.reason) }
     var blocks: [Block] = [.heading("What it shows")]
     blocks.append(
       judged.isEmpty
@@ -44,6 +60,10 @@ struct FindingSection: ReportSection {
         .heading("What could not be judged"),
         .facts(open.map { Fact($0.code.rawValue, "\($0.sentence) \($0.nextStep)") }),
       ]
+    }
+    blocks += reasons.map {
+      .paragraph(
+        "Not judged for a part of the capture: \($0.codes.joined(separator: ", ")) (\($0.reason)).")
     }
     return blocks
   }

@@ -17,6 +17,12 @@ public struct WallClock: Sendable, Equatable {
     self.source = source
   }
 
+  /// `8.365 s (09:30:55.4 UTC)`, of a moment and what makes UTC of it; the seconds alone where that is not known.
+  public static func text(_ moment: Int64, distance: Int64?) -> String {
+    Quantity.seconds(moment)
+      + (distance.map { " (\(UTCText.time(Stamp.sum(moment, $0))) UTC)" } ?? "")
+  }
+
   /// A moment of the timeline in UTC, ns since 1970.
   public func utc(_ moment: Int64) -> Int64 { Stamp.sum(moment, distance) }
 
@@ -35,7 +41,15 @@ public struct Timeline: Sendable, Equatable {
 
   /// `8.365 s (09:30:55.4 UTC)`; the seconds alone where no file tells the date.
   public func text(_ moment: Int64) -> String {
-    Quantity.seconds(moment) + (wall.map { " (\(UTCText.time($0.utc(moment))) UTC)" } ?? "")
+    WallClock.text(moment, distance: wall?.distance)
+  }
+
+  /// From one moment to another, where one is left out from or to the end of the traces; nil where neither is given, and
+  /// where nothing is between them.
+  public func window(from: Int64?, to: Int64?) -> Range<Int64>? {
+    guard from != nil || to != nil, let span else { return nil }
+    let (first, last) = (from ?? span.lowerBound, to ?? span.upperBound + 1)
+    return first < last ? first..<last : nil
   }
 
   /// `0 s is 2026-11-22 09:30:47.0 UTC`, with its bound where that shows in the digits; or that no file tells it.
