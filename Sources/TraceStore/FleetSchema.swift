@@ -1,3 +1,5 @@
+internal import GRDB
+
 /// The SQL of `schema/fleet/`: incidents of a fleet in a ClickHouse cluster.
 public enum FleetSchema {
   /// Where the cluster takes an incident's rows from.
@@ -32,7 +34,8 @@ public enum FleetSchema {
   }
 
   /// The statements that load an incident.
-  public static func load(_ incident: Incident, from origin: Origin) -> String {
+  /// Throws ``StoreError`` when SQLite fails.
+  public static func load(_ incident: Incident, from origin: Origin) throws -> String {
     var load = text(of: "fleet/load.sql")
     let seconds = incident.start / 1_000_000_000
     let rest = String(incident.start % 1_000_000_000 + 1_000_000_000).dropFirst()
@@ -49,11 +52,23 @@ public enum FleetSchema {
       }
       return load
     case .jsonLines(let folder):
-      var staging = text(of: "fleet/staging.sql")
+      // The comment of the file stands once.
+      let template = text(of: "fleet/staging.sql").split(
+        separator: "\n", omittingEmptySubsequences: false)
+      let comment = template.prefix { !$0.hasPrefix("CREATE ") }
+      let statements = template.dropFirst(comment.count).joined(separator: "\n")
+      let words = Set(load.split { !($0.isLetter || $0.isNumber || $0 == "_") })
+      var staging = comment.joined(separator: "\n")
+      let types = try columnTypes()
       for view in views {
         load = load.replacing("{{\(view)}}", with: "staged_\(view)")
-        staging = staging.replacing(
-          "{{\(view).jsonl}}", with: literal("\(folder)/\(view).jsonl"))
+        let columns = (types[view] ?? []).filter { words.contains($0.name[...]) }
+          .map { "\($0.name) Nullable(\($0.type))" }
+        staging +=
+          "\n"
+          + statements.replacing("{{view}}", with: view)
+          .replacing("{{columns}}", with: columns.joined(separator: ",\n  "))
+          .replacing("{{file}}", with: literal("\(folder)/\(view).jsonl"))
       }
       return staging + "\n" + load
     }
@@ -66,6 +81,35 @@ public enum FleetSchema {
   static let views = [
     "source", "device_map", "io", "thread_wait", "culprit", "steal", "finding",
   ]
+
+  /// By view: its columns with their types in ClickHouse. Where SQLite knows none, for the column is an expression, the
+  /// name says what it holds.
+  private static func columnTypes() throws -> [String: [(name: String, type: String)]] {
+    let columns = try DatabaseQueue().write { db in
+      try db.makeTables()
+      try db.storeViews()
+      return try views.map { try ($0, db.columns(in: $0)) }
+    }
+    return Dictionary(uniqueKeysWithValues: columns).mapValues { columns in
+      columns.map { column in
+        switch column.type {
+        case "INTEGER": (column.name, "Int64")
+        case "REAL": (column.name, "Float64")
+        case "TEXT": (column.name, "String")
+        default: (column.name, type(of: .of(column.name)))
+        }
+      }
+    }
+  }
+
+  /// Words with a number in the tables are words in the views.
+  private static func type(of range: NumberRange) -> String {
+    switch range {
+    case .moment, .duration, .offset, .count: "Int64"
+    case .share, .percent: "Float64"
+    default: "String"
+    }
+  }
 
   private static func text(of path: String) -> String {
     Schema.files.first { $0.path == path }?.text ?? ""

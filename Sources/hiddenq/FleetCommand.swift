@@ -71,7 +71,7 @@ struct FleetCommand: ParsableCommand {
         }
         let incident = FleetSchema.Incident(
           key: key, start: try start(of: file), file: path)
-        Output.print(FleetSchema.load(incident, from: origin(of: path)))
+        Output.print(try FleetSchema.load(incident, from: origin(of: path)))
       }
     }
 
