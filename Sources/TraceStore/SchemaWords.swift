@@ -125,8 +125,10 @@ enum SchemaWords {
 
   /// The relation of the last stretch that begins before the moment; of the first one for what lies before all.
   private static func reference(_ own: String, of source: String) -> String {
+    let moment = ClockDrift.reference(
+      own, offset: "relation.offset_ns", drift: "relation.drift_ppm")
     // In one line: its last word but one must not be "AS", by which the columns of a view are found.
-    "(SELECT CAST(round(\(own) + relation.offset_ns + relation.drift_ppm * 1e-6 * \(own)) AS INTEGER) "
+    return "(SELECT CAST(round(\(moment)) AS INTEGER) "
       + "FROM clock_relation AS relation WHERE relation.source_id = \(source) "
       + "AND (relation.segment = 0 OR relation.from_ns <= \(own)) ORDER BY relation.segment DESC LIMIT 1)"
   }

@@ -67,7 +67,7 @@ struct RecordedClocks {
       isNear(clock.offset), isNear(clock.error ?? 0)
     else { return [] }
     return times.compactMap { own in
-      let drift = (clock.driftPPM * 1e-6 * Double(own)).rounded()
+      let drift = ClockDrift.gain(clock.driftPPM, over: own).rounded()
       guard isNear(own), abs(drift) < 1e15 else { return nil }
       return Moment(
         origin: "given", path: entry.path, line: Int64(clock.line), own: own,
@@ -152,7 +152,7 @@ struct RecordedClocks {
     guard let drift = moment.drift, requests.stretches.count == 1 else { return nil }
     let shown = requests.nearestShown(to: moment.own)
     let since = shown - moment.own
-    let recorded = moment.reference + since + Int64((drift * 1e-6 * Double(since)).rounded())
+    let recorded = moment.reference + since + Int64(ClockDrift.gain(drift, over: since).rounded())
     return isApart(shown, recorded) ? error : nil
   }
 }

@@ -93,10 +93,10 @@ struct WallClocks {
       let half = (source.last - source.first) / 2
       let (moved, overflow) = middle.addingReportingOverflow(clock.offset)
       guard !overflow, Stamp.range.contains(moved) else { continue }
-      let onward = moved + Int64(clock.driftPPM * 1e-6 * Double(middle))
+      let onward = moved + Int64(ClockDrift.gain(clock.driftPPM, over: middle))
       var place = onward
       var error = min(clock.error ?? 0, Stamp.range.upperBound)
-      error += Int64(abs(clock.driftPPM) * 1e-6 * Double(half))
+      error += Int64(ClockDrift.gain(abs(clock.driftPPM), over: half))
       let machine = machines.first { $0.name == clock.reference }
       if let own = try file.clock(of: reference), own.machine == clock.reference,
         own.toolClock == clock.referenceToolClock

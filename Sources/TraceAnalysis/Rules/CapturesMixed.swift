@@ -460,7 +460,7 @@ struct SwappedSides {
     let drift = Evidence.number(Double(row.driftPPB) / 1000)
     // Both ends within the bound of the clock, which is known at the ends of the trace.
     func onGuestsClock(_ column: String) -> String {
-      "\(column) + \(row.offset) + \(drift) * 1e-6 * \(column)"
+      ClockDrift.reference(column, offset: "\(row.offset)", drift: drift)
     }
     sql = """
       WITH extent(low, high, delta) AS (VALUES \(extents)),

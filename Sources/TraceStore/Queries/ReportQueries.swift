@@ -315,7 +315,8 @@ extension IncidentFile {
         machine: row["machine"], toolClock: row["tool_clock"], method: row["method"],
         reference: row["reference"], offset: offset, driftPPM: drift,
         error: row["error_ns"], middleError: row["error_middle_ns"],
-        from: from + offset + drift * 1e-6 * from, to: to + offset + drift * 1e-6 * to,
+        from: from + offset + ClockDrift.gain(drift, over: from),
+        to: to + offset + ClockDrift.gain(drift, over: to),
         pairs: row["pairs"], removedPairs: row["removed_pairs"], violations: row["violations"])
     }
   }

@@ -14,7 +14,7 @@ public struct StoredClock: Sendable {
 
     /// From an own time to its time on the reference timeline, ns. The ranges of the columns keep it within 64 bits.
     func distance(at own: Int64) -> Int64 {
-      Int64((offset + driftPPM * 1e-6 * Double(own)).rounded())
+      Int64((offset + ClockDrift.gain(driftPPM, over: own)).rounded())
     }
   }
 
