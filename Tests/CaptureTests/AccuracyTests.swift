@@ -23,19 +23,11 @@ import Testing
   private static func script(
     _ name: String, _ options: String...
   ) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments =
-      try [
-        "python3", Repository.root.appending(path: "bench/\(name)").path, "--fast", "--hiddenq",
+    try OtherProgram.run(
+      "python3",
+      [
+        Repository.root.appending(path: "bench/\(name)").path, "--fast", "--hiddenq",
         Program.executable.path, "--tracegen", Repository.shared("tracegen").path,
-      ] + options
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, output)
+      ] + options)
   }
 }

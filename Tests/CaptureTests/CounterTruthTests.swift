@@ -16,28 +16,18 @@ struct CounterTruthTests {
   func truth(_ scenario: [String]) throws {
     let folder = try Repository.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let made = try Self.python(
+    let made = try OtherProgram.run(
+      "python3",
       [Repository.shared("tracegen/tracegen.py").path, scenario[0], folder.path]
         + scenario.dropFirst() + ["--no-verify"])
     #expect(made.status == 0, "\(made.output.prefix(2000))")
-    let judged = try Self.python([
-      Repository.root.appending(path: "bench/counters.py").path, folder.path, "--hiddenq",
-      Program.executable.path,
-    ])
+    let judged = try OtherProgram.run(
+      "python3",
+      [
+        Repository.root.appending(path: "bench/counters.py").path, folder.path, "--hiddenq",
+        Program.executable.path,
+      ])
     #expect(judged.status == 0, "\(judged.output.prefix(2000))")
     #expect(judged.output.contains("0 problems"))
-  }
-
-  private static func python(_ arguments: [String]) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["python3"] + arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, output)
   }
 }

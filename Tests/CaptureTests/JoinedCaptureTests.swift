@@ -57,31 +57,22 @@ struct JoinedCaptureTests {
     let folder = try Repository.temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let tracegen = try Repository.shared("tracegen")
-    let made = try Self.python([
-      tracegen.appending(path: "tracegen.py").path, preset, folder.path, "--duration", "2.5",
-      "--no-verify",
-    ])
+    let made = try OtherProgram.run(
+      "python3",
+      [
+        tracegen.appending(path: "tracegen.py").path, preset, folder.path, "--duration", "2.5",
+        "--no-verify",
+      ])
     #expect(made.status == 0, "\(made.output)")
     let wrapper = folder.appending(path: "hiddenq")
     try FileManager.default.createSymbolicLink(
       at: wrapper, withDestinationURL: Program.executable)
-    let score = try Self.python([
-      tracegen.appending(path: "score_incident.py").path, folder.path, "--hiddenq", wrapper.path,
-      "--only-blktrace",
-    ])
+    let score = try OtherProgram.run(
+      "python3",
+      [
+        tracegen.appending(path: "score_incident.py").path, folder.path, "--hiddenq", wrapper.path,
+        "--only-blktrace",
+      ])
     #expect(score.status == 0, "\(score.output)")
-  }
-
-  private static func python(_ arguments: [String]) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["python3"] + arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, output)
   }
 }

@@ -4,22 +4,6 @@ import Testing
 
 /// The script that `hiddenq capture` prints, run for real as far as the machine allows.
 struct CaptureScriptTests {
-  private func run(_ program: String, _ arguments: String..., in folder: URL) throws -> (
-    status: Int32, output: String
-  ) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [program] + arguments
-    process.currentDirectoryURL = folder
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, output)
-  }
-
   @Test("it records a machine into one archive that analyze takes as it is")
   func record() throws {
     let folder = try Repository.temporaryFolder()
@@ -27,14 +11,16 @@ struct CaptureScriptTests {
     #expect(script.status == 0)
     try script.output.write(
       to: folder.appending(path: "capture.sh"), atomically: true, encoding: .utf8)
-    let recorded = try run("sh", "capture.sh", "--name", "web1", "--limit-mb", "64", in: folder)
+    let recorded = try OtherProgram.run(
+      "sh", ["capture.sh", "--name", "web1", "--limit-mb", "64"], in: folder)
     #expect(recorded.status == 0, "\(recorded.output)")
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     #expect(names.count == 2, "\(names)")
     let archive = try #require(names.last { $0.hasPrefix("guest-web1-") })
     try FileManager.default.createDirectory(
       at: folder.appending(path: "capture"), withIntermediateDirectories: false)
-    #expect(try run("tar", "-xzf", archive, "-C", "capture", in: folder).status == 0)
+    #expect(
+      try OtherProgram.run("tar", ["-xzf", archive, "-C", "capture"], in: folder).status == 0)
     let outcome = try Program.run(
       "analyze", folder.path + "/capture", "-o", folder.path + "/out")
     #expect(outcome.status == 0, "\(outcome.errors)")
@@ -54,9 +40,9 @@ struct CaptureScriptTests {
     #expect(script.output.contains("\ndevices=\"vdb nvme0n1\"\n"))
     try script.output.write(
       to: folder.appending(path: "capture.sh"), atomically: true, encoding: .utf8)
-    let parsed = try run("sh", "-n", "capture.sh", in: folder)
+    let parsed = try OtherProgram.run("sh", ["-n", "capture.sh"], in: folder)
     #expect(parsed.status == 0, "\(parsed.output)")
-    let checked = try run("shellcheck", "capture.sh", in: folder)
+    let checked = try OtherProgram.run("shellcheck", ["capture.sh"], in: folder)
     // 126: a shell finds it on the path, and this user may not run it.
     if [126, 127].contains(checked.status) {
       try Test.cancel("the shell has looked at the script; there is no shellcheck here")
