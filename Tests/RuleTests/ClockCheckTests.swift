@@ -14,10 +14,10 @@ struct ClockCheckTests {
   }
 
   /// A pair of traces over 3 s with readings of both clocks, each within 100 us.
-  private static func incident(_ readings: [Reading]) throws -> String {
-    let incident = try HandMadePair.every10ms(300, seed: 3).ingested()
-    try Program.alter(
-      incident,
+  private static func incident(_ readings: [Reading]) throws -> SmallIncident {
+    let incident = try SmallIncident()
+    try incident.add(HandMadePair.every10ms(300, seed: 3))
+    try incident.alter(
       """
       UPDATE source_file SET monotonic_start_ns =
         CASE (SELECT layer FROM machine WHERE machine.machine_id = source_file.machine_id)
@@ -32,18 +32,13 @@ struct ClockCheckTests {
       table +=
         "100000 \(wall - 50_000) \(wall + 50_000) \(host - 50_000) \(host + 50_000) \(wall) \(starts.guest + own)\n"
     }
-    let file = try Repository.temporaryFolder().appending(path: "clocks.txt")
-    try Data(table.utf8).write(to: file)
-    let outcome = try Program.run("ingest", incident, file.path, "--host", "host")
-    #expect(outcome.status == 0, "\(outcome.errors)\(outcome.words)")
-    #expect(try Program.run("correlate", incident).status == 0)
+    try incident.add(table, "host", "host", path: "clocks.txt")
     return incident
   }
 
   /// `contradicts` of each reading, `-` for NULL.
-  private static func checks(_ incident: String) throws -> String {
-    try Program.value(
-      incident,
+  private static func checks(_ incident: SmallIncident) throws -> String {
+    try incident.value(
       "SELECT group_concat(coalesce(contradicts, '-'), ' ') FROM (SELECT * FROM clock_check ORDER BY at_ns)"
     )
   }
@@ -56,14 +51,13 @@ struct ClockCheckTests {
     ])
     #expect(try Self.checks(incident) == "0 0 0 -")
     #expect(
-      try Program.value(
-        incident,
+      try incident.value(
         "SELECT found_error_ns IS NULL, recorded_ns - found_ns > 299000000 FROM clock_check WHERE contradicts IS NULL"
       ) == "1,1")
     #expect(
-      try Program.value(incident, "SELECT count(*) FROM finding WHERE sentence LIKE '%clock%'")
+      try incident.value("SELECT count(*) FROM finding WHERE sentence LIKE '%clock%'")
         == "0")
-    let report = try Program.run("report", incident).words
+    let report = try incident.report()
     #expect(
       report.contains("1 recorded relations of both clocks are of times without requests"),
       "\(report)")
@@ -77,7 +71,7 @@ struct ClockCheckTests {
     ])
     #expect(try Self.checks(incident) == "0 1 0")
     #expect(
-      try Program.run("report", incident).words.contains(
+      try incident.report().contains(
         "1 of 3 recorded relations of both clocks contradict it"))
   }
 }

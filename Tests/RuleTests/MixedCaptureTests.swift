@@ -39,7 +39,7 @@ struct MixedCaptureTests {
   }
 
   /// What is found is that captures are mixed, and nothing else.
-  private static func mixed(_ incident: MadeIncident) throws -> String {
+  private static func mixed(_ incident: SmallIncident) throws -> String {
     let found = try incident.findings()
     #expect(found.keys.sorted() == ["CAPTURES_MIXED"])
     let words = try #require(found["CAPTURES_MIXED"])
@@ -54,7 +54,7 @@ struct MixedCaptureTests {
 
   @Test("two recordings of one guest under one name; the halves of one recording are one capture")
   func twice() throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(Self.pair(1).guest, "guest", "vm1")
     try incident.add(Self.pair(2).guest, "guest", "vm1")
     let words = try Self.mixed(incident)
@@ -62,7 +62,7 @@ struct MixedCaptureTests {
     #expect(words.contains("in the time that both cover, one has "), "\(words)")
 
     let lines = Self.pair(1).guest.split(separator: "\n", omittingEmptySubsequences: true)
-    let halves = try MadeIncident()
+    let halves = try SmallIncident()
     for part in [lines[..<(lines.count / 2)], lines[(lines.count / 2)...]] {
       try halves.add(part.joined(separator: "\n") + "\n", "guest", "vm1")
     }
@@ -71,7 +71,7 @@ struct MixedCaptureTests {
 
   @Test("texts of one recording that a filter made: one of reads, one of writes")
   func filtered() throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     let writes = Self.pair(1).guest
     let reads = Self.pair(3).guest.replacing(" W ", with: " R ")
     try incident.add(writes, "guest", "vm1")
@@ -81,14 +81,14 @@ struct MixedCaptureTests {
 
   @Test("two whole captures in one file, guest and host each")
   func doubled() throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     for seed in [1, 2] {
       try incident.add(Self.pair(UInt64(seed)).guest, "guest", "vm1")
       try incident.add(Self.pair(UInt64(seed)).host, "host", "h")
     }
     let words = try Self.mixed(incident)
     #expect(words.contains("Two recordings of "), "\(words)")
-    let one = try MadeIncident()
+    let one = try SmallIncident()
     try one.add(Self.pair(1).guest, "guest", "vm1")
     try one.add(Self.pair(1).host, "host", "h")
     #expect(try one.findings()["CAPTURES_MIXED"] == nil)
@@ -96,7 +96,7 @@ struct MixedCaptureTests {
 
   @Test("guest and host the wrong way round: each request is enclosed, not enclosing")
   func swapped() throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(Self.pair(1).host, "guest", "vm1")
     try incident.add(Self.pair(1).guest, "host", "h")
     let words = try Self.mixed(incident)
@@ -104,10 +104,6 @@ struct MixedCaptureTests {
       words.contains(
         "Guest and host are the wrong way round: 300 of the 300 requests (100.0 %) that host h issued to its 253,0 "
           + "enclose a request of guest vm1 to 259,0 from Q to C"), "\(words)")
-    // The names of a redacted file are others, and it says the same.
-    let redacted = incident.path + ".redacted"
-    #expect(try Program.run("redact", incident.path, "-o", redacted).status == 0)
-    #expect(try HandMadePair.findings(of: redacted)["CAPTURES_MIXED"] != nil)
   }
 
   /// Switches between a vCPU and a thread that takes its CPU, every 4 and 6 ms: the vCPU waits for 40 % of its time.
@@ -129,7 +125,7 @@ struct MixedCaptureTests {
     ])
   func repeated(_ parts: [Range<Int>]) throws {
     func words(_ parts: [Range<Int>]) throws -> (found: [String: String], rows: [String]) {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       try incident.add(
         parts.map { Self.switches(from: 10_000_000, cycles: $0) }.joined(), "host", "h")
       return try (
@@ -142,7 +138,7 @@ struct MixedCaptureTests {
     let appended = try words(parts)
     #expect(appended.found == once.found)
     #expect(appended.rows == once.rows)
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(
       parts.map { Self.switches(from: 10_000_000, cycles: $0) }.joined(), "host", "h")
     let events = parts.map(\.count).reduce(0, +) * 2 - 200
@@ -156,7 +152,7 @@ struct MixedCaptureTests {
     "two scheduler traces in one text: of the same time, or of the time before a reboot",
     arguments: [(10_000_000, 5_000), (10_100_000, 4_000), (5_000_000, 4_000)])
   func appended(_ begin: Int, _ waits: Int) throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(
       Self.switches(from: 10_000_000, cycles: 0..<100)
         + Self.switches(from: begin + 7, cycles: 0..<100, waits: waits), "host", "h")
@@ -173,7 +169,7 @@ struct MixedCaptureTests {
         .replacing("[000]", with: "[001]").replacing("501", with: "502")
         .replacing("900", with: "901"),
     ] {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       try incident.add(first + second, "host", "h")
       #expect(try incident.findings()["CAPTURES_MIXED"] == nil)
       #expect(try incident.rows("SELECT kind FROM problem").contains("time_went_back"))
@@ -187,10 +183,10 @@ struct MixedCaptureTests {
     let whole = Self.switches(from: 10_000_000, cycles: 0..<100)
     let sums =
       "SELECT comm, sum(runs), sum(run_ns), sum(waits), sum(wait_ns) FROM thread_wait GROUP BY comm"
-    let once = try MadeIncident()
+    let once = try SmallIncident()
     try once.add(whole, "host", "h")
     for parts in [[0..<75, 25..<100], [40..<100, 0..<60], [0..<30, 20..<100]] {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       for part in parts {
         try incident.add(Self.switches(from: 10_000_000, cycles: part), "host", "h")
       }
@@ -202,7 +198,7 @@ struct MixedCaptureTests {
         try longest == once.rows("SELECT max(max_wait_ns), max(p99_wait_ns) FROM thread_wait"))
     }
     // What lies wholly in the other is the same trace.
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(whole, "host", "h")
     try incident.add(Self.switches(from: 10_000_000, cycles: 20..<60), "host", "h")
     let same = "SELECT source_id, duplicate_of FROM source WHERE duplicate_of IS NOT NULL"
@@ -213,7 +209,7 @@ struct MixedCaptureTests {
   @Test("two files of one block trace that overlap: it is said what of the lesser is left out")
   func overlappingBlocks() throws {
     let lines = Self.pair(1).host.split(separator: "\n")
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     for part in [lines[..<1_000], lines[700...]] {
       try incident.add(part.joined(separator: "\n") + "\n", "host", "h")
     }
@@ -225,8 +221,8 @@ struct MixedCaptureTests {
 
   @Test("a block trace that was appended to itself counts once; two in one text are said first")
   func appendedBlocks() throws {
-    func incident(_ seeds: [UInt64]) throws -> MadeIncident {
-      let incident = try MadeIncident()
+    func incident(_ seeds: [UInt64]) throws -> SmallIncident {
+      let incident = try SmallIncident()
       try incident.add(seeds.map { Self.pair($0).guest }.joined(), "guest", "vm1")
       try incident.add(Self.pair(1).host, "host", "h")
       return incident
@@ -245,7 +241,7 @@ struct MixedCaptureTests {
   func swappedThreads() throws {
     let host = Self.switches(from: 10_000_000, cycles: 0..<100)
     let guest = host.replacing("CPU 0/KVM", with: "app").replacing("burn", with: "swapper/0")
-    let swapped = try MadeIncident()
+    let swapped = try SmallIncident()
     try swapped.add(host, "guest", "vm1")
     try swapped.add(guest, "host", "h")
     let words = try Self.mixed(swapped)
@@ -255,7 +251,7 @@ struct MixedCaptureTests {
       ))
     // A guest with guests of its own, on a host that runs it.
     for (one, other) in [(guest, host), (host, host.replacing("burn", with: "other"))] {
-      let incident = try MadeIncident()
+      let incident = try SmallIncident()
       try incident.add(one, "guest", "vm1")
       try incident.add(other, "host", "h")
       #expect(try incident.findings()["CAPTURES_MIXED"] == nil)
@@ -264,7 +260,7 @@ struct MixedCaptureTests {
 
   @Test("a guest whose disk is on no traced device is none: nothing is mixed")
   func unmapped() throws {
-    let incident = try MadeIncident()
+    let incident = try SmallIncident()
     try incident.add(Self.pair(1).guest, "guest", "vm1")
     try incident.add(Self.pair(2).host, "host", "h")
     let found = try incident.findings()
@@ -275,8 +271,8 @@ struct MixedCaptureTests {
 
   @Test("guest and host of different times by their clocks; of one time they are one capture")
   func apart() throws {
-    func incident(hostLater: Int) throws -> MadeIncident {
-      let incident = try MadeIncident()
+    func incident(hostLater: Int) throws -> SmallIncident {
+      let incident = try SmallIncident()
       try incident.add(Self.perf(1, wall: 1_795_330_000), "guest", "vm1")
       try incident.add(Self.perf(2, wall: 1_795_330_000 + hostLater), "host", "h")
       return incident
@@ -292,8 +288,8 @@ struct MixedCaptureTests {
 
   @Test("files of one machine that were recorded on two hosts, or at two times")
   func names() throws {
-    func incident(_ one: (Int, String), _ other: (Int, String)) throws -> MadeIncident {
-      let incident = try MadeIncident()
+    func incident(_ one: (Int, String), _ other: (Int, String)) throws -> SmallIncident {
+      let incident = try SmallIncident()
       for (number, (wall, name)) in [one, other].enumerated() {
         try incident.add(
           Self.perf(UInt64(number + 1), wall: wall, host: name, device: "8,\(16 * number)"), "host",
@@ -307,19 +303,5 @@ struct MixedCaptureTests {
     #expect(late.contains("Files of host h are of two times: "), "\(late)")
     let same = try incident((1_795_330_000, "alpha"), (1_795_330_020, "alpha.example.org"))
     #expect(try same.findings()["CAPTURES_MIXED"] == nil)
-  }
-
-  @Test("compare says it of the side that is mixed, and nothing else")
-  func compared() throws {
-    let incident = try MadeIncident()
-    try incident.add(Self.pair(1).host, "guest", "vm1")
-    try incident.add(Self.pair(1).guest, "host", "h")
-    let one = try Self.pair(1).ingested()
-    let outcome = try Program.run("compare", one, incident.path)
-    let words = outcome.words
-    #expect(outcome.status == 3)
-    #expect(!words.contains("worse than") && !words.contains("%: worse"), "\(words)")
-    #expect(words.contains("CAPTURES_MIXED"), "\(words)")
-    #expect(!words.contains("Found before"), "\(words)")
   }
 }
