@@ -156,6 +156,16 @@ struct Evidence {
     return "(SELECT * FROM \(view.rawValue) WHERE \(condition)) AS \(name)"
   }
 
+  /// That a moment of a trace's own clock, ns, is of the part that is judged, by the name of its column: ` AND completed_ns
+  /// BETWEEN 1 AND 2`; nothing for the whole capture.
+  func condition(ofTrace source: Int64) throws -> (_ column: String) -> String {
+    guard let window else { return { _ in "" } }
+    let clock = try file.storedClock(of: source)
+    let from = clock?.own(window.lowerBound) ?? window.lowerBound
+    let to = (clock?.own(window.upperBound) ?? window.upperBound) - 1
+    return { " AND \($0) BETWEEN \(from) AND \(to)" }
+  }
+
   /// A moment of a machine's timeline, as people read it: `8.365 s (09:30:55.4 UTC)`.
   func moment(_ moment: Int64, of machine: String) throws -> String {
     let name = Self.literal(machine)
@@ -168,6 +178,14 @@ struct Evidence {
       """
     ).first?.integer("apart")
     return WallClock.text(moment, distance: distance)
+  }
+
+  /// A moment of a trace's own clock, as people read it.
+  func moment(_ moment: Int64, ofTrace source: Int64) throws -> String {
+    let start = try rows(
+      "SELECT start_ns FROM source WHERE source_id = \(source) AND start_clock = 'CLOCK_REALTIME'"
+    ).first?.integer("start_ns")
+    return WallClock.text(moment, distance: start)
   }
 
   /// The statement that proves what rests on sums of the capture; nil for a part of it, whose sums are in no table.

@@ -127,11 +127,12 @@ struct WindowOptions: ParsableArguments {
         + timeline.text(span.upperBound))
   }
 
-  /// The phases of a guest that were asked for.
+  /// The phases of a guest that were asked for, without the intervals in which the changes to them and to the next lie.
   private func phases(
     in file: IncidentFile
   ) throws -> (before: Range<Int64>, after: Range<Int64>) {
-    let rows = try file.rows("SELECT guest, phase, from_ns, to_ns FROM phase ORDER BY guest, phase")
+    let rows = try file.rows(
+      "SELECT guest, phase, from_ns, to_ns, onset_error_ns FROM phase ORDER BY guest, phase")
     let guests = Set(rows.compactMap { $0.text("guest") }).sorted()
     guard let name = guest ?? (guests.count == 1 ? guests[0] : nil) else {
       throw CommandFailure(
@@ -151,7 +152,10 @@ struct WindowOptions: ParsableArguments {
               ? "\(own.count == 1 ? "one phase" : "no phase"): nothing is known to have changed"
               : "the phases 0 to \(own.count - 1)"))
       }
-      return from..<to
+      let next = own.first { $0.integer("phase") == number + 1 }
+      let first = from + (row.integer("onset_error_ns") ?? 0)
+      let last = to - (next?.integer("onset_error_ns") ?? 0)
+      return first < last ? first..<last : from..<to
     }
     return (found[0], found[1])
   }

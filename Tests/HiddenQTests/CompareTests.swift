@@ -73,6 +73,39 @@ struct CompareTests {
     #expect(two.status == 2 && two.errors.contains("are about one incident file"))
   }
 
+  @Test("two phases are compared without the time in which the change between them lies")
+  func phases() throws {
+    let slow = HandMadePair.measured(12, device: 9)
+    let pair = HandMadePair(
+      ios: HandMadePair.measured(11).ios.filter { $0.queued < 7_000_000 }
+        + slow.ios.filter { $0.queued >= 7_000_000 })
+    let incident = try pair.ingested()
+    let outcome = try Program.run(
+      "compare", incident, "--phase", "0", "--phase", "1", "--resamples", "200", "--format", "json")
+    #expect(outcome.status == 1, "\(outcome.errors)")
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    let windows = try ["before_window", "after_window"].map {
+      try #require(document[$0] as? [String: Any])
+    }
+    let stated = try Program.value(
+      incident,
+      """
+      SELECT before.from_ns, before.to_ns - after.onset_error_ns, after.from_ns + after.onset_error_ns, after.to_ns
+      FROM phase AS before JOIN phase AS after ON after.phase = 1 WHERE before.phase = 0
+      """)
+    let moments = windows.flatMap { [$0["from_ns"] as? Int64, $0["to_ns"] as? Int64] }
+    #expect(moments.map { $0.map(String.init) ?? "?" }.joined(separator: ",") == stated)
+    let lines = try #require(document["lines"] as? [[String: Any]])
+    func verdict(_ subject: String) -> String? {
+      lines.first {
+        $0["subject"] as? String == subject && $0["op"] as? String == "all"
+          && $0["statistic"] as? String == "mean"
+      }?["verdict"] as? String
+    }
+    #expect(verdict("hardware_queue") == "worse" && verdict("guest_scheduler") != "worse")
+  }
+
   @Test("the document for programs of windows is what schema/comparison.schema.json says")
   func windowShape() throws {
     let incident = try HandMadePair.measured(9).ingested()

@@ -312,8 +312,7 @@ struct LeastInputTests {
 
   // MARK: - I/O errors
 
-  private static func errors(_ code: Int, from: Int = 40, to: Int = 42, op: String = "W") -> String
-  {
+  static func errors(_ code: Int, from: Int = 40, to: Int = 42, op: String = "W") -> String {
     var text = ""
     var number = 0
     for place in 0..<100 {

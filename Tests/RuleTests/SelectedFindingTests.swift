@@ -82,6 +82,19 @@ struct SelectedFindingTests {
     #expect(sql.contains("6000000000"))
   }
 
+  @Test("requests that failed are in the part in which they ended, with the part in the evidence")
+  func errors() throws {
+    let incident = try SmallIncident()
+    // At 40, 41 and 42 ms.
+    try incident.add(LeastInputTests.errors(-5), "guest", "m")
+    #expect(try Self.find("IO_ERRORS", incident, 0..<40_000_000) == nil)
+    #expect(try Self.find("IO_ERRORS", incident, 50_000_000..<90_000_000) == nil)
+    let found = try #require(try Self.find("IO_ERRORS", incident, 41_000_000..<90_000_000))
+    #expect(found.sentence.contains("2 of 49 writes failed with -5 (EIO)"), "\(found.sentence)")
+    let rows = try incident.file.rows(#require(found.evidenceSQL))
+    #expect(rows.compactMap { $0.integer("failed") } == [2])
+  }
+
   @Test("a full ring is judged by the slices and I/Os of the part")
   func ring() throws {
     let pair = HandMadePair.every10ms(2_000, seed: 9) { io, place in

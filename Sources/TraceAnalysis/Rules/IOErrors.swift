@@ -32,6 +32,8 @@ struct IOErrors: Rule {
     finding.guest == nil ? [.hostBlocks] : [.guestBlocks]
   }
 
+  var judgesSelections: Set<Evidence.Kind>? { [] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     guard try evidence.hasErrors() else { return [] }
     let devices = try evidence.rows(
@@ -44,20 +46,24 @@ struct IOErrors: Rule {
       guard let source = device.integer("source_id"), let machine = device.text("machine"),
         let layer = device.text("layer"), let name = device.text("device")
       else { return nil }
-      let sql = Self.sql(source, name)
+      let time = try evidence.condition(ofTrace: source)
+      let sql = Self.sql(source, name, time("completed_ns"))
       let kinds = try evidence.rows(sql)
       guard !kinds.isEmpty else { return nil }
-      let other = try evidence.rows(Self.otherSide(source, name, isGuest: layer == "guest")).first
-      return finding(
-        evidence, machine, isGuest: layer == "guest", name, kinds, sql, OtherSide(other))
+      let other = try evidence.rows(
+        Self.otherSide(source, name, isGuest: layer == "guest") { time("\($0).completed_ns") }
+      ).first
+      return try finding(
+        evidence, machine, isGuest: layer == "guest", name, kinds, sql, OtherSide(other)
+      ) { try evidence.moment($0, ofTrace: source) }
     }
   }
 
   // MARK: - What failed
 
   /// The kinds of errors of a device in one trace, the most frequent first.
-  private static func sql(_ source: Int64, _ device: String) -> String {
-    let own = "source_id = \(source) AND device = \(Evidence.literal(device))"
+  private static func sql(_ source: Int64, _ device: String, _ time: String) -> String {
+    let own = "source_id = \(source) AND device = \(Evidence.literal(device))\(time)"
     return """
       WITH failed AS MATERIALIZED (
         SELECT op, error, sector, completed_ns FROM request
@@ -81,7 +87,9 @@ struct IOErrors: Rule {
 
   /// What the other side of the failed requests saw. Of a guest's, how the host's request ended; of a host's, whose
   /// I/Os they carried.
-  private static func otherSide(_ source: Int64, _ device: String, isGuest: Bool) -> String {
+  private static func otherSide(
+    _ source: Int64, _ device: String, isGuest: Bool, time: (String) -> String
+  ) -> String {
     let (own, other) = isGuest ? ("guest_side", "host_side") : ("host_side", "guest_side")
     return """
       SELECT count(DISTINCT \(own).request_id) AS followed,
@@ -90,7 +98,7 @@ struct IOErrors: Rule {
       FROM io JOIN request AS guest_side ON guest_side.request_id = io.request_id
         JOIN request AS host_side ON host_side.request_id = io.host_request_id
       WHERE \(own).source_id = \(source) AND \(own).device = \(Evidence.literal(device))
-        AND \(own).error <> 0
+        AND \(own).error <> 0\(time(own))
       """
   }
 
@@ -108,9 +116,10 @@ struct IOErrors: Rule {
 
   private func finding(
     _ evidence: Evidence, _ machine: String, isGuest: Bool, _ device: String, _ kinds: [QueryRow],
-    _ sql: String, _ other: OtherSide
-  ) -> Finding {
-    let parts = kinds.compactMap(Self.words)
+    _ sql: String, _ other: OtherSide,
+    when: (Int64) throws -> String
+  ) throws -> Finding {
+    let parts = try kinds.compactMap { try Self.words($0, when) }
     var severity = Finding.Severity.info
     for kind in kinds {
       guard let error = kind.integer("error"), !ErrorName.isRefusal(error) else { continue }
@@ -127,7 +136,9 @@ struct IOErrors: Rule {
   }
 
   /// `3 of 100 writes failed with -5 (EIO), at sectors 2368, 2376, 2384, from 0.040 s to 0.042 s of the trace`.
-  private static func words(_ kind: QueryRow) -> String? {
+  private static func words(
+    _ kind: QueryRow, _ when: (Int64) throws -> String
+  ) rethrows -> String? {
     guard let op = kind.text("op"), let error = kind.integer("error"),
       let failed = kind.integer("failed"), let all = kind.integer("requests"),
       let first = kind.integer("first_ns"), let last = kind.integer("last_ns"),
@@ -142,7 +153,7 @@ struct IOErrors: Rule {
         ? ", at \(Quantity.count(different)) sectors, the first \(sectors)"
         : ", at sector\(different == 1 ? "" : "s") \(sectors)"
     }
-    let (from, to) = (Quantity.seconds(first), Quantity.seconds(last))
+    let (from, to) = (try when(first), try when(last))
     return words
       + (from == to ? ", at \(from) of the trace" : ", from \(from) to \(to) of the trace")
   }
