@@ -70,7 +70,7 @@ struct DataRuleTests {
       "\(finding.sentence)")
     // The evidence runs on either side.
     for (incident, bytes) in [(before, "4096"), (larger, "32768")] {
-      let rows = try incident.rows(finding.evidenceSQL)
+      let rows = try incident.rows(#require(finding.evidenceSQL))
       #expect(rows.contains { $0.hasPrefix("write,300,\(bytes)") }, "\(rows)")
     }
     #expect(try refusal(Self.incident(Self.pair(3, device: 300))) == nil)
