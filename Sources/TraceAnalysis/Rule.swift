@@ -33,7 +33,7 @@ protocol Rule: Sendable {
   var thresholds: [Threshold] { get }
   /// Whether it judges a part of the capture: it takes what has a time from ``Evidence/from(_:as:)`` and sums from the
   /// views, and proves by ``Evidence/proof(_:)`` what rests on such sums. Nil: the whole alone; else the kinds of input
-  /// of which something must lie in that part where the incident has them.
+  /// of one of which something must lie in that part.
   var judgesSelections: Set<Evidence.Kind>? { get }
   /// What it finds: nothing where all is well; one of severity `info` and confidence `none` where an input
   /// is missing without which it cannot judge.

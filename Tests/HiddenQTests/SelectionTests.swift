@@ -81,8 +81,10 @@ struct SelectionTests {
     }
     let disk = try Program.run("report", incident, "--op", "write", "--device", "253,0")
     #expect(disk.words.contains("\(sentence) (device 253,0, operation write)."), "\(disk.output)")
-    let outside = try Program.run("findings", incident, "--from", "99")
-    #expect(outside.status == 2 && outside.errors.contains("select no time of the capture"))
+    for times in [["--from", "99"], ["--from", "99", "--to", "100"], ["--to=-99"]] {
+      let outside = try Program.run(["findings", incident] + times)
+      #expect(outside.status == 2 && outside.errors.contains("select no time of the capture"))
+    }
   }
 
   @Test("a query right after ingest is answered by what correlate finds, never by empty tables")

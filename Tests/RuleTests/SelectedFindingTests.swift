@@ -160,6 +160,16 @@ struct SelectedFindingTests {
     #expect(!words.contains("NOISY_DISK_NEIGHBOUR"))
   }
 
+  @Test("a time that the block traces do not reach is not judged, and not called free of faults")
+  func beyond() throws {
+    let found = try Self.findings(Self.neighbour(), 30 * Self.second..<40 * Self.second)
+    for code in ["NOISY_DISK_NEIGHBOUR", "DEVICE_STALL", "IO_ERRORS", "RING_SATURATED"] {
+      let own = found.filter { $0.code.rawValue == code }
+      #expect(
+        own.count == 1 && own[0].notJudgedReason?.contains("lies in that time") == true, "\(code)")
+    }
+  }
+
   @Test("waits are those of the part, and so is who was on the CPU")
   func waits() throws {
     // Each 10 ms for 10 s a vCPU waits 4 ms for its CPU and runs 3; in the second half a hog is there meanwhile.

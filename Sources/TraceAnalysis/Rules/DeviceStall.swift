@@ -25,7 +25,7 @@ struct DeviceStall: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks] }
 
-  var judgesSelections: Set<Evidence.Kind>? { [] }
+  var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks, .hostBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(sql(evidence, "1")).compactMap { row in

@@ -32,7 +32,7 @@ struct IOErrors: Rule {
     finding.guest == nil ? [.hostBlocks] : [.guestBlocks]
   }
 
-  var judgesSelections: Set<Evidence.Kind>? { [] }
+  var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks, .hostBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     guard try evidence.hasErrors() else { return [] }

@@ -36,7 +36,7 @@ struct NoisyDiskNeighbour: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostBlocks, .joined] }
 
-  var judgesSelections: Set<Evidence.Kind>? { [] }
+  var judgesSelections: Set<Evidence.Kind>? { [.hostBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let disks = try evidence.rows(

@@ -34,7 +34,7 @@ struct RingSaturated: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks] }
 
-  var judgesSelections: Set<Evidence.Kind>? { [] }
+  var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("1", evidence)).compactMap { row in

@@ -19,8 +19,8 @@ struct SelectedSums {
   private var traces: [Trace] = []
   private var neighbours: [DiskNeighbours.Neighbour] = []
   private var network: NetworkCorrelation
-  /// What the incident has, and nothing of it is known to lie in the window: it is of another time, or nothing ties it to
-  /// the timeline.
+  /// Of what nothing is known to lie in the window: it is of another time, or nothing ties it to the timeline. Scheduler
+  /// traces and counters that the incident lacks are not among them: their rules say so.
   private(set) var unplaced: Set<Evidence.Kind> = []
 
   init(_ file: IncidentFile, _ window: Range<Int64>) throws {
@@ -128,6 +128,15 @@ struct SelectedSums {
   /// The requests of hosts' devices that began in the window, and the guests' I/Os on them.
   private mutating func addNeighbours() throws {
     let streams = try file.blockStreams()
+    for (layer, kind) in [(Layer.guest, Evidence.Kind.guestBlocks), (.host, .hostBlocks)] {
+      let isThere = try streams.contains { stream in
+        guard stream.machine.layer == layer else { return false }
+        let clock = try file.storedClock(of: stream.source)
+        return (clock?.reference(stream.first) ?? stream.first) < window.upperBound
+          && (clock?.reference(stream.last) ?? stream.last) >= window.lowerBound
+      }
+      if !isThere { unplaced.insert(kind) }
+    }
     let devices = streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }
     guard !devices.isEmpty else { return }
     let requests = try file.requests(of: devices)

@@ -45,11 +45,11 @@ public struct Timeline: Sendable, Equatable {
   }
 
   /// From one moment to another, where one is left out from or to the end of the traces; nil where neither is given, and
-  /// where nothing is between them.
+  /// where none of the traces is between them.
   public func window(from: Int64?, to: Int64?) -> Range<Int64>? {
     guard from != nil || to != nil, let span else { return nil }
     let (first, last) = (from ?? span.lowerBound, to ?? span.upperBound + 1)
-    return first < last ? first..<last : nil
+    return first < last && first <= span.upperBound && last > span.lowerBound ? first..<last : nil
   }
 
   /// `0 s is 2026-11-22 09:30:47.0 UTC`, with its bound where that shows in the digits; or that no file tells it.
