@@ -56,6 +56,9 @@ public enum Hop: String, Vocabulary {
     .pageCache, .guestScheduler, .virtioQueue, .hostScheduler, .hardwareQueue,
   ]
 
+  /// The hops on the host, in the order in which an I/O passes them.
+  public static let onHost: [Hop] = [.hostScheduler, .hardwareQueue]
+
   /// The five hops, and the one that stands for the last three where nothing of the host is known.
   public static let passed = five + [.belowGuest]
 

@@ -12,6 +12,7 @@ internal import TraceModel
 /// - `{{operation block_kind}}`: what a request of such a row is for, by ``BlockRequest/operationRules``.
 /// - `{{guest_roles}}`: a list of the roles of threads that work for a guest.
 /// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
+/// - `{{hop_sum}}`: the hops of a row of the view `io` added up, the page cache only where it was observed.
 /// - `{{hop_names}}`: a query for the names of the hops of the view `io`; `{{hop_time io hop.name}}`: the time of one.
 /// - `{{reference node_move.at_ns sched_thread.source_id}}`: a moment of a source's own clock on the reference timeline.
 /// - `{{columns guest_io sector requeue_ns}}`: columns of a table as a view passes them on, each with what `tables.sql`
@@ -45,6 +46,7 @@ enum SchemaWords {
     case ("rwbs", 2): return rwbs(parts[1])
     case ("operation", 2): return operation(parts[1])
     case ("hops", 2): return hops(parts[1])
+    case ("hop_sum", 1): return hopSum
     case ("hop_names", 1): return hopNames
     case ("hop_time", 3): return hopTime(parts[1], parts[2])
     case ("guest_roles", 1): return SQLText.list(ThreadRole.ofGuests)
@@ -144,6 +146,10 @@ enum SchemaWords {
 
   /// Those of which the view `io` has a column.
   private static let hopColumns = Hop.allCases.filter { $0 != .belowGuest }
+
+  private static let hopSum = Hop.five.map { hop in
+    hop == .pageCache ? "coalesce(\(hop.column), 0)" : hop.column
+  }.joined(separator: " + ")
 
   private static let hopNames = hopColumns.map { "SELECT \(SQLText.literal($0.name)) AS name" }
     .joined(separator: " UNION ALL ")

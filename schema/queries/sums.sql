@@ -2,5 +2,4 @@
 SELECT *
 FROM io
 WHERE virtio_queue_ns IS NOT NULL
-  AND total_ns <> coalesce(page_cache_ns, 0) + guest_scheduler_ns + virtio_queue_ns
-    + host_scheduler_ns + hardware_queue_ns;
+  AND total_ns <> {{hop_sum}};

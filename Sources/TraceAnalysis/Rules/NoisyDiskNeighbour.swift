@@ -114,7 +114,7 @@ struct NoisyDiskNeighbour: Rule {
       (SELECT 100.0 * sum(CASE WHEN hop = 'block' THEN 0 ELSE mean_ns END)
           / nullif(sum(CASE WHEN hop = 'block' THEN mean_ns END), 0)
         FROM \(evidence.from(.hopSummary)) WHERE hop_summary.guest = disk_neighbour.guest AND device = guest_device
-          AND op = 'all' AND hop IN ('host_scheduler', 'hardware_queue', 'block')) AS host_pct
+          AND op = 'all' AND hop IN \(Evidence.list(Hop.onHost + [.block]))) AS host_pct
     FROM disk_neighbour
     WHERE guest = \(Evidence.literal(guest)) AND guest_device = \(Evidence.literal(device))
       AND host = \(Evidence.literal(host)) AND host_device = \(Evidence.literal(hostDevice))

@@ -123,7 +123,7 @@ struct NotExplained: Rule {
     """
     WITH part AS (
       SELECT reference_ns >= \(at) AS is_after, block_ns, virtio_queue_ns AS virtio_ns,
-        host_scheduler_ns + hardware_queue_ns AS below_ns,
+        \(Hop.onHost.map(\.column).joined(separator: " + ")) AS below_ns,
         submit_cpu_wait_ns + return_cpu_wait_ns AS wait_ns, reference_ns
       FROM io WHERE guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))
         AND host_scheduler_ns IS NOT NULL AND op IN ('read', 'write')

@@ -73,7 +73,7 @@ struct HopSection: ReportSection {
     let isBelowOne = known[.belowGuest] != nil && known[.virtioQueue] == nil
     let optional: [Hop] =
       [.total, .virtioSubmit, .virtioReturn, .belowGuest]
-      + (isBelowOne ? [.virtioQueue, .hostScheduler, .hardwareQueue] : [])
+      + (isBelowOne ? [.virtioQueue] + Hop.onHost : [])
     let lines = Hop.allCases.filter { $0 != .block }
     let unseen = lines.filter { known[$0] == nil && !optional.contains($0) }
     let rows = lines.compactMap { hop -> [String]? in
