@@ -284,7 +284,7 @@ public enum ExplanationText {
   private static func words(
     _ cause: GuestStory.Cause, of guest: GuestStory, hasReason: Bool
   ) -> String {
-    if cause.kind == "unknown" {
+    if cause.kind == CauseKind.unknown.name {
       var text = "unknown: nothing in these files explains "
       if let explains = cause.explains {
         text += signedTime(explains)
@@ -295,9 +295,9 @@ public enum ExplanationText {
       let reason = cut(Printable.text(cause.because), to: 160)
       return hasReason && !reason.isEmpty ? "\(text) (\(reason))" : text
     }
-    var text = kinds[cause.kind] ?? name(cause.kind.replacing("_", with: " "))
+    var text = CauseKind(name: cause.kind)?.words ?? name(cause.kind.replacing("_", with: " "))
     if let own = cause.name {
-      text += cause.kind == "virtio_ring" ? ", served by \(name(own))" : " \(name(own))"
+      text += cause.kind == CauseKind.virtioRing.name ? ", served by \(name(own))" : " \(name(own))"
     }
     let place = [
       cause.pid.map { "pid \($0)" }, cause.machine.map { "on \(name($0))" },
@@ -323,15 +323,6 @@ public enum ExplanationText {
     }
     return text
   }
-
-  private static let kinds = [
-    "cpu_neighbour": "CPU neighbour", "disk_neighbour": "disk neighbour",
-    "own_load": "the guest's own I/O load", "own_cpu": "the guest's own use of CPUs",
-    "device": "the device itself", "host_scheduler": "the host's I/O scheduler",
-    "virtio_ring": "the virtio queue", "numa": "the placement of memory",
-    "throttle": "a limit that throttles the guest", "network": "the network",
-    "unknown": "cause unknown",
-  ]
 
   // MARK: Other phases and guests
 
@@ -371,7 +362,7 @@ public enum ExplanationText {
       text += " from \(Quantity.seconds(largest.from))"
       if let cause = largest.causes.first {
         text +=
-          ", \(kinds[cause.kind] ?? name(cause.kind))\(cause.name.map { " \(name($0))" } ?? "")"
+          ", \(CauseKind(name: cause.kind)?.words ?? name(cause.kind))\(cause.name.map { " \(name($0))" } ?? "")"
       }
       return [cut(head + text, to: TextRenderer.width)]
     }

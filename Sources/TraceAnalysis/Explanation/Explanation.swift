@@ -94,7 +94,7 @@ extension GuestStory {
     changed.contains { phase in
       (phase.isStall && suspect.findsStalls)
         || phase.causes.contains { cause in
-          CauseKind(rawValue: cause.kind).map(suspect.causes.contains) ?? false
+          CauseKind(name: cause.kind).map(suspect.causes.contains) ?? false
         }
     }
   }

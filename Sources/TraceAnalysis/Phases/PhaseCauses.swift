@@ -1,20 +1,6 @@
 internal import TraceCorrelation
 internal import TraceModel
 
-/// What the change of a phase may come from.
-enum CauseKind: String, CaseIterable {
-  case cpuNeighbour = "cpu_neighbour"
-  case diskNeighbour = "disk_neighbour"
-  case ownLoad = "own_load"
-  case ownCPU = "own_cpu"
-  case device
-  case hostScheduler = "host_scheduler"
-  case virtioRing = "virtio_ring"
-  case numa
-  case throttle
-  case unknown
-}
-
 /// Who used a CPU or a device in each period.
 struct PhaseUser {
   /// A thread's, a process's or a guest's name; nil where there is none.
@@ -247,7 +233,7 @@ struct PhaseCauses {
     }
 
     // H4 and H5: what was behind requests of others; the rest.
-    let stay = delta(.hostScheduler, .hardwareQueue)
+    let stay = Hop.onHost.reduce(0) { $0 + delta($1) }
     let behind = sign * (measures.behind[phase] ?? 0)
     if behind > 0 {
       let risen = measures.sharers.map { max(0, $0.weights[worse] - $0.weights[better]) }
