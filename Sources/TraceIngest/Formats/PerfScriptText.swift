@@ -80,8 +80,7 @@ enum TracepointHead {
     var position = 0
     var tried = 0
     while position < head.count, tried < most {
-      var end = position
-      while end < head.count, head[end] != 10 { end += 1 }
+      let end = head.newline(from: position, to: head.count) ?? head.count
       var last = end
       while last > position, head[last - 1] == 13 || head[last - 1] == 0 { last -= 1 }
       if end < head.count || position == 0 { body(position..<last) }
