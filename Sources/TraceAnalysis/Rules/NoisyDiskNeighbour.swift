@@ -83,8 +83,8 @@ struct NoisyDiskNeighbour: Rule {
         evidenceSQL: evidence.proof(sql),
         nextStep: !isFelt
           ? "Nothing to do for this guest at this load; watch it where the device comes closer to its limit."
-          : "Limit it (io.max, io.weight of its cgroup), or move it to another device; compare the "
-            + "report with --to and --from around its begin.")
+          : "Limit it (io.max, io.weight of its cgroup), or move it to another device. 'hiddenq explain' says when "
+            + "it began, 'hiddenq compare INCIDENT --split TIME' what differs since then.")
     }
   }
 
