@@ -950,10 +950,10 @@ CREATE TABLE vcpu_check_sum (
 ) STRICT;
 
 -- A stretch of time in which a guest's I/O behaves alike, on the reference timeline, or on the guest's own clock where
--- nothing ties it to a host. They follow each other without a gap.
+-- nothing ties it to a host; or a machine's counters. They follow each other without a gap.
 CREATE TABLE guest_phase (
-  -- The guest.
-  guest TEXT NOT NULL,  -- names: machines
+  -- The guest; NULL where they are a host's own.
+  guest TEXT,  -- names: machines
   -- Its number, from 0.
   phase INTEGER NOT NULL,
   -- Its first moment, in ns.
@@ -971,9 +971,14 @@ CREATE TABLE guest_phase (
   -- Why.
   because TEXT NOT NULL,  -- kept
   -- What the phases were looked for in: 'guest', the I/Os of its own block trace; 'host', what its threads asked of a
-  -- host's devices and waited for a CPU there, for a guest without a block trace.
-  seen_by TEXT NOT NULL CHECK (seen_by IN ('guest', 'host')),  -- kept
-  PRIMARY KEY (guest, phase)
+  -- host's devices and waited for a CPU there, for a guest without a block trace; 'counters', where there are no traces.
+  seen_by TEXT NOT NULL CHECK (seen_by IN ('guest', 'host', 'counters')),  -- kept
+  -- The machine whose files show them.
+  machine TEXT NOT NULL,  -- names: machines
+  -- Of counters moment 0, the begin of the first reading, in ns since 1970 by the machine's clock; NULL where its files do
+  -- not say how far their times are from UTC, and of all others.
+  zero_unix_ns INTEGER,
+  UNIQUE (guest, machine, phase)
 ) STRICT;
 
 -- By how much a hop changed from the baseline to a phase, per I/O.
@@ -1023,8 +1028,8 @@ CREATE TABLE hop_excess (
 
 -- What a change of a phase may come from, by how much of the excess it accounts for.
 CREATE TABLE phase_candidate (
-  -- The guest.
-  guest TEXT NOT NULL,  -- names: machines
+  -- The guest; NULL for a phase of a host's counters.
+  guest TEXT,  -- names: machines
   -- Its disk, major,minor; NULL for all of them.
   device TEXT,  -- names: devices
   -- The phase.
@@ -1044,7 +1049,7 @@ CREATE TABLE phase_candidate (
   began_ns INTEGER,
   -- When it ended, in ns; NULL where it lasted to the end.
   ended_ns INTEGER,
-  -- Its rate in the baseline.
+  -- Its rate in the baseline; of counters in the phase before.
   rate_before REAL,
   -- Its rate in the phase.
   rate_after REAL,
@@ -1070,7 +1075,7 @@ CREATE TABLE cleared_layer (
   device TEXT,  -- names: devices
   -- The phase.
   phase INTEGER NOT NULL,
-  -- A hop.
+  -- A hop; 'cpu' for what a guest itself counted as stolen, for each of its I/Os.
   layer TEXT NOT NULL,  -- kept
   -- The interval that holds its change, over reads, writes and all, in ns.
   low_ns REAL NOT NULL,

@@ -85,7 +85,7 @@ public enum ExplanationJSON {
     return object([
       ("guest", string(guest.guest, limits.name)), ("op", string(guest.op)),
       ("changed", guest.phases.isEmpty ? "null" : "\(!guest.changed.isEmpty)"),
-      ("seen_by", string(guest.isSeenByHost ? "host" : "guest")),
+      ("seen_by", string(guest.source.rawValue)),
       ("timeline", guest.timeline.map { string($0, limits.name) } ?? "null"),
       ("unix_ns_at_0", guest.wall.map { "\($0.utc(0))" } ?? "null"),
       ("lost_ns", number(guest.lostTime)),
@@ -128,7 +128,9 @@ public enum ExplanationJSON {
         "hops",
         list(
           disk.shares.map {
-            object([("hop", string($0.hop.name)), ("share", number($0.share))])
+            object([
+              ("hop", string($0.hop.name)), ("share", number($0.share)),
+            ])
           })
       ),
     ])
@@ -174,7 +176,8 @@ public enum ExplanationJSON {
         list(
           phase.cleared.map {
             object([
-              ("layer", string($0.hop.name)), ("low_ns", number($0.interval.lowerBound)),
+              ("layer", string($0.hop?.name ?? GuestStory.stolenLayer)),
+              ("low_ns", number($0.interval.lowerBound)),
               ("high_ns", number($0.interval.upperBound)),
             ])
           })

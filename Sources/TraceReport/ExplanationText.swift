@@ -63,6 +63,12 @@ public enum ExplanationText {
     let count = guest.changed.count
     let more = count > 1 ? "; \(count - 1) more \(count == 2 ? "change" : "changes")" : ""
     let since = moment(phase.from, guest)
+    if guest.isCounted {
+      return wrapped(
+        "\(title(guest)): by its counters \(cut(Printable.text(phase.signals), to: 160)) changed at \(since)"
+          + (phase.onsetError.map { ", within \(Quantity.seconds($0))" } ?? "")
+          + "\(more). No trace shows how long its I/Os took.")
+    }
     guard let change = phase.headline(guest.op) else {
       return wrapped(
         "\(title(guest)): I/O changed at \(since); too few \(operation(guest.op)) to tell by how much\(more)."
@@ -94,7 +100,12 @@ public enum ExplanationText {
   private static func span(_ hop: Hop) -> String { hop == .block ? "from Q to C " : "" }
 
   private static func clock(_ guest: GuestStory) -> [String] {
-    let own = guest.isSeenByHost ? "of the host's trace" : "of the guest's own trace"
+    let own =
+      switch guest.source {
+      case .guest: "of the guest's own trace"
+      case .host: "of the host's trace"
+      case .counters: "of the machine, from its first reading on"
+      }
     let clock = guest.timeline.map { "of \(name($0))" } ?? own
     return wrapped(
       guest.wall.map { "Times: 0 s is \(UTCText.full($0.utc(0))) (clock \(clock))." }
@@ -119,15 +130,22 @@ public enum ExplanationText {
           lines.isEmpty ? "\(mark)What" : "", "\(Self.operation(op))\(place): \(text)")
       }
     }
+    if guest.isCounted {
+      lines += labelled("\(mark)What", cut(Printable.text(phase.signals), to: 160))
+      lines += labelled("Since", since(phase, of: guest))
+      lines += causes(phase, of: guest, explanation, detail, isRepeated: mark == "2. ")
+      return lines + labelled("Cleared", "nothing: counters alone clear no layer")
+    }
     lines += labelled("Since", since(phase, of: guest))
     lines += hops(phase, guest.op, detail)
     lines += pageCache(phase, guest.op)
     lines += causes(phase, of: guest, explanation, detail, isRepeated: mark == "2. ")
     let cleared = phase.cleared.map { row in
-      guard !detail.isShort else { return title(row.hop) }
+      let layer = row.hop.map { title($0) } ?? "stolen CPU time"
+      guard !detail.isShort else { return layer }
       let (low, high) = (row.interval.lowerBound, row.interval.upperBound)
       let unit = Quantity.TimeUnit.fitting(max(abs(low), abs(high)))
-      return "\(title(row.hop)) (\(signed(low, unit)) to \(signed(high, unit)) \(unit.symbol))"
+      return "\(layer) (\(signed(low, unit)) to \(signed(high, unit)) \(unit.symbol))"
     }
     lines += labelled(
       "Cleared",
@@ -328,6 +346,9 @@ public enum ExplanationText {
 
   private static func brief(_ phase: GuestStory.Phase, of guest: GuestStory) -> [String] {
     var text = "\(Quantity.seconds(phase.from)) to \(Quantity.seconds(phase.to)): "
+    if guest.isCounted {
+      return labelled("Also", text + "\(cut(Printable.text(phase.signals), to: 120)) changed")
+    }
     if phase.isStall {
       let (length, isTooLong) = phase.to.subtractingReportingOverflow(phase.from)
       text += "nothing was completed"
@@ -355,6 +376,20 @@ public enum ExplanationText {
 
   private static func oneLine(_ guest: GuestStory) -> [String] {
     let head = "\(name(guest.guest)): "
+    if guest.isCounted {
+      let cause = guest.changed.first?.causes.first
+      let text =
+        guest.changed.first.map { "its counters changed at \(moment($0.from, guest))" }
+        ?? "no change was found in its counters"
+      return [
+        cut(
+          head + text
+            + (cause.map {
+              ", \(CauseKind(name: $0.kind)?.words ?? name($0.kind))"
+                + ($0.name.map { " \(name($0))" } ?? "")
+            } ?? ""), to: TextRenderer.width)
+      ]
+    }
     if let largest = guest.largest {
       let change = largest.headline(guest.op)
       var text = "\(Self.operation(change?.op ?? guest.op)) "
@@ -384,6 +419,12 @@ public enum ExplanationText {
       )
     }
     let (length, isTooLong) = last.to.subtractingReportingOverflow(first.from)
+    if guest.isCounted {
+      let time = isTooLong ? "" : " (\(Quantity.seconds(length)))"
+      return wrapped(
+        "\(title(guest)): no change was found\(time) in its counters. They show what lasts for three readings and is large; "
+          + "what its I/Os felt only a block trace tells.") + clock(guest)
+    }
     if guest.isSeenByHost {
       let time = isTooLong ? "" : " (\(Quantity.seconds(length)))"
       return wrapped(
@@ -476,7 +517,7 @@ public enum ExplanationText {
   }
 
   private static func title(_ guest: GuestStory) -> String {
-    name(Report.name(Machine(name: guest.guest, layer: .guest)))
+    name(Report.name(Machine(name: guest.guest, layer: guest.isHost ? .host : .guest)))
   }
 
   private static func title(_ hop: Hop) -> String { hop.isHalf ? hop.title : hop.tableName }

@@ -132,7 +132,10 @@ struct WindowOptions: ParsableArguments {
     in file: IncidentFile
   ) throws -> (before: Range<Int64>, after: Range<Int64>) {
     let rows = try file.rows(
-      "SELECT guest, phase, from_ns, to_ns, onset_error_ns FROM phase ORDER BY guest, phase")
+      """
+      SELECT guest, phase, from_ns, to_ns, onset_error_ns FROM phase WHERE seen_by = 'guest'
+      ORDER BY guest, phase
+      """)
     let guests = Set(rows.compactMap { $0.text("guest") }).sorted()
     guard let name = guest ?? (guests.count == 1 ? guests[0] : nil) else {
       throw CommandFailure(

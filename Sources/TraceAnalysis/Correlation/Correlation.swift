@@ -6,8 +6,9 @@ public struct Correlation {
   static let passes: [any CorrelationPass.Type] = [
     BlockJoin.self, PageCacheCorrelation.self, SchedulingCorrelation.self,
     PlacementCorrelation.self, NetworkCorrelation.self, GuestCPUCorrelation.self,
-    QueueCorrelation.self, PhaseCorrelation.self, CauseCorrelation.self, NeighbourCorrelation.self,
-    SwappedSearch.self, RecordedClockCheck.self,
+    QueueCorrelation.self, PhaseCorrelation.self, CauseCorrelation.self,
+    CounterPhaseCorrelation.self, NeighbourCorrelation.self, SwappedSearch.self,
+    RecordedClockCheck.self,
   ]
 
   /// Correlates when sources came in since the last time, or when told to, and runs the rules over what

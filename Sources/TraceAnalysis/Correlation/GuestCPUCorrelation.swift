@@ -48,6 +48,16 @@ struct GuestCPUCorrelation: CorrelationPass {
     context.waits = waits.mapValues { $0.amounts("waits for a CPU") }
     try relateWallClocks(context, guests)
     for guest in guests { try addSeconds(context, guest) }
+    for (guest, own) in Dictionary(grouping: seconds, by: \.guest) {
+      context.stolen[guest] = StolenTime(
+        own.compactMap { _, vcpus, row in
+          guard let vcpus, let share = row.reported else { return nil }
+          return (
+            Span(from: row.at, to: Stamp.sum(row.at, 1_000_000_000)),
+            share / 100 * 1e9 * Double(vcpus)
+          )
+        })
+    }
     try addSums(context, guests)
   }
 

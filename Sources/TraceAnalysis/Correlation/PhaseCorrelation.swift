@@ -9,10 +9,14 @@ struct PhaseStory {
   let excess: PhaseExcess
   /// What its threads asked of the host's devices, of a guest without a block trace.
   let requests: HostRequests?
+  /// What the guest itself counted as stolen, where no host's trace shows its threads.
+  let stolen: StolenTime?
 
   init(
-    _ population: PhasePopulation, _ phases: [GuestPhases.Phase], requests: HostRequests? = nil
+    _ population: PhasePopulation, _ phases: [GuestPhases.Phase], requests: HostRequests? = nil,
+    stolen: StolenTime? = nil
   ) {
+    self.stolen = stolen
     (self.population, self.phases, self.requests) = (population, phases, requests)
     excess = PhaseExcess(population, phases)
   }
@@ -44,7 +48,9 @@ struct PhaseCorrelation: CorrelationPass {
         stalls: Self.stalls(of: queues, context, population)
       ).phases
       guard !phases.isEmpty else { continue }
-      stories.append(PhaseStory(population, phases))
+      stories.append(
+        PhaseStory(
+          population, phases, stolen: context.waits[guest] == nil ? context.stolen[guest] : nil))
     }
     let alone = try HostRequests.all(context)
     let neighbours = try NeighbourWaits.amounts(
@@ -107,6 +113,21 @@ struct PhaseCorrelation: CorrelationPass {
             "signals": .text(phase.signals.joined(separator: ", ")),
             "confidence": .text(phase.confidence.name), "because": .text(phase.because),
             "seen_by": .text(story.population.side.rawValue),
+            "machine": .text(story.requests?.machine ?? story.population.guest),
+            "zero_unix_ns": .null,
+          ])
+      }
+      for (number, phase) in story.phases.enumerated() where !phase.isBaseline && !phase.isStall {
+        guard let row = story.stolen?.cleared(number, story.phases, story.excess) else { continue }
+        try writer.add(
+          to: "cleared_layer",
+          [
+            "guest": .text(story.population.guest), "device": .null,
+            "phase": .integer(Int64(number)), "layer": .text(GuestStory.stolenLayer),
+            "low_ns": .real(row.low), "high_ns": .real(row.high),
+            "because": .text(
+              "what the guest counted as stolen, for each of its I/Os, changed by less than a tenth of the whole"
+            ),
           ])
       }
       for row in story.excess.rows { try Self.add(row, of: story.population, to: writer) }

@@ -6,7 +6,8 @@ public import TraceStore
 public struct Explanation: Sendable {
   /// The files are not of one capture: this is the answer then, and nothing else is given.
   public let mixed: Finding?
-  /// The guests; the one whose I/Os lost most time first, and of equals by their names.
+  /// The guests; the one whose I/Os lost most time first, and of equals by their names. Hosts of which counters alone tell
+  /// are among them where no guest has phases otherwise.
   public let guests: [GuestStory]
   /// What the rules found of severity warning or critical, in their order.
   public let findings: [Finding]
@@ -50,7 +51,7 @@ public struct Explanation: Sendable {
     let aboutTail = Set(allRules.filter { $0.about.isTail }.map(\.code))
     findings = judged.filter { $0.severity > .info && !aboutTail.contains($0.code) }
     let clock = try ReferenceClock(file)
-    guests = try file.guestNames().filter { guest in
+    var stories = try file.guestNames().filter { guest in
       let isAsked = filter.guest == nil || filter.guest == guest
       return try isAsked
         && (filter.device.map { try file.guestDisks(of: guest).contains($0) } ?? true)
@@ -58,8 +59,16 @@ public struct Explanation: Sendable {
       var own = filter
       own.guest = guest
       return try GuestStory(file, own, clock)
-    }.sorted {
-      $0.lostTime != $1.lostTime ? $0.lostTime > $1.lostTime : $0.guest < $1.guest
+    }
+    if filter.guest == nil, filter.device == nil {
+      stories += try file.rows(
+        "SELECT DISTINCT machine FROM phase WHERE guest IS NULL ORDER BY machine"
+      ).compactMap { $0.text("machine") }.map { try GuestStory(host: $0, file, filter, clock) }
+    }
+    guests = stories.sorted {
+      if $0.lostTime != $1.lostTime { return $0.lostTime > $1.lostTime }
+      if $0.changed.isEmpty != $1.changed.isEmpty { return $1.changed.isEmpty }
+      return $0.isHost != $1.isHost ? $1.isHost : $0.guest < $1.guest
     }
     var (ruledOut, notJudged): ([RuledOut], [NotJudged]) = ([], [])
     let suspects = Suspect.all

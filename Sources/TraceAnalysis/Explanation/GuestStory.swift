@@ -3,12 +3,14 @@ public import TraceStore
 
 /// What happened to the I/Os of one guest.
 public struct GuestStory: Sendable {
-  /// The guest.
+  /// The guest; where ``isHost`` is true, a host.
   public let guest: String
+  /// Whether it is a host, by its own counters.
+  public let isHost: Bool
   /// Whose clock the times are of: `kvm7 blktrace`, the reference timeline; nil: the guest's own.
   public let timeline: String?
-  /// Whether its host alone tells of it: its I/Os are what its threads asked of the host's devices.
-  public let isSeenByHost: Bool
+  /// What its phases were looked for in.
+  public let source: Source
   /// The date of that clock; nil where no file tells.
   public let wall: WallClock?
   /// Its phases, one after another; empty where none of its I/Os is known from its begin to its end.
@@ -17,6 +19,24 @@ public struct GuestStory: Sendable {
   public let disks: [Disk]
   /// How small a change would have been seen, where nothing changed.
   public let smallestChange: SmallestChange?
+
+  /// What the view `cleared` calls the CPUs, by what a guest itself counted as stolen.
+  public static let stolenLayer = "cpu"
+
+  /// What phases are looked for in.
+  public enum Source: String, Sendable {
+    /// Its own block trace.
+    case guest
+    /// What a host's traces show of it: its I/Os are what its threads asked of the host's devices.
+    case host
+    /// The counters of the machine.
+    case counters
+  }
+
+  /// Whether its host alone tells of it.
+  public var isSeenByHost: Bool { source == .host }
+  /// Whether counters alone tell of it.
+  public var isCounted: Bool { source == .counters }
 
   /// A stretch of time in which its I/Os behave alike. Times in ns.
   public struct Phase: Sendable {
@@ -133,10 +153,10 @@ public struct GuestStory: Sendable {
     public let because: String
   }
 
-  /// A hop that did not change; the interval that holds its change, ns.
+  /// A layer that did not change; the interval that holds its change, ns.
   public struct Cleared: Sendable {
-    /// The hop.
-    public let hop: Hop
+    /// The hop; nil for the CPUs, by what the guest itself counted as stolen.
+    public let hop: Hop?
     /// Its interval.
     public let interval: ClosedRange<Double>
   }
@@ -168,39 +188,45 @@ public struct GuestStory: Sendable {
   /// The operation that it is about: `all`, unless one was asked for.
   public let op: String
 
-  /// The story of the filter's guest.
-  init(_ file: IncidentFile, _ filter: IOFilter, _ clock: ReferenceClock) throws {
-    let name = filter.guest ?? ""
+  /// The story of the filter's guest, or of a host by its counters.
+  init(
+    host: String? = nil, _ file: IncidentFile, _ filter: IOFilter, _ clock: ReferenceClock
+  ) throws {
+    let name = host ?? filter.guest ?? ""
     let literal = Evidence.literal(name)
+    isHost = host != nil
+    let own = isHost ? "guest IS NULL AND machine = \(literal)" : "guest = \(literal)"
+    let told = try file.rows("SELECT * FROM phase WHERE \(own) ORDER BY phase")
+    source = told.first?.text("seen_by").flatMap(Source.init) ?? .guest
     let op = filter.op ?? BlockOperation.together
     (guest, self.op) = (name, op)
-    isSeenByHost =
-      try !file.rows(
-        "SELECT 1 AS found FROM phase WHERE guest = \(literal) AND seen_by = 'host' LIMIT 1"
-      ).isEmpty
     let isOnReference =
-      try clock.name != nil
-      && (isSeenByHost
+      try clock.name != nil && source != .counters
+      && (source == .host
         || !file.rows(
           "SELECT 1 AS found FROM io WHERE guest = \(literal) AND reference_ns IS NOT NULL LIMIT 1"
         ).isEmpty)
     timeline = isOnReference ? clock.name : nil
-    wall = isOnReference ? clock.wall : try ReferenceClock.own(name, file)
-    let rows = try StoryRows(file, guest: literal, device: filter.device)
-    phases = try file.rows("SELECT * FROM phase WHERE guest = \(literal) ORDER BY phase")
-      .compactMap { row in
-        guard let number = row.integer("phase"), let from = row.integer("from_ns"),
-          let to = row.integer("to_ns"), let confidence = row.text("confidence")
-        else { return nil }
-        return Phase(
-          number: number, from: from, to: to, isBaseline: row.integer("is_baseline") == 1,
-          onsetError: row.integer("onset_error_ns"), signals: row.text("signals") ?? "",
-          confidence: Finding.Confidence(name: confidence) ?? .none,
-          because: row.text("because") ?? "", changes: rows.changes[number] ?? [],
-          devices: rows.devices(number, op), causes: rows.causes[number] ?? [],
-          cleared: rows.cleared[number] ?? [])
+    wall =
+      source == .counters
+      ? told.first?.integer("zero_unix_ns").map {
+        WallClock(distance: $0, error: 0, source: "its counters")
       }
-    let isSteady = !phases.isEmpty && phases.allSatisfy(\.isBaseline)
+      : isOnReference ? clock.wall : try ReferenceClock.own(name, file)
+    let rows = try StoryRows(file, of: own, device: filter.device)
+    phases = told.compactMap { row in
+      guard let number = row.integer("phase"), let from = row.integer("from_ns"),
+        let to = row.integer("to_ns"), let confidence = row.text("confidence")
+      else { return nil }
+      return Phase(
+        number: number, from: from, to: to, isBaseline: row.integer("is_baseline") == 1,
+        onsetError: row.integer("onset_error_ns"), signals: row.text("signals") ?? "",
+        confidence: Finding.Confidence(name: confidence) ?? .none,
+        because: row.text("because") ?? "", changes: rows.changes[number] ?? [],
+        devices: rows.devices(number, op), causes: rows.causes[number] ?? [],
+        cleared: rows.cleared[number] ?? [])
+    }
+    let isSteady = source == .guest && !phases.isEmpty && phases.allSatisfy(\.isBaseline)
     disks = isSteady ? try Self.disks(file, filter) : []
     smallestChange = isSteady ? try SmallestChange(file, filter) : nil
   }
@@ -241,10 +267,15 @@ private struct StoryRows {
   /// A disk that holds less is not named.
   private static let leastShare = 0.1
 
-  /// The guest is a literal of SQL.
-  init(_ file: IncidentFile, guest: String, device: String?) throws {
+  /// A condition of SQL says whose phases they are.
+  init(_ file: IncidentFile, of own: String, device: String?) throws {
+    // Counters tell of no hop.
+    guard !own.hasPrefix("guest IS NULL") else {
+      try addCauses(file, of: own)
+      return
+    }
     let place =
-      "guest = \(guest) AND device IS \(device.map { Evidence.literal($0) } ?? "NULL")"
+      "\(own) AND device IS \(device.map { Evidence.literal($0) } ?? "NULL")"
     for row in try file.rows(
       "SELECT * FROM excess WHERE \(place) ORDER BY phase, op, part IS NOT NULL, delta_ns DESC, part"
     ) {
@@ -261,7 +292,7 @@ private struct StoryRows {
     for row in try file.rows(
       """
       SELECT phase, op, device, 1.0 * delta_ns * phase_count AS time_ns FROM excess
-      WHERE guest = \(guest) AND device IS NOT NULL AND hop = 'block' AND part IS NULL
+      WHERE \(own) AND device IS NOT NULL AND hop = 'block' AND part IS NULL
       """)
     {
       guard let phase = row.integer("phase"), let op = row.text("op"),
@@ -270,8 +301,23 @@ private struct StoryRows {
       else { continue }
       excess[phase, default: [:]][op, default: [:]][disk] = time
     }
+    try addCauses(file, of: own)
+    for row in try file.rows("SELECT * FROM cleared WHERE \(place) ORDER BY phase") {
+      guard let phase = row.integer("phase"), let layer = row.text("layer"),
+        let interval = Self.interval(row)
+      else { continue }
+      let hop = Hop(name: layer)
+      guard hop != nil || layer == GuestStory.stolenLayer else { continue }
+      cleared[phase, default: []].append(GuestStory.Cleared(hop: hop, interval: interval))
+    }
+    cleared = cleared.mapValues { rows in
+      (Hop.allCases + [nil]).flatMap { hop in rows.filter { $0.hop == hop } }
+    }
+  }
+
+  private mutating func addCauses(_ file: IncidentFile, of own: String) throws {
     for row in try file.rows(
-      "SELECT * FROM phase_cause WHERE guest = \(guest) AND device IS NULL ORDER BY phase, rank")
+      "SELECT * FROM phase_cause WHERE \(own) AND device IS NULL ORDER BY phase, rank")
     {
       guard let phase = row.integer("phase"), let kind = row.text("kind") else { continue }
       causes[phase, default: []].append(
@@ -282,15 +328,6 @@ private struct StoryRows {
           rateUnit: row.text("rate_unit"), explains: row.integer("explains_ns"),
           share: row.number("share"), confidence: row.text("confidence") ?? "",
           because: row.text("because") ?? ""))
-    }
-    for row in try file.rows("SELECT * FROM cleared WHERE \(place) ORDER BY phase") {
-      guard let phase = row.integer("phase"), let hop = row.text("layer").flatMap(Hop.init(name:)),
-        let interval = Self.interval(row)
-      else { continue }
-      cleared[phase, default: []].append(GuestStory.Cleared(hop: hop, interval: interval))
-    }
-    cleared = cleared.mapValues { rows in
-      Hop.allCases.flatMap { hop in rows.filter { $0.hop == hop } }
     }
   }
 

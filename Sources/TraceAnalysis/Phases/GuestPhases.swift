@@ -99,6 +99,30 @@ struct GuestPhases {
     chooseBaseline(levels, signals: signals.count)
   }
 
+  /// Of what counters say, block by block of a grid: a change lies within a block on either side of where it was found.
+  init(counters amounts: [PhaseAmounts], _ grid: BlockGrid) {
+    let levels = PhaseLevels(grid, signals: 0, amounts)
+    let span = grid.range(of: 0..<grid.count)
+    let cuts = Self.significant(
+      PhaseSearch(grid, [], amounts).cuts, within: span, grid, levels)
+    phases = Self.phases(span, cuts.map { (grid.begin(of: $0), grid.length) }, [])
+    for place in phases.indices {
+      // Three blocks are few enough.
+      phases[place].core = phases[place].range
+      guard place > 0 else { continue }
+      let changed = levels.changed([phases[place - 1].core], [phases[place].core])
+      // Before the amounts is the series of totals, which has nothing here.
+      let own = changed.filter { $0 > 0 }.map { amounts[$0 - 1] }
+      phases[place].signals = own.map(\.name)
+      phases[place].onsetError = own.map(\.interval).min() ?? grid.length
+    }
+    for place in phases.indices {
+      phases[place].isBaseline =
+        place == 0
+        || !phases[place - 1].isBaseline && levels.isAlike(phases[0].core, phases[place].core)
+    }
+  }
+
   // MARK: Signals
 
   /// What of a disk's I/Os is looked at.

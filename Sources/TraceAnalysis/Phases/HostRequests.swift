@@ -12,6 +12,8 @@ struct HostRequests {
   }
 
   let guest: String
+  /// The host.
+  let machine: String
   let devices: [Device]
 
   /// A trace in which fewer of the requests show their Q is one of D and C alone.
@@ -22,10 +24,12 @@ struct HostRequests {
     let machines = Set(context.guests.map(\.machine))
     let tids = try context.tids()
     var guests: [String: [Device]] = [:]
+    var hosts: [String: String] = [:]
     for trace in context.threads.traces where trace.machine.layer == .host {
       for number in trace.threads.keys {
         guard let guest = context.threads.owners[number]?.guest else { continue }
         guests[guest] = guests[guest] ?? []
+        hosts[guest] = hosts[guest] ?? trace.machine.name
       }
       guard guests.contains(where: { !machines.contains($0.key) }) else { continue }
       // Times of another block trace are not on the reference.
@@ -47,7 +51,8 @@ struct HostRequests {
       }
     }
     return guests.filter { !machines.contains($0.key) }.sorted { $0.key < $1.key }.map {
-      HostRequests(guest: $0, devices: $1.sorted { $0.stream < $1.stream })
+      HostRequests(
+        guest: $0, machine: hosts[$0] ?? "", devices: $1.sorted { $0.stream < $1.stream })
     }
   }
 

@@ -10,7 +10,11 @@ struct PhaseAmounts {
   /// Whether a change of it alone makes a phase: where no I/O shows what the guest felt.
   private(set) var isSymptom = false
   /// A change that matters, as a share of the time.
-  let least = 0.05
+  private(set) var least = 0.05
+  /// The same of a symptom, as a part of itself.
+  private(set) var leastPart = 0.5
+  /// Cells on either side of a change at least.
+  private(set) var leastCells = 0.0
 
   /// Of a cell, ns.
   private static let cell: Int64 = 10_000_000
@@ -67,6 +71,16 @@ struct PhaseAmounts {
     (self.name, self.grid, self.cells) = (name, grid, cells)
   }
 
+  /// What a counter tells, as a symptom: its cells, one for each reading, hold the length of a cell times the value, or
+  /// are not a number where it is not known; `least` is the change of the value that matters.
+  init(counter name: String, _ grid: BlockGrid, _ cells: [Double], least: Double) {
+    self.init(name, grid, cells)
+    (isSymptom, self.least, leastPart, leastCells) = (true, least, 0, 3)
+  }
+
+  /// Of a cell, ns.
+  var interval: Int64 { grid.length }
+
   /// The same, of which a change alone makes a phase.
   var asSymptom: PhaseAmounts {
     var own = self
@@ -87,16 +101,22 @@ struct PhaseAmounts {
     return cells[begin..<max(begin, first(from: range.upperBound))]
   }
 
-  /// How many cells begin within a range of time, and what they add up to.
+  /// How many cells that are known begin within a range of time, and what they add up to.
   func sum(_ range: Range<Int64>) -> (count: Double, sum: Double) {
-    let own = members(range)
-    return (Double(own.count), own.reduce(0, +))
+    var (count, sum) = (0.0, 0.0)
+    for cell in members(range) where cell.isFinite {
+      count += 1
+      sum += cell
+    }
+    return (count, sum)
   }
 
   /// What a change of it can be seen in, over some blocks of a grid; nil where they are all alike.
   func feature(over blocks: Range<Int>, of grid: BlockGrid) -> BlockFeature? {
     let sums = blocks.map { sum(grid.range(of: $0)) }
-    return BlockFeature(counts: sums.map(\.count), sums: sums.map(\.sum))
+    var feature = BlockFeature(counts: sums.map(\.count), sums: sums.map(\.sum))
+    feature?.least = leastCells
+    return feature
   }
 
   /// As a share of the time, over stretches, by the cells of a grid. A symptom's cells are taken together as far as they
@@ -108,7 +128,9 @@ struct PhaseAmounts {
     }
     guard isSymptom, sums.count > 1 else { return PhaseLevel(sums) }
     let known = sums.filter { $0.count > 0 }
-    guard Double(known.count) >= Self.fair * Double(sums.count) else { return nil }
+    let time = ranges.reduce(0.0) { $0 + Double($1.upperBound - $1.lowerBound) }
+    let shown = known.reduce(0.0) { $0 + $1.count } * Double(grid.length)
+    guard shown >= Self.fair * time, Double(known.count) >= leastCells else { return nil }
     let batch = max(1, Int(BlockLength.automatic(known.map { $0.sum / $0.count }).rounded()))
     return PhaseLevel(
       stride(from: 0, to: known.count, by: batch).map { first in

@@ -90,8 +90,8 @@ struct PhaseLevels {
   private var series: [Series]
   private let amounts: [PhaseAmounts]
 
-  /// A change that matters of an amount that alone makes a phase, as a part of itself, and in standard errors.
-  private static let (leastSymptom, symptomErrors) = (0.5, 4.0)
+  /// The same for an amount that alone makes a phase.
+  private static let symptomErrors = 4.0
   /// A change of a mean that matters.
   static let leastChange = 0.05
   /// In standard errors.
@@ -146,13 +146,24 @@ struct PhaseLevels {
     }
   }
 
+  /// Whether all symptoms that are known in two stretches are alike as far as matters: too few to differ are not.
+  func isAlike(_ first: Range<Int64>, _ second: Range<Int64>) -> Bool {
+    let (before, after) = (cells([first]), cells([second]))
+    return amounts.allSatisfy { amount in
+      guard let a = amount.level(before.map(grid.range(of:))),
+        let b = amount.level(after.map(grid.range(of:)))
+      else { return true }
+      return abs(b.mean - a.mean) < max(amount.least, amount.leastPart * min(a.mean, b.mean))
+    }
+  }
+
   /// Whether two levels of an amount differ by what matters and by more than chance.
   private static func isApart(_ a: PhaseLevel, _ b: PhaseLevel, _ amount: PhaseAmounts) -> Bool {
     guard amount.isSymptom else {
       return isApart(a, b, least: amount.least, errors: leastErrors)
     }
     return isApart(
-      a, b, least: max(amount.least, leastSymptom * min(a.mean, b.mean)), errors: symptomErrors)
+      a, b, least: max(amount.least, amount.leastPart * min(a.mean, b.mean)), errors: symptomErrors)
   }
 
   /// The series that differ: the places of the signals, then that of the totals, then those of the amounts.

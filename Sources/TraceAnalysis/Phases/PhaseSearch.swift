@@ -143,7 +143,7 @@ private struct Scan {
       }
       let total = counts[blocks]
       // An interval that holds hardly anything differs by chance: where a trace has not begun, or there is no load.
-      let fewest = 0.5 * Double(least) * total / Double(blocks)
+      let fewest = max(feature.least, 0.5 * Double(least) * total / Double(blocks))
       for begin in 0...(blocks - least) {
         let last = min(blocks, begin + blocks - least)
         guard begin + least <= last else { continue }

@@ -121,6 +121,8 @@ struct BlockGrid: Equatable {
 struct BlockFeature {
   private(set) var counts: [Double]
   private(set) var sums: [Double]
+  /// What an interval and the rest have to hold at least.
+  var least = 0.0
 
   /// Nil where all blocks are alike.
   init?(counts: [Double], sums: [Double]) {
