@@ -51,6 +51,11 @@ accuracy: release
 causes: release
 	python3 bench/causes.py --hiddenq .build/release/hiddenq
 
+# Captures in which the guest, or its host, stands still for a while: whether the pause is found, and nothing else.
+.PHONY: pauses
+pauses: release
+	python3 bench/pauses.py --hiddenq .build/release/hiddenq
+
 # Captures in which something changes at a known moment: whether it is found, placed, measured and explained. FULL=1: 120.
 .PHONY: story
 story: release

@@ -981,6 +981,33 @@ CREATE TABLE guest_phase (
   UNIQUE (guest, machine, phase)
 ) STRICT;
 
+-- A time in which a guest stood still as a whole.
+CREATE TABLE guest_pause (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its number, from 0.
+  pause INTEGER NOT NULL,
+  -- Begin of the stretch in which it lies, in ns on the reference timeline.
+  from_ns INTEGER NOT NULL,
+  -- End of that stretch, in ns; it is longer than the pause where it cannot be placed better.
+  to_ns INTEGER NOT NULL,
+  -- How long it was on the host's clock, in ns.
+  length_ns INTEGER NOT NULL,
+  -- By how much that may be off, in ns.
+  error_ns INTEGER NOT NULL,
+  -- 1: the guest's clock stood still, too, so that its own traces do not show it; 0: it went on.
+  is_clock_still INTEGER NOT NULL CHECK (is_clock_still IN (0, 1)),
+  -- 1: nothing ran on the host meanwhile, either.
+  is_host_still INTEGER NOT NULL CHECK (is_host_still IN (0, 1)),
+  -- I/Os of the guest that surely were in flight all the time: each took as long on the host's clock.
+  spanning INTEGER NOT NULL,
+  -- How sure it is that it was a pause.
+  confidence TEXT NOT NULL CHECK (confidence IN ('none', 'low', 'medium', 'high')),  -- kept
+  -- Why.
+  because TEXT NOT NULL,  -- kept
+  PRIMARY KEY (guest, pause)
+) STRICT;
+
 -- By how much a hop changed from the baseline to a phase, per I/O.
 CREATE TABLE hop_excess (
   -- The guest.

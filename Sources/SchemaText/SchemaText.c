@@ -57,6 +57,9 @@ static const char viewPhaseCause[] = {
 static const char viewWallTime[] = {
 #embed "../../schema/views/wall_time.sql" suffix(, 0)
 };
+static const char viewPause[] = {
+#embed "../../schema/views/pause.sql" suffix(, 0)
+};
 static const char viewQueueDepth[] = {
 #embed "../../schema/views/queue_depth.sql" suffix(, 0)
 };
@@ -276,6 +279,7 @@ static const struct SchemaFile files[] = {
     {"views/cleared.sql", viewCleared},
     {"views/phase_cause.sql", viewPhaseCause},
     {"views/wall_time.sql", viewWallTime},
+    {"views/pause.sql", viewPause},
     {"views/queue_depth.sql", viewQueueDepth},
     {"views/disk_neighbour.sql", viewDiskNeighbour},
     {"views/queue_stall.sql", viewQueueStall},

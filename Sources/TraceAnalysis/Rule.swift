@@ -240,7 +240,7 @@ extension Evidence {
 /// All rules, in the order in which equally severe findings are told.
 let allRules: [any Rule] = [
   CapturesMixed(), IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
-  DeviceStall(),
+  VMPaused(), DeviceStall(),
   NoisyDiskNeighbour(), HostDiskNeighbour(), RingSaturated(), NetDropBeforeWire(),
   BackpressureCollapse(),
   DoubleQueueing(), LatencyStacking(), TailAmplified(), PageCacheHides(), HostCacheAbsorbs(),

@@ -97,6 +97,8 @@ public enum ExplanationJSON {
           })
       ),
       ("phases_omitted", "\(guest.phases.count - phases.count)"),
+      ("pauses", list(guest.pauses.prefix(8).map { pause($0, limits) })),
+      ("pauses_omitted", "\(max(0, guest.pauses.count - 8))"),
       ("disks", list(guest.disks.prefix(4).map { disk($0, limits) })),
       ("smallest_change", smallestChange(guest.smallestChange)),
     ])
@@ -116,6 +118,14 @@ public enum ExplanationJSON {
       ("phase_mean_ns", integer(change?.mean)),
       ("cause", cause.map { string($0.kind, limits.name) } ?? "null"),
       ("cause_name", cause?.name.map { string($0, limits.name) } ?? "null"),
+    ])
+  }
+
+  private static func pause(_ pause: GuestStory.Pause, _ limits: Limits) -> String {
+    object([
+      ("from_ns", "\(pause.from)"), ("to_ns", "\(pause.to)"), ("length_ns", "\(pause.length)"),
+      ("error_ns", "\(pause.error)"), ("is_clock_still", "\(pause.isClockStill)"),
+      ("spanning", "\(pause.spanning)"), ("confidence", string(pause.confidence.name)),
     ])
   }
 

@@ -53,7 +53,7 @@ struct PhaseTests {
   )
   func steady(seed: UInt64) throws {
     let population = Self.population(seed: seed)
-    let phases = GuestPhases(population, [], stalls: []).phases
+    let phases = GuestPhases(population, [], .init()).phases
     let only = try #require(phases.first)
     #expect(phases.count == 1 && only.isBaseline && only.onsetError == nil)
     let span = try #require(population.span)
@@ -68,7 +68,7 @@ struct PhaseTests {
     arguments: [0.005, 0.015, 0.03])
   func wandering(wander: Double) {
     let found = (1...40 as ClosedRange<UInt64>).filter { seed in
-      GuestPhases(Self.population(seed: seed, wander: wander), [], stalls: []).phases.count > 1
+      GuestPhases(Self.population(seed: seed, wander: wander), [], .init()).phases.count > 1
     }
     #expect(found.count <= 8, "\(found)")
   }
@@ -81,7 +81,7 @@ struct PhaseTests {
     let population = Self.population(seed: seed) { at, io in
       if (from..<to).contains(at) { Self.slower(&io, .hardwareQueue, by: factor) }
     }
-    let phases = GuestPhases(population, [], stalls: []).phases
+    let phases = GuestPhases(population, [], .init()).phases
     try #require(phases.count == 3)
     #expect(phases.map(\.isBaseline) == [true, false, true])
     for (phase, truth) in zip(phases.dropFirst(), [from, to]) {
@@ -124,7 +124,7 @@ struct PhaseTests {
       io.times[.pageCache] = Stamp(Int64((at >= end ? factor : 1) * 20_000_000))
       if (4_123_000_000..<end).contains(at) { Self.slower(&io, .hardwareQueue, by: 2) }
     }
-    let phases = GuestPhases(population, [], stalls: []).phases
+    let phases = GuestPhases(population, [], .init()).phases
     #expect(phases.map(\.isBaseline) == [true, false, isBaseline])
   }
 
@@ -133,7 +133,7 @@ struct PhaseTests {
     let population = Self.population(seed: 9) { at, io in
       if at > 6_000_000_000 { Self.slower(&io, .virtioReturn, by: 6) }
     }
-    let phases = GuestPhases(population, [], stalls: []).phases
+    let phases = GuestPhases(population, [], .init()).phases
     #expect(phases.map(\.isBaseline) == [true, false])
   }
 
@@ -152,7 +152,7 @@ struct PhaseTests {
       ios.append(alone)
     }
     let other = PhasePopulation(guest: "web1", [("254,0", ios)])
-    let phases = GuestPhases(other, [], stalls: []).phases
+    let phases = GuestPhases(other, [], .init()).phases
     try #require(phases.count == 2)
     let rows = PhaseExcess(other, phases).rows.filter { $0.operation == nil && $0.device == nil }
     let below = try #require(rows.first { $0.hop == .belowGuest })
@@ -177,7 +177,7 @@ struct PhaseTests {
         io.times[.hardwareQueue] = Stamp(stall.upperBound - at + 100_000)
       }
     }
-    let phases = GuestPhases(population, [], stalls: [stall]).phases
+    let phases = GuestPhases(population, [], .init(stalls: [stall])).phases
     #expect(phases.map(\.isStall) == [false, true, false])
     #expect(phases.map(\.isBaseline) == [true, false, true])
     #expect(phases[1].range == stall && phases[1].signals == ["completions"])
@@ -185,6 +185,19 @@ struct PhaseTests {
     let hardware = try #require(
       rows.first { $0.hop == .hardwareQueue && $0.operation == nil && $0.device == nil })
     #expect(hardware.mean > 200_000_000)
+  }
+
+  @Test("a pause of the guest is no phase, and what was in flight then is not part of one")
+  func pause() throws {
+    let pause = 3_000_000_000 as Int64..<4_500_000_000
+    let population = Self.population(seed: 11) { at, io in
+      if pause.contains(at) {
+        io.times[.virtioReturn] = Stamp(pause.upperBound - at + 100_000)
+      }
+    }
+    let told = GuestPhases(population, [], .init(pauses: [pause])).phases
+    #expect(told.count == 1 && told[0].isBaseline)
+    #expect(GuestPhases(population, [], .init()).phases.count > 1)
   }
 
   @Test(
@@ -204,12 +217,12 @@ struct PhaseTests {
     let population = Self.population(seed: 12) { at, io in
       if at >= onset { Self.slower(&io, .virtioReturn, by: 3) }
     }
-    let phases = GuestPhases(population, [amounts(from: onset)], stalls: []).phases
+    let phases = GuestPhases(population, [amounts(from: onset)], .init()).phases
     try #require(phases.count == 2)
     #expect(abs(phases[1].range.lowerBound - onset) <= 50_000_000)
     #expect(phases[1].signals.contains("waits for a CPU"))
     let steady = Self.population(seed: 12)
-    #expect(GuestPhases(steady, [amounts(from: onset)], stalls: []).phases.count == 1)
+    #expect(GuestPhases(steady, [amounts(from: onset)], .init()).phases.count == 1)
   }
 
   /// The same I/Os as their host alone shows them.
@@ -232,7 +245,7 @@ struct PhaseTests {
       Self.population(seed: 21) { at, io in
         if at >= onset { Self.slower(&io, .hardwareQueue, by: 2) }
       })
-    let phases = GuestPhases(population, [], stalls: []).phases
+    let phases = GuestPhases(population, [], .init()).phases
     try #require(phases.count == 2)
     #expect(abs(phases[1].range.lowerBound - onset) <= 50_000_000)
     let excess = PhaseExcess(population, phases)
@@ -243,7 +256,7 @@ struct PhaseTests {
     #expect(try delta(.hostScheduler) + delta(.hardwareQueue) == delta(.total))
     #expect(Set(excess.cleared.map(\.hop)) == [.hostScheduler])
     let steady = Self.onHost(Self.population(seed: 21))
-    #expect(GuestPhases(steady, [], stalls: []).phases.count == 1)
+    #expect(GuestPhases(steady, [], .init()).phases.count == 1)
   }
 
   /// Waits behind neighbours, in cells of 50 ms: of each as much as `wait` says, and a part of that more or less.
@@ -264,7 +277,7 @@ struct PhaseTests {
     let (from, to) = (3_000_000_000 as Int64, 7_000_000_000 as Int64)
     let population = Self.onHost(Self.population(seed: 22))
     let waits = Self.waits(10) { from..<to ~= $0 ? 2.5e7 : 2e6 }
-    let phases = GuestPhases(population, [waits], stalls: []).phases
+    let phases = GuestPhases(population, [waits], .init()).phases
     try #require(phases.map(\.isBaseline) == [true, false, true])
     #expect(abs(phases[1].range.lowerBound - from) <= 100_000_000)
     #expect(abs(phases[2].range.lowerBound - to) <= 100_000_000)
@@ -272,7 +285,7 @@ struct PhaseTests {
     // A tenth more is none, nor is what holds a hundredth of a CPU.
     for (usual, more) in [(2e7, 2.2e7), (1e5, 5e5)] {
       let waits = Self.waits(10) { from..<to ~= $0 ? more : usual }
-      #expect(GuestPhases(population, [waits], stalls: []).phases.count == 1)
+      #expect(GuestPhases(population, [waits], .init()).phases.count == 1)
     }
   }
 
@@ -283,7 +296,7 @@ struct PhaseTests {
     let waits = Self.waits(10) { $0 >= 4_000_000_000 ? 2e7 : 1e6 }
     let population = PhasePopulation(
       guest: "web1", [], seenBy: .host, threads: waits.span)
-    let phases = GuestPhases(population, [waits], stalls: []).phases
+    let phases = GuestPhases(population, [waits], .init()).phases
     try #require(phases.count == 2)
     #expect(phases[0].range.lowerBound == 0 && phases[1].range.upperBound >= 10 * Self.second)
     #expect(abs(phases[1].range.lowerBound - 4_000_000_000) <= 100_000_000)
@@ -299,7 +312,7 @@ struct PhaseTests {
         if 3_000_000_000..<6_000_000_000 ~= at { Self.slower(&io, .hardwareQueue, by: 0.5) }
       })
     let waits = Self.waits(10, from: 3_200_000_000) { $0 >= 6_000_000_000 ? 2e7 : 1e6 }
-    let phases = GuestPhases(population, [waits], stalls: []).phases
+    let phases = GuestPhases(population, [waits], .init()).phases
     #expect(phases.map(\.isBaseline) == [true, false, false])
     let span = Span(from: 3_200_000_000, to: 10 * Self.second)
     let periods = PhasePeriods(phases)
@@ -320,7 +333,7 @@ struct PhaseTests {
     let searched = try #require(population.searched)
     #expect(span.lowerBound < -399 * Self.second)
     #expect(searched.lowerBound > -Self.second && searched.upperBound == span.upperBound)
-    let phases = GuestPhases(population, [], stalls: []).phases
+    let phases = GuestPhases(population, [], .init()).phases
     try #require(phases.count == 2)
     #expect(phases[0].range.lowerBound == span.lowerBound)
     #expect(abs(phases[1].range.lowerBound - onset) <= 250_000_000)
@@ -329,11 +342,11 @@ struct PhaseTests {
   @Test("no I/O, or one, has no phase, or one")
   func few() {
     let none = PhasePopulation(guest: "web1", [])
-    #expect(GuestPhases(none, [], stalls: []).phases.isEmpty)
+    #expect(GuestPhases(none, [], .init()).phases.isEmpty)
     let all = Self.population(seed: 1)
     var first: GuestIO?
     all.forEach { _, _, io in first = first ?? io }
     let one = PhasePopulation(guest: "web1", [("254,0", [first].compactMap(\.self))])
-    #expect(GuestPhases(one, [], stalls: []).phases.count == 1)
+    #expect(GuestPhases(one, [], .init()).phases.count == 1)
   }
 }

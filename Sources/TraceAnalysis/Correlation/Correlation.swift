@@ -6,7 +6,7 @@ public struct Correlation {
   static let passes: [any CorrelationPass.Type] = [
     BlockJoin.self, PageCacheCorrelation.self, SchedulingCorrelation.self,
     PlacementCorrelation.self, NetworkCorrelation.self, GuestCPUCorrelation.self,
-    QueueCorrelation.self, PhaseCorrelation.self, CauseCorrelation.self,
+    PauseCorrelation.self, QueueCorrelation.self, PhaseCorrelation.self, CauseCorrelation.self,
     CounterPhaseCorrelation.self, NeighbourCorrelation.self, SwappedSearch.self,
     RecordedClockCheck.self,
   ]

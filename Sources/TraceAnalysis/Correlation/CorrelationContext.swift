@@ -28,6 +28,8 @@ final class CorrelationContext {
   var waits: [String: PhaseAmounts] = [:]
   /// By guest: what it counted as stolen, where that has a place on the timeline of its I/Os.
   var stolen: [String: StolenTime] = [:]
+  /// By guest: when it stood still.
+  var pauses: [String: [PauseSearch.Pause]] = [:]
   /// The guests' phases.
   var stories: [PhaseStory] = []
   /// When nothing left a driver's queue.

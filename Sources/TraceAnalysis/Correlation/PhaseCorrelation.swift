@@ -45,7 +45,7 @@ struct PhaseCorrelation: CorrelationPass {
       }
       let phases = GuestPhases(
         population, context.waits[guest].map { [$0] } ?? [],
-        stalls: Self.stalls(of: queues, context, population)
+        Self.interruptions(of: queues, context, population)
       ).phases
       guard !phases.isEmpty else { continue }
       stories.append(
@@ -61,7 +61,7 @@ struct PhaseCorrelation: CorrelationPass {
       let population = requests.population(threads: waits.first?.span)
       let queues = requests.devices.map { ($0.stream, Hop.hardwareQueue) }
       let phases = GuestPhases(
-        population, waits, stalls: Self.stalls(of: queues, context, population)
+        population, waits, Self.interruptions(of: queues, context, population)
       ).phases
       guard !phases.isEmpty else { continue }
       stories.append(PhaseStory(population, phases, requests: requests))
@@ -69,11 +69,11 @@ struct PhaseCorrelation: CorrelationPass {
     context.stories = stories
   }
 
-  /// When nothing was completed in some queues, by their beginnings.
-  private static func stalls(
+  /// When nothing was completed in some queues, or the guest stood still, for much longer than I/Os usually take.
+  private static func interruptions(
     of queues: [(stream: Int32, hop: Hop)], _ context: CorrelationContext,
     _ population: PhasePopulation
-  ) -> [Range<Int64>] {
+  ) -> GuestPhases.Interruptions {
     var usual = LatencyHistogram()
     population.forEach { _, _, io in
       let time = io.times[.hardwareQueue].nanoseconds ?? io.times[.belowGuest].nanoseconds
@@ -81,8 +81,11 @@ struct PhaseCorrelation: CorrelationPass {
     }
     let rare = Swift.min(Stamp.range.upperBound / leastStall.times, usual.quantile(0.99) ?? 0)
     let least = max(leastStall.time, leastStall.times * rare)
+    let pauses = (context.pauses[population.guest] ?? []).filter { $0.length >= least }
     let found = context.stalls.filter { stall in
       stall.length >= least && stall.held > 0
+        // Where the guest stood still as a whole, the device did not.
+        && !pauses.contains { $0.holds(stall) }
         && queues.contains { stall.stream == $0.stream && stall.hop == $0.hop }
     }
     var stalls: [Range<Int64>] = []
@@ -95,7 +98,9 @@ struct PhaseCorrelation: CorrelationPass {
         stalls.append(range)
       }
     }
-    return stalls
+    return GuestPhases.Interruptions(
+      stalls: stalls,
+      pauses: pauses.map { $0.range.from..<max(Stamp.sum($0.range.from, 1), $0.range.to) })
   }
 
   // MARK: - Rows
@@ -192,5 +197,15 @@ extension GuestPhases.Phase {
     return "of 200 orders of the blocks of time hardly one shows such a difference"
       + (showsInWaits
         ? "; the guest's threads waited otherwise" + (change > 0 ? ", too" : "") : "")
+  }
+}
+
+extension PauseSearch.Pause {
+  /// Whether a time without a completion is the pause: most of both is the same.
+  fileprivate func holds(_ stall: QueueStallRow) -> Bool {
+    // A host that runs on sees for itself that its device stalls.
+    guard isHostStill || stall.hop == .virtioQueue else { return false }
+    let common = Span(from: stall.at, to: Stamp.sum(stall.at, stall.length)).overlap(range)
+    return common >= stall.length / 2 && common >= length / 2
   }
 }

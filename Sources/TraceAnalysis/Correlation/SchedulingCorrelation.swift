@@ -17,6 +17,10 @@ struct ThreadFindings {
     let clock: SchedulerClock?
     /// That block trace.
     let block: Int64?
+    /// When no thread got or left a CPU or was woken, own ns.
+    let silence: Silences
+    /// By guest: when none of its vCPUs ran or waited for a CPU, own ns.
+    let silences: [String: Silences]
   }
 
   /// On which nodes the guests' threads of a host's trace ran.
@@ -133,6 +137,10 @@ struct SchedulingCorrelation: CorrelationPass {
     var placement: NodePlacement?
     /// Of threads that do not belong to the first stretch of the trace.
     var segments: [Int64: Int32] = [:]
+    /// Of a host: of all threads, and of the vCPUs of each guest by the place that ``guests`` has for the thread.
+    var silence = Silences()
+    var silences: [Silences] = []
+    var guests: [Int64: Int] = [:]
 
     func segment(_ slice: ThreadSlice) -> Int32 {
       segments.isEmpty ? 0 : segments[slice.thread, default: 0]
@@ -142,6 +150,17 @@ struct SchedulingCorrelation: CorrelationPass {
       culprits.add(slice, segment: segment(slice))
       if let index = extents.index(forKey: slice.thread) { extents.values[index].add(slice) }
       placement?.add(slice)
+      if !silences.isEmpty { seeLife(slice) }
+    }
+
+    private mutating func seeLife(_ slice: ThreadSlice) {
+      guard segment(slice) == 0 else { return }
+      let woken = slice.wait == .min ? slice.began : slice.began - slice.wait
+      let left = slice.run == .min ? slice.began : slice.began + slice.run
+      if woken < slice.began { silence.see(from: woken, to: woken) }
+      silence.see(from: slice.began, to: slice.began)
+      silence.see(from: left, to: left)
+      if let place = guests[slice.thread] { silences[place].see(from: woken, to: left) }
     }
   }
 
@@ -166,6 +185,14 @@ struct SchedulingCorrelation: CorrelationPass {
         observers.extents[thread.id] = ThreadExtent()
       }
     }
+    let vcpus = threads.compactMap { thread in
+      owners[thread.id].flatMap { isHost && $0.role == .vcpu ? $0.guest : nil }.map {
+        (thread: thread.id, guest: $0)
+      }
+    }
+    let guests = Set(vcpus.map(\.guest)).sorted()
+    observers.silences = guests.map { _ in Silences() }
+    for vcpu in vcpus { observers.guests[vcpu.thread] = guests.firstIndex(of: vcpu.guest) }
     let nodes = isHost ? try file.cpuNodes(of: machine.name) : [:]
     if !nodes.isEmpty {
       let counted = threads.compactMap { thread in
@@ -192,7 +219,9 @@ struct SchedulingCorrelation: CorrelationPass {
       ThreadFindings.Trace(
         source: source, machine: machine, span: Span(from: start.first, to: start.last),
         extents: observers.extents.filter { owners[$0.key]?.guest != nil }, threads: byNumber,
-        clock: blocks.sources.isEmpty ? .own : clock, block: block?.source))
+        clock: blocks.sources.isEmpty ? .own : clock, block: block?.source,
+        silence: observers.silence,
+        silences: Dictionary(uniqueKeysWithValues: zip(guests, observers.silences))))
   }
 
   /// perf's clock and that of the block trace may differ by this much over a trace, ns.

@@ -15,6 +15,8 @@ public struct GuestStory: Sendable {
   public let wall: WallClock?
   /// Its phases, one after another; empty where none of its I/Os is known from its begin to its end.
   public let phases: [Phase]
+  /// When it stood still as a whole, in order of time.
+  public let pauses: [Pause]
   /// What held throughout, where nothing changed: by disk, the one with most time first.
   public let disks: [Disk]
   /// How small a change would have been seen, where nothing changed.
@@ -161,6 +163,27 @@ public struct GuestStory: Sendable {
     public let interval: ClosedRange<Double>
   }
 
+  /// A time in which the guest stood still, ns.
+  public struct Pause: Sendable {
+    /// Begin of the stretch in which it lies.
+    public let from: Int64
+    /// End of that stretch.
+    public let to: Int64
+    /// How long it was.
+    public let length: Int64
+    /// By how much that may be off.
+    public let error: Int64
+    /// Whether its clock stood still, too.
+    public let isClockStill: Bool
+    /// I/Os that were in flight all the time.
+    public let spanning: Int64
+    /// How sure it is.
+    public let confidence: Finding.Confidence
+
+    /// Whether the stretch is hardly longer than the pause.
+    public var isPlaced: Bool { Double(to) - Double(from) <= 1.25 * Double(length) }
+  }
+
   /// What the I/Os of a disk took over the whole capture, ns.
   public struct Disk: Sendable {
     /// major,minor.
@@ -226,6 +249,17 @@ public struct GuestStory: Sendable {
         devices: rows.devices(number, op), causes: rows.causes[number] ?? [],
         cleared: rows.cleared[number] ?? [])
     }
+    pauses = try file.rows("SELECT * FROM pause WHERE guest = \(literal) ORDER BY pause")
+      .compactMap { row in
+        guard let from = row.integer("from_ns"), let to = row.integer("to_ns"),
+          let length = row.integer("length_ns"), let error = row.integer("error_ns"),
+          let spanning = row.integer("spanning"), let confidence = row.text("confidence")
+        else { return nil }
+        return Pause(
+          from: from, to: to, length: length, error: error,
+          isClockStill: row.integer("is_clock_still") == 1, spanning: spanning,
+          confidence: Finding.Confidence(name: confidence) ?? .none)
+      }
     let isSteady = source == .guest && !phases.isEmpty && phases.allSatisfy(\.isBaseline)
     disks = isSteady ? try Self.disks(file, filter) : []
     smallestChange = isSteady ? try SmallestChange(file, filter) : nil

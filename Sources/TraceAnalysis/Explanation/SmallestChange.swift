@@ -21,7 +21,7 @@ public enum SmallestChange: Sendable, Equatable {
   /// Above that there is no number.
   private static let largest = 5.0
   /// Independent stretches of time on both sides together.
-  private static let leastBatches = 16
+  private static let leastBatches = 8
   /// Of the stretches in which I/Os are counted, ns.
   private static let cell: Int64 = 100_000_000
   private static let mostCells = 4_096

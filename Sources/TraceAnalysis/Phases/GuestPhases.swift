@@ -23,6 +23,19 @@ struct GuestPhases {
     var core: Range<Int64>
   }
 
+  /// Stretches of time in which things stood still, ns, by their beginnings. An I/O that was in flight then says nothing of
+  /// how I/Os behave.
+  struct Interruptions {
+    /// Nothing was completed: a phase of its own.
+    var stalls: [Range<Int64>] = []
+    /// The guest as a whole stood still: its I/O did not change.
+    var pauses: [Range<Int64>] = []
+
+    func touch(_ io: Range<Int64>) -> Bool {
+      stalls.contains { $0.overlaps(io) } || pauses.contains { $0.overlaps(io) }
+    }
+  }
+
   private(set) var phases: [Phase] = []
 
   /// Of a block in which latencies are counted to find changes, ns.
@@ -39,7 +52,10 @@ struct GuestPhases {
   private static let margin: Int64 = 100_000_000
 
   /// Of a guest's I/Os, of what its threads waited for, and of the stretches of time in which nothing was completed for it, ns, by their beginnings.
-  init(_ population: PhasePopulation, _ amounts: [PhaseAmounts], stalls: [Range<Int64>]) {
+  init(
+    _ population: PhasePopulation, _ amounts: [PhaseAmounts], _ interruptions: Interruptions
+  ) {
+    let stalls = interruptions.stalls
     guard let span = population.span, let searched = population.searched else { return }
     let grid = BlockGrid(
       from: searched.lowerBound, to: searched.upperBound, length: Self.block,
@@ -48,7 +64,7 @@ struct GuestPhases {
       from: searched.lowerBound, to: searched.upperBound, length: grid.length / 2, most: .max)
     var signals = Self.signals(population, grid)
     var levels = PhaseLevels(fine, signals: signals.count, amounts)
-    Self.forEachCalm(population, stalls) { signal, moment, latency in
+    Self.forEachCalm(population, interruptions) { signal, moment, latency in
       signals[signal].add(latency, at: moment)
       levels.add(latency, signal: signal, at: moment)
     } total: { moment, total in
@@ -69,7 +85,7 @@ struct GuestPhases {
         before: place + 1 < cuts.count ? cuts[place + 1] : grid.count)
     }
     if !onsets.isEmpty {
-      Self.forEachCalm(population, stalls) { signal, moment, latency in
+      Self.forEachCalm(population, interruptions) { signal, moment, latency in
         for place in onsets.indices { onsets[place].add(latency, signal: signal, at: moment) }
       }
     }
@@ -146,16 +162,19 @@ struct GuestPhases {
 
   /// The latencies of each I/O that was not in flight while nothing was completed, ns, with the place of their signal.
   private static func forEachCalm(
-    _ population: PhasePopulation, _ stalls: [Range<Int64>],
+    _ population: PhasePopulation, _ interruptions: Interruptions,
     _ body: (_ signal: Int, _ moment: Int64, _ latency: Int64) -> Void,
     total: (_ moment: Int64, _ total: Int64) -> Void = { _, _ in }
   ) {
     population.forEach { device, moment, io in
       guard let block = io.times[.block].nanoseconds,
-        !stalls.contains(where: { moment < $0.upperBound && moment + block > $0.lowerBound })
+        !interruptions.touch(moment..<moment + max(1, block))
       else { return }
       let first = device * SignalKind.allCases.count
-      let cache = io.times[.pageCache].nanoseconds
+      // What it had waited in the page cache before it may hold a pause, too.
+      let cache = io.times[.pageCache].nanoseconds.flatMap { time in
+        interruptions.pauses.contains { $0.overlaps(moment - max(0, time)..<moment) } ? nil : time
+      }
       switch io.operation {
       case .read: body(first + SignalKind.reads.rawValue, moment, block)
       case .write: body(first + SignalKind.writes.rawValue, moment, block)

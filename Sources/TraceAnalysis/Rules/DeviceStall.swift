@@ -96,7 +96,8 @@ struct DeviceStall: Rule {
       AND issued_ns IS NOT NULL AND completed_ns IS NULL)
     """
 
-  /// The stalls of the host's disks, and the guest's own where the host's disk below is not known.
+  /// The stalls of the host's disks, and the guest's own where the host's disk below is not known. Where the guest, or its
+  /// host, stood still as a whole, the device did not.
   private func sql(_ evidence: Evidence, _ condition: String) -> String {
     """
     SELECT stall.machine AS machine, stall.device AS device, stall.hop AS hop, count(*) AS stalls,
@@ -112,6 +113,11 @@ struct DeviceStall: Rule {
     WHERE length_ns >= \(Evidence.number(evidence.value(of: told) * 1e6))
       AND length_ns >= \(Evidence.number(evidence.value(of: ratio))) * usual.p50_ns
       AND (held + joined >= 2 OR is_open AND held + joined >= \(Self.neverCompleted)) AND \(condition)
+      AND NOT EXISTS (SELECT 1 FROM pause
+        WHERE (pause.guest = stall.machine
+            OR pause.is_host_still = 1 AND stall.hop = \(SQLText.literal(Hop.hardwareQueue.name)))
+          AND min(pause.to_ns, stall.at_ns + stall.length_ns) - max(pause.from_ns, stall.at_ns)
+            >= max(stall.length_ns, pause.length_ns) / 2)
       AND (stall.hop = \(SQLText.literal(Hop.hardwareQueue.name)) OR NOT EXISTS (SELECT 1 FROM device_map
         WHERE guest = stall.machine AND guest_device = stall.device))
     GROUP BY stall.machine, stall.device, stall.hop ORDER BY longest_ns DESC, machine, device

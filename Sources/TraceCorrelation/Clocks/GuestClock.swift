@@ -39,6 +39,17 @@ public struct GuestClock: Sendable {
     self.starts = starts
   }
 
+  /// Where it steps, in order of time.
+  public var steps: [ClockStep] {
+    zip(stretches, stretches.dropFirst()).map { before, after in
+      let own = before.to + (after.from - before.to) / 2
+      return ClockStep(
+        window: Span(from: before.reference(before.to), to: after.reference(after.from)),
+        length: after.reference(own) - before.reference(own),
+        error: before.error(at: own) + after.error(at: own))
+    }
+  }
+
   /// The same steps with other relations between them.
   func mapRelations(_ change: (ClockRelation) -> ClockRelation) -> GuestClock {
     GuestClock(stretches.map(change), starts: starts)
@@ -176,5 +187,20 @@ public struct GuestClock: Sendable {
     return Step(
       before: before, other: stretches[before == index ? index + 1 : before], at: starts[before],
       range: from...max(from, stretches[before + 1].from))
+  }
+}
+
+/// A step of a clock between two matched moments, ns on the reference timeline.
+public struct ClockStep: Sendable {
+  /// From the last matched moment before it to the first behind it.
+  public var window: Span
+  /// How far the clock fell behind; negative where it jumped ahead.
+  public var length: Int64
+  /// By how much that may be off.
+  public var error: Int64
+
+  /// A step.
+  public init(window: Span, length: Int64, error: Int64) {
+    (self.window, self.length, self.error) = (window, length, error)
   }
 }
