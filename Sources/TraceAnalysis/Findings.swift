@@ -69,6 +69,15 @@ public enum Findings {
     return asked + open.filter { listed.insert($0.code).inserted }
   }
 
+  /// What the whole capture shows of its tails, in the order of its guests; of one when one is given.
+  public static func aboutTail(in file: IncidentFile, guest: String? = nil) throws -> [Finding] {
+    let evidence = Evidence(file, given: [:])
+    guard try CapturesMixed().findings(evidence).isEmpty else { return [] }
+    let found = try tailRules.flatMap { try $0.findings(evidence) }.map(\.withoutContradiction)
+    return found.filter { $0.confidence != .none && (guest == nil || $0.guest == guest) }
+      .sorted { ($0.guest ?? "") < ($1.guest ?? "") }
+  }
+
   private static func ordered(_ findings: [Finding]) -> [Finding] {
     let found = findings.map(\.withoutContradiction)
     let judged = found.filter { $0.confidence != .none }

@@ -244,7 +244,7 @@ public enum ExplanationText {
       } ?? ""
     return labelled(
       "Before Q",
-      "page cache \(unit.text(cache.baselineMean)) -> \(unit.text(cache.mean)) \(unit.symbol) per "
+      "not part of this: page cache \(unit.text(cache.baselineMean)) -> \(unit.text(cache.mean)) \(unit.symbol) per "
         + "\(String(operation(op).dropLast())), \(signed(Double(cache.delta), unit))\(interval)"
         + (cache.isSure ? "" : ": may be chance"))
   }
@@ -339,7 +339,7 @@ public enum ExplanationText {
     }
     if !cause.confidence.isEmpty { text += "; confidence \(name(cause.confidence))" }
     if hasReason, !cause.because.isEmpty {
-      text += " (\(cut(Printable.text(cause.because), to: 120)))"
+      text += " (\(cut(Printable.text(cause.because), to: 180)))"
     }
     return text
   }
@@ -418,8 +418,9 @@ public enum ExplanationText {
       text += change.map { pair($0.baselineMean, $0.mean) } ?? "changed"
       text += " from \(Quantity.seconds(largest.from))"
       if let cause = largest.causes.first {
+        text += cause.kind == CauseKind.unknown.rawValue ? ", " : ", because of "
         text +=
-          ", \(CauseKind(name: cause.kind)?.words ?? name(cause.kind))\(cause.name.map { " \(name($0))" } ?? "")"
+          "\(CauseKind(name: cause.kind)?.words ?? name(cause.kind))\(cause.name.map { " \(name($0))" } ?? "")"
       }
       return [cut(head + text, to: TextRenderer.width)]
     }

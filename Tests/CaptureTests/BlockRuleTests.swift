@@ -38,16 +38,14 @@ import Testing
     let neighbour = try #require(found["NOISY_DISK_NEIGHBOUR"])
     #expect(neighbour.contains("critical"))
     #expect(neighbour.contains("rsync"))
-    #expect(try #require(found["TAIL_AMPLIFIED"]).contains("(H4)"))
-    #expect(
-      try #require(found["FALSE_OPTIMISATION"]).contains("most in the host's I/O scheduler (H4)"))
+    // What the tail shows is no finding.
+    #expect(found["TAIL_AMPLIFIED"] == nil && found["FALSE_OPTIMISATION"] == nil)
   }
 
   @Test("where nothing is wrong there is no warning")
   func quiet() throws {
     let found = try Self.findings("quiet")
     #expect(found["NOISY_DISK_NEIGHBOUR"] == nil)
-    #expect(found["TAIL_AMPLIFIED"] == nil)
     for (code, sentence) in found {
       #expect(!sentence.hasPrefix("\(code) warning") && !sentence.hasPrefix("\(code) critical"))
     }

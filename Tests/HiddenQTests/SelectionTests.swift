@@ -77,7 +77,7 @@ struct SelectionTests {
       #expect(!part.words.contains(sentence))
       let found = try Program.run(["findings", incident, "--format", "csv"] + options)
       #expect(found.status == 0, "\(found.errors)")
-      #expect(found.output.contains("TAIL_AMPLIFIED,info,,Not judged for a part of the capture: "))
+      #expect(found.output.contains("NOT_EXPLAINED,info,,Not judged for a part of the capture: "))
     }
     let disk = try Program.run("report", incident, "--op", "write", "--device", "253,0")
     #expect(disk.words.contains("\(sentence) (device 253,0, operation write)."), "\(disk.output)")

@@ -221,7 +221,8 @@ struct ExplanationTests {
     #expect(slower.contains("Where H5 hardware 100.0 -> 155.0 us, +55.0 (+45.0 to +65.0), 100.0 %"))
     #expect(
       slower.contains(
-        "Before Q page cache 5.000 -> 4.800 ms per I/O, -0.200 (-0.600 to +0.200): may be chance"),
+        "Before Q not part of this: page cache 5.000 -> 4.800 ms per I/O, -0.200 (-0.600 to +0.200): may be chance"
+      ),
       "\(slower)")
     #expect(slower.contains("What reads: mean 120.0 -> 175.0 us"))
 

@@ -1,6 +1,8 @@
 import Foundation
 import TestSupport
 import Testing
+import TraceAnalysis
+import TraceModel
 
 /// Rules about queues, on pairs of traces written by hand: each speaks where it should, and is silent in a
 /// twin that differs in that one thing.
@@ -73,22 +75,32 @@ struct QueueRuleTests {
     #expect(try pair(guest: 20, host: 5_000)["DOUBLE_QUEUEING"] == nil)
   }
 
-  @Test("LATENCY_STACKING: slow in three places at once; slow in one of them is none")
+  @Test("of the tail: slow in three places at once, or in one of them; it is no finding")
   func stacking() throws {
     func pair(_ scheduled: Int, _ host: Int, _ device: Int) throws -> [String: String] {
-      try HandMadePair(
-        ios: HandMadePair.steady(seconds: 4) { io, place in
-          if place % 40 == 0 {
-            (io.scheduled, io.hostScheduled) = (scheduled, host)
-            io.device += device
-          }
-        }
-      ).findings()
+      let incident = try SmallIncident()
+      try incident.add(
+        HandMadePair(
+          ios: HandMadePair.steady(seconds: 4) { io, place in
+            if place % 40 == 0 {
+              (io.scheduled, io.hostScheduled) = (scheduled, host)
+              io.device += device
+            }
+          }))
+      try incident.correlate()
+      let told = try incident.file.findings()
+      #expect(!told.contains { ["LATENCY_STACKING", "TAIL_AMPLIFIED"].contains($0.code.rawValue) })
+      return Dictionary(
+        try Findings.aboutTail(in: incident.file).map { ($0.code.rawValue, $0.sentence) },
+        uniquingKeysWith: { first, _ in first })
     }
-    let words = try #require(try pair(5_000, 4_000, 4_500)["LATENCY_STACKING"])
+    let several = try pair(5_000, 4_000, 4_500)
+    let words = try #require(several["LATENCY_STACKING"])
     #expect(words.contains("(H2) 3"), "\(words)")
     #expect(words.contains("(H4) 2") && words.contains("(H5) 3"), "\(words)")
-    #expect(try pair(5, 13_000, 5)["LATENCY_STACKING"] == nil)
+    let one = try pair(5, 13_000, 5)
+    #expect(one["LATENCY_STACKING"] == nil)
+    #expect(try #require(one["TAIL_AMPLIFIED"]).contains("(H4)"))
   }
 
   @Test("BACKPRESSURE_COLLAPSE: more wait and less is served; a burst that is served is none")

@@ -148,7 +148,7 @@ struct SelectedFindingTests {
     let found = try Self.findings(incident, 0..<9 * Self.second)
     let open = found.filter { $0.notJudgedReason != nil }
     let codes = open.map(\.code.rawValue)
-    #expect(Set(codes).count == codes.count && codes.contains("TAIL_AMPLIFIED"))
+    #expect(Set(codes).count == codes.count && codes.contains("NOT_EXPLAINED"))
     #expect(!codes.contains("NOISY_DISK_NEIGHBOUR") && !codes.contains("TRACE_INCOMPLETE"))
     #expect(open.allSatisfy { $0.evidenceSQL == nil })
     var request = ReportRequest()

@@ -48,8 +48,7 @@ public struct Explanation: Sendable {
       return
     }
     let judged = all.filter { $0.confidence != .none }
-    let aboutTail = Set(allRules.filter { $0.about.isTail }.map(\.code))
-    findings = judged.filter { $0.severity > .info && !aboutTail.contains($0.code) }
+    findings = judged.filter { $0.severity > .info }
     let clock = try ReferenceClock(file)
     var stories = try file.guestNames().filter { guest in
       let isAsked = filter.guest == nil || filter.guest == guest

@@ -28,6 +28,15 @@ struct PhaseExcess {
 
     var delta: Int64 { mean - baselineMean }
 
+    /// By how much it changed, ns, where that is a tenth of the mean and surely no chance.
+    var sureChange: Double? {
+      let change = abs(Double(delta))
+      guard let interval, interval.low > 0 || interval.high < 0,
+        change >= 0.1 * Double(baselineMean)
+      else { return nil }
+      return change
+    }
+
     /// Whether any I/O of either side has it.
     var isObserved: Bool { quantiles != nil && baselineQuantiles != nil }
   }
@@ -87,13 +96,11 @@ struct PhaseExcess {
             own[place][phases.count], own[place][phase], population.side.hops, operation, phase,
             device: device < devices ? device : nil, isStall: found.isStall)
           self.rows += rows
-          guard let total = rows.last, let whole = total.interval else { continue }
-          let change = abs(Double(total.delta))
-          let isChange =
-            change >= 0.1 * Double(total.baselineMean) && (whole.low > 0 || whole.high < 0)
-          guard isChange else { continue }
           // A hop that no I/O shows is not cleared: nothing is known of it.
           for row in rows where row.hop.index != nil && row.hop != .block && row.isObserved {
+            // Waits in the page cache would hide what changed from Q to C.
+            let whole = rows.first { $0.hop == (row.hop == .pageCache ? .total : .block) }
+            guard let change = whole?.sureChange else { continue }
             let (low, high) = row.interval ?? (-.infinity, .infinity)
             let limit = Self.clearedShare * change
             clear[row.hop, default: []].append((low >= -limit && high <= limit, low, high))

@@ -18,7 +18,18 @@ struct TailSection: ReportSection {
       return [.figure(Self.tail(name, group, try bound(file, statistics.disk)))]
         + (group.whatIf.isEmpty ? [] : [.figure(Self.whatIf(name, group))])
     }
-    return blocks.isEmpty ? [] : [.heading("The tail, and what would help")] + blocks
+    // The sentences are of the whole capture.
+    let isWhole = request.filter.from == nil && request.filter.to == nil
+    let facts =
+      isWhole ? try Findings.aboutTail(in: file, guest: request.filter.guest).map(Self.fact) : []
+    guard !blocks.isEmpty || !facts.isEmpty else { return [] }
+    return [.heading("The tail, and what would help")]
+      + (facts.isEmpty ? [] : [.facts(facts)]) + blocks
+  }
+
+  /// What a guest's tail shows, and what follows from it.
+  private static func fact(_ finding: Finding) -> Fact {
+    Fact(Printable.text(finding.guest ?? ""), "\(finding.sentence) \(finding.nextStep)")
   }
 
   /// The middle bound of the guest's clock, ns.
