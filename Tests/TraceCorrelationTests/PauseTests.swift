@@ -103,6 +103,10 @@ struct PauseTests {
     #expect(PauseSearch(evidence).pauses.isEmpty)
     evidence.host = [Self.span(9_999, 11_000)]
     #expect(PauseSearch(evidence).pauses.isEmpty)
+    // A single I/O comes after the end of all others.
+    evidence.ios.append((11_001_000_000, 11_002_000_000, 11_003_000_000))
+    evidence.host = [Self.span(9_999, 11_000)]
+    #expect(PauseSearch(evidence).pauses.isEmpty)
   }
 
   @Test(

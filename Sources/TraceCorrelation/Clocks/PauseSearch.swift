@@ -71,6 +71,8 @@ public struct PauseSearch: Sendable {
   /// How many times such a gap is as long as all others of its kind, and how many there are at most.
   static let outlier: Int64 = 5
   static let mostOutliers = 8
+  /// I/Os on either side that show a guest that was busy.
+  static let fewestIOs = 10
 
   /// In order of time.
   public private(set) var pauses: [Pause] = []
@@ -173,7 +175,8 @@ public struct PauseSearch: Sendable {
       switch sign {
       // Where nothing runs on the host, nothing comes of its devices, either, nor of the guest's disks.
       case .host:
-        !evidence.hostRequests.contains(where: isWithin)
+        (!waiting.isEmpty || isBusy(around: gap, evidence))
+          && !evidence.hostRequests.contains(where: isWithin)
           && !evidence.ios.contains { isWithin($0.from) || isWithin($0.to) }
       // A vCPU that does not run may have nothing to do; but one that is told of a completion runs at once.
       case .vcpus, .requests: !waiting.isEmpty
@@ -184,6 +187,15 @@ public struct PauseSearch: Sendable {
       range: gap, length: length, error: usual, isClockStill: false,
       isHostStill: sign == .host,
       spanning: waiting.count, shownBy: sign)
+  }
+
+  /// Whether the guest's I/O goes on after a silence as it went before. Where it had come to its end, the host may have had
+  /// nothing to do.
+  private static func isBusy(around gap: Span, _ evidence: Evidence) -> Bool {
+    let length = gap.to - gap.from
+    let before = evidence.ios.count { $0.from <= gap.from && gap.from - $0.from < length }
+    let after = evidence.ios.count { $0.from >= gap.to && $0.from - gap.to < length }
+    return min(before, after) >= fewestIOs && max(before, after) <= 4 * min(before, after)
   }
 
   /// How many I/Os were in flight while the guest stood still: on the host's clock they took as long at least.
