@@ -246,7 +246,7 @@ let allRules: [any Rule] = [
   CopiedTraces(), NotJoined(), CompletionsMissing(), TraceIncomplete(),
 ]
 
-/// What is told beside the tail's numbers: where slow I/Os spend their time, and what tuning would be for nothing. Every
+/// What stands beside the tail's numbers in the report: where slow I/Os spend their time, and what tuning would be for nothing. Every
 /// capture has a tail, a healthy one, too, so these are no findings.
 let tailRules: [any Rule] = [LatencyStacking(), TailAmplified(), FalseOptimisation()]
 

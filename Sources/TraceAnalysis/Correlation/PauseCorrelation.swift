@@ -94,10 +94,10 @@ extension PauseSearch.Pause {
   fileprivate var because: String {
     let sign =
       switch shownBy {
-      case .vcpus: "none of its vCPUs ran or waited for a CPU of the host"
+      case .vcpus: "its vCPUs neither ran nor waited for a CPU of the host"
       case .host: "nothing at all ran on the host"
       case .requests:
-        "none of its requests came to the host; whether its vCPUs ran, no scheduler trace tells"
+        "its requests stayed away from the host; whether its vCPUs ran, no scheduler trace tells"
       }
     return isClockStill
       ? "its clock fell behind the host's by as much, and \(sign)"

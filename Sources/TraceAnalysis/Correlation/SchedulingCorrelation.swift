@@ -19,7 +19,7 @@ struct ThreadFindings {
     let block: Int64?
     /// When no thread got or left a CPU or was woken, own ns.
     let silence: Silences
-    /// By guest: when none of its vCPUs ran or waited for a CPU, own ns.
+    /// By guest: when its vCPUs neither ran nor waited for a CPU, own ns.
     let silences: [String: Silences]
   }
 

@@ -75,7 +75,7 @@ public struct GuestStory: Sendable {
       changes.first { $0.op == op && $0.hop == hop && $0.part == nil }
     }
 
-    /// The change that it is told by: that from Q to C of an operation, or of one of those that `all` is made of where
+    /// The change that stands for it: that from Q to C of an operation, or of one of those that `all` is made of where
     /// that of all may be chance; the wait in the page cache where only that changed for sure. Buffered writes wait there
     /// for milliseconds, and what the disk's I/Os do would drown in a sum of both.
     public func headline(_ op: String) -> Change? {

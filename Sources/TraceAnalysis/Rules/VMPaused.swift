@@ -44,7 +44,7 @@ struct VMPaused: Rule {
           + (count > 1
             ? "; \(Quantity.count(count)) such times, together \(Quantity.time(whole))" : "")
           + (spanning > 0
-            ? "; \(Quantity.count(spanning)) of its I/Os waited for it, which is no time of a device"
+            ? "; \(Quantity.count(spanning)) of its I/Os waited for it: no device took that time"
             : "") + ".",
         confidence: Finding.Confidence(name: confidence) ?? .none,
         because: "At that time \(because).",

@@ -3,8 +3,8 @@ internal import TraceModel
 /// Times in which a guest stood still as a whole: it was stopped and went on, or its host stood still with it.
 ///
 /// Its clock may stand still with it; then it steps against the host's by as much as the pause is long, and the guest's
-/// own traces show nothing. Or its clock goes on; then the traces of both have a gap. Either way none of its vCPUs runs or
-/// waits for a CPU meanwhile, or nothing at all happens on the host: that is what tells a pause from a clock that was set,
+/// own traces show nothing. Or its clock goes on; then the traces of both have a gap. Either way its vCPUs neither run nor
+/// wait for a CPU meanwhile, or nothing at all happens on the host: that is what tells a pause from a clock that was set,
 /// from an idle guest and from a device that stalls.
 public struct PauseSearch: Sendable {
   /// What is known of a guest and its host, all on the reference timeline, ns.
@@ -13,7 +13,7 @@ public struct PauseSearch: Sendable {
     public var steps: [ClockStep] = []
     /// What the host's scheduler trace covers; nil without one that shows its vCPUs.
     public var covered: Span?
-    /// When none of its vCPUs ran or waited for a CPU.
+    /// When its vCPUs neither ran nor waited for a CPU.
     public var vcpus: [Span] = []
     /// When no thread of the host got or left a CPU, or was woken.
     public var host: [Span] = []
@@ -178,7 +178,7 @@ public struct PauseSearch: Sendable {
         (!waiting.isEmpty || isBusy(around: gap, evidence))
           && !evidence.hostRequests.contains(where: isWithin)
           && !evidence.ios.contains { isWithin($0.from) || isWithin($0.to) }
-      // A vCPU that does not run may have nothing to do; but one that is told of a completion runs at once.
+      // A vCPU that does not run may have nothing to do; but one that gets the interrupt of a completion runs at once.
       case .vcpus, .requests: !waiting.isEmpty
       }
     guard isStill else { return nil }

@@ -1,16 +1,16 @@
 /// Stretches of time in which nothing of what is looked at happened, out of what did, taken in the order of its ends. An
 /// hour of a trace has at most as many as fit into it; nothing else is kept.
 public struct Silences: Sendable {
-  /// What is shorter is no silence, ns.
+  /// A silence is at least so long, ns.
   public static let least: Int64 = 20_000_000
 
   /// The silences so far, in order of time.
   public private(set) var gaps: [Span] = []
-  /// The longest time without anything that is no silence, ns.
+  /// The longest time without anything that is too short to be one, ns.
   public private(set) var longestOther: Int64 = 0
   private var last: Int64?
 
-  /// Nothing seen yet: what lies before the first thing is no silence, nor what lies behind the last.
+  /// Nothing seen yet: silences lie between things, not before the first or behind the last.
   public init() {}
 
   /// Takes a stretch in which something happened; a moment is one without a length.
