@@ -511,6 +511,13 @@ CREATE TABLE given_clock (
   PRIMARY KEY (machine, tool_clock)
 ) STRICT;
 
+-- When users complained: FROM..TO as it is written, either of which may be left out; read when clocks and dates are known.
+CREATE TABLE given_symptom (
+  path TEXT NOT NULL PRIMARY KEY,  -- names: files
+  line INTEGER NOT NULL,
+  span TEXT NOT NULL  -- kept
+) STRICT;
+
 -- A file of which a page-cache trace speaks. device: its file system's, as major,minor;
 -- backing_device: the one whose write-back thread cares for it.
 CREATE TABLE traced_inode (
@@ -962,7 +969,7 @@ CREATE TABLE guest_phase (
   to_ns INTEGER NOT NULL,
   -- 1: what the others are compared with.
   is_baseline INTEGER NOT NULL CHECK (is_baseline IN (0, 1)),
-  -- Half the width of the interval in which the change to it lies, in ns; NULL for the first.
+  -- Half the width of the interval in which the change to it lies, in ns; NULL for the first, and where a person named its begin.
   onset_error_ns INTEGER,
   -- What differs from the phase before, by disk; empty for the first.
   signals TEXT NOT NULL,  -- kept

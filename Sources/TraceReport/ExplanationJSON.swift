@@ -88,7 +88,8 @@ public enum ExplanationJSON {
       ("seen_by", string(guest.source.rawValue)),
       ("timeline", guest.timeline.map { string($0, limits.name) } ?? "null"),
       ("unix_ns_at_0", guest.wall.map { "\($0.utc(0))" } ?? "null"),
-      ("lost_ns", number(guest.lostTime)),
+      ("lost_ns", number(guest.lostTime)), ("symptom", window(guest.windows.symptom)),
+      ("baseline", window(guest.windows.baseline)),
       (
         "phases",
         list(
@@ -102,6 +103,11 @@ public enum ExplanationJSON {
       ("disks", list(guest.disks.prefix(4).map { disk($0, limits) })),
       ("smallest_change", smallestChange(guest.smallestChange)),
     ])
+  }
+
+  private static func window(_ window: Range<Int64>?) -> String {
+    window.map { object([("from_ns", "\($0.lowerBound)"), ("to_ns", "\($0.upperBound)")]) }
+      ?? "null"
   }
 
   private static func brief(_ guest: GuestStory, _ limits: Limits) -> String {

@@ -35,6 +35,7 @@ public enum ExplanationText {
     if let largest = worst.largest {
       lines += headline(worst, largest)
       lines += clock(worst)
+      lines += asked(worst, largest)
       let shown = worst.shown(detail.phases)
       for (place, phase) in shown.enumerated() {
         let mark = shown.count > 1 ? "\(place + 1). " : ""
@@ -64,38 +65,48 @@ public enum ExplanationText {
   private static func headline(_ guest: GuestStory, _ phase: GuestStory.Phase) -> [String] {
     let count = guest.changed.count
     let more = count > 1 ? "; \(count - 1) more \(count == 2 ? "change" : "changes")" : ""
-    let since = moment(phase.from, guest)
+    let isLast = phase.number == guest.phases.last?.number
+    // What a person named, or what was there from the first, has no onset.
+    let hasOnset = phase.onsetError != nil
+    let since =
+      hasOnset
+      ? "at \(moment(phase.from, guest))"
+      : phase.number > 0
+        ? "from \(moment(phase.from, guest))"
+          + (isLast ? " on" : " to \(moment(phase.to, guest))")
+        : "up to \(moment(phase.to, guest))"
+    let until = isLast || !hasOnset ? "" : ", until \(Quantity.seconds(phase.to))"
     if guest.isCounted {
       return wrapped(
-        "\(title(guest)): by its counters \(cut(Printable.text(phase.signals), to: 160)) changed at \(since)"
+        "\(title(guest)): by its counters \(cut(Printable.text(phase.signals), to: 160)) changed \(since)"
           + (phase.onsetError.map { ", within \(Quantity.seconds($0))" } ?? "")
           + "\(more). No trace shows how long its I/Os took.")
     }
     guard let change = phase.headline(guest.op) else {
       return wrapped(
-        "\(title(guest)): I/O changed at \(since); too few \(operation(guest.op)) to tell by how much\(more)."
+        "\(title(guest)): I/O \(hasOnset ? "changed" : "was otherwise") \(since); too few \(operation(guest.op)) to tell by how much\(more)."
       )
     }
-    let isLast = phase.number == guest.phases.last?.number
     // Only the tail may have changed.
-    let verb = !change.isSure ? "changed" : change.delta < 0 ? "got faster" : "got slower"
+    let verb =
+      !change.isSure
+      ? hasOnset ? "changed" : "were otherwise"
+      : "\(hasOnset ? "got" : "were") \(change.delta < 0 ? "faster" : "slower")"
     guard !guest.isSeenByHost || change.isSure else {
       return wrapped(
-        "\(title(guest)): its threads' waits for a CPU, or its requests on the host, changed at \(since)"
-          + (isLast ? "" : ", until \(Quantity.seconds(phase.to))")
+        "\(title(guest)): its threads' waits for a CPU, or its requests on the host, \(hasOnset ? "changed" : "were otherwise") \(since)\(until)"
           + "; its \(operation(change.op)) there took \(Quantity.time(change.mean)) on average instead of "
           + "\(Quantity.time(change.baselineMean)), which may be chance\(more).")
     }
     let what =
       change.hop == .pageCache
-      ? "waits in the page cache \(change.delta < 0 ? "got shorter" : "got longer")"
+      ? "waits in the page cache \(hasOnset ? "got" : "were") \(change.delta < 0 ? "shorter" : "longer")"
       : "\(operation(change.op)) \(verb)"
     return wrapped(
-      "\(title(guest)): \(what)\(guest.isSeenByHost ? " on its host" : "") at \(since): "
+      "\(title(guest)): \(what)\(guest.isSeenByHost ? " on its host" : "") \(since): "
         + "\(Quantity.time(change.mean)) \(span(change.hop))on "
         + "average instead of \(Quantity.time(change.baselineMean))"
-        + (change.isSure ? "" : ", which may be chance")
-        + (isLast ? "" : ", until \(Quantity.seconds(phase.to))") + "\(more).")
+        + (change.isSure ? "" : ", which may be chance") + "\(until)\(more).")
   }
 
   /// `from Q to C `, where a mean is of that.
@@ -112,6 +123,26 @@ public enum ExplanationText {
     return wrapped(
       guest.wall.map { "Times: 0 s is \(UTCText.full($0.utc(0))) (clock \(clock))." }
         ?? "Times: seconds \(clock); no file tells the date.")
+  }
+
+  /// What a person named, and how what is told here lies to it.
+  private static func asked(_ guest: GuestStory, _ phase: GuestStory.Phase) -> [String] {
+    func words(_ window: Range<Int64>?, _ text: String) -> String? {
+      window.map {
+        "\(moment($0.lowerBound, guest)) to \(moment($0.upperBound, guest)) \(text)"
+      }
+    }
+    let named = [
+      words(guest.windows.symptom, "as the time of complaints"),
+      words(guest.windows.baseline, "as what is usual"),
+    ].compactMap(\.self)
+    guard !named.isEmpty else { return [] }
+    return labelled(
+      "Named",
+      named.joined(separator: ", ")
+        + (guest.phases.contains(where: \.isNamed)
+          ? "; no change was found at its ends, so it was cut out as it is"
+          : "; the phases end where changes were found"))
   }
 
   // MARK: A phase
@@ -168,7 +199,7 @@ public enum ExplanationText {
   }
 
   private static func since(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
-    var text = moment(phase.from, guest)
+    var text = phase.number == 0 ? "the begin of the capture" : moment(phase.from, guest)
     if let error = phase.onsetError { text += ", within \(Quantity.seconds(error))" }
     let next = guest.phases.first { $0.number > phase.number }
     if let next {
@@ -272,6 +303,9 @@ public enum ExplanationText {
     _ detail: ExplanationDetail, isRepeated: Bool
   ) -> [String] {
     guard !phase.causes.isEmpty else {
+      if let change = phase.headline(guest.op), !change.isSure {
+        return labelled("Because", "none is looked for: the change may be chance")
+      }
       // Said once.
       guard !isRepeated else { return labelled("Because", "no cause was looked for") }
       var codes: [String] = []

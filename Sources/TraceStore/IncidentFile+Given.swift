@@ -8,6 +8,8 @@ public struct GivenFacts: Sendable {
   public var extents: [GivenDeviceExtent] = []
   /// How clocks relate.
   public var clocks: [GivenClock] = []
+  /// When users complained; nil: not said.
+  public var symptom: GivenSymptom?
 
   /// Nothing yet.
   public init() {}
@@ -112,13 +114,35 @@ public struct GivenClock: Hashable, Sendable {
   }
 }
 
+/// When users complained.
+public struct GivenSymptom: Hashable, Sendable {
+  /// `09:30:53..09:31:10`, as it is written.
+  public let span: String
+  /// The file.
+  public let path: String
+  /// Where it is written.
+  public let line: Int
+
+  /// A stretch of time.
+  public init(span: String, path: String, line: Int) {
+    (self.span, self.path, self.line) = (span, path, line)
+  }
+}
+
 extension IncidentFile {
+  /// When users complained, as the file says that was read last; nil where none says it.
+  public func givenSymptom() throws -> GivenSymptom? {
+    try fetch("SELECT span, path, line FROM given_symptom ORDER BY rowid DESC LIMIT 1") {
+      try GivenSymptom(span: $0[0], path: $0[1], line: $0[2])
+    }.first
+  }
+
   /// Takes what a file says in the place of what the same path, or another one about the same disks, clocks
   /// and devices, said before. Returns whether anything changed.
   public func replaceGiven(_ facts: GivenFacts, path: String) throws -> Bool {
     try writing { db in
       let before = try Self.allGiven(db)
-      for table in ["given_device", "given_mapping", "given_clock"] {
+      for table in ["given_device", "given_mapping", "given_clock", "given_symptom"] {
         try db.execute(sql: "DELETE FROM \(table) WHERE path = ?", arguments: [path])
       }
       for device in facts.devices {
@@ -158,6 +182,11 @@ extension IncidentFile {
             clock.referenceToolClock, clock.offset, clock.driftPPM, clock.error,
           ])
       }
+      if let symptom = facts.symptom {
+        try db.execute(
+          sql: "INSERT INTO given_symptom (path, line, span) VALUES (?, ?, ?)",
+          arguments: [path, symptom.line, symptom.span])
+      }
       guard try Self.allGiven(db) != before else { return .rollback }
       try db.execute(sql: "DELETE FROM incident_state WHERE key = 'correlated'")
       return .commit
@@ -169,6 +198,7 @@ extension IncidentFile {
       "SELECT * FROM given_device ORDER BY machine, name",
       "SELECT * FROM given_mapping ORDER BY guest, guest_device, guest_sector",
       "SELECT * FROM given_clock ORDER BY machine, tool_clock",
+      "SELECT * FROM given_symptom ORDER BY rowid",
     ].map { try Row.fetchAll(db, sql: $0) }
   }
 }

@@ -154,25 +154,29 @@ extension IncidentFile {
     }
   }
 
-  /// Replaces all that correlation found, in one transaction: what `write` writes, then what the rules find
-  /// in it.
+  /// Replaces what correlation found, or of it some tables alone, in one transaction: what `write` writes, then what the
+  /// rules find in it. Without rules the correlation is not at its end: it stays due.
   public func replaceCorrelation(
-    _ write: (CorrelationWriter) throws -> Void, findings: () throws -> [Finding]
+    only tables: Set<String>? = nil, _ write: (CorrelationWriter) throws -> Void,
+    findings: (() throws -> [Finding])?
   ) throws {
     try writing { db in
-      for table in Schema.derivedTables {
+      for table in Schema.derivedTables where tables?.contains(table) ?? true {
         try db.execute(sql: "DELETE FROM main.\(table)")
       }
       try db.storePendingCounterSteps()
       try db.storeViews(storedViews.changed)
-      try db.execute(
-        sql: "DELETE FROM incident_state WHERE key = ?", arguments: [CorrelationWriter.swappedKey])
+      if tables == nil {
+        try db.execute(
+          sql: "DELETE FROM incident_state WHERE key = ?", arguments: [CorrelationWriter.swappedKey]
+        )
+      }
       let writer = try CorrelationWriter(db)
       try write(writer)
       for file in Schema.files where file.path == "indexes.sql" {
         try db.execute(sql: file.text)
       }
-      try db.storeFindings(findings())
+      if let findings { try db.storeFindings(findings()) }
       return .commit
     }
     storedViews.changed = []

@@ -39,7 +39,23 @@ extension IncidentFile {
   public func withSums<Value>(
     _ fill: (SelectionWriter) throws -> Void, _ body: () throws -> Value
   ) throws -> Value {
-    let tables = Self.emptied + Self.copied
+    try withTables(
+      emptied: Self.emptied, copied: Self.copied, { try fill(SelectionWriter($0)) }, body)
+  }
+
+  /// The same of what correlation found otherwise, which takes the place of these tables.
+  public func withFound<Value>(
+    _ tables: Set<String>, _ fill: (CorrelationWriter) throws -> Void, _ body: () throws -> Value
+  ) throws -> Value {
+    try withTables(
+      emptied: tables.sorted(), copied: [], { try fill(CorrelationWriter($0)) }, body)
+  }
+
+  private func withTables<Value>(
+    emptied: [String], copied: [String], _ fill: (Database) throws -> Void,
+    _ body: () throws -> Value
+  ) throws -> Value {
+    let tables = emptied + copied
     func drop() throws {
       try queue.unsafeReentrantWrite { db in
         for table in tables { try db.execute(sql: "DROP TABLE IF EXISTS temp.\(table)") }
@@ -51,9 +67,9 @@ extension IncidentFile {
         for table in tables {
           try db.execute(
             sql: "CREATE TEMP TABLE \(table) AS SELECT * FROM main.\(table)"
-              + (Self.emptied.contains(table) ? " WHERE 0" : ""))
+              + (emptied.contains(table) ? " WHERE 0" : ""))
         }
-        try fill(SelectionWriter(db))
+        try fill(db)
       }
       return try body()
     }

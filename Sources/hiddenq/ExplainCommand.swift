@@ -14,6 +14,11 @@ struct ExplainCommand: ParsableCommand {
       guest that lost most time is told in full, up to five others in a line each. If nothing changed during \
       the capture, it says so, and how small a change would have been seen.
 
+      Changes are compared with the first phase and what is like it. --symptom and --baseline say otherwise: \
+      what lies in the window of --symptom is compared with the rest, or all with the window of --baseline. A \
+      window in which no change was found is cut out as it is. incident.yaml may name a symptom, too \
+      (docs/capture-directory.md). All is correlated anew for that; the incident file stays as it is.
+
       Exit status 3: the files are not of one capture.
       """)
 
@@ -42,13 +47,30 @@ struct ExplainCommand: ParsableCommand {
   @Option(help: "Only this operation: read, write.")
   var op: Operation?
 
+  @Option(
+    help: ArgumentHelp(
+      "When users complained: compare this time with the rest.", valueName: "from..to"))
+  var symptom: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "When things were as usual: compare the rest with this time.", valueName: "from..to"))
+  var baseline: String?
+
   func run() throws {
     let file = try Incident.correlated(incident)
     try Incident.requireGuest(guest, in: file)
     try Incident.requireDisk(device, of: guest, in: file)
     var filter = IOFilter()
     (filter.guest, filter.device, filter.op) = (guest, device, op?.rawValue)
-    let explanation = try Explanation(file, filter)
+    let windows = try NamedTimes.windows(
+      symptom: symptom, baseline: baseline, of: guest, in: file)
+    let explanation =
+      windows.isEmpty
+      ? try Explanation(file, filter, named: NamedTimes.symptoms(in: file))
+      : try Correlation.telling(file, windows) {
+        try Explanation(file, filter, named: windows)
+      }
     switch format {
     case .text: Output.print(ExplanationText.render(explanation))
     case .json: Output.print(ExplanationJSON.render(explanation))

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import TraceIngest
 internal import TraceModel
 internal import TraceStore
 internal import Yams
@@ -46,12 +47,13 @@ struct IncidentPlan {
     let document = try PlanDocument(text: text, path: path)
     guard let root = document.root else { return }
     let sections = try document.mapping(
-      root, keys: ["machines", "devices", "mapping", "clocks"], what: "the file")
+      root, keys: ["machines", "devices", "mapping", "clocks", "symptom"], what: "the file")
     if let node = sections["machines"] { machines = try document.machines(node) }
     let names = try sections["devices"].map { try document.devices($0) } ?? []
     given.devices = names
     if let node = sections["mapping"] { given.extents = try document.extents(node, names) }
     if let node = sections["clocks"] { given.clocks = try document.clocks(node) }
+    given.symptom = try sections["symptom"].map { try document.symptom($0) }
   }
 
   /// The machine of a file: that of the first pattern that fits its path below the directory.
@@ -253,6 +255,16 @@ private struct PlanDocument {
   }
 
   // MARK: Sections
+
+  /// `symptom: 09:30:53..09:31:10`; what it means for the traces only their clocks tell.
+  func symptom(_ node: Node) throws -> GivenSymptom {
+    let text = try text(node, what: "'symptom'")
+    guard let span = WrittenSpan(text) else {
+      throw failure(
+        node, "'symptom' is '\(text)', expected FROM..TO, each of them as \(GivenTime.forms)")
+    }
+    return GivenSymptom(span: span.text, path: path, line: line(node))
+  }
 
   func machines(_ node: Node) throws -> [IncidentPlan.Declared] {
     try pairs(node, what: "'machines'").map { key, value in

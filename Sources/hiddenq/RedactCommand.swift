@@ -80,7 +80,8 @@ struct RedactCommand: ParsableCommand {
       try original.copy(to: passing)
       let copy = try IncidentFile(passing, mode: .write)
       Interruption.stopping(copy)
-      try Correlation.run(copy, thresholds: limits)
+      try Correlation.run(
+        copy, thresholds: limits, windows: try NamedTimes.given(in: copy))
       let before = try copy.findings()
       let counts = try redactor.apply(to: copy)
       let leftovers = try redactor.leftovers(in: copy)

@@ -123,7 +123,8 @@ enum Incident {
   ) throws {
     Interruption.stopping(file)
     do {
-      try Correlation.run(file, always: always, thresholds: thresholds)
+      try Correlation.run(
+        file, always: always, thresholds: thresholds, windows: try NamedTimes.given(in: file))
     } catch let error as StoreError where error.kind == .interrupted {
       throw CommandFailure(message: "interrupted; \(file.path) is as it was")
     }

@@ -2,6 +2,28 @@ internal import TraceIngest
 internal import TraceModel
 internal import TraceStore
 
+/// A stretch of time as a person writes it: `8..16`, `09:30:53..09:31:00`, `8..`, `..16`.
+struct WrittenSpan {
+  /// As it is written.
+  let text: String
+  /// Nil: from the begin of the traces.
+  let from: String?
+  /// Nil: to their end.
+  let to: String?
+
+  /// Nil where it is none, or says of neither end what can be read as a time.
+  init?(_ text: String) {
+    guard let border = text.firstRange(of: "..") else { return nil }
+    let ends = [text[..<border.lowerBound], text[border.upperBound...]].map { end in
+      end.isEmpty ? nil : String(end)
+    }
+    guard ends.contains(where: { $0 != nil }),
+      ends.allSatisfy({ $0.map { GivenTime($0) != nil } ?? true })
+    else { return nil }
+    (self.text, from, to) = (text, ends[0], ends[1])
+  }
+}
+
 /// Turns times that a user writes into moments of the timeline of the guests that a command is about.
 struct TimeReading {
   private let path: String
@@ -58,6 +80,46 @@ struct TimeReading {
       }
     }
     return (first, last)
+  }
+
+  /// How far a window may reach beyond the traces, ns: people write whole seconds.
+  private static let slack: Int64 = 1_000_000_000
+
+  /// `8..16`, `09:30:53..09:31:00`, `8..`, `..16`. A failure where it is empty or reaches outside of the capture.
+  func window(_ text: String, of option: String) throws -> Range<Int64> {
+    let timeline = try timeline()
+    guard let span = timeline.span else {
+      throw CommandFailure(
+        message: "\(path) has no events on its timeline", status: Exit.notEnoughData)
+    }
+    guard let written = WrittenSpan(text) else {
+      throw CommandFailure(
+        message:
+          "\(option) \(text): a window is FROM..TO, such as 8..16 or 09:30:53..09:31:00; a time is written \(GivenTime.forms)"
+      )
+    }
+    // The last moment is in the window, too.
+    let from = try written.from.map { try moment($0, of: option) } ?? span.lowerBound
+    let to = try written.to.map { try moment($0, of: option) } ?? span.upperBound + 1
+    guard from >= span.lowerBound - Self.slack, from <= span.upperBound,
+      to <= span.upperBound + 1 + Self.slack
+    else {
+      throw outside("\(option) \(text)", timeline, span)
+    }
+    guard from < to else {
+      throw CommandFailure(message: "\(option) \(text) is empty: it must begin before it ends")
+    }
+    return from..<to
+  }
+
+  /// That something reaches outside of the capture.
+  func outside(
+    _ what: String, _ timeline: Timeline, _ span: ClosedRange<Int64>
+  ) -> CommandFailure {
+    CommandFailure(
+      message:
+        "\(what) reaches outside of the capture, which lasts from \(timeline.text(span.lowerBound)) to "
+        + timeline.text(span.upperBound))
   }
 
   /// The wall clock by which a text is read.

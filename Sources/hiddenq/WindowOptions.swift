@@ -17,9 +17,6 @@ struct WindowOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Of one incident: only this guest.", valueName: "name"))
   var guest: String?
 
-  /// How far a window may reach beyond the traces, ns: people write whole seconds.
-  private static let slack: Int64 = 1_000_000_000
-
   /// Whether the options fit each other.
   func validate(incidents: [String], _ before: [String], _ after: [String]) throws {
     guard incidents.count == 1 else {
@@ -67,13 +64,13 @@ struct WindowOptions: ParsableArguments {
     if let split {
       let moment = try times.moment(split, of: "--split")
       guard whole.lowerBound < moment, moment < span.upperBound else {
-        throw outside("--split \(split)", timeline, span)
+        throw times.outside("--split \(split)", timeline, span)
       }
       pair = (whole.lowerBound..<moment, moment..<whole.upperBound)
     } else {
       pair = (
-        try window(before ?? "", of: "--before", times, whole, timeline),
-        try window(after ?? "", of: "--after", times, whole, timeline)
+        try times.window(before ?? "", of: "--before"),
+        try times.window(after ?? "", of: "--after")
       )
     }
     guard !pair.before.overlaps(pair.after) else {
@@ -93,38 +90,6 @@ struct WindowOptions: ParsableArguments {
       }
     }
     return pair
-  }
-
-  /// `8..16`, `09:30:53..09:31:00`, `8..`, `..16`.
-  private func window(
-    _ text: String, of option: String, _ times: TimeReading, _ whole: Range<Int64>,
-    _ timeline: Timeline
-  ) throws -> Range<Int64> {
-    guard let border = text.firstRange(of: "..") else {
-      throw CommandFailure(
-        message:
-          "\(option) \(text): of one incident file a window is FROM..TO, such as 8..16 or 09:30:53..09:31:00"
-      )
-    }
-    let (first, last) = (String(text[..<border.lowerBound]), String(text[border.upperBound...]))
-    let from = first.isEmpty ? whole.lowerBound : try times.moment(first, of: option)
-    let to = last.isEmpty ? whole.upperBound : try times.moment(last, of: option)
-    guard from < to else {
-      throw CommandFailure(message: "\(option) \(text) is empty: it must begin before it ends")
-    }
-    guard from >= whole.lowerBound - Self.slack, to <= whole.upperBound + Self.slack else {
-      throw outside("\(option) \(text)", timeline, whole.lowerBound...whole.upperBound - 1)
-    }
-    return from..<to
-  }
-
-  private func outside(
-    _ what: String, _ timeline: Timeline, _ span: ClosedRange<Int64>
-  ) -> CommandFailure {
-    CommandFailure(
-      message:
-        "\(what) reaches outside of the capture, which lasts from \(timeline.text(span.lowerBound)) to "
-        + timeline.text(span.upperBound))
   }
 
   /// The phases of a guest that were asked for, without the intervals in which the changes to them and to the next lie.

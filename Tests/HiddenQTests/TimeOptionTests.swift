@@ -8,7 +8,9 @@ struct TimeOptionTests {
   private static let start: Int64 = 1_791_367_871
 
   /// A guest and its host; the guest's dated file tells the wall clock when incident.yaml does.
-  private static func incident(isDated: Bool, ios: [HandMadePair.IO]) throws -> String {
+  private static func incident(
+    isDated: Bool, ios: [HandMadePair.IO], symptom: String? = nil
+  ) throws -> String {
     let pair = HandMadePair(ios: ios)
     let dates = [Int64(1), 2].map {
       "\(start + $0).0\n                           node0\nnuma_hit                  \(1000 + $0)\n"
@@ -21,6 +23,7 @@ struct TimeOptionTests {
           - {machine: g, tool_clock: wall, reference: h, offset_ns: -\(start)000000000, error_ns: 7000}
         """
     }
+    if let symptom { files["incident.yaml", default: ""] += "\nsymptom: \(symptom)\n" }
     return try Program.incident(of: files)
   }
 
@@ -98,5 +101,75 @@ struct TimeOptionTests {
     #expect(outcome.errors.contains("more than once during the capture"), "\(outcome.errors)")
     let dated = try Program.run("report", incident, "--from", "2026-10-08T12:00:00Z")
     #expect(dated.status == 0, "\(dated.errors)")
+  }
+
+  @Test(
+    "a window that a person named is compared with the rest, and the incident stays as it is",
+    arguments: [
+      (["--symptom", "1..2"], "I/Os were otherwise from 1.000 s (10:11:11.5 UTC) to 2.000 s"),
+      (["--symptom", "10:11:12..10:11:13"], "from 1.500 s (10:11:12.0 UTC) to 2.500 s"),
+      (["--baseline", "2s.."], "I/Os were otherwise up to 2.000 s (10:11:12.5 UTC)"),
+    ])
+  func named(words: [String], says: String) throws {
+    let incident = try Self.dated.get()
+    let phases = "SELECT group_concat(from_ns || ' ' || is_baseline) FROM phase"
+    let before = try Program.value(incident, phases)
+    let outcome = try Program.run(["explain", incident] + words)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.words.contains(says), "\(outcome.output)")
+    #expect(outcome.words.contains("no change was found at its ends, so it was cut out as it is"))
+    #expect(outcome.words.contains("Because none is looked for: the change may be chance"))
+    #expect(outcome.wideLines.isEmpty)
+    #expect(try Program.value(incident, phases) == before)
+    #expect(!before.contains(","))
+  }
+
+  @Test(
+    "a window that is none, is empty, or lies outside of the capture is refused",
+    arguments: [
+      (["--symptom", "5"], "--symptom 5: a window is FROM..TO"),
+      (["--symptom", "a..b"], "--symptom a..b: a window is FROM..TO"),
+      (["--baseline", "2..1"], "--baseline 2..1 is empty: it must begin before it ends"),
+      (["--symptom", "100.."], "--symptom 100.. reaches outside of the capture"),
+      (["--symptom", "1..2", "--baseline", "1.5..3"], "--symptom and --baseline overlap"),
+    ])
+  func badWindow(words: [String], says: String) throws {
+    let outcome = try Program.run(["explain", Self.dated.get()] + words)
+    #expect(outcome.status == 2 && outcome.errors.contains(says), "\(outcome.errors)")
+  }
+
+  @Test("incident.yaml names when users complained; phases are told by it")
+  func givenSymptom() throws {
+    let ios = HandMadePair.every10ms(400, seed: 7).ios
+    let incident = try Self.incident(
+      isDated: true, ios: ios, symptom: "10:11:12..2026-10-07T10:11:13Z")
+    let phases = "SELECT group_concat(from_ns || ' ' || is_baseline) FROM phase WHERE phase > 0"
+    #expect(try Program.value(incident, phases) == "1500000000 0,2500000000 1")
+    let said = try Program.run("explain", incident)
+    #expect(said.words.contains("1.500 s (10:11:12.0 UTC) to 2.500 s (10:11:13.0 UTC) as the time"))
+    // An option wins.
+    let other = try Program.run("explain", incident, "--symptom", "2..3")
+    #expect(
+      other.words.contains("2.000 s (10:11:12.5 UTC) to 3.000 s (10:11:13.5 UTC) as the time"))
+  }
+
+  @Test("a symptom in incident.yaml that no clock places is told with its line, and not used")
+  func lostSymptom() throws {
+    let ios = HandMadePair.every10ms(400, seed: 7).ios
+    let incident = try Self.incident(isDated: false, ios: ios, symptom: "10:11:12..10:11:13")
+    let said = try Program.run("explain", incident)
+    #expect(said.status == 0)
+    #expect(
+      said.errors.contains("incident.yaml:2: not used for g: symptom 10:11:12: no file of"),
+      "\(said.errors)")
+    #expect(try Program.value(incident, "SELECT count(*) FROM phase") == "1")
+    let folder = try Repository.temporaryFolder()
+    try "symptom: tomorrow\n".write(
+      to: folder.appending(path: "incident.yaml"), atomically: true, encoding: .utf8)
+    let refused = try Program.run("analyze", folder.path)
+    #expect(refused.status == 2)
+    #expect(
+      refused.errors.contains("incident.yaml:1: 'symptom' is 'tomorrow', expected FROM..TO"),
+      "\(refused.errors)")
   }
 }

@@ -137,6 +137,70 @@ struct PhaseTests {
     #expect(phases.map(\.isBaseline) == [true, false])
   }
 
+  // MARK: Windows that a person named
+
+  /// Slower from 6 s on, with the windows in seconds.
+  private static func named(
+    _ windows: NamedWindows, from: Int64 = 6, factor: Double = 2
+  ) -> [GuestPhases.Phase] {
+    let population = population(seed: 9) { at, io in
+      if at >= from * second { slower(&io, .hardwareQueue, by: factor) }
+    }
+    func scaled(_ window: Range<Int64>?) -> Range<Int64>? {
+      window.map { $0.lowerBound * second..<$0.upperBound * second }
+    }
+    return GuestPhases(
+      population, [], .init(),
+      NamedWindows(symptom: scaled(windows.symptom), baseline: scaled(windows.baseline))
+    ).phases
+  }
+
+  @Test(
+    "a phase that a named window holds is compared with the rest, or the rest with it",
+    arguments: [
+      (NamedWindows(symptom: 0..<5), [false, true]), (NamedWindows(symptom: 7..<9), [true, false]),
+      (NamedWindows(baseline: 7..<9), [false, true]),
+      (NamedWindows(baseline: 1..<3), [true, false]),
+      (NamedWindows(symptom: 1..<2, baseline: 8..<9), [false, true]),
+      // What reaches over the end of the capture is taken as far as there is any.
+      (NamedWindows(symptom: 7..<100), [true, false]),
+    ])
+  func windows(_ windows: NamedWindows, isBaseline: [Bool]) throws {
+    let phases = Self.named(windows)
+    #expect(phases.map(\.isBaseline) == isBaseline)
+    #expect(phases.allSatisfy { !$0.isNamed })
+    // The change is where it was found, not where somebody named a moment.
+    let onset = try #require(phases.last)
+    #expect(abs(onset.range.lowerBound - 6 * Self.second) < Self.second / 4)
+    #expect(onset.onsetError != nil)
+    let other = try #require(phases.first { !$0.isBaseline })
+    #expect(other.signals.contains("254,0 writes"))
+  }
+
+  @Test(
+    "where nothing changed at its ends, a named window is cut out as it is",
+    arguments: [
+      (NamedWindows(symptom: 2..<4), [true, false, true]),
+      (NamedWindows(baseline: 2..<4), [false, true, false]),
+      (NamedWindows(symptom: 0..<4), [false, true]),
+    ])
+  func cut(_ windows: NamedWindows, isBaseline: [Bool]) throws {
+    let phases = Self.named(windows, from: 20)
+    #expect(phases.map(\.isBaseline) == isBaseline)
+    #expect(phases.dropFirst().allSatisfy { $0.onsetError == nil && $0.isNamed })
+    #expect(phases.last?.range.lowerBound == 4 * Self.second)
+    #expect(phases.allSatisfy { $0.signals.isEmpty })
+    #expect(
+      zip(phases, phases.dropFirst()).allSatisfy { $0.range.upperBound == $1.range.lowerBound })
+  }
+
+  @Test("of a window that holds the change as a whole, what lies outside is the baseline")
+  func around() {
+    // Both phases belong to it more than not, so neither is what is usual.
+    let phases = Self.named(NamedWindows(symptom: 1..<9))
+    #expect(phases.map(\.isBaseline) == [true, false, false, true])
+  }
+
   @Test("an I/O of which nothing of the host is known has its time below the guest")
   func unmatched() throws {
     let population = Self.population(seed: 10) { at, io in

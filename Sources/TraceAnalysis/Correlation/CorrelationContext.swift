@@ -30,6 +30,8 @@ final class CorrelationContext {
   var stolen: [String: StolenTime] = [:]
   /// By guest: when it stood still.
   var pauses: [String: [PauseSearch.Pause]] = [:]
+  /// By guest: the stretches of time that a person named.
+  var windows: [String: NamedWindows] = [:]
   /// The guests' phases.
   var stories: [PhaseStory] = []
   /// When nothing left a driver's queue.

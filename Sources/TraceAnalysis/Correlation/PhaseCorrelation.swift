@@ -45,7 +45,8 @@ struct PhaseCorrelation: CorrelationPass {
       }
       let phases = GuestPhases(
         population, context.waits[guest].map { [$0] } ?? [],
-        Self.interruptions(of: queues, context, population)
+        Self.interruptions(of: queues, context, population),
+        context.windows[guest] ?? NamedWindows()
       ).phases
       guard !phases.isEmpty else { continue }
       stories.append(
@@ -61,7 +62,8 @@ struct PhaseCorrelation: CorrelationPass {
       let population = requests.population(threads: waits.first?.span)
       let queues = requests.devices.map { ($0.stream, Hop.hardwareQueue) }
       let phases = GuestPhases(
-        population, waits, Self.interruptions(of: queues, context, population)
+        population, waits, Self.interruptions(of: queues, context, population),
+        context.windows[requests.guest] ?? NamedWindows()
       ).phases
       guard !phases.isEmpty else { continue }
       stories.append(PhaseStory(population, phases, requests: requests))
@@ -184,6 +186,7 @@ extension GuestPhases.Phase {
 
   /// Latencies of a real capture wander: what is small, or short, and shows in nothing else may be that.
   fileprivate var confidence: Finding.Confidence {
+    if isNamed { return signals.isEmpty ? .low : .medium }
     if onsetError == nil || isStall { return .high }
     let isLong = range.upperBound - range.lowerBound >= Self.sure
     let isStep = showsInWaits || change >= Self.overt && (onsetError ?? 0) <= Self.sharp
@@ -192,6 +195,11 @@ extension GuestPhases.Phase {
   }
 
   fileprivate var because: String {
+    if isNamed {
+      return "a person named its time; "
+        + (signals.isEmpty
+          ? "no latency differs by more than chance" : "latencies differ by more than chance")
+    }
     if onsetError == nil { return "it is the first" }
     if isStall { return "nothing was completed while requests were in flight" }
     return "of 200 orders of the blocks of time hardly one shows such a difference"

@@ -39,8 +39,10 @@ public struct Explanation: Sendable {
   }
 
   /// Of a correlated incident. Of the filter, guest, device and operation count; an operation is `read` or `write`, or
-  /// nil for all. Throws ``StoreError`` for a damaged file.
-  public init(_ file: IncidentFile, _ filter: IOFilter) throws {
+  /// nil for all. The windows are what a person named, by guest. Throws ``StoreError`` for a damaged file.
+  public init(
+    _ file: IncidentFile, _ filter: IOFilter, named windows: [String: NamedWindows] = [:]
+  ) throws {
     let all = try file.findings(guest: filter.guest)
     mixed = all.first { $0.code == .capturesMixed }
     guard mixed == nil else {
@@ -57,7 +59,7 @@ public struct Explanation: Sendable {
     }.map { guest in
       var own = filter
       own.guest = guest
-      return try GuestStory(file, own, clock)
+      return try GuestStory(file, own, clock, windows[guest] ?? NamedWindows())
     }
     if filter.guest == nil, filter.device == nil {
       stories += try file.rows(

@@ -19,6 +19,8 @@ public struct GuestStory: Sendable {
   public let pauses: [Pause]
   /// What held throughout, where nothing changed: by disk, the one with most time first.
   public let disks: [Disk]
+  /// What a person named of its time.
+  public let windows: NamedWindows
   /// How small a change would have been seen, where nothing changed.
   public let smallestChange: SmallestChange?
 
@@ -50,7 +52,7 @@ public struct GuestStory: Sendable {
     public let to: Int64
     /// Whether the others are compared with it.
     public let isBaseline: Bool
-    /// Half the width of the interval in which its begin lies; nil for the first.
+    /// Half the width of the interval in which its begin lies; nil for the first, and where a person named it.
     public let onsetError: Int64?
     /// What differs from the phase before, for people.
     public let signals: String
@@ -69,6 +71,9 @@ public struct GuestStory: Sendable {
 
     /// Whether nothing was completed in it.
     public var isStall: Bool { signals == "completions" }
+
+    /// Whether it begins where a person named a moment.
+    public var isNamed: Bool { number > 0 && onsetError == nil }
 
     /// The change of a hop of an operation, without its parts.
     public func change(_ op: String, _ hop: Hop) -> Change? {
@@ -213,8 +218,10 @@ public struct GuestStory: Sendable {
 
   /// The story of the filter's guest, or of a host by its counters.
   init(
-    host: String? = nil, _ file: IncidentFile, _ filter: IOFilter, _ clock: ReferenceClock
+    host: String? = nil, _ file: IncidentFile, _ filter: IOFilter, _ clock: ReferenceClock,
+    _ windows: NamedWindows = NamedWindows()
   ) throws {
+    self.windows = windows
     let name = host ?? filter.guest ?? ""
     let literal = Evidence.literal(name)
     isHost = host != nil

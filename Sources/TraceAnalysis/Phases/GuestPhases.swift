@@ -9,9 +9,12 @@ struct GuestPhases {
     var range: Range<Int64>
     /// Whether it is as things usually are: what the others are compared with.
     var isBaseline = false
-    /// Half the width of the interval in which the change to it lies, ns; nil for the first.
+    /// Half the width of the interval in which the change to it lies, ns; nil for the first, and where it begins at a
+    /// moment that a person named.
     var onsetError: Int64?
-    /// What differs from the phase before: `254,0 reads`.
+    /// Whether it begins or ends for no other reason than that a person named that moment.
+    var isNamed = false
+    /// What differs from the phase before, or from the baseline where a person named it: `254,0 reads`.
     var signals: [String] = []
     /// By what part the latency that changed most did; 0 for the first.
     var change = 0.0
@@ -51,9 +54,11 @@ struct GuestPhases {
   /// How far within a phase its core begins and ends at least, ns.
   private static let margin: Int64 = 100_000_000
 
-  /// Of a guest's I/Os, of what its threads waited for, and of the stretches of time in which nothing was completed for it, ns, by their beginnings.
+  /// Of a guest's I/Os, of what its threads waited for, and of the stretches of time in which nothing was completed for it,
+  /// ns, by their beginnings; as far as a person named windows, those decide what is compared with what.
   init(
-    _ population: PhasePopulation, _ amounts: [PhaseAmounts], _ interruptions: Interruptions
+    _ population: PhasePopulation, _ amounts: [PhaseAmounts], _ interruptions: Interruptions,
+    _ windows: NamedWindows = NamedWindows()
   ) {
     let stalls = interruptions.stalls
     guard let span = population.span, let searched = population.searched else { return }
@@ -89,7 +94,10 @@ struct GuestPhases {
         for place in onsets.indices { onsets[place].add(latency, signal: signal, at: moment) }
       }
     }
-    let marks = onsets.map { $0.onset() }
+    var marks = onsets.map { onset -> Mark in
+      let found = onset.onset()
+      return Mark(at: found.at, error: found.error)
+    }
     phases = Self.phases(begin..<end, marks, stalls)
     // What hardly an I/O shows belongs to what comes after: the change to it is where it was found.
     let empty = phases.indices.dropLast().filter {
@@ -97,7 +105,13 @@ struct GuestPhases {
     }
     if !empty.isEmpty {
       let gone = Set(empty.map { phases[$0 + 1].range.lowerBound })
-      phases = Self.phases(begin..<end, marks.filter { !gone.contains($0.at) }, stalls)
+      marks.removeAll { gone.contains($0.at) }
+      phases = Self.phases(begin..<end, marks, stalls)
+    }
+    let windows = windows.clamped(to: begin..<end)
+    let edges = windows.edges(phases.filter { !$0.isStall }.map(\.range))
+    if !edges.isEmpty {
+      phases = Self.phases(begin..<end, marks + edges.map { Mark(at: $0, error: nil) }, stalls)
     }
     // Behind the signals of latencies is that of the totals, of which the others are parts.
     let names = signals.map(\.name) + [nil] + amounts.map(\.name)
@@ -112,7 +126,16 @@ struct GuestPhases {
       phases[place].change = levels.largestChange(of: changed, sides.0, sides.1)
       phases[place].showsInWaits = changed.contains { $0 > signals.count }
     }
-    chooseBaseline(levels, signals: signals.count)
+    let usual = chooseBaseline(levels, signals: signals.count, windows)
+    // What was named, or comes first and is not as usual, is told by how it differs from what is.
+    for place in phases.indices where phases[place].isNamed || place == 0 && !phases[0].isBaseline {
+      guard let usual, !phases[place].isStall else { continue }
+      let sides = ([phases[usual].core], [phases[place].core])
+      let changed = place == usual ? [] : levels.changed(sides.0, sides.1)
+      phases[place].signals = changed.compactMap { names[$0] }
+      phases[place].change = levels.largestChange(of: changed, sides.0, sides.1)
+      phases[place].showsInWaits = changed.contains { $0 > signals.count }
+    }
   }
 
   /// Of what counters say, block by block of a grid: a change lies within a block on either side of where it was found.
@@ -121,7 +144,8 @@ struct GuestPhases {
     let span = grid.range(of: 0..<grid.count)
     let cuts = Self.significant(
       PhaseSearch(grid, [], amounts).cuts, within: span, grid, levels)
-    phases = Self.phases(span, cuts.map { (grid.begin(of: $0), grid.length) }, [])
+    phases = Self.phases(
+      span, cuts.map { Mark(at: grid.begin(of: $0), error: grid.length) }, [])
     for place in phases.indices {
       // Three blocks are few enough.
       phases[place].core = phases[place].range
@@ -228,25 +252,39 @@ struct GuestPhases {
 
   // MARK: Phases
 
+  /// A moment at which a phase begins, ns.
+  private struct Mark {
+    let at: Int64
+    /// Nil where a person named it.
+    let error: Int64?
+    var isStall = false
+  }
+
   private static func phases(
-    _ span: Range<Int64>, _ onsets: [(at: Int64, error: Int64)], _ stalls: [Range<Int64>]
+    _ span: Range<Int64>, _ onsets: [Mark], _ stalls: [Range<Int64>]
   ) -> [Phase] {
     let stallError: Int64 = 5_000_000
-    var marks = onsets.map { (at: $0.at, error: $0.error, isStall: false) }
+    var marks = onsets
     for stall in stalls
     where stall.lowerBound > span.lowerBound && stall.upperBound < span.upperBound {
-      marks.append((stall.lowerBound, stallError, true))
-      marks.append((stall.upperBound, stallError, false))
+      marks.append(Mark(at: stall.lowerBound, error: stallError, isStall: true))
+      marks.append(Mark(at: stall.upperBound, error: stallError))
+      // Nothing begins in it.
+      marks.removeAll {
+        $0.error == nil && stall.lowerBound <= $0.at && $0.at <= stall.upperBound
+      }
     }
     marks.sort { $0.at < $1.at }
     var phases: [Phase] = []
     var next = Phase(range: span, core: span)
-    for mark in marks where mark.at > next.range.lowerBound {
+    for mark in marks where mark.at > next.range.lowerBound && mark.at < span.upperBound {
       var own = next
       own.range = own.range.lowerBound..<mark.at
+      own.isNamed = own.isNamed || mark.error == nil
       phases.append(own)
       next = Phase(
-        range: mark.at..<span.upperBound, onsetError: mark.error, isStall: mark.isStall, core: span)
+        range: mark.at..<span.upperBound, onsetError: mark.error, isNamed: mark.error == nil,
+        isStall: mark.isStall, core: span)
     }
     phases.append(next)
     for place in phases.indices {
@@ -272,17 +310,36 @@ struct GuestPhases {
     return place % SignalKind.allCases.count == SignalKind.pageCache.rawValue ? 0.5 : 0.1
   }
 
-  /// The baseline is the first phase, and what does not differ from it.
-  private mutating func chooseBaseline(_ levels: PhaseLevels, signals: Int) {
+  /// The baseline is the first phase, unless a person named another, and what does not differ from it. Its place.
+  private mutating func chooseBaseline(
+    _ levels: PhaseLevels, signals: Int, _ windows: NamedWindows
+  ) -> Int? {
+    func isIn(_ window: Range<Int64>?, _ place: Int) -> Bool {
+      NamedWindows.belongs(phases[place].range, to: window)
+    }
     let calm = phases.indices.filter { !phases[$0].isStall }
-    guard let first = calm.first else { return }
+    let usual = calm.filter { !isIn(windows.symptom, $0) }
+    guard let first = usual.first(where: { isIn(windows.baseline, $0) }) ?? usual.first else {
+      return nil
+    }
     phases[first].isBaseline = true
     // What differs from the phase before it and not from the baseline is as things were before.
-    for place in calm.dropFirst() where !phases[place - 1].isBaseline {
+    for place in usual where place != first {
+      guard !isIn(windows.baseline, place) else {
+        phases[place].isBaseline = true
+        continue
+      }
+      // Cut off by nothing but a name, it is the rest, or what the rest is compared with.
+      guard !phases[place].isNamed else {
+        phases[place].isBaseline = windows.baseline == nil
+        continue
+      }
+      guard place == 0 || !phases[place - 1].isBaseline else { continue }
       let own = phases[place].core
       phases[place].isBaseline =
         !levels.differ([phases[first].core], [own]) { Self.leastDeparture($0, of: signals) }
         && !levels.differInSymptoms(calm.filter { $0 < place }.map { phases[$0].core }, own)
     }
+    return first
   }
 }

@@ -116,6 +116,13 @@ struct PhaseCauses {
         $0.phase == number && $0.operation == nil && $0.device == nil
       }
       let block = own.first { $0.hop == .block }?.delta
+      // Somebody named it; that does not make it a change.
+      guard
+        !phase.isNamed
+          || excess.rows.contains(where: {
+            $0.phase == number && $0.hop == .block && $0.device == nil && $0.isSure
+          })
+      else { continue }
       let waited = measures.isOfHost ? waits(number) : 0
       // Where one went up and the other down, the larger one is looked at.
       let stay = Double(block ?? 0)

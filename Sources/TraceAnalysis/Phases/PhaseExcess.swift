@@ -28,12 +28,13 @@ struct PhaseExcess {
 
     var delta: Int64 { mean - baselineMean }
 
+    /// Whether it is surely no chance.
+    var isSure: Bool { interval.map { $0.low > 0 || $0.high < 0 } ?? false }
+
     /// By how much it changed, ns, where that is a tenth of the mean and surely no chance.
     var sureChange: Double? {
       let change = abs(Double(delta))
-      guard let interval, interval.low > 0 || interval.high < 0,
-        change >= 0.1 * Double(baselineMean)
-      else { return nil }
+      guard isSure, change >= 0.1 * Double(baselineMean) else { return nil }
       return change
     }
 
