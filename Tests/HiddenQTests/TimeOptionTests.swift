@@ -143,7 +143,8 @@ struct TimeOptionTests {
     let ios = HandMadePair.every10ms(400, seed: 7).ios
     let incident = try Self.incident(
       isDated: true, ios: ios, symptom: "10:11:12..2026-10-07T10:11:13Z")
-    let phases = "SELECT group_concat(from_ns || ' ' || is_baseline, ' ') FROM phase WHERE phase > 0"
+    let phases =
+      "SELECT group_concat(from_ns || ' ' || is_baseline, ' ') FROM phase WHERE phase > 0"
     #expect(try Program.value(incident, phases) == "1500000000 0 2500000000 1")
     let said = try Program.run("explain", incident)
     #expect(said.words.contains("1.500 s (10:11:12.0 UTC) to 2.500 s (10:11:13.0 UTC) as the time"))
