@@ -18,6 +18,8 @@ public enum CauseKind: String, Vocabulary {
   case numa
   /// A limit on the guest's use of CPUs.
   case throttle
+  /// The guest's packets.
+  case network
   /// What nothing in the files explains.
   case unknown
 
@@ -33,7 +35,17 @@ public enum CauseKind: String, Vocabulary {
     case .virtioRing: "the virtio queue"
     case .numa: "the placement of memory"
     case .throttle: "a limit that throttles the guest"
+    case .network: "the guest's network traffic"
     case .unknown: "cause unknown"
+    }
+  }
+
+  /// What stands between the words and a name: `the virtio queue, served by IO iothread0`.
+  public var beforeName: String {
+    switch self {
+    case .virtioRing: ", served by "
+    case .network: ", moved by "
+    default: " "
     }
   }
 }

@@ -351,7 +351,7 @@ public enum ExplanationText {
     }
     var text = CauseKind(name: cause.kind)?.words ?? name(cause.kind.replacing("_", with: " "))
     if let own = cause.name {
-      text += cause.kind == CauseKind.virtioRing.name ? ", served by \(name(own))" : " \(name(own))"
+      text += (CauseKind(name: cause.kind)?.beforeName ?? " ") + name(own)
     }
     let place = [
       cause.pid.map { "pid \($0)" }, cause.machine.map { "on \(name($0))" },

@@ -130,6 +130,51 @@ struct PhaseCauseTests {
     #expect(rows.map(\.kind) == [.throttle] && rows.first?.user == nil)
   }
 
+  @Test("a guest that wants more of a CPU than before waits behind those who were there as before")
+  func ownDemand() throws {
+    let causes = Self.rows([.virtioReturn: 50_000]) { measures in
+      measures.cpuWaits = [0, 41_000, 1_000]
+      measures.ran = [0, 1.8e9, 6e8]
+      measures.occupants = [
+        (.cpuNeighbour, Self.user("vm2", rates: (1.4, 1.1), weights: (1e6, 4e7)))
+      ]
+      measures.ownThreads = [Self.user("java", rates: (0, 1.3), weights: (0, 1.3e9))]
+    }
+    let first = try #require(causes.first)
+    #expect(first.kind == .ownCPU && first.user?.name == "java" && first.began)
+    #expect(abs(first.explains - 40_000) < 500)
+    // Of others who use more of it they are the cause, as ever.
+    let other = Self.rows([.virtioReturn: 50_000]) { measures in
+      measures.cpuWaits = [0, 41_000, 1_000]
+      measures.ran = [0, 1.8e9, 6e8]
+      measures.occupants = [
+        (.cpuNeighbour, Self.user("vm2", rates: (0.2, 1.1), weights: (1e6, 4e7)))
+      ]
+      measures.ownThreads = [Self.user("java", rates: (0, 1.3), weights: (0, 1.3e9))]
+    }
+    #expect(other.first?.kind == .cpuNeighbour)
+  }
+
+  @Test(
+    "packets are a cause where the host moves more of them, not where all of the guest's threads need longer"
+  )
+  func packets() throws {
+    func rows(packets: (before: Double, after: Double), served: (Double, Double))
+      -> [PhaseCauses.Row]
+    {
+      Self.rows([.virtioReturn: 10_000]) { measures in
+        measures.served = [0, served.1, served.0]
+        measures.network = Self.user("vhost-40", rates: packets, weights: (0, 0))
+      }
+    }
+    let flood = rows(packets: (0.01, 0.24), served: (5_000, 5_100))
+    #expect(flood.first?.kind == .network && flood.first?.user?.name == "vhost-40")
+    let slow = rows(packets: (0.2, 0.6), served: (5_000, 15_000))
+    #expect(slow.first?.kind == .virtioRing)
+    let few = rows(packets: (0.001, 0.01), served: (5_000, 5_100))
+    #expect(few.first?.kind == .unknown)
+  }
+
   @Test("time behind others on the device is theirs by how much more they kept it busy")
   func diskNeighbour() throws {
     let rows = Self.rows([.hostScheduler: 300_000, .hardwareQueue: 100_000]) {

@@ -265,6 +265,8 @@ struct CauseCorrelation: CorrelationPass {
     let vcpus: Set<Int64>
     var ran: [Double]
     var served: [Double]
+    /// On a CPU for its packets.
+    var packets: [Double]
     var nodes: [[Double]]
   }
 
@@ -286,7 +288,7 @@ struct CauseCorrelation: CorrelationPass {
       let victims = vcpus.union(side.numbers.workers.values)
       let none = [Double](repeating: 0, count: periods.count)
       var sums = Sums(
-        victims: victims, vcpus: vcpus, ran: none, served: none,
+        victims: victims, vcpus: vcpus, ran: none, served: none, packets: none,
         nodes: Array(repeating: [Double](repeating: 0, count: places.count), count: periods.count))
       let clock = side.clock
       func onReference(_ span: Span) -> [(period: Int, part: Int64)] {
@@ -307,6 +309,8 @@ struct CauseCorrelation: CorrelationPass {
           guard victims.contains(slice.thread) else { continue }
           if vcpus.contains(slice.thread) {
             sums.ran[period] += Double(part)
+          } else if owners[slice.thread]?.role == .vhost {
+            sums.packets[period] += Double(part)
           } else {
             sums.served[period] += Double(part)
           }
@@ -409,7 +413,14 @@ struct CauseCorrelation: CorrelationPass {
         return own.map { all > 0 ? $0 / all : 0 }
       }
     }
-    let servers = sums.victims.subtracting(sums.vcpus).compactMap { trace.threads[$0] }
+    let others = sums.victims.subtracting(sums.vcpus)
+    let vhosts = others.filter { owners[$0]?.role == .vhost }.compactMap { trace.threads[$0] }
+    if let vhost = vhosts.max(by: { $0.run < $1.run }) {
+      measures.network = PhaseUser(
+        name: vhost.name, machine: trace.machine.name, pid: vhosts.count == 1 ? vhost.tid : nil,
+        rates: periods.rates(sums.packets).map { $0 / 1e9 }, unit: "CPUs", weights: none)
+    }
+    let servers = others.compactMap { owners[$0]?.role == .vhost ? nil : trace.threads[$0] }
     if let server = servers.max(by: { $0.run < $1.run }) {
       measures.server = PhaseUser(
         name: server.name, machine: trace.machine.name, pid: server.tid,

@@ -48,6 +48,8 @@ struct PhaseMeasures {
   var nodes: [[Double]] = []
   /// Who serves the disks.
   var server: PhaseUser?
+  /// Who moves the guest's packets on the host: its vhost threads; nil without any.
+  var network: PhaseUser?
 
   /// Whether a scheduler trace of the host tells of all periods.
   var isCPUKnown: Bool { !served.isEmpty }
@@ -104,6 +106,8 @@ struct PhaseCauses {
   private static let leastWaitShare = 0.25
   /// How much more of a CPU one uses at least whom a host alone shows to be the cause of waits.
   private static let leastRun = 0.02
+  /// How much more of a CPU the guest's packets take at least to be what holds up its vCPUs.
+  private static let leastPackets = 0.05
   /// How much of the threads' time has to move from one node to another.
   private static let moved = 0.3
 
@@ -211,6 +215,16 @@ struct PhaseCauses {
               because: Self.occupied(occupant.kind)))
         }
         if !measures.isOfHost { queueLeft -= waited }
+      } else if waited > 0, !measures.isOfHost, growth(measures.ran) >= Self.grown,
+        let own = ownThread(worse, better)
+      {
+        // Who wants more of a CPU stands behind those who were there as before.
+        found.append(
+          Candidate(
+            kind: .ownCPU, user: own, explains: waited,
+            because:
+              "the guest's vCPUs ran for longer, and waited for CPUs that others used as before"))
+        queueLeft -= waited
       }
     }
     // A thread that finds no tag for a request waits in the host's queue, with all that it would have submitted next.
@@ -224,6 +238,14 @@ struct PhaseCauses {
           Candidate(
             kind: .numa, user: nil, explains: queueLeft,
             because: "the guest's threads ran on other nodes of the host's memory than before"))
+      } else if let network = measures.network,
+        network.rates[worse] - network.rates[better] >= Self.leastPackets,
+        network.rates[worse] >= Self.grown * max(1, growth(measures.served)) * network.rates[better]
+      {
+        found.append(
+          Candidate(
+            kind: .network, user: network, explains: queueLeft,
+            because: "the host moved more packets for the guest, whose vCPUs handle them, too"))
       } else if growth(measures.served) >= Self.busier, growth(measures.ran) < Self.grown {
         found.append(
           Candidate(

@@ -99,11 +99,13 @@ struct PhaseExcess {
           self.rows += rows
           // A hop that no I/O shows is not cleared: nothing is known of it.
           for row in rows where row.hop.index != nil && row.hop != .block && row.isObserved {
-            // Waits in the page cache would hide what changed from Q to C.
-            let whole = rows.first { $0.hop == (row.hop == .pageCache ? .total : .block) }
+            // Waits in the page cache would hide what changed from Q to C. Where they changed the other way, the whole changed
+            // by less: a layer that holds a tenth of that is not cleared either.
+            let total = rows.first { $0.hop == .total }
+            let whole = row.hop == .pageCache ? total : rows.first { $0.hop == .block }
             guard let change = whole?.sureChange else { continue }
             let (low, high) = row.interval ?? (-.infinity, .infinity)
-            let limit = Self.clearedShare * change
+            let limit = Self.clearedShare * min(change, abs(Double(total?.delta ?? 0)))
             clear[row.hop, default: []].append((low >= -limit && high <= limit, low, high))
           }
         }
