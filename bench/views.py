@@ -8,12 +8,16 @@ DIR/tracegen makes. Both programs ingest and correlate each of them. Identifiers
 compared as sets, and columns that one build alone has are named and left out. Of the view `finding` code, severity,
 guest and confidence are compared, for sentences may be worded anew.
 
-A line per capture and view that differs: how many rows only one of them has, with examples.
+Then `report --format json` of both, value by value: lists are compared as sets, and of findings the same as above. What
+one build alone has (`only after: wall_time`) is named once.
+
+A line per capture and view, or list of the report, that differs: how many rows only one of them has, with examples.
 
 Exit status: 0 no view differs; 1 some do; 2 it could not be run.
 """
 import argparse
 import collections
+import json
 import os
 import sqlite3
 import subprocess
@@ -84,6 +88,55 @@ def compare(name, before, after, examples):
     return differing
 
 
+def document(program, path):
+    done = subprocess.run([program, "report", path, "--format", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode not in (0, 3):
+        return None
+    return json.loads(done.stdout.decode(errors="replace"))
+
+
+def leaves(value, place="", found=None, keys=None):
+    """Path without the numbers of list entries -> the values found there, as a multiset; and each object's keys."""
+    found = collections.defaultdict(collections.Counter) if found is None else found
+    keys = collections.defaultdict(set) if keys is None else keys
+    if isinstance(value, dict):
+        keys[place] |= set(value)
+        if place.endswith("finding[]"):
+            value = {key: value[key] for key in ("code", "severity", "guest", "confidence") if key in value}
+        for key, part in value.items():
+            if not key.endswith("_id"):
+                leaves(part, f"{place}.{key}", found, keys)
+    elif isinstance(value, list):
+        for part in value:
+            leaves(part, place + "[]", found, keys)
+    else:
+        found[place][value] += 1
+    return found, keys
+
+
+def compare_reports(name, before, after, examples):
+    """Prints what differs between the JSON reports; how many of their values' places do."""
+    if before is None or after is None:
+        print(f"{name}  report: {'before' if before is None else 'after'} writes none")
+        return 1
+    (own, own_keys), (other, other_keys) = leaves(before), leaves(after)
+    for place in sorted(set(own_keys) & set(other_keys)):
+        for sign, some in (("before", own_keys[place] - other_keys[place]), ("after", other_keys[place] - own_keys[place])):
+            if some:
+                print(f"{name}  report{place}: only {sign}: {', '.join(sorted(some))}")
+    differing = 0
+    for place in sorted(set(own) & set(other)):
+        gone, new = own[place] - other[place], other[place] - own[place]
+        if (gone or new) and place not in (".tool_version",):
+            differing += 1
+            print(f"{name}  report{place}: {sum(gone.values())} of {sum(own[place].values())} values only before, "
+                  f"{sum(new.values())} of {sum(other[place].values())} only after")
+            for sign, part in (("-", gone), ("+", new)):
+                for value in sorted(part, key=repr)[:examples]:
+                    print(f"    {sign} {str(value)[:160]}")
+    return differing
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--before", required=True)
@@ -123,8 +176,11 @@ def main():
                 differing += 1
             else:
                 count = compare(name, made[0][0], made[1][0], arguments.examples)
-                differing += count
-                print(f"{name}: {count or 'no'} views differ")
+                reports = [document(program, path)
+                           for program, (path, _) in zip((arguments.before, arguments.after), made)]
+                places = compare_reports(name, *reports, arguments.examples)
+                differing += count + places
+                print(f"{name}: {count or 'no'} views differ, {places or 'no'} places of the report", flush=True)
             for path, _ in made:
                 if os.path.exists(path):
                     os.remove(path)
