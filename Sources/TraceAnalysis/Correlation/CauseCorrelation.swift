@@ -259,17 +259,63 @@ struct CauseCorrelation: CorrelationPass {
 
   // MARK: - The CPUs
 
-  /// What one guest's threads did in a host's trace.
+  /// What one guest's threads did in a host's trace, and what others did meanwhile.
   private struct Sums {
+    /// The story's place.
+    let place: Int
+    let periods: PhasePeriods
     let victims: Set<Int64>
     let vcpus: Set<Int64>
+    let vhosts: Set<Int64>
     var ran: [Double]
     var served: [Double]
     /// On a CPU for its packets.
     var packets: [Double]
     var nodes: [[Double]]
+    /// By thread and period, ns on a CPU.
+    var runs: [Int64: [Double]] = [:]
+
+    mutating func add(_ slice: ThreadSlice, _ stay: Span, node: Int?) {
+      let none = ran.count
+      periods.forEachPart(stay) { period, part in
+        runs[slice.thread, default: [Double](repeating: 0, count: none)][period] += Double(part)
+        guard victims.contains(slice.thread) else { return }
+        if vcpus.contains(slice.thread) {
+          ran[period] += Double(part)
+        } else if vhosts.contains(slice.thread) {
+          packets[period] += Double(part)
+        } else {
+          served[period] += Double(part)
+        }
+        if let node { nodes[period][node] += Double(part) }
+      }
+    }
   }
 
+  /// What the guests' threads waited for, by story and period.
+  private final class Occupants {
+    let sides: [(victims: Set<Int64>, periods: PhasePeriods)]
+    let clock: SchedulerClock
+    var waits: [[Int: [Culprits.Pair: Int64]]]
+
+    init(_ sums: [Sums], _ clock: SchedulerClock) {
+      sides = sums.map { ($0.victims, $0.periods) }
+      self.clock = clock
+      waits = sums.map { _ in [:] }
+    }
+
+    func add(_ pair: Culprits.Pair, _ span: Span) {
+      guard pair.occupant != .unseen else { return }
+      let own = Span(from: clock.reference(span.from), to: clock.reference(span.to))
+      for (place, side) in sides.enumerated() where side.victims.contains(pair.victim) {
+        side.periods.forEachPart(own) { period, part in
+          waits[place][period, default: [:]][pair, default: 0].add(saturating: part)
+        }
+      }
+    }
+  }
+
+  /// Reads a host's trace once for all guests that have changes.
   private static func addThreads(
     _ stories: [PhaseStory], _ context: CorrelationContext, _ trace: ThreadFindings.Trace,
     to measures: inout [PhaseMeasures]
@@ -277,6 +323,7 @@ struct CauseCorrelation: CorrelationPass {
     let owners = context.threads.owners
     let nodeOf = try context.file.cpuNodes(of: trace.machine.name)
     let places = Set(nodeOf.values).sorted()
+    var sums: [Sums] = []
     for (place, story) in stories.enumerated() {
       guard let side = GuestThreads(of: story.population.guest, trace, owners) else { continue }
       let whole = measures[place].periods
@@ -287,40 +334,37 @@ struct CauseCorrelation: CorrelationPass {
       let vcpus = Set(side.numbers.vcpus.values)
       let victims = vcpus.union(side.numbers.workers.values)
       let none = [Double](repeating: 0, count: periods.count)
-      var sums = Sums(
-        victims: victims, vcpus: vcpus, ran: none, served: none, packets: none,
-        nodes: Array(repeating: [Double](repeating: 0, count: places.count), count: periods.count))
-      let clock = side.clock
-      func onReference(_ span: Span) -> [(period: Int, part: Int64)] {
-        periods.parts(Span(from: clock.reference(span.from), to: clock.reference(span.to)))
-      }
-      var culprits = Culprits(
-        idle: Set(trace.threads.values.lazy.filter { $0.tid == 0 }.map(\.id)), divide: onReference)
-      var runs: [Int64: [Double]] = [:]
-      try context.file.forEachSlice(of: trace.source) { slice in
-        guard trace.threads[slice.thread].map({ $0.segment == 0 }) ?? true else { return }
-        var seen = slice
-        // Only the waits of the guest's own threads count.
-        if !victims.contains(slice.thread) { seen.forgetWait() }
-        culprits.add(seen, segment: 0)
-        guard slice.run != .min, slice.run > 0 else { return }
-        for (period, part) in onReference(Span(from: slice.began, to: slice.began + slice.run)) {
-          runs[slice.thread, default: none][period] += Double(part)
-          guard victims.contains(slice.thread) else { continue }
-          if vcpus.contains(slice.thread) {
-            sums.ran[period] += Double(part)
-          } else if owners[slice.thread]?.role == .vhost {
-            sums.packets[period] += Double(part)
-          } else {
-            sums.served[period] += Double(part)
-          }
-          if let node = nodeOf[Int64(slice.cpu)].flatMap(places.firstIndex(of:)) {
-            sums.nodes[period][node] += Double(part)
-          }
-        }
-      }
-      culprits.finish()
-      add(sums, runs, culprits, periods, trace, owners, to: &measures[place])
+      sums.append(
+        Sums(
+          place: place, periods: periods, victims: victims, vcpus: vcpus,
+          vhosts: victims.filter { owners[$0]?.role == .vhost }, ran: none, served: none,
+          packets: none,
+          nodes: Array(
+            repeating: [Double](repeating: 0, count: places.count), count: periods.count)))
+    }
+    guard let clock = trace.clock, !sums.isEmpty else { return }
+    let victims = sums.reduce(into: Set<Int64>()) { $0.formUnion($1.victims) }
+    let later = Set(trace.threads.values.lazy.filter { $0.segment != 0 }.map(\.id))
+    let occupants = Occupants(sums, clock)
+    var culprits = Culprits(
+      idle: Set(trace.threads.values.lazy.filter { $0.tid == 0 }.map(\.id)),
+      watch: Culprits.Watch(victims) { occupants.add($0, $1) })
+    try context.file.forEachSlice(of: trace.source) { slice in
+      guard later.isEmpty || !later.contains(slice.thread) else { return }
+      var seen = slice
+      // Only the waits of the guests' own threads count.
+      if slice.wait != .min, !victims.contains(slice.thread) { seen.forgetWait() }
+      culprits.add(seen, segment: 0)
+      guard let stay = slice.stay(on: clock) else { return }
+      let node = nodeOf[Int64(slice.cpu)].flatMap(places.firstIndex(of:))
+      for place in sums.indices { sums[place].add(slice, stay, node: node) }
+    }
+    culprits.finish()
+    for (own, waits) in zip(sums, occupants.waits) {
+      // What holds another guest's threads back says nothing of this one's.
+      let throttling = Throttling(
+        culprits.blame.filter { own.victims.contains($0.key.victim) }, owners: owners)
+      add(own, waits, throttling, trace, owners, to: &measures[own.place])
     }
   }
 
@@ -346,7 +390,7 @@ struct CauseCorrelation: CorrelationPass {
       else { return }
       let span = Span(
         from: clock.reference(slice.began), to: clock.reference(slice.began + slice.run))
-      for (period, part) in periods.parts(span) {
+      periods.forEachPart(span) { period, part in
         sums[thread.name, default: ([], none)].runs[period] += Double(part)
         sums[thread.name]?.tids.insert(thread.tid)
       }
@@ -365,16 +409,16 @@ struct CauseCorrelation: CorrelationPass {
   }
 
   private static func add(
-    _ sums: Sums, _ runs: [Int64: [Double]], _ culprits: Culprits, _ periods: PhasePeriods,
+    _ sums: Sums, _ waits: [Int: [Culprits.Pair: Int64]], _ throttling: Throttling,
     _ trace: ThreadFindings.Trace, _ owners: [Int64: ThreadOwners.Owner],
     to measures: inout PhaseMeasures
   ) {
+    let (periods, runs) = (sums.periods, sums.runs)
     let none = [Double](repeating: 0, count: periods.count)
-    let throttling = Throttling(culprits.blame, owners: owners)
     var waited = none
     var found: [OccupantKey: (threads: Set<Int64>, weights: [Double])] = [:]
-    for (period, blame) in culprits.divided {
-      for (pair, wait) in blame where sums.victims.contains(pair.victim) {
+    for (period, blame) in waits {
+      for (pair, wait) in blame {
         waited[period] += Double(wait)
         let own = CulpritClass(
           pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],

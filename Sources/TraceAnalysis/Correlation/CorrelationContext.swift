@@ -26,6 +26,8 @@ final class CorrelationContext {
   var clocks: [SourceClock] = []
   /// By guest: when its threads waited for a CPU of the host.
   var waits: [String: PhaseAmounts] = [:]
+  /// By guest of which the host alone tells: when they waited for one that others held.
+  var neighbourWaits: [String: PhaseAmounts] = [:]
   /// By guest: what it counted as stolen, where that has a place on the timeline of its I/Os.
   var stolen: [String: StolenTime] = [:]
   /// By guest: when it stood still.

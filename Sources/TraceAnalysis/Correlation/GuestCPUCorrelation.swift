@@ -125,24 +125,51 @@ struct GuestCPUCorrelation: CorrelationPass {
     _ guests: [(guest: String, place: Int)], _ visit: (TimelineWindows.Window) -> Void
   ) throws {
     var windows = TimelineWindows()
+    var sums = guests.compactMap { guest, place in
+      sides[guest].map { own in
+        let numbers = own[place].threads.numbers
+        return GuestSums(
+          guest: guest, place: place, vcpus: numbers.vcpus.values.sorted(),
+          threads: Set(numbers.vcpus.values).union(numbers.workers.values).sorted(),
+          seconds: own[place].seconds, waits: waits.removeValue(forKey: guest),
+          curve: curves.removeValue(forKey: guest))
+      }
+    }
     try file.forEachSliceBackwards(of: trace.source) { slice in
-      guard trace.extents[slice.thread] != nil else { return }
+      guard trace.extents.index(forKey: slice.thread) != nil else { return }
       windows.add(
         slice.thread, run: slice.stay(on: clock), wait: slice.waitSpan(on: clock))
     } limit: { limit in
       guard let window = windows.window(downTo: limit.map(clock.reference) ?? .min) else { return }
-      for (guest, place) in guests {
-        guard let numbers = sides[guest]?[place].threads.numbers else { continue }
-        for number in numbers.vcpus.values.sorted() {
-          guard let timeline = window.timelines[number] else { continue }
-          sides[guest]?[place].seconds.add(timeline)
-          for wait in timeline.waits { curves[guest]?.add(wait) }
-        }
-        for number in Set(numbers.vcpus.values).union(numbers.workers.values) {
-          for wait in window.timelines[number]?.waits ?? [] { waits[guest]?.add(wait) }
-        }
-      }
+      for guest in sums.indices { sums[guest].add(window) }
       visit(window)
+    }
+    for own in sums {
+      sides[own.guest]?[own.place].seconds = own.seconds
+      waits[own.guest] = own.waits
+      curves[own.guest] = own.curve
+    }
+  }
+
+  /// What one guest's threads did, while a trace is read.
+  private struct GuestSums {
+    let guest: String
+    let place: Int
+    let vcpus: [Int64]
+    let threads: [Int64]
+    var seconds: StealSeconds.Sums
+    var waits: PhaseAmounts.Sum?
+    var curve: GrowthCurve.Sum?
+
+    mutating func add(_ window: TimelineWindows.Window) {
+      for number in vcpus {
+        guard let timeline = window.timelines[number] else { continue }
+        seconds.add(timeline)
+        for wait in timeline.waits { curve?.add(wait) }
+      }
+      for number in threads {
+        for wait in window.timelines[number]?.waits ?? [] { waits?.add(wait) }
+      }
     }
   }
 

@@ -54,10 +54,8 @@ struct PhaseCorrelation: CorrelationPass {
           population, phases, stolen: context.waits[guest] == nil ? context.stolen[guest] : nil))
     }
     let alone = try HostRequests.all(context)
-    let neighbours = try NeighbourWaits.amounts(
-      of: Set(alone.map(\.guest)), context, ignored: CauseCorrelation.recorders)
     for requests in alone {
-      let waits = [context.waits[requests.guest], neighbours[requests.guest]]
+      let waits = [context.waits[requests.guest], context.neighbourWaits[requests.guest]]
         .compactMap(\.self)
       let population = requests.population(threads: waits.first?.span)
       let queues = requests.devices.map { ($0.stream, Hop.hardwareQueue) }

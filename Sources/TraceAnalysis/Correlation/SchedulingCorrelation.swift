@@ -172,8 +172,14 @@ struct SchedulingCorrelation: CorrelationPass {
     guard let machine = threads.first?.machine else { return }
     let owners = context.threads.owners
     let isHost = machine.layer == .host
+    let byNumber = Dictionary(uniqueKeysWithValues: threads.map { ($0.id, $0) })
+    let start = try file.traceStart(of: source)
+    let neighbours = start.flatMap { start in
+      isHost ? Self.neighbourWaits(context, byNumber, Span(from: start.first, to: start.last)) : nil
+    }
     var observers = Observers(
-      culprits: Culprits(idle: Set(threads.filter { $0.tid == 0 }.map(\.id))))
+      culprits: Culprits(
+        idle: Set(threads.filter { $0.tid == 0 }.map(\.id)), watch: neighbours?.watch))
     for thread in threads where thread.segment > 0 {
       observers.segments[thread.id] = thread.segment
     }
@@ -207,21 +213,36 @@ struct SchedulingCorrelation: CorrelationPass {
         ThreadFindings.PlacedTrace(
           machine: machine.name, nodes: Set(nodes.values), placement: placement))
     }
-    guard let start = try file.traceStart(of: source) else { return }
+    guard let start else { return }
     try addBlame(file, source, &observers, owners)
-    let byNumber = Dictionary(uniqueKeysWithValues: threads.map { ($0.id, $0) })
     let clock = try block.flatMap { block in
       try Self.clock(
         file, source, block, observers.extents, tids: byNumber.mapValues(\.tid),
         tied: file.tiedOffset(toolClock: start.toolClock, to: block.source))
     }
+    let known = blocks.sources.isEmpty ? .own : clock
+    if let neighbours, let known {
+      context.neighbourWaits.merge(neighbours.amounts(on: known)) { first, _ in first }
+    }
     context.threads.traces.append(
       ThreadFindings.Trace(
         source: source, machine: machine, span: Span(from: start.first, to: start.last),
         extents: observers.extents.filter { owners[$0.key]?.guest != nil }, threads: byNumber,
-        clock: blocks.sources.isEmpty ? .own : clock, block: block?.source,
+        clock: known, block: block?.source,
         silence: observers.silence,
         silences: Dictionary(uniqueKeysWithValues: zip(guests, observers.silences))))
+  }
+
+  /// Of the guests that the host alone tells of.
+  private static func neighbourWaits(
+    _ context: CorrelationContext, _ threads: [Int64: TracedThreadRow], _ span: Span
+  ) -> NeighbourWaits? {
+    let owners = context.threads.owners
+    let guests = Set(threads.keys.compactMap { owners[$0]?.guest })
+      .subtracting(context.guests.map(\.machine)).subtracting(context.neighbourWaits.keys)
+    guard !guests.isEmpty else { return nil }
+    return NeighbourWaits(
+      of: guests, threads, owners, span: span, ignored: CauseCorrelation.recorders)
   }
 
   /// perf's clock and that of the block trace may differ by this much over a trace, ns.

@@ -2,70 +2,101 @@ internal import TraceCorrelation
 internal import TraceModel
 internal import TraceStore
 
-/// What a guest's threads waited for a CPU that threads of others held, over time. All that they wait for holds much
-/// besides, in which the coming of a neighbour may drown: their own fellows', the kernel's, the recording tools'.
-struct NeighbourWaits {
+/// What guests' threads waited for a CPU that threads of others held, over time, out of the one forward reading of a host's
+/// trace. All that they wait for holds much besides, in which the coming of a neighbour may drown: their own fellows', the
+/// kernel's, the recording tools'.
+final class NeighbourWaits {
   /// Of a cell, ns.
   private static let cell: Int64 = 50_000_000
   private static let mostCells = 4_096
 
-  /// By guest, on the reference timeline. Takes a pass over each host's trace that shows one of them; `ignored` are
-  /// the names of threads that do not count.
-  static func amounts(
-    of guests: Set<String>, _ context: CorrelationContext, ignored: Set<String>
-  ) throws -> [String: PhaseAmounts] {
+  /// The threads that wait, each with the guest's place among ``guests``.
+  private var victims: [Int64: Victim] = [:]
+  private let guests: [String]
+  private let threads: [Int64: TracedThreadRow]
+  private let owners: [Int64: ThreadOwners.Owner]
+  private let ignored: Set<String>
+  /// On the trace's clock.
+  private let grid: BlockGrid
+  /// By guest, ns.
+  private var cells: [[Double]]
+
+  private struct Victim {
+    let guest: Int
+    /// By what was on the CPU (``Culprits/Pair/occupancy``): whether it is a neighbour.
+    var known: [Int64: Bool] = [:]
+  }
+
+  /// Nil where none of the guests has a thread; `span` is the trace's, own ns, `ignored` are the names of threads that do
+  /// not count.
+  init?(
+    of guests: Set<String>, _ threads: [Int64: TracedThreadRow],
+    _ owners: [Int64: ThreadOwners.Owner], span: Span, ignored: Set<String>
+  ) {
+    let names = guests.sorted()
+    for thread in threads.values where thread.tid > 0 && thread.segment == 0 {
+      guard let place = owners[thread.id]?.guest.flatMap(names.firstIndex(of:)) else { continue }
+      victims[thread.id] = Victim(guest: place)
+    }
+    guard !victims.isEmpty else { return nil }
+    (self.guests, self.threads, self.owners, self.ignored) = (names, threads, owners, ignored)
+    grid = BlockGrid(from: span.from, to: span.to, length: Self.cell, most: Self.mostCells)
+    cells = names.map { [grid] _ in [Double](repeating: 0, count: grid.count) }
+  }
+
+  /// Sees the waits.
+  var watch: Culprits.Watch {
+    Culprits.Watch(Set(victims.keys)) { self.add($0, $1) }
+  }
+
+  private func add(_ pair: Culprits.Pair, _ span: Span) {
+    guard let place = victims.index(forKey: pair.victim) else { return }
+    let isNeighbour: Bool
+    if let known = victims.values[place].known[pair.occupancy] {
+      isNeighbour = known
+    } else {
+      isNeighbour = isOthers(pair)
+      victims.values[place].known[pair.occupancy] = isNeighbour
+    }
+    guard isNeighbour, span.to > span.from else { return }
+    let guest = victims.values[place].guest
+    for block in grid.block(at: span.from)...grid.block(at: span.to - 1) {
+      let own = grid.range(of: block)
+      let part = min(span.to, own.upperBound) - max(span.from, own.lowerBound)
+      if part > 0 { cells[guest][block] += Double(part) }
+    }
+  }
+
+  private func isOthers(_ pair: Culprits.Pair) -> Bool {
+    guard !ignored.contains(threads[pair.culprit]?.name ?? "") else { return false }
+    switch CulpritClass(
+      pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
+      isThrottled: false)
+    {
+    case .host, .guest, .throttled: return true
+    case .kernel, .sibling, .unknown: return false
+    }
+  }
+
+  /// By guest that has threads in the trace, on the reference timeline.
+  func amounts(on clock: SchedulerClock) -> [String: PhaseAmounts] {
+    let last = clock.reference(grid.begin(of: grid.count) - 1)
+    let placed = BlockGrid(
+      from: clock.reference(grid.start), to: last, length: grid.length, most: 2 * Self.mostCells)
     var found: [String: PhaseAmounts] = [:]
-    let owners = context.threads.owners
-    for trace in context.threads.traces where trace.machine.layer == .host {
-      var victims: [Int64: String] = [:]
-      for number in trace.extents.keys {
-        guard let guest = owners[number]?.guest, guests.contains(guest), found[guest] == nil
-        else { continue }
-        victims[number] = guest
-      }
-      guard let clock = trace.clock, !victims.isEmpty else { continue }
-      let grid = BlockGrid(
-        from: clock.reference(trace.span.from), to: clock.reference(trace.span.to), length: cell,
-        most: mostCells)
-      var culprits = Culprits(
-        idle: Set(trace.threads.values.lazy.filter { $0.tid == 0 }.map(\.id))
-      ) { span in
-        let (from, to) = (clock.reference(span.from), clock.reference(span.to))
-        guard to > from else { return [] }
-        return (grid.block(at: from)...grid.block(at: to - 1)).compactMap { block in
-          let own = grid.range(of: block)
-          let part = min(to, own.upperBound) - max(from, own.lowerBound)
-          return part > 0 ? (block, part) : nil
+    for guest in Set(victims.values.map(\.guest)) {
+      var sums = [Double](repeating: 0, count: placed.count)
+      for (block, amount) in cells[guest].enumerated() where amount > 0 {
+        // Clocks that drift make of a cell a little more or less of one.
+        let from = clock.reference(grid.begin(of: block))
+        let to = max(from + 1, clock.reference(grid.begin(of: block + 1)))
+        for own in placed.block(at: from)...placed.block(at: to - 1) {
+          let range = placed.range(of: own)
+          let part = min(to, range.upperBound) - max(from, range.lowerBound)
+          if part > 0 { sums[own] += amount * Double(part) / Double(to - from) }
         }
       }
-      try context.file.forEachSlice(of: trace.source) { slice in
-        guard trace.threads[slice.thread].map({ $0.segment == 0 }) ?? true else { return }
-        var seen = slice
-        if victims[slice.thread] == nil { seen.forgetWait() }
-        culprits.add(seen, segment: 0)
-      }
-      culprits.finish()
-      var cells = Dictionary(
-        uniqueKeysWithValues: Set(victims.values).map {
-          ($0, [Double](repeating: 0, count: grid.count))
-        })
-      for (block, blame) in culprits.divided where (0..<grid.count).contains(block) {
-        for (pair, wait) in blame {
-          guard let guest = victims[pair.victim],
-            !ignored.contains(trace.threads[pair.culprit]?.name ?? "")
-          else { continue }
-          switch CulpritClass(
-            pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
-            isThrottled: false)
-          {
-          case .host, .guest, .throttled: cells[guest]?[block] += Double(wait)
-          case .kernel, .sibling, .unknown: break
-          }
-        }
-      }
-      for (guest, own) in cells {
-        found[guest] = PhaseAmounts("waits behind neighbours", grid, own).asSymptom
-      }
+      found[guests[guest]] = PhaseAmounts("waits behind neighbours", placed, sums).asSymptom
     }
     return found
   }

@@ -27,8 +27,16 @@ struct PhasePeriods {
     cores.first { $0.range.contains(moment) }?.period
   }
 
+  /// How much of a span lies in which, ns, without an allocation.
+  func forEachPart(_ span: Span, _ body: (_ period: Int, _ part: Int64) -> Void) {
+    for core in cores {
+      let part = min(span.to, core.range.upperBound) - max(span.from, core.range.lowerBound)
+      if part > 0 { body(core.period, part) }
+    }
+  }
+
   /// How much of a span lies in which, ns.
-  func parts(_ span: Span) -> [(period: Int, part: Int64)] {
+  private func parts(_ span: Span) -> [(period: Int, part: Int64)] {
     cores.compactMap { core in
       let part = min(span.to, core.range.upperBound) - max(span.from, core.range.lowerBound)
       return part > 0 ? (core.period, part) : nil

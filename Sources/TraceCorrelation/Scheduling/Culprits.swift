@@ -33,6 +33,15 @@ public struct Culprits {
     /// What that was.
     public let occupant: Occupant
 
+    /// What was on the CPU, as a number: of the thread and of what it was.
+    public var occupancy: Int64 { culprit &* 8 &+ Int64(occupant.rawValue) }
+
+    /// One of the parts of each wait is looked up.
+    public func hash(into hasher: inout Hasher) {
+      hasher.combine(victim)
+      hasher.combine(occupancy)
+    }
+
     /// By victim, then culprit.
     public static func < (left: Pair, right: Pair) -> Bool {
       (left.victim, left.culprit, left.occupant.rawValue)
@@ -42,9 +51,8 @@ public struct Culprits {
 
   /// How long, ns.
   public private(set) var blame: [Pair: Int64] = [:]
-  /// The same by the periods that were asked for, without the waits that were put aside.
-  public private(set) var divided: [Int: [Pair: Int64]] = [:]
-  private let divide: ((Span) -> [(period: Int, part: Int64)])?
+  /// Who wants to see each part of the waits of some threads.
+  private let watch: Watch?
   /// Waits that began before the stays that are kept.
   private var putAside: [Wait] = []
 
@@ -71,12 +79,28 @@ public struct Culprits {
     let isWoken: Bool
   }
 
-  /// Begins; `idle` are the numbers of the CPUs' idle tasks. `divide` says how much of a span, on the trace's clock, lies
-  /// in which period.
-  public init(
-    idle: Set<Int64>, divide: ((Span) -> [(period: Int, part: Int64)])? = nil
-  ) {
-    (self.idle, self.divide) = (idle, divide)
+  /// Sees the waits of some threads part by part, as they are resolved: not in the order of time. Parts of which nobody is
+  /// seen on the CPU are told, too; a wait that is put aside is one of them.
+  public struct Watch {
+    let victims: Set<Int64>
+    let part: (Pair, Span) -> Void
+
+    /// The threads by their numbers, and what is told of each part: whose it is, and when, on the trace's clock.
+    public init(_ victims: Set<Int64>, part: @escaping (Pair, Span) -> Void) {
+      (self.victims, self.part) = (victims, part)
+    }
+  }
+
+  /// Begins; `idle` are the numbers of the CPUs' idle tasks.
+  public init(idle: Set<Int64>, watch: Watch? = nil) {
+    (self.idle, self.watch) = (idle, watch)
+  }
+
+  /// Before this moment no part is to come of the slices that were taken, own ns.
+  public var resolvedUntil: Int64 {
+    windows.reduce(.max) { until, window in
+      window.pending.reduce(until) { min($0, $1.from) }
+    }
   }
 
   /// Takes the next slice; `segment` is the stretch of the trace that it belongs to.
@@ -135,11 +159,15 @@ public struct Culprits {
 
   private mutating func resolve(_ wait: Wait) {
     let window = windows[Int(wait.cpu)]
+    let watch = watch.flatMap { $0.victims.contains(wait.victim) ? $0 : nil }
     guard wait.from >= window.forgottenUntil else {
       putAside.append(wait)
+      watch?.part(wait.nobody, Span(from: wait.from, to: wait.to))
       return
     }
     var covered: Int64 = 0
+    // Behind this moment the wait is told.
+    var told = wait.to
     window.forEach(since: wait.from) { stay in
       let part = min(wait.to, stay.to) - max(wait.from, stay.from)
       guard part > 0 else { return }
@@ -147,16 +175,18 @@ public struct Culprits {
       let pair = Pair(victim: wait.victim, culprit: stay.thread, occupant: occupant)
       blame[pair, default: 0].add(saturating: part)
       covered.add(saturating: part)
-      guard let divide else { return }
-      let span = Span(from: max(wait.from, stay.from), to: min(wait.to, stay.to))
-      for (period, part) in divide(span) {
-        divided[period, default: [:]][pair, default: 0].add(saturating: part)
-      }
+      guard let watch else { return }
+      let (from, to) = (max(wait.from, stay.from), min(told, stay.to))
+      if to < told { watch.part(wait.nobody, Span(from: to, to: told)) }
+      if from < to { watch.part(pair, Span(from: from, to: to)) }
+      told = min(told, from)
+    }
+    if let watch, wait.from < told {
+      watch.part(wait.nobody, Span(from: wait.from, to: told))
     }
     let rest = wait.to - wait.from - covered
     if rest > 0 {
-      let pair = Pair(victim: wait.victim, culprit: 0, occupant: .unseen)
-      blame[pair, default: 0].add(saturating: rest)
+      blame[wait.nobody, default: 0].add(saturating: rest)
     }
   }
 }
@@ -170,6 +200,9 @@ extension Culprits.Wait {
       cpu: slice.waitCPU < 0 ? slice.cpu : slice.waitCPU, segment: segment,
       isWoken: slice.cause == .woken || slice.cause == .created)
   }
+
+  /// It, where nobody is seen on the CPU.
+  var nobody: Culprits.Pair { Culprits.Pair(victim: victim, culprit: 0, occupant: .unseen) }
 
   /// What a stay of that length means within this wait.
   func occupant(isIdle: Bool, _ part: Int64) -> Culprits.Occupant {

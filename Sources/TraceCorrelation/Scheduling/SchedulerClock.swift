@@ -41,7 +41,8 @@ public struct SchedulerClock: Sendable {
 
   /// The moment on the other clock, ns.
   public func reference(_ own: Int64) -> Int64 {
-    placed.reduce(fitted.map { $0.reference(own) } ?? own + offset) { $1.reference($0) }
+    if fitted == nil, placed.isEmpty { return own + offset }
+    return placed.reduce(fitted.map { $0.reference(own) } ?? own + offset) { $1.reference($0) }
   }
 
   /// How far that may be off, ns.

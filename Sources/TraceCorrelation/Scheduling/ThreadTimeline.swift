@@ -28,6 +28,11 @@ public struct ThreadTimeline: Sendable {
   public internal(set) var waits: [Span] = []
 
   var isEmpty: Bool { runs.isEmpty && waits.isEmpty }
+
+  mutating func append(run: Span?, wait: Span?) {
+    if let run { runs.append(run) }
+    if let wait { waits.append(wait) }
+  }
 }
 
 extension ThreadSlice {

@@ -22,8 +22,8 @@ public struct TimelineWindows: Sendable {
 
   /// Takes what a thread did; of one thread the latest first.
   public mutating func add(_ thread: Int64, run: Span?, wait: Span?) {
-    if let run { pending[thread, default: ThreadTimeline()].runs.append(run) }
-    if let wait { pending[thread, default: ThreadTimeline()].waits.append(wait) }
+    guard run != nil || wait != nil else { return }
+    pending[thread, default: ThreadTimeline()].append(run: run, wait: wait)
   }
 
   /// What lies between a moment and the one that was asked for before, which is later. Nil where there is no
