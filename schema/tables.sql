@@ -1027,8 +1027,11 @@ CREATE TABLE hop_excess (
   phase INTEGER NOT NULL,
   -- A hop; 'below_guest' for I/Os of which nothing of the host is known; 'block' and 'total' for the sums.
   hop TEXT NOT NULL,  -- kept
-  -- NULL: the whole hop.
+  -- NULL: the whole hop. Else what its time was spent on: 'cpu_wait', 'behind', 'ring_full', 'flush', 'device',
+  -- 'unattributed'; where who it was has no name, with a word for that, 'cpu_wait:(kernel)'.
   part TEXT,  -- kept
+  -- Whose that was: a thread's or a guest's name.
+  part_name TEXT,  -- names: threads
   -- I/Os of the baseline.
   baseline_count INTEGER NOT NULL,
   -- I/Os of the phase.

@@ -184,7 +184,7 @@ public enum ExplanationJSON {
     members += [
       ("because", string(phase.because, limits.text)),
       ("devices", list(phase.devices.prefix(4).map { string($0, limits.name) })),
-      ("excess", list(hops.prefix(24).map { change($0, limits) })),
+      ("excess", list(largest(hops, 24).map { change($0, limits) })),
       ("causes", list(phase.causes.prefix(limits.causes).map { cause($0, limits) })),
       ("causes_omitted", "\(max(0, phase.causes.count - limits.causes))"),
       (
@@ -200,6 +200,18 @@ public enum ExplanationJSON {
       ),
     ]
     return object(members)
+  }
+
+  /// At most so many, in their order: all whole hops, then the parts that changed most.
+  private static func largest(
+    _ changes: [GuestStory.Change], _ most: Int
+  ) -> [GuestStory.Change] {
+    let parts = changes.indices.filter { changes[$0].part != nil }
+    let kept = Set(
+      parts.sorted { changes[$0].delta.magnitude > changes[$1].delta.magnitude }
+        .prefix(max(0, most - (changes.count - parts.count))))
+    return changes.indices.filter { changes[$0].part == nil || kept.contains($0) }
+      .prefix(most).map { changes[$0] }
   }
 
   private static func change(_ change: GuestStory.Change, _ limits: Limits) -> String {

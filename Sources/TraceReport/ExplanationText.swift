@@ -280,20 +280,42 @@ public enum ExplanationText {
         + (cache.isSure ? "" : ": may be chance"))
   }
 
-  /// The largest part of a hop's change; nil where none holds a quarter of it.
+  /// The largest parts of a hop's change, at most two that hold a quarter of it; nil without any.
   private static func part(of hop: GuestStory.Change, _ phase: GuestStory.Phase) -> String? {
-    let parts = phase.changes.filter { $0.op == hop.op && $0.hop == hop.hop && $0.part != nil }
-    guard let largest = parts.max(by: { $0.delta < $1.delta }), let part = largest.part,
-      part != "unattributed", largest.delta > 0, largest.delta >= hop.delta / 4
-    else { return nil }
+    let parts = phase.changes.filter {
+      $0.op == hop.op && $0.hop == hop.hop && $0.delta > 0 && $0.delta >= hop.delta / 4
+    }
+    let told = parts.sorted { $0.delta > $1.delta }.compactMap { part in
+      part.part.flatMap(words).map { "\($0) \(signedTime(part.delta))" }
+    }.prefix(2)
+    return told.isEmpty ? nil : "of it " + told.joined(separator: ", ")
+  }
+
+  /// `waits for a CPU held by stress-ng-cpu` for `cpu_wait:stress-ng-cpu`; nil for what is left of a hop.
+  private static func words(_ part: String) -> String? {
+    switch part {
+    case "unattributed", "device": return nil
+    case "flush": return "cache flushes"
+    case "ring_full": return "waits for room in the ring"
+    case "behind:own": return "time behind the guest's own requests"
+    case "cpu_wait:(throttled)": return "waits for a CPU under a quota"
+    case "cpu_wait:(nobody)": return "waits for a CPU on which nobody is seen"
+    default: break
+    }
     let words = part.split(separator: ":", maxSplits: 1).map(String.init)
-    let what =
-      switch (words.first, words.count) {
-      case ("cpu_wait", 2): "waits for a CPU held by \(name(words[1]))"
-      case ("behind", 2): "time behind requests of \(name(words[1]))"
-      default: name(part)
+    guard words.count == 2 else { return name(part) }
+    let who =
+      switch words[1] {
+      case "(kernel)": "the kernel"
+      case "(recorder)": "recording tools"
+      case "(others)": "others"
+      default: name(words[1])
       }
-    return "of it \(what) \(signedTime(largest.delta))"
+    switch words[0] {
+    case "cpu_wait": return "waits for a CPU held by \(who)"
+    case "behind": return "time behind requests of \(who)"
+    default: return name(part)
+    }
   }
 
   // MARK: Causes

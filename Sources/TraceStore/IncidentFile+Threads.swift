@@ -79,6 +79,31 @@ extension IncidentFile {
     }
   }
 
+  /// The same of the whole trace. Between them `limit` is told a moment before which none of those still to come has a
+  /// part, own ns; nil when none is to come.
+  public func forEachSlice(
+    of source: Int64, _ body: (ThreadSlice) throws -> Void, limit: (Int64?) throws -> Void
+  ) throws {
+    try translating {
+      try queue.read { db in
+        var begins = try Int64.fetchAll(
+          db,
+          sql: """
+            SELECT min(from_ns) OVER (ORDER BY chunk_id DESC) FROM thread_slice_chunk
+            WHERE source_id = ? ORDER BY chunk_id DESC
+            """, arguments: [source])
+        var chunks = try SliceChunkReader(db, source: source)
+        while try chunks.next() {
+          try chunks.forEach(body)
+          begins.removeLast()
+          // A damaged file may hold any number.
+          try limit(
+            begins.last.map { min(max($0, Stamp.range.lowerBound), Stamp.range.upperBound) })
+        }
+      }
+    }
+  }
+
   /// The same from the last to the first. Between them `limit` is told a moment that none of those still
   /// to come reaches past, own ns; nil when none is to come.
   public func forEachSliceBackwards(

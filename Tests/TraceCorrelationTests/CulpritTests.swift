@@ -91,6 +91,39 @@ struct CulpritTests {
     #expect(!Throttling([Self.pair(7, 5): 100_000_000], owners: owners).holds(7, owners: owners))
   }
 
+  @Test("who watches some threads sees all of their waits, part by part and once")
+  func watch() {
+    var generator = SystemRandomNumberGenerator()
+    var slices: [ThreadSlice] = []
+    var waited: [Int64: Int64] = [:]
+    // Two CPUs; now and then nobody is seen on one.
+    var ends: [Int64] = [0, 0]
+    for number in 0..<3_000 {
+      let cpu = Int(number % 2)
+      let thread = Int64.random(in: 1...6, using: &generator)
+      let begin = ends[cpu] + Int64.random(in: 0...20, using: &generator)
+      let wait = Int64.random(in: 0...300, using: &generator)
+      let run = Int64.random(in: 1...100, using: &generator)
+      slices.append(
+        Self.slice(thread, cpu: Int32(cpu), from: begin, run: run, wait: min(wait, begin)))
+      if thread < 3, min(wait, begin) > 0 { waited[thread, default: 0] += min(wait, begin) }
+      ends[cpu] = begin + run
+    }
+    slices.sort { $0.began + $0.run < $1.began + $1.run }
+    var seen: [Culprits.Pair: Int64] = [:]
+    var culprits = Culprits(
+      idle: [],
+      watch: Culprits.Watch([1, 2]) { pair, span in
+        seen[pair, default: 0] += span.to - span.from
+      })
+    for slice in slices { culprits.add(slice, segment: 0) }
+    culprits.finish()
+    #expect(seen == culprits.blame.filter { $0.key.victim < 3 })
+    for (victim, wait) in waited {
+      #expect(seen.filter { $0.key.victim == victim }.values.reduce(0, +) == wait)
+    }
+  }
+
   private static func blame(
     _ slices: [ThreadSlice], idle: Set<Int64> = []
   ) -> [Culprits.Pair: Int64] {

@@ -5,9 +5,9 @@ internal import TraceStore
 /// What the changes between each guest's phases come from. Only what changed is looked at: a capture with one phase costs
 /// nothing.
 struct CauseCorrelation: CorrelationPass {
-  static let fills = ["phase_candidate"]
+  static let fills = ["hop_excess", "phase_candidate"]
 
-  private var found: [(story: PhaseStory, causes: PhaseCauses)] = []
+  private var found: [(story: PhaseStory, parts: PhaseParts, causes: PhaseCauses)] = []
 
   /// Tools that record; that they ran is no cause of what they recorded.
   static let recorders: Set<String> = [
@@ -23,23 +23,25 @@ struct CauseCorrelation: CorrelationPass {
     }
     let names = try Dictionary(
       uniqueKeysWithValues: context.tasks().map { ($0.task, (tid: Int64($0.tid), name: $0.name)) })
+    var parts: [StoryParts?] = []
     for (place, story) in changed.enumerated() {
       Self.addArrivals(story, to: &measures[place])
       Self.addTasks(story, context, names, to: &measures[place])
-      if let requests = story.requests {
-        Self.addSharers(of: requests, story, context, names, to: &measures[place])
-      } else {
-        Self.addSharers(story, context, names, to: &measures[place])
-      }
+      let devices =
+        story.requests.map {
+          Self.addSharers(of: $0, story, context, names, to: &measures[place])
+        } ?? Self.addSharers(story, context, names, to: &measures[place])
+      parts.append(StoryParts(story, context, devices))
     }
     for trace in context.threads.traces where trace.machine.layer == .host {
-      try Self.addThreads(changed, context, trace, to: &measures)
+      try Self.addThreads(changed, context, trace, to: &measures, &parts)
     }
     for trace in context.threads.traces where trace.machine.layer == .guest {
       try Self.addOwnThreads(changed, context, trace, to: &measures)
     }
-    for (story, measures) in zip(changed, measures) {
-      found.append((story, PhaseCauses(measures, story.phases, story.excess)))
+    for (place, story) in changed.enumerated() {
+      let own = parts[place].map { PhaseParts($0.sums, story.excess) } ?? PhaseParts()
+      found.append((story, own, PhaseCauses(measures[place], story.phases, story.excess, own)))
     }
   }
 
@@ -114,10 +116,11 @@ struct CauseCorrelation: CorrelationPass {
 
   // MARK: - The devices
 
+  /// Gives whose the requests on each of the devices are.
   private static func addSharers(
     _ story: PhaseStory, _ context: CorrelationContext,
     _ names: [Int32: (tid: Int64, name: String)], to measures: inout PhaseMeasures
-  ) {
+  ) -> [StoryParts.Device] {
     let guest = story.population.guest
     let machines = Dictionary(
       uniqueKeysWithValues: context.streams.map { ($0.stream, $0.machine.name) })
@@ -126,6 +129,7 @@ struct CauseCorrelation: CorrelationPass {
     var requests: [(user: String, request: BlockRequest)] = []
     var askers = Askers(periods: measures.periods)
     var machine: String?
+    var devices: [StoryParts.Device] = []
     for host in context.hosts {
       let own = disks.filter { $0.device == host.stream && machines[$0.disk] == guest }
       // Who is not seen while the trace does not reach is not known to be away.
@@ -138,18 +142,17 @@ struct CauseCorrelation: CorrelationPass {
       // What is another guest's lies in its part of the device, or its thread is known.
       let others = GuestRegions(
         disks.filter { $0.device == host.stream && machines[$0.disk] != guest }, machines)
-      let foreign = DiskNeighbours.foreign(all, own.flatMap(\.map.extents))
-      for request in foreign {
+      let isForeign = DiskNeighbours.isForeign(all, own.flatMap(\.map.extents))
+      let users = DeviceUsers(all) { place, request in
+        guard isForeign[place] else { return .own }
         let asker = names[request.task]
         let owner = asker.flatMap { owners[$0.tid]?.guest } ?? others.owner(of: request.sector)
-        guard owner != guest, let moment = request.issued.nanoseconds else { continue }
+        if owner == guest { return .own }
         let name = owner ?? asker?.name ?? ""
-        guard !recorders.contains(name) else { continue }
-        askers.add(
-          name, owner == nil ? asker?.tid : nil, at: moment,
-          weight: Double(DiskNeighbours.deviceTime(request)))
-        requests.append((name, request))
+        return recorders.contains(name) ? .recorder : .other(name, isGuest: owner != nil)
       }
+      devices.append(StoryParts.Device(stream: host.stream, users: users))
+      requests += add(users, names, to: &askers)
       for io in own.flatMap(\.ios) where io.isLeading {
         guard let start = io.reference.nanoseconds, let period = measures.periods.period(at: start),
           let from = io.times.begin(of: .hostScheduler, from: start),
@@ -163,6 +166,24 @@ struct CauseCorrelation: CorrelationPass {
       measures.behind[phase] = behind(
         phase, measures.periods.baseline, measures.sharers, requests, beside)
     }
+    return devices
+  }
+
+  /// Adds what others than the guest asked of a device, and gives it.
+  private static func add(
+    _ users: DeviceUsers, _ names: [Int32: (tid: Int64, name: String)], to askers: inout Askers
+  ) -> [(user: String, request: BlockRequest)] {
+    var found: [(user: String, request: BlockRequest)] = []
+    for (place, request) in zip(users.places, users.rows) {
+      guard case .other(let name, let isGuest) = users.users[Int(place)],
+        let moment = request.issued.nanoseconds
+      else { continue }
+      askers.add(
+        name, isGuest ? nil : names[request.task]?.tid, at: moment,
+        weight: Double(DiskNeighbours.deviceTime(request)))
+      found.append((name, request))
+    }
+    return found
   }
 
   /// The same for a guest of which the host alone tells: its requests are those of its threads, and those of kernel
@@ -170,7 +191,7 @@ struct CauseCorrelation: CorrelationPass {
   private static func addSharers(
     of requests: HostRequests, _ story: PhaseStory, _ context: CorrelationContext,
     _ names: [Int32: (tid: Int64, name: String)], to measures: inout PhaseMeasures
-  ) {
+  ) -> [StoryParts.Device] {
     var beside: [(stay: Span, period: Int)] = []
     story.population.forEach { _, moment, io in
       guard let period = measures.periods.period(at: moment),
@@ -181,6 +202,7 @@ struct CauseCorrelation: CorrelationPass {
     var found: [(user: String, request: BlockRequest)] = []
     var askers = Askers(periods: measures.periods)
     var machine: String?
+    var devices: [StoryParts.Device] = []
     for host in context.hosts
     where requests.devices.contains(where: { $0.stream == host.stream }) {
       guard measures.periods.within(Span(from: host.first, to: host.last)) != nil,
@@ -189,27 +211,24 @@ struct CauseCorrelation: CorrelationPass {
       measures.isDeviceKnown = true
       machine = name
       let owners = context.threads.owners(on: name)
-      for request in host.rows
-      where request.sector >= 0 && request.sectors > 0 && request.completed.isSeen {
-        guard let asker = names[request.task], asker.tid > 0,
-          let moment = request.issued.nanoseconds
-        else { continue }
+      let all = host.rows.filter { $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen }
+      let users = DeviceUsers(all) { _, request in
+        guard let asker = names[request.task], asker.tid > 0 else { return .kernel }
         let owner = owners[asker.tid]
-        guard owner?.guest != requests.guest, owner?.role != .kernel,
-          !recorders.contains(asker.name)
-        else { continue }
-        let user = owner?.guest ?? asker.name
-        askers.add(
-          user, owner?.guest == nil ? asker.tid : nil, at: moment,
-          weight: Double(DiskNeighbours.deviceTime(request)))
-        found.append((user, request))
+        if owner?.guest == requests.guest { return .own }
+        if owner?.role == .kernel { return .kernel }
+        if recorders.contains(asker.name) { return .recorder }
+        return .other(owner?.guest ?? asker.name, isGuest: owner?.guest != nil)
       }
+      devices.append(StoryParts.Device(stream: host.stream, users: users))
+      found += add(users, names, to: &askers)
     }
     measures.sharers = askers.users(machine)
     for (phase, own) in story.phases.enumerated() where !own.isBaseline {
       measures.behind[phase] = behind(
         phase, measures.periods.baseline, measures.sharers, found, beside)
     }
+    return devices
   }
 
   /// The parts of a device that are guests', by their first sectors.
@@ -318,14 +337,19 @@ struct CauseCorrelation: CorrelationPass {
   /// Reads a host's trace once for all guests that have changes.
   private static func addThreads(
     _ stories: [PhaseStory], _ context: CorrelationContext, _ trace: ThreadFindings.Trace,
-    to measures: inout [PhaseMeasures]
+    to measures: inout [PhaseMeasures], _ parts: inout [StoryParts?]
   ) throws {
     let owners = context.threads.owners
     let nodeOf = try context.file.cpuNodes(of: trace.machine.name)
     let places = Set(nodeOf.values).sorted()
     var sums: [Sums] = []
+    var waits: [(story: Int, parts: CPUWaitParts)] = []
+    let hostThreads = try HostThreads(context)
     for (place, story) in stories.enumerated() {
       guard let side = GuestThreads(of: story.population.guest, trace, owners) else { continue }
+      if let own = parts[place]?.cpuWaits(side, context, trace, hostThreads) {
+        waits.append((place, own))
+      }
       let whole = measures[place].periods
       guard
         let periods = measures[place].isOfHost
@@ -342,13 +366,19 @@ struct CauseCorrelation: CorrelationPass {
           nodes: Array(
             repeating: [Double](repeating: 0, count: places.count), count: periods.count)))
     }
-    guard let clock = trace.clock, !sums.isEmpty else { return }
-    let victims = sums.reduce(into: Set<Int64>()) { $0.formUnion($1.victims) }
+    guard let clock = trace.clock, !sums.isEmpty || !waits.isEmpty else { return }
+    let victims = (sums.map(\.victims) + waits.map(\.parts.victims))
+      .reduce(into: Set<Int64>()) { $0.formUnion($1) }
     let later = Set(trace.threads.values.lazy.filter { $0.segment != 0 }.map(\.id))
     let occupants = Occupants(sums, clock)
     var culprits = Culprits(
       idle: Set(trace.threads.values.lazy.filter { $0.tid == 0 }.map(\.id)),
-      watch: Culprits.Watch(victims) { occupants.add($0, $1) })
+      watch: Culprits.Watch(victims) { [waits] pair, span in
+        occupants.add(pair, span)
+        for own in waits where own.parts.victims.contains(pair.victim) {
+          own.parts.add(pair, span)
+        }
+      })
     try context.file.forEachSlice(of: trace.source) { slice in
       guard later.isEmpty || !later.contains(slice.thread) else { return }
       var seen = slice
@@ -358,13 +388,15 @@ struct CauseCorrelation: CorrelationPass {
       guard let stay = slice.stay(on: clock) else { return }
       let node = nodeOf[Int64(slice.cpu)].flatMap(places.firstIndex(of:))
       for place in sums.indices { sums[place].add(slice, stay, node: node) }
+    } limit: { limit in
+      guard let limit else { return }
+      let moment = min(limit, culprits.resolvedUntil)
+      for own in waits { parts[own.story]?.take(own.parts, before: moment) }
     }
     culprits.finish()
+    for own in waits { parts[own.story]?.take(own.parts, before: nil) }
     for (own, waits) in zip(sums, occupants.waits) {
-      // What holds another guest's threads back says nothing of this one's.
-      let throttling = Throttling(
-        culprits.blame.filter { own.victims.contains($0.key.victim) }, owners: owners)
-      add(own, waits, throttling, trace, owners, to: &measures[own.place])
+      add(own, waits, trace, owners, to: &measures[own.place])
     }
   }
 
@@ -409,7 +441,7 @@ struct CauseCorrelation: CorrelationPass {
   }
 
   private static func add(
-    _ sums: Sums, _ waits: [Int: [Culprits.Pair: Int64]], _ throttling: Throttling,
+    _ sums: Sums, _ waits: [Int: [Culprits.Pair: Int64]],
     _ trace: ThreadFindings.Trace, _ owners: [Int64: ThreadOwners.Owner],
     to measures: inout PhaseMeasures
   ) {
@@ -422,7 +454,7 @@ struct CauseCorrelation: CorrelationPass {
         waited[period] += Double(wait)
         let own = CulpritClass(
           pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
-          isThrottled: throttling.holds(pair.victim, owners: owners))
+          isThrottled: trace.throttling.holds(pair.victim, owners: owners))
         guard let key = key(own, pair, trace, owners) else { continue }
         found[key, default: ([], none)].weights[period] += Double(wait)
         if pair.occupant == .thread { found[key]?.threads.insert(pair.culprit) }
@@ -505,8 +537,11 @@ struct CauseCorrelation: CorrelationPass {
   }
 
   func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
-    for (story, causes) in found {
+    for (story, parts, causes) in found {
       let guest = story.population.guest
+      for row in parts.rows {
+        try PhaseCorrelation.add(row.hop, part: row, of: story.population, to: writer)
+      }
       let baseline = story.phases.count
       var ranks: [Int: Int64] = [:]
       for row in causes.rows {

@@ -72,11 +72,8 @@ struct GuestCPUCorrelation: CorrelationPass {
 
   /// Reads each host's scheduler trace once, from its end to its begin, and lays it over all that it tells of.
   private mutating func lay(_ context: CorrelationContext) throws {
-    let (streams, clocks, tids) = (context.devices, context.clocks, try context.tids())
-    var hostThreads: [Int64: Int64] = [:]
-    for entry in streams where entry.stream.machine.layer == .host {
-      for row in entry.rows { hostThreads[row.id] = Int64(tids[row.task] ?? 0) }
-    }
+    let (streams, clocks) = (context.devices, context.clocks)
+    let hostThreads = try HostThreads(context)
     let places = Dictionary(
       uniqueKeysWithValues: streams.enumerated().map { ($1.stream.stream, $0) })
     var sums: [String: (source: Int64, host: Int64, check: RunCheck)] = [:]
@@ -97,7 +94,7 @@ struct GuestCPUCorrelation: CorrelationPass {
         else { continue }
         overlays.append(
           DiskOverlay(
-            disk: disk, &context.disks[disk].ios, entry.rows, hostThreads: hostThreads,
+            disk: disk, &context.disks[disk].ios, entry.rows, hostThreads,
             WaitOverlay(side.numbers, known: side.span)))
         checks.append((own.guest, entry.stream.source, Self.check(entry.rows, clock, side)))
       }

@@ -150,26 +150,30 @@ struct PhaseCorrelation: CorrelationPass {
     }
   }
 
-  private static func add(
-    _ row: PhaseExcess.Row, of population: PhasePopulation, to writer: CorrelationWriter
+  /// Adds a hop, or a part of it.
+  static func add(
+    _ row: PhaseExcess.Row, part: PhaseParts.Row? = nil, of population: PhasePopulation,
+    to writer: CorrelationWriter
   ) throws {
+    let (before, after) = part == nil ? (row.baselineQuantiles, row.quantiles) : (nil, nil)
+    let interval = part.map(\.interval) ?? row.interval
     try writer.add(
       to: "hop_excess",
       [
         "guest": .text(population.guest),
         "device": StoredValue(row.device.map { population.devices[$0] }),
         "op": .text(row.operation?.name ?? "all"), "phase": .integer(Int64(row.phase)),
-        "hop": .text(row.hop.name), "part": .null,
+        "hop": .text(row.hop.name), "part": StoredValue(part?.part.label),
+        "part_name": StoredValue(part?.part.name),
         "baseline_count": .integer(row.baselineCount), "phase_count": .integer(row.count),
-        "baseline_mean_ns": .integer(row.baselineMean), "phase_mean_ns": .integer(row.mean),
-        "delta_ns": .integer(row.delta), "low_ns": StoredValue(row.interval?.low),
-        "high_ns": StoredValue(row.interval?.high), "share": StoredValue(row.share),
-        "baseline_p50_ns": StoredValue(row.baselineQuantiles?.p50),
-        "phase_p50_ns": StoredValue(row.quantiles?.p50),
-        "baseline_p90_ns": StoredValue(row.baselineQuantiles?.p90),
-        "phase_p90_ns": StoredValue(row.quantiles?.p90),
-        "baseline_p99_ns": StoredValue(row.baselineQuantiles?.p99),
-        "phase_p99_ns": StoredValue(row.quantiles?.p99),
+        "baseline_mean_ns": .integer(part?.baselineMean ?? row.baselineMean),
+        "phase_mean_ns": .integer(part?.mean ?? row.mean),
+        "delta_ns": .integer(part?.delta ?? row.delta), "low_ns": StoredValue(interval?.low),
+        "high_ns": StoredValue(interval?.high),
+        "share": StoredValue(part.map(\.share) ?? row.share),
+        "baseline_p50_ns": StoredValue(before?.p50), "phase_p50_ns": StoredValue(after?.p50),
+        "baseline_p90_ns": StoredValue(before?.p90), "phase_p90_ns": StoredValue(after?.p90),
+        "baseline_p99_ns": StoredValue(before?.p99), "phase_p99_ns": StoredValue(after?.p99),
       ])
   }
 }

@@ -17,11 +17,17 @@ struct ThreadFindings {
     let clock: SchedulerClock?
     /// That block trace.
     let block: Int64?
+    /// Who was on the CPU while others waited for it, over the whole trace.
+    let blame: [Blame]
+    /// Who was held back by a quota.
+    let throttling: Throttling
     /// When no thread got or left a CPU or was woken, own ns.
     let silence: Silences
     /// By guest: when its vCPUs neither ran nor waited for a CPU, own ns.
     let silences: [String: Silences]
   }
+
+  typealias Blame = (pair: Culprits.Pair, kind: CulpritClass, wait: Int64)
 
   /// On which nodes the guests' threads of a host's trace ran.
   struct PlacedTrace {
@@ -68,8 +74,6 @@ struct ThreadFindings {
 /// Whose threads they are, who was on the CPU while they waited, and when the guests' threads ran and waited.
 struct SchedulingCorrelation: CorrelationPass {
   static let fills = ["clock_relation", "culprit_sum", "machine_clock", "thread_owner"]
-
-  private var blame: [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] = []
 
   init(_ context: CorrelationContext) throws {
     let hosts = try context.machineNames(.host)
@@ -214,7 +218,8 @@ struct SchedulingCorrelation: CorrelationPass {
           machine: machine.name, nodes: Set(nodes.values), placement: placement))
     }
     guard let start else { return }
-    try addBlame(file, source, &observers, owners)
+    try Self.resolveStarved(file, source, &observers)
+    let throttling = Throttling(observers.culprits.blame, owners: owners)
     let clock = try block.flatMap { block in
       try Self.clock(
         file, source, block, observers.extents, tids: byNumber.mapValues(\.tid),
@@ -229,6 +234,7 @@ struct SchedulingCorrelation: CorrelationPass {
         source: source, machine: machine, span: Span(from: start.first, to: start.last),
         extents: observers.extents.filter { owners[$0.key]?.guest != nil }, threads: byNumber,
         clock: known, block: block?.source,
+        blame: CulpritClass.blame(observers.culprits, owners, throttling), throttling: throttling,
         silence: observers.silence,
         silences: Dictionary(uniqueKeysWithValues: zip(guests, observers.silences))))
   }
@@ -272,18 +278,16 @@ struct SchedulingCorrelation: CorrelationPass {
     return try clock((tied, 2 * wander)) ?? .constant(tied, bound: wander)
   }
 
-  private mutating func addBlame(
-    _ file: IncidentFile, _ source: Int64, _ observers: inout Observers,
-    _ owners: [Int64: ThreadOwners.Owner]
+  /// Who had waited for so long that more switches lay between than were kept: once more, for these alone.
+  private static func resolveStarved(
+    _ file: IncidentFile, _ source: Int64, _ observers: inout Observers
   ) throws {
     observers.culprits.finish()
-    // Who had waited for so long that more switches lay between than were kept: once more, for these alone.
     if var starved = observers.culprits.starved {
       try file.forEachSlice(of: source) { starved.add($0, segment: observers.segment($0)) }
       starved.finish()
       observers.culprits.add(starved)
     }
-    blame += CulpritClass.blame(observers.culprits, owners)
   }
 
   // MARK: - Rows
@@ -294,7 +298,7 @@ struct SchedulingCorrelation: CorrelationPass {
         thread: thread, role: owner.role.name, guest: owner.guest, vcpu: owner.vcpu,
         process: owner.process)
     }
-    for (pair, kind, wait) in blame {
+    for (pair, kind, wait) in context.threads.traces.flatMap(\.blame) {
       try writer.addBlame(
         victim: pair.victim, culprit: pair.culprit == 0 ? nil : pair.culprit, kind: kind.rawValue,
         wait: wait)
@@ -417,10 +421,9 @@ extension ThreadOwners.Fact {
 extension CulpritClass {
   /// All blame of a trace or a part of it, by victim, culprit and class.
   static func blame(
-    _ culprits: Culprits, _ owners: [Int64: ThreadOwners.Owner]
-  ) -> [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] {
-    var blame: [(pair: Culprits.Pair, kind: CulpritClass, wait: Int64)] = []
-    let throttling = Throttling(culprits.blame, owners: owners)
+    _ culprits: Culprits, _ owners: [Int64: ThreadOwners.Owner], _ throttling: Throttling
+  ) -> [ThreadFindings.Blame] {
+    var blame: [ThreadFindings.Blame] = []
     for (pair, wait) in culprits.blame.sorted(by: { $0.key < $1.key }) {
       let kind = CulpritClass(
         pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],

@@ -62,7 +62,7 @@ struct HostRequests {
       guest: guest, devices.map { ($0.name, Self.ios($0.rows)) }, seenBy: .host, threads: threads)
   }
 
-  private static func ios(_ rows: [BlockRequest]) -> [GuestIO] {
+  static func ios(_ rows: [BlockRequest]) -> [GuestIO] {
     let ended = rows.filter { $0.issued.isSeen && $0.completed.isSeen && $0.sectors > 0 }
     let isQueued =
       Double(ended.count { $0.queued.isSeen }) >= fewestQueued * Double(ended.count)

@@ -112,9 +112,14 @@ struct PhaseCauses {
   private static let moved = 0.3
 
   private let measures: PhaseMeasures
+  private let parts: PhaseParts
 
-  init(_ measures: PhaseMeasures, _ phases: [GuestPhases.Phase], _ excess: PhaseExcess) {
+  init(
+    _ measures: PhaseMeasures, _ phases: [GuestPhases.Phase], _ excess: PhaseExcess,
+    _ parts: PhaseParts = PhaseParts()
+  ) {
     self.measures = measures
+    self.parts = parts
     for (number, phase) in phases.enumerated() where !phase.isBaseline {
       let own = excess.rows.filter {
         $0.phase == number && $0.operation == nil && $0.device == nil
@@ -192,15 +197,24 @@ struct PhaseCauses {
     let queue = delta(.virtioSubmit, .virtioReturn)
     var queueLeft = queue
     if measures.isOfHost || !measures.cpuWaits.isEmpty, measures.isCPUKnown {
+      let waits = parts.deltas(.cpuWait, of: [.virtioSubmit, .virtioReturn], phase: phase)
       let waited =
-        measures.isOfHost
-        ? sign * threads : sign * (measures.cpuWaits[phase] - measures.cpuWaits[baseline])
+        if measures.isOfHost {
+          sign * threads
+        } else if waits.isEmpty {
+          sign * (measures.cpuWaits[phase] - measures.cpuWaits[baseline])
+        } else {
+          sign * Double(waits.values.reduce(0, +))
+        }
       // One who was there as before is waited for longer where another came: it is not the cause.
       let risen = measures.occupants.map { kind, user in
         kind == .throttle
           || user.rates[worse] >= Self.more * user.rates[better]
             && (!measures.isOfHost || user.rates[worse] - user.rates[better] >= Self.leastRun)
-          ? max(0, user.weights[worse] - user.weights[better]) : 0
+          ? waits.isEmpty
+            ? max(0, user.weights[worse] - user.weights[better])
+            : max(0, sign * Double(waits[Self.part(kind, user)] ?? 0))
+          : 0
       }
       let all = risen.reduce(0, +)
       if waited > 0, all > 0 {
@@ -265,7 +279,16 @@ struct PhaseCauses {
     let stay = Hop.onHost.reduce(0) { $0 + delta($1) }
     let behind = sign * (measures.behind[phase] ?? 0)
     if behind > 0 {
-      let risen = measures.sharers.map { max(0, $0.weights[worse] - $0.weights[better]) }
+      let parts = parts.deltas(.behind, of: Hop.onHost, phase: phase)
+      let risen = measures.sharers.map { user in
+        let own = HopPart(
+          .behind, word: user.name == nil ? HopPart.others : nil, name: user.name)
+        let more =
+          parts.isEmpty
+          ? user.weights[worse] - user.weights[better]
+          : sign * Double(parts[own] ?? 0)
+        return user.weights[worse] > user.weights[better] ? max(0, more) : 0
+      }
       let all = risen.reduce(0, +)
       for (place, user) in measures.sharers.enumerated() where risen[place] > 0 {
         found.append(
@@ -313,6 +336,12 @@ struct PhaseCauses {
         ? "it lies below the guest, of which these files show nothing"
         : "nothing else changed with it at the place where it lies"
           + (measures.isOfHost ? "; the guest's own part only its own trace tells" : ""))
+  }
+
+  /// The part of a hop that waits behind an occupant of the CPUs are.
+  private static func part(_ kind: CauseKind, _ user: PhaseUser) -> HopPart {
+    kind == .throttle
+      ? HopPart(.cpuWait, word: HopPart.throttled) : HopPart(.cpuWait, name: user.name)
   }
 
   private func ownLoad(_ explains: Double, _ worse: Int, _ better: Int) -> Candidate {

@@ -55,33 +55,25 @@ struct PhaseExcess {
   private(set) var cleared: [Cleared] = []
 
   /// Of the intervals.
-  private static let confidence = 0.95
+  static let confidence = 0.95
   /// With fewer I/Os in the baseline, or in a phase, nothing is said; in a stall one is enough.
   private static let least: (baseline: Int64, phase: Int64, stall: Int64) = (30, 20, 1)
-  /// Batches of time whose spread says how far a mean may be off, ns.
-  private static let batch: Int64 = 100_000_000
-  private static let mostBatches = 256
   /// A layer whose change is surely within this share of the whole change is cleared.
   private static let clearedShare = 0.1
 
   init(_ population: PhasePopulation, _ phases: [GuestPhases.Phase]) {
-    guard let span = population.span, phases.contains(where: { !$0.isBaseline }) else { return }
-    let grid = BlockGrid(
-      from: span.lowerBound, to: span.upperBound, length: Self.batch, most: Self.mostBatches)
-    let stalls = phases.filter(\.isStall).map(\.range)
+    guard let membership = PhaseMembership(population, phases) else { return }
     // By device, the last for all; then by operation, the last for all; then by phase, 0 for the baseline.
     let operations: [BlockOperation?] = [.read, .write, nil]
     let devices = population.devices.count
     var sums = (0...devices).map { _ in
-      operations.map { _ in phases.indices.map { _ in HopSums() } + [HopSums()] }
+      operations.map { _ in (0..<membership.places).map { _ in HopSums() } }
     }
     population.forEach { device, moment, io in
-      let own = Self.places(of: io, at: moment, phases, stalls)
-      guard !own.isEmpty else { return }
-      let batch = grid.block(at: moment)
-      for (place, operation) in operations.enumerated()
-      where operation == nil || operation == io.operation {
-        for phase in own {
+      let batch = membership.grid.block(at: moment)
+      membership.forEachPlace(of: io, at: moment) { phase in
+        for (place, operation) in operations.enumerated()
+        where operation == nil || operation == io.operation {
           sums[device][place][phase].add(io.times, batch)
           if devices > 1 { sums[devices][place][phase].add(io.times, batch) }
         }
@@ -118,25 +110,6 @@ struct PhaseExcess {
         }
       }
     }
-  }
-
-  /// To which phases an I/O belongs; the number of phases stands for the baseline.
-  private static func places(
-    of io: GuestIO, at moment: Int64, _ phases: [GuestPhases.Phase], _ stalls: [Range<Int64>]
-  ) -> [Int] {
-    let end = Stamp.sum(moment, io.times[.block].nanoseconds ?? 0)
-    var places: [Int] = []
-    for (place, phase) in phases.enumerated() where phase.isStall {
-      if moment < phase.range.upperBound && end > phase.range.lowerBound { places.append(place) }
-    }
-    guard let own = phases.firstIndex(where: { $0.core.contains(moment) }), !phases[own].isStall
-    else { return places }
-    if !phases[own].isBaseline {
-      places.append(own)
-    } else if places.isEmpty {
-      places.append(phases.count)
-    }
-    return places
   }
 
   private static func rows(

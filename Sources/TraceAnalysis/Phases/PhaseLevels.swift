@@ -30,6 +30,15 @@ struct PhaseLevel {
       ? (Double(used) / Double(used - 1) * departures).squareRoot() / count : .infinity
   }
 
+  private init(mean: Double, error: Double, count: Double, batches: Int) {
+    (self.mean, self.error, self.count, self.batches) = (mean, error, count, batches)
+  }
+
+  /// That of so many times each value.
+  func scaled(by factor: Double) -> PhaseLevel {
+    PhaseLevel(mean: factor * mean, error: factor * error, count: count, batches: batches)
+  }
+
   /// Half the width of the interval that holds the difference from another level at a confidence.
   func halfWidth(to other: PhaseLevel, confidence: Double) -> Double {
     let degrees = Double(min(batches, other.batches) - 1)

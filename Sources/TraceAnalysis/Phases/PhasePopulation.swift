@@ -84,12 +84,18 @@ struct PhasePopulation {
     _ body: (_ device: Int, _ moment: Int64, _ io: GuestIO) -> Void
   ) {
     for disk in disks {
-      for io in disk.ios where io.isLeading && io.operation != .flush {
-        guard io.times[.block].isSeen,
-          let moment = (isOnReference ? io.reference : io.queued).nanoseconds
-        else { continue }
+      for io in disk.ios {
+        guard let moment = moment(of: io, isOnReference) else { continue }
         body(disk.device, moment, io)
       }
     }
+  }
+
+  /// When an I/O was queued; nil for one that does not count.
+  func moment(of io: GuestIO) -> Int64? { Self.moment(of: io, isOnReference) }
+
+  private static func moment(of io: GuestIO, _ isOnReference: Bool) -> Int64? {
+    guard io.isLeading, io.operation != .flush, io.times[.block].isSeen else { return nil }
+    return (isOnReference ? io.reference : io.queued).nanoseconds
   }
 }

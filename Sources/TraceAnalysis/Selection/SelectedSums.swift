@@ -119,7 +119,8 @@ struct SelectedSums {
       starved.finish()
       culprits.add(starved)
     }
-    trace.blame = CulpritClass.blame(culprits, owners)
+    trace.blame = CulpritClass.blame(
+      culprits, owners, Throttling(culprits.blame, owners: owners))
     return trace
   }
 

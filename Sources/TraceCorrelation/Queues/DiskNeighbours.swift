@@ -137,6 +137,13 @@ public struct DiskNeighbours: Sendable {
   public static func foreign(
     _ requests: [BlockRequest], _ regions: [ExtentMap.Extent]
   ) -> [BlockRequest] {
+    zip(requests, isForeign(requests, regions)).filter(\.1).map(\.0)
+  }
+
+  /// Of each request whether it is one of those.
+  public static func isForeign(
+    _ requests: [BlockRequest], _ regions: [ExtentMap.Extent]
+  ) -> [Bool] {
     let sorted = regions.sorted { $0.hostSector < $1.hostSector }
     var inside: [Int32: Int] = [:]
     var outside: [Int32: Int] = [:]
@@ -152,9 +159,9 @@ public struct DiskNeighbours: Sendable {
         outside[request.task, default: 0] += 1
       }
     }
-    return zip(requests, isOutside).filter { request, isOutside in
+    return zip(requests, isOutside).map { request, isOutside in
       isOutside && outside[request.task, default: 0] > inside[request.task, default: 0]
-    }.map(\.0)
+    }
   }
 
   private static func groups(

@@ -8,7 +8,7 @@ public struct WaitOverlay: Sendable {
   /// One half of an I/O.
   public struct Half: Sendable {
     /// When, on the reference.
-    let span: Span
+    public let span: Span
     /// The guest's CPU; negative where it is not known.
     let vcpu: Int32
     /// The id of the host's thread; 0 where it is not known.
@@ -63,11 +63,17 @@ public struct WaitOverlay: Sendable {
     }.covered
   }
 
-  private func threads(of half: Half) -> [Int64] {
-    [
+  /// The numbers of the vCPU and of the host's thread that have to act in a half.
+  public func victims(of half: Half) -> (vcpu: Int64?, worker: Int64?) {
+    (
       half.vcpu < 0 ? nil : threads.vcpus[Int64(half.vcpu)],
-      threads.workers[half.worker] ?? threads.fallback,
-    ].compactMap(\.self)
+      threads.workers[half.worker] ?? threads.fallback
+    )
+  }
+
+  private func threads(of half: Half) -> [Int64] {
+    let victims = victims(of: half)
+    return [victims.vcpu, victims.worker].compactMap(\.self)
   }
 }
 
