@@ -13,7 +13,7 @@ struct PhasePopulation {
     var hops: [Hop] {
       switch self {
       case .guest: Hop.parts + [.belowGuest]
-      case .host: [.hostScheduler, .hardwareQueue]
+      case .host: Hop.onHost
       }
     }
   }

@@ -191,13 +191,14 @@ struct SelectedSums {
         ))
     }
     var stays: [Device: [Span]] = [:]
+    let onHost = Hop.onHost.map(\.column).joined(separator: " + ")
     for row in try file.rows(
       """
       SELECT guest, device,
         reference_ns + coalesce(guest_scheduler_ns, 0) + virtio_submit_ns AS from_ns,
-        reference_ns + coalesce(guest_scheduler_ns, 0) + virtio_submit_ns + host_scheduler_ns + hardware_queue_ns AS to_ns
+        reference_ns + coalesce(guest_scheduler_ns, 0) + virtio_submit_ns + \(onHost) AS to_ns
       FROM io WHERE leading = 1 AND reference_ns >= \(window.lowerBound) AND reference_ns < \(window.upperBound)
-        AND virtio_submit_ns + host_scheduler_ns + hardware_queue_ns IS NOT NULL
+        AND virtio_submit_ns + \(onHost) IS NOT NULL
       """)
     {
       guard let guest = row.text("guest"), let device = row.text("device"),
