@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import TraceAnalysis
 internal import TraceModel
 internal import TraceReport
@@ -19,6 +20,9 @@ struct ExplainCommand: ParsableCommand {
       window in which no change was found is cut out as it is. incident.yaml may name a symptom, too \
       (docs/capture-directory.md). All is correlated anew for that; the incident file stays as it is.
 
+      With the code of a finding in place of the incident, as in 'hiddenq explain RING_SATURATED', it prints \
+      what that finding means, what else it could be, what would refute it, and what to do.
+
       Exit status 3: the files are not of one capture.
       """)
 
@@ -31,7 +35,7 @@ struct ExplainCommand: ParsableCommand {
   }
 
   @Argument(
-    help: ArgumentHelp("The incident file.", valueName: "incident"),
+    help: ArgumentHelp("The incident file, or the code of a finding.", valueName: "incident"),
     completion: .file())
   var incident: String
 
@@ -58,6 +62,14 @@ struct ExplainCommand: ParsableCommand {
   var baseline: String?
 
   func run() throws {
+    if FindingPages.isCode(incident), !FileManager.default.fileExists(atPath: incident) {
+      guard let page = FindingPages.page(of: incident) else {
+        throw CommandFailure(
+          message: "\(incident): no such file, and no finding has this code; codes: "
+            + FindingPages.codes.joined(separator: ", "))
+      }
+      return Output.print(page)
+    }
     let file = try Incident.correlated(incident)
     try Incident.requireGuest(guest, in: file)
     try Incident.requireDisk(device, of: guest, in: file)

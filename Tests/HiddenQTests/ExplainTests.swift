@@ -47,4 +47,32 @@ struct ExplainTests {
     #expect(outcome.status == 0 && outcome.wideLines.isEmpty)
     #expect(outcome.output.split(separator: "\n").count <= 25)
   }
+
+  @Test("a code in place of the incident prints the page of that finding")
+  func page() throws {
+    let folder = Repository.root.appending(path: "docs/findings")
+    let pages = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      .filter { $0.hasSuffix(".md") && $0 != "README.md" }.map { String($0.dropLast(3)) }
+    let codes = try Program.run("findings", "--rules").output
+    for code in pages {
+      let outcome = try Program.run("explain", code)
+      #expect(outcome.status == 0 && outcome.wideLines.isEmpty)
+      let text = try String(contentsOf: folder.appending(path: code + ".md"), encoding: .utf8)
+      #expect(outcome.output == text)
+      for part in ["# \(code)\n", "## What else it could be", "## What would refute it", "## What to do"] {
+        #expect(text.contains(part), "\(code): \(part)")
+      }
+    }
+    // Every code that a rule may find has a page.
+    for line in codes.split(separator: "\n") {
+      guard let code = line.split(separator: " ").first.map(String.init),
+        code.count > 4, code.allSatisfy({ $0.isUppercase || $0 == "_" })
+      else { continue }
+      #expect(pages.contains(code), "\(code)")
+    }
+    #expect(try Program.run("explain", "ring_saturated").output.hasPrefix("# RING_SATURATED\n"))
+    let unknown = try Program.run("explain", "RING")
+    #expect(unknown.status == 2)
+    #expect(unknown.errors.contains("no finding has this code; codes: BACKPRESSURE_COLLAPSE, "))
+  }
 }

@@ -20,4 +20,18 @@ struct SchemaFile schemaFile(size_t index);
 /// The script of capture/, with a zero at the end.
 const char *_Nonnull captureScript(void);
 
+/// A page of docs/findings/, compiled in.
+struct FindingPage {
+  /// The code of the finding, as in RING_SATURATED.
+  const char *_Nonnull code;
+  /// Its text, Markdown of 78 columns, with a zero at the end.
+  const char *_Nonnull text;
+};
+
+/// How many pages there are, in the order of their codes.
+size_t findingPageCount(void);
+
+/// The page at that place.
+struct FindingPage findingPage(size_t index);
+
 #endif
