@@ -59,6 +59,9 @@ struct CompletionsMissing: Rule {
         AS open,
       100.0 * sum(completed_ns IS NULL AND issued_ns < last_ns - min(1000000000, (last_ns - first_ns) / 10))
         / sum(issued_ns < last_ns - min(1000000000, (last_ns - first_ns) / 10)) AS open_pct,
+      source.layer = 'host' AND EXISTS (SELECT 1 FROM device_map WHERE host = source.machine)
+        AND NOT EXISTS (SELECT 1 FROM device_map WHERE host = source.machine AND host_device = request.device)
+        AS is_beside,
       (SELECT excerpt FROM problem WHERE problem.source_id = source.source_id
         AND kind = 'missing_cpu_file') AS missing_files
     FROM request JOIN source USING (source_id)
@@ -100,9 +103,12 @@ struct CompletionsMissing: Rule {
       return nil
     }
     let isFile = row.text("missing_files") != nil
+    // What is not known of a device below no guest's disk leaves nothing about the guests in doubt.
+    let isBeside = row.integer("is_beside") == 1
     return Finding(
-      code, .warning, guest: row.text("layer") == "guest" ? machine : nil,
-      sentence: place + what + files + ".", confidence: .high, because: because,
+      code, isBeside ? .info : .warning, guest: row.text("layer") == "guest" ? machine : nil,
+      sentence: place + what + files + (isBeside ? "; no guest's disk is mapped to it." : "."),
+      confidence: .high, because: because,
       evidenceSQL: Self.sql(
         "source_id = \(source) AND request.device = \(Evidence.literal(device))"),
       nextStep: isFile
