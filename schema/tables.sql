@@ -834,7 +834,17 @@ CREATE TABLE device_neighbour (
   ios_beside INTEGER NOT NULL,
   beside_mean_ns INTEGER,
   ios_alone INTEGER NOT NULL,
-  alone_mean_ns INTEGER
+  alone_mean_ns INTEGER,
+  -- The thread's id; NULL where several have that name.
+  pid INTEGER,
+  -- When its first request was queued, in ns on the reference timeline; on the trace's clock without one.
+  from_ns INTEGER,
+  -- When the last of its requests was completed, in ns on the same timeline.
+  to_ns INTEGER,
+  -- The first sector of the device that it asked for.
+  first_sector INTEGER,
+  -- The last sector that it asked for.
+  last_sector INTEGER
 ) STRICT;
 
 -- What `correlate` has to say about a pair of guest disk and host device.
@@ -864,6 +874,14 @@ CREATE TABLE culprit_sum (
   culprit_thread_id INTEGER,
   class TEXT NOT NULL,  -- kept
   wait_ns INTEGER NOT NULL  -- a sum
+) STRICT;
+
+-- The CPUs of a host on which threads ran: those of guests, and those for which the guests' threads waited most.
+CREATE TABLE thread_place (
+  thread_id INTEGER NOT NULL,
+  -- The number of the CPU.
+  cpu INTEGER NOT NULL,
+  PRIMARY KEY (thread_id, cpu)
 ) STRICT;
 
 -- A guest's part in a memory node of its host: time of its virtual CPUs and of its other threads there,
@@ -1147,5 +1165,15 @@ CREATE TABLE finding_row (
   confidence TEXT NOT NULL CHECK (confidence IN ('none', 'low', 'medium', 'high')),  -- written anew
   because TEXT NOT NULL,  -- written anew
   evidence_sql TEXT NOT NULL,  -- written anew
-  next_step TEXT NOT NULL  -- written anew
+  next_step TEXT NOT NULL,  -- written anew
+  -- When it began, in ns on the reference timeline, or on the clock of its machine where nothing ties that to it. Of what
+  -- held throughout: when the guest's first phase began. NULL where it has no time.
+  from_ns INTEGER,
+  -- When it ended, in ns on the same timeline; NULL where it has no time.
+  to_ns INTEGER,
+  -- What the guest's I/Os lost by it, all together, in ns: of a cause of phases what the view phase_cause says, for each I/O
+  -- of those phases; NULL where that is not known.
+  explains_ns INTEGER,
+  -- The finding_id of the finding whose consequence it is; NULL where it stands for itself.
+  consequence_of INTEGER
 ) STRICT;

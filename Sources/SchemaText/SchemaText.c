@@ -119,6 +119,9 @@ static const char viewVCPUCheck[] = {
 static const char viewThreadWait[] = {
 #embed "../../schema/views/thread_wait.sql" suffix(, 0)
 };
+static const char viewThreadCPU[] = {
+#embed "../../schema/views/thread_cpu.sql" suffix(, 0)
+};
 static const char viewThreadInterval[] = {
 #embed "../../schema/program/thread_interval.sql" suffix(, 0)
 };
@@ -285,6 +288,7 @@ static const struct SchemaFile files[] = {
     {"views/queue_stall.sql", viewQueueStall},
     {"views/finding.sql", viewFinding},
     {"views/thread_wait.sql", viewThreadWait},
+    {"views/thread_cpu.sql", viewThreadCPU},
     {"views/culprit.sql", viewCulprit},
     {"views/node_size.sql", viewNodeSize},
     {"views/numa_placement.sql", viewNUMAPlacement},

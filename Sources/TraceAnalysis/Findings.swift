@@ -16,8 +16,7 @@ public enum Findings {
     allRules.map { Description(code: $0.code, thresholds: $0.thresholds) }
   }
 
-  /// What the rules find, the most severe first; what cannot be judged last. Thresholds by name replace
-  /// the standard ones.
+  /// What the rules find, in the order of ``FindingOrder``. Thresholds by name replace the standard ones.
   ///
   /// If the files are not of one capture, all other findings are withheld: they would describe no real system.
   public static func find(
@@ -25,9 +24,10 @@ public enum Findings {
   ) throws -> [Finding] {
     let evidence = Evidence(file, given: thresholds)
     let mixed = try CapturesMixed().findings(evidence)
-    guard mixed.isEmpty else { return mixed }
-    return ordered(
-      try allRules.filter { $0.code != .capturesMixed }.flatMap { try $0.findings(evidence) })
+    guard mixed.isEmpty else { return FindingOrder(mixed.map { ($0, []) }).findings }
+    return FindingOrder(
+      try allRules.filter { $0.code != .capturesMixed }.flatMap { try found($0, evidence) }
+    ).findings
   }
 
   /// The same of a part of a correlated capture, on the timeline in ns; of one guest and what is about none, when one is
@@ -42,7 +42,7 @@ public enum Findings {
     if aboutInput.contains(where: { $0.code == .capturesMixed }) { return aboutInput }
     let sums = try SelectedSums(file, window)
     let evidence = Evidence(file, given: thresholds, window: window)
-    var found: [Finding] = []
+    var judged: [(finding: Finding, follows: [Precursor])] = []
     var open: [Finding] = []
     var judging: Set<Finding.Code> = []
     try sums.during {
@@ -58,15 +58,27 @@ public enum Findings {
           continue
         }
         judging.insert(rule.code)
-        found += try rule.findings(evidence)
+        judged += try found(rule, evidence).map { ($0.finding.withReason, $0.follows) }
       }
     }
-    let asked = ordered(
-      found.map(\.withReason).filter { guest == nil || $0.guest == nil || $0.guest == guest }
-        + aboutInput)
+    var order = FindingOrder(
+      judged.filter { guest == nil || $0.finding.guest == nil || $0.finding.guest == guest }
+        + aboutInput.map { ($0, []) })
     // Of rules that find the same, one that judges speaks for the other.
     var listed = judging
-    return asked + open.filter { listed.insert($0.code).inserted }
+    for finding in open where listed.insert(finding.code).inserted {
+      order.add(finding, consequenceOf: nil)
+    }
+    return order.findings
+  }
+
+  /// What a rule finds, each with what it may be a consequence of.
+  private static func found(
+    _ rule: any Rule, _ evidence: Evidence
+  ) throws -> [(finding: Finding, follows: [Precursor])] {
+    try rule.findings(evidence).map { finding in
+      (finding.withoutContradiction, rule.follows(finding))
+    }
   }
 
   /// What the whole capture shows of its tails, in the order of its guests; of one when one is given.
@@ -76,14 +88,6 @@ public enum Findings {
     let found = try tailRules.flatMap { try $0.findings(evidence) }.map(\.withoutContradiction)
     return found.filter { $0.confidence != .none && (guest == nil || $0.guest == guest) }
       .sorted { ($0.guest ?? "") < ($1.guest ?? "") }
-  }
-
-  private static func ordered(_ findings: [Finding]) -> [Finding] {
-    let found = findings.map(\.withoutContradiction)
-    let judged = found.filter { $0.confidence != .none }
-    return Finding.Severity.allCases.sorted(by: >).flatMap { severity in
-      judged.filter { $0.severity == severity }
-    } + found.filter { $0.confidence == .none }
   }
 }
 

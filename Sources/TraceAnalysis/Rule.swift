@@ -29,6 +29,8 @@ protocol Rule: Sendable {
   var about: Subject { get }
   /// The kinds of input that a finding of it rests on: files without one of them could not have shown it.
   func inputs(of finding: Finding) -> Set<Evidence.Kind>
+  /// What a finding of it may be a consequence of, the likeliest first.
+  func follows(_ finding: Finding) -> [Precursor]
   /// Its limits.
   var thresholds: [Threshold] { get }
   /// Whether it judges a part of the capture: it takes what has a time from ``Evidence/from(_:as:)`` and sums from the
@@ -36,13 +38,16 @@ protocol Rule: Sendable {
   /// of one of which something must lie in that part.
   var judgesSelections: Set<Evidence.Kind>? { get }
   /// What it finds: nothing where all is well; one of severity `info` and confidence `none` where an input
-  /// is missing without which it cannot judge.
+  /// is missing without which it cannot judge. Each says when it was so: as the cause of a phase does, where one is of its
+  /// kind and name; of what holds throughout, ``Evidence/throughout(_:)``.
   func findings(_ evidence: Evidence) throws -> [Finding]
 }
 
 extension Rule {
   /// None.
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [] }
+  /// It stands for itself.
+  func follows(_: Finding) -> [Precursor] { [] }
   /// The whole alone.
   var judgesSelections: Set<Evidence.Kind>? { nil }
 }
@@ -159,11 +164,14 @@ struct Evidence {
   /// BETWEEN 1 AND 2`; nothing for the whole capture.
   func condition(ofTrace source: Int64) throws -> (_ column: String) -> String {
     guard let window else { return { _ in "" } }
-    let clock = try file.storedClock(of: source)
+    let clock = try clock(ofTrace: source)
     let from = clock?.own(window.lowerBound) ?? window.lowerBound
     let to = (clock?.own(window.upperBound) ?? window.upperBound) - 1
     return { " AND \($0) BETWEEN \(from) AND \(to)" }
   }
+
+  /// The clock of a trace; nil where nothing ties it to the timeline.
+  func clock(ofTrace source: Int64) throws -> StoredClock? { try file.storedClock(of: source) }
 
   /// A moment of a machine's timeline, as people read it: `8.365 s (09:30:55.4 UTC)`.
   func moment(_ moment: Int64, of machine: String) throws -> String {
@@ -236,7 +244,7 @@ extension Evidence {
   }
 }
 
-/// All rules, in the order in which equally severe findings are told.
+/// All rules, in the order in which equally severe findings of equal cost are told.
 let allRules: [any Rule] = [
   CapturesMixed(), IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
   VMPaused(), DeviceStall(),

@@ -36,6 +36,36 @@ public struct Finding: Sendable, Equatable {
     case high
   }
 
+  /// When it was so, where, and what it cost.
+  public struct Extent: Sendable, Equatable {
+    /// Its first moment, ns on the reference timeline; nil where that is not known.
+    public var from: Int64?
+    /// Its end, ns on the reference timeline; nil where that is not known.
+    public var to: Int64?
+    /// By how much ``from`` may be off, ns. Not stored.
+    public var error: Int64
+    /// Whether it began within the capture. Not stored.
+    public var hasOnset: Bool
+    /// What the guest's I/Os lost by it, all together, ns; nil where that is not known.
+    public var explains: Int64?
+    /// The disks and devices that it is about, as ``place(_:_:)`` names them; none: all of the guest. Not stored.
+    public var places: Set<String>
+
+    /// An extent.
+    public init(
+      from: Int64? = nil, to: Int64? = nil, error: Int64 = 0, hasOnset: Bool = false,
+      explains: Int64? = nil, places: Set<String> = []
+    ) {
+      (self.from, self.to, self.error) = (from, to, error)
+      (self.hasOnset, self.explains, self.places) = (hasOnset, explains, places)
+    }
+
+    /// The name of a machine's device.
+    public static func place(_ machine: String, _ device: String) -> String {
+      "\(machine) \(device)"
+    }
+  }
+
   /// What kind it is.
   public var code: Code
   /// How much it matters.
@@ -53,11 +83,17 @@ public struct Finding: Sendable, Equatable {
   public var evidenceSQL: String?
   /// What to do now.
   public var nextStep: String
+  /// When it was so, where, and what it cost.
+  public var extent: Extent
+  /// Its place among all findings, from 1; nil before they are put in order.
+  public var rank: Int?
+  /// The place of the finding whose consequence it is; nil where it stands for itself.
+  public var consequenceOf: Int?
 
   /// A finding.
   public init(
     _ code: Code, _ severity: Severity, guest: String?, sentence: String, confidence: Confidence,
-    because: String, evidenceSQL: String?, nextStep: String
+    because: String, evidenceSQL: String?, nextStep: String, extent: Extent = Extent()
   ) {
     self.code = code
     self.severity = severity
@@ -67,5 +103,20 @@ public struct Finding: Sendable, Equatable {
     self.because = because
     self.evidenceSQL = evidenceSQL
     self.nextStep = nextStep
+    self.extent = extent
+  }
+}
+
+extension [Finding] {
+  /// Each with its consequences, in their order. One whose cause is not among them stands for itself.
+  public var grouped: [(finding: Finding, consequences: [Finding])] {
+    let ranks = Set(compactMap(\.rank))
+    func cause(_ finding: Finding) -> Int? {
+      finding.consequenceOf.flatMap { ranks.contains($0) ? $0 : nil }
+    }
+    let consequences = Dictionary(grouping: self, by: cause)
+    return (consequences[nil] ?? []).map { finding in
+      (finding, finding.rank.flatMap { consequences[$0] } ?? [])
+    }
   }
 }

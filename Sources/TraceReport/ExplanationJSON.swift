@@ -254,6 +254,9 @@ public enum ExplanationJSON {
       ("guest", finding.guest.map { string($0, limits.name) } ?? "null"),
       ("sentence", string(finding.sentence, limits.text)),
       ("confidence", string(finding.confidence.name)),
+      ("rank", integer(finding.rank.map { Int64($0) })), ("from_ns", integer(finding.extent.from)),
+      ("to_ns", integer(finding.extent.to)), ("explains_ns", integer(finding.extent.explains)),
+      ("consequence_of", integer(finding.consequenceOf.map { Int64($0) })),
     ])
   }
 

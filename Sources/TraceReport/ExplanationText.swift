@@ -551,13 +551,18 @@ public enum ExplanationText {
     let own = explanation.findings.filter { guest == nil || $0.guest == nil || $0.guest == guest }
     guard !own.isEmpty else { return labelled("Found", "no warning") }
     var lines: [String] = []
-    for finding in own.prefix(detail.findings) {
+    let grouped = own.grouped
+    for (finding, consequences) in grouped.prefix(detail.findings) {
       let text =
         "\(finding.severity.rawValue) \(finding.code.rawValue): \(Printable.text(finding.sentence))"
       lines += labelled("Found", cut(text, to: detail.findingWidth))
+      if !consequences.isEmpty {
+        let codes = consequences.map(\.code.rawValue).joined(separator: ", ")
+        lines += labelled("", cut("also seen, as its consequence: \(codes)", to: 140))
+      }
     }
-    if own.count > detail.findings {
-      lines += labelled("", "\(own.count - detail.findings) more: hiddenq findings INCIDENT")
+    if grouped.count > detail.findings {
+      lines += labelled("", "\(grouped.count - detail.findings) more: hiddenq findings INCIDENT")
     }
     return lines
   }

@@ -57,6 +57,11 @@ public enum JSONReport {
           ("because", string(finding.because)),
           ("evidence_sql", finding.evidenceSQL.map(string)),
           ("next_step", string(finding.nextStep)),
+          ("rank", finding.rank.map { "\($0)" }),
+          ("from_ns", finding.extent.from.map { "\($0)" }),
+          ("to_ns", finding.extent.to.map { "\($0)" }),
+          ("explains_ns", finding.extent.explains.map { "\($0)" }),
+          ("consequence_of", finding.consequenceOf.map { "\($0)" }),
         ])
       })
   }

@@ -19,7 +19,12 @@ public enum MarkdownRenderer {
           bars.map { bar in
             "- \(escaped(bar.title))  \n  `|\(bar.bar(width: 60))|`  \n  \(escaped(bar.detail))"
           }.joined(separator: "\n"))
-      case .findings(let findings): parts.append(findings.map(render).joined(separator: "\n"))
+      case .findings(let findings):
+        parts.append(
+          findings.grouped.map { finding, consequences in
+            ([render(finding)] + consequences.map { "  \(render($0, mark: "Also seen: "))" })
+              .joined(separator: "\n")
+          }.joined(separator: "\n"))
       case .figure(let figure):
         if figure.isInText { parts += [escaped(figure.title), render(figure.numbers)] }
       case .details, .code:
@@ -30,10 +35,12 @@ public enum MarkdownRenderer {
     return parts.joined(separator: "\n\n") + "\n"
   }
 
-  private static func render(_ finding: Finding) -> String {
+  private static func render(_ finding: Finding, mark: String = "") -> String {
     let name = finding.guest.map { " (\(Printable.text($0)))" } ?? ""
-    return "- **\(finding.severity.rawValue) \(finding.code.rawValue)**\(escaped(name)): "
-      + "\(escaped(finding.sentence)) Confidence \(finding.confidence.rawValue): "
+    return "- \(mark)**\(finding.severity.rawValue) \(finding.code.rawValue)**\(escaped(name)): "
+      + "\(escaped(finding.sentence)) "
+      + (FindingSection.time(of: finding).map { "\(escaped($0)) " } ?? "")
+      + "Confidence \(finding.confidence.rawValue): "
       + "\(escaped(finding.because)) *Next:* \(escaped(finding.nextStep))"
   }
 

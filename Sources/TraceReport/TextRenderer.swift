@@ -33,7 +33,12 @@ public enum TextRenderer {
           lines += wrapped(bar.detail, width: width - 2).map { "  " + $0 }
         }
       case .findings(let findings):
-        lines += findings.flatMap(findingLines)
+        lines += findings.grouped.flatMap { finding, consequences in
+          findingLines(finding)
+            + consequences.flatMap { consequence in
+              findingLines(consequence, mark: "Also seen: ").map { "  " + $0 }
+            }
+        }
       case .figure(let figure):
         if figure.isInText {
           lines += wrapped(figure.title, width: width) + tableLines(figure.numbers)
@@ -77,14 +82,17 @@ public enum TextRenderer {
     return lines
   }
 
-  private static func findingLines(_ finding: Finding) -> [String] {
+  private static func findingLines(_ finding: Finding, mark: String = "") -> [String] {
     let name = finding.guest.map { " (\(Printable.text($0)))" } ?? ""
-    let head = "\(finding.severity.rawValue.uppercased()) \(finding.code.rawValue)\(name)"
+    let head = "\(mark)\(finding.severity.rawValue.uppercased()) \(finding.code.rawValue)\(name)"
     return [head]
       + [
-        finding.sentence, "Confidence \(finding.confidence.rawValue): \(finding.because)",
+        finding.sentence, FindingSection.time(of: finding),
+        "Confidence \(finding.confidence.rawValue): \(finding.because)",
         "Next: \(finding.nextStep)",
-      ].flatMap { wrapped($0, width: width - 2).map { "  " + $0 } }
+      ].compactMap(\.self).flatMap {
+        wrapped($0, width: width - (mark.isEmpty ? 2 : 4)).map { "  " + $0 }
+      }
   }
 
   private static func factLines(_ facts: [Fact]) -> [String] {

@@ -24,12 +24,19 @@ public struct DiskNeighbourRow: Sendable {
   public var aloneCount: Int
   /// Their mean of H4 and H5 together, ns; nil without any.
   public var aloneMean: Int64?
+  /// The thread's id; nil where several have that name.
+  public var tid: Int64?
+  /// From its first request's begin to the last end of one, ns; nil where that was not seen.
+  public var active: (from: Int64, to: Int64)?
+  /// The first and the last sector that it asked for.
+  public var sectors: ClosedRange<Int64>?
 
   /// A row.
   public init(
     guestStream: Int32, hostStream: Int32, comm: String?, requests: Int, bytes: Int64,
     deviceTime: Int64, share: Double, besideCount: Int, besideMean: Int64?, aloneCount: Int,
-    aloneMean: Int64?
+    aloneMean: Int64?, tid: Int64?, active: (from: Int64, to: Int64)?,
+    sectors: ClosedRange<Int64>?
   ) {
     self.guestStream = guestStream
     self.hostStream = hostStream
@@ -42,6 +49,7 @@ public struct DiskNeighbourRow: Sendable {
     self.besideMean = besideMean
     self.aloneCount = aloneCount
     self.aloneMean = aloneMean
+    (self.tid, self.active, self.sectors) = (tid, active, sectors)
   }
 }
 
@@ -54,7 +62,9 @@ extension CorrelationWriter {
         "guest_stream_id": row.guestStream, "host_stream_id": row.hostStream, "comm": row.comm,
         "requests": row.requests, "bytes": row.bytes, "device_ns": row.deviceTime,
         "share": row.share, "ios_beside": row.besideCount, "beside_mean_ns": row.besideMean,
-        "ios_alone": row.aloneCount, "alone_mean_ns": row.aloneMean,
+        "ios_alone": row.aloneCount, "alone_mean_ns": row.aloneMean, "pid": row.tid,
+        "from_ns": row.active?.from, "to_ns": row.active?.to,
+        "first_sector": row.sectors?.lowerBound, "last_sector": row.sectors?.upperBound,
       ])
   }
 }

@@ -60,11 +60,15 @@ extension IncidentFile {
           guard let code = codes.first(where: { $0.rawValue == word }) else {
             throw StoreError.unknownWord(word, "code")
           }
-          return try Finding(
+          var finding = try Finding(
             code, row.word("severity"), guest: row["guest"], sentence: row["sentence"],
             confidence: row.word("confidence"), because: row["because"],
-            evidenceSQL: row["evidence_sql"],
-            nextStep: row["next_step"])
+            evidenceSQL: row["evidence_sql"], nextStep: row["next_step"],
+            extent: Finding.Extent(
+              from: row["from_ns"], to: row["to_ns"], explains: row["explains_ns"]))
+          finding.rank = try row["rank"]
+          finding.consequenceOf = try row["consequence_of"]
+          return finding
         }
       }
     }
@@ -72,7 +76,7 @@ extension IncidentFile {
 }
 
 extension Database {
-  /// Stores what the rules found, which ends the correlation.
+  /// Stores what the rules found, in its order, which ends the correlation.
   func storeFindings(_ findings: [Finding]) throws {
     for finding in findings {
       try insert(
@@ -82,6 +86,8 @@ extension Database {
           "guest": finding.guest, "sentence": finding.sentence,
           "confidence": finding.confidence.rawValue, "because": finding.because,
           "evidence_sql": finding.evidenceSQL, "next_step": finding.nextStep,
+          "finding_id": finding.rank, "from_ns": finding.extent.from, "to_ns": finding.extent.to,
+          "explains_ns": finding.extent.explains, "consequence_of": finding.consequenceOf,
         ])
     }
     try execute(sql: "INSERT OR REPLACE INTO incident_state VALUES ('correlated', '1')")

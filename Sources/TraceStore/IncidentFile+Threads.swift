@@ -72,7 +72,7 @@ extension IncidentFile {
     of source: Int64, from: Int64 = .min, to: Int64 = .max, _ body: (ThreadSlice) throws -> Void
   ) throws {
     try translating {
-      try queue.read { db in
+      try queue.unsafeReentrantRead { db in
         var chunks = try SliceChunkReader(db, source: source, from: from, to: to)
         while try chunks.next() { try chunks.forEach(body) }
       }

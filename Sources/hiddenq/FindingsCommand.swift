@@ -37,8 +37,8 @@ struct FindingsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "findings", abstract: "Says what an incident shows, with the evidence.",
     discussion: """
-      The most severe first; what cannot be judged is 'info' with confidence 'none' and names the file that \
-      would tell. With --from or --to the rules judge that part of the capture anew; those that need all of it \
+      What cost the guests' I/Os most time first, then the most severe; the consequences of a finding stand below it. \
+      What cannot be judged is 'info' with confidence 'none' and names the file that would tell. With --from or --to the rules judge that part of the capture anew; those that need all of it \
       are listed as not judged. Exit status 1: a finding is at least as severe as --fail-on.
       """)
 
@@ -129,6 +129,7 @@ struct FindingsCommand: ParsableCommand {
 
   private static let columns = [
     "code", "severity", "guest", "sentence", "confidence", "because", "evidence_sql", "next_step",
+    "rank", "from_ns", "to_ns", "explains_ns", "consequence_of",
   ]
 
   private static func row(_ finding: Finding) -> [StoredValue] {
@@ -136,7 +137,9 @@ struct FindingsCommand: ParsableCommand {
       .text(finding.code.rawValue), .text(finding.severity.rawValue),
       finding.guest.map { .text($0) } ?? .null, .text(finding.sentence),
       .text(finding.confidence.rawValue), .text(finding.because), StoredValue(finding.evidenceSQL),
-      .text(finding.nextStep),
+      .text(finding.nextStep), StoredValue(finding.rank.map { Int64($0) }),
+      StoredValue(finding.extent.from), StoredValue(finding.extent.to),
+      StoredValue(finding.extent.explains), StoredValue(finding.consequenceOf.map { Int64($0) }),
     ]
   }
 }

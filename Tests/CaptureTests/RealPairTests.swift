@@ -53,7 +53,7 @@ import Testing
       let values = line.output.compactMap { $0.substring.flatMap { Double($0) } }
       #expect(values.count == 2 && values[1] > 3 * values[0])
     }
-    #expect(first.contains("NOISY_DISK_NEIGHBOUR") && first.contains("fio with"))
+    #expect(first.contains("NOISY_DISK_NEIGHBOUR") && first.contains("fio (pid 3312, "))
   }
 
   @Test(

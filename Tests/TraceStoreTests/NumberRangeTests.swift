@@ -177,8 +177,8 @@ struct NumberRangeTests {
     "a word that nobody knows is an error, and not another word",
     arguments: [
       "UPDATE machine SET layer = 'moon'",
-      "INSERT INTO finding_row VALUES (1, 'ALL_IS_WELL', 'info', NULL, 's', 'low', 'b', 'SELECT 1', 'n')",
-      "INSERT INTO finding_row VALUES (1, 'NOT_JOINED', 'dire', NULL, 's', 'low', 'b', 'SELECT 1', 'n')",
+      "INSERT INTO finding_row VALUES (1, 'ALL_IS_WELL', 'info', NULL, 's', 'low', 'b', 'SELECT 1', 'n', NULL, NULL, NULL, NULL)",
+      "INSERT INTO finding_row VALUES (1, 'NOT_JOINED', 'dire', NULL, 's', 'low', 'b', 'SELECT 1', 'n', NULL, NULL, NULL, NULL)",
       "INSERT INTO thread_role (source_id, tid, role, line) VALUES (2, 7, 'cook', 1)",
     ])
   func words(_ sql: String) throws {

@@ -26,7 +26,8 @@ SELECT
   -- The guest disk's I/Os that met no neighbour's request.
   device_neighbour.ios_alone AS ios_alone,
   -- Their mean of H4 and H5 together, in ns; NULL without any.
-  device_neighbour.alone_mean_ns AS alone_mean_ns
+  device_neighbour.alone_mean_ns AS alone_mean_ns,
+  {{columns device_neighbour pid last_sector}}
 FROM device_neighbour
 JOIN block_stream ON block_stream.stream_id = device_neighbour.guest_stream_id
 JOIN source_file USING (source_id)

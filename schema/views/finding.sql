@@ -1,4 +1,5 @@
--- What the incident shows, the most severe first.
+-- What the incident shows: what cost the guests' I/Os most time first, then the most severe. A finding is followed by its
+-- consequences; what cannot be judged is last.
 CREATE VIEW finding AS
 SELECT
   -- What kind it is, as 'STEAL_HIDDEN'.
@@ -18,6 +19,9 @@ SELECT
   -- What to do now, or which file would tell and how to capture it.
   finding_row.next_step AS next_step,
   -- Its place, from 1.
-  finding_row.finding_id AS finding_id
+  finding_row.finding_id AS finding_id,
+  -- Its place, from 1: by explains_ns, then by severity; consequences follow their cause.
+  finding_row.finding_id AS rank,
+  {{columns finding_row from_ns consequence_of}}
 FROM finding_row
 ORDER BY finding_row.finding_id;

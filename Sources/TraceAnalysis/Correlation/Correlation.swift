@@ -8,7 +8,8 @@ public struct Correlation {
     BlockJoin.self, PageCacheCorrelation.self, SchedulingCorrelation.self,
     PlacementCorrelation.self, NetworkCorrelation.self, GuestCPUCorrelation.self,
     PauseCorrelation.self, QueueCorrelation.self, PhaseCorrelation.self, CauseCorrelation.self,
-    CounterPhaseCorrelation.self, NeighbourCorrelation.self, SwappedSearch.self,
+    CounterPhaseCorrelation.self, NeighbourCorrelation.self, NeighbourPlaces.self,
+    SwappedSearch.self,
     RecordedClockCheck.self,
   ]
 

@@ -10,7 +10,8 @@ struct NeighbourCorrelation: CorrelationPass {
 
   init(_ context: CorrelationContext) throws {
     let tasks = try context.tasks()
-    let names = Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.name) })
+    let names = Dictionary(
+      uniqueKeysWithValues: tasks.map { ($0.task, (tid: Int64($0.tid), name: $0.name)) })
     let own = context.threads.guestThreads.mapValues { threads in
       Set(tasks.lazy.filter { threads.contains(Int64($0.tid)) }.map(\.task))
     }
@@ -54,6 +55,7 @@ extension DiskNeighbours.Neighbour {
     DiskNeighbourRow(
       guestStream: disk, hostStream: device, comm: comm, requests: requests, bytes: bytes,
       deviceTime: deviceTime, share: share, besideCount: beside.count, besideMean: beside.mean,
-      aloneCount: alone.count, aloneMean: alone.mean)
+      aloneCount: alone.count, aloneMean: alone.mean, tid: tid,
+      active: active.map { ($0.from, $0.to) }, sectors: sectors)
   }
 }

@@ -31,6 +31,13 @@ struct BackpressureCollapse: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
+  func follows(_: Finding) -> [Precursor] {
+    [
+      Precursor(.noisyDiskNeighbour), Precursor(.deviceStall), Precursor(.noisyCPUNeighbour),
+      Precursor(.ringSaturated), Precursor(.notExplained),
+    ]
+  }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(sql(evidence, "1")).compactMap { row in
       guard let guest = row.text("guest"), let device = row.text("device"),
@@ -59,7 +66,10 @@ struct BackpressureCollapse: Rule {
           evidence, "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))"),
         nextStep:
           "Look at which hop holds them then ('queue_depth'), and limit what is in flight at the top (iodepth, "
-          + "nr_requests, queue-size) to where the throughput still grew.")
+          + "nr_requests, queue-size) to where the throughput still grew.",
+        extent: Finding.Extent(
+          from: row.integer("from_ns"), to: row.integer("to_ns"), error: 2 * Self.slice,
+          places: [Finding.Extent.place(guest, device)]))
     }
   }
 
@@ -72,7 +82,7 @@ struct BackpressureCollapse: Rule {
       FROM io WHERE op IN ('read', 'write') AND leading = 1 AND block_ns IS NOT NULL AND \(condition)
       GROUP BY guest, device, place
     ), flowing AS (
-      SELECT guest, device, done, bytes, depth,
+      SELECT guest, device, place, done, bytes, depth,
         percent_rank() OVER (PARTITION BY guest, device ORDER BY depth) AS rank
       FROM slice WHERE NOT EXISTS (
         SELECT 1 FROM queue_stall WHERE queue_stall.machine = slice.guest
@@ -87,10 +97,12 @@ struct BackpressureCollapse: Rule {
       sum(is_crowded) AS crowded, 100.0 * avg(is_crowded) AS crowded_pct,
       avg(CASE WHEN is_crowded THEN flowing.depth END) AS crowded_depth, usual_depth,
       10.0 * avg(CASE WHEN is_crowded THEN flowing.done END) AS crowded_per_s, 10.0 * usual_done AS usual_per_s,
+      \(Self.slice) * min(CASE WHEN is_crowded THEN place END) AS from_ns,
+      \(Self.slice) * (1 + max(CASE WHEN is_crowded THEN place END)) AS to_ns,
       10.0 * avg(CASE WHEN is_crowded THEN flowing.bytes END) AS crowded_bytes_per_s,
       10.0 * usual_bytes AS usual_bytes_per_s
     FROM (
-      SELECT flowing.guest, flowing.device, flowing.done, flowing.bytes, flowing.depth,
+      SELECT flowing.guest, flowing.device, flowing.place, flowing.done, flowing.bytes, flowing.depth,
         usual.depth AS usual_depth, usual.done AS usual_done, usual.bytes AS usual_bytes,
         flowing.depth >= \(Evidence.number(evidence.value(of: crowd))) * usual.depth
           AND flowing.depth >= 4 AS is_crowded

@@ -27,6 +27,8 @@ struct DeviceStall: Rule {
 
   var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks, .hostBlocks] }
 
+  func follows(_: Finding) -> [Precursor] { [Precursor(.noisyDiskNeighbour)] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(sql(evidence, "1")).compactMap { row in
       guard let machine = row.text("machine"), let device = row.text("device"),
@@ -36,6 +38,8 @@ struct DeviceStall: Rule {
         let median = row.integer("median_ns"), let isOpen = row.integer("is_open")
       else { return nil }
       let guests = row.text("guests")
+      let guest =
+        hop == Hop.hardwareQueue.name ? guests.flatMap { $0.contains(",") ? nil : $0 } : machine
       let isHost = hop == Hop.hardwareQueue.name
       // Disks of guests are known to lie elsewhere; below what, nobody said.
       let isBeside = isHost && guests == nil && row.integer("is_mapped") == 1
@@ -56,7 +60,7 @@ struct DeviceStall: Rule {
         !isHost
           ? .info
           : Double(longest) >= evidence.value(of: severe) * 1e6 && !isBeside ? .critical : .warning,
-        guest: isHost ? guests.flatMap { $0.contains(",") ? nil : $0 } : machine,
+        guest: guest,
         sentence: Printable.text(sentence) + ".",
         confidence: isHost ? .high : .low,
         because: isHost
@@ -70,8 +74,27 @@ struct DeviceStall: Rule {
           evidence,
           "stall.machine = \(Evidence.literal(machine)) AND stall.device = \(Evidence.literal(device))"
         ),
-        nextStep: Self.advice(isHost: isHost, device: device))
+        nextStep: Self.advice(isHost: isHost, device: device),
+        extent: try Self.extent(row, evidence, guest, from: at, length: longest)
+          .at(
+            isHost
+              ? evidence.places(on: device, of: machine) : [Finding.Extent.place(machine, device)]))
     }
+  }
+
+  /// The longest stall. A phase that the device is the cause of is this stall where both are at the same time.
+  private static func extent(
+    _ row: QueryRow, _ evidence: Evidence, _ guest: String?, from: Int64, length: Int64
+  ) throws -> Finding.Extent {
+    let (end, isTooLate) = from.addingReportingOverflow(length)
+    var own = Finding.Extent(
+      from: from, to: isTooLate ? .max : end, hasOnset: true,
+      explains: guest == nil ? nil : Evidence.time(row.number("least_lost_ns")))
+    if let source = row.integer("source_id"), try !evidence.isOwnTimeline(source) {
+      (own.from, own.to) = (nil, nil)
+    }
+    guard let guest else { return own }
+    return try evidence.cause(of: guest, [.device], near: own) ?? own
   }
 
   private static func advice(isHost: Bool, device: String) -> String {
@@ -100,8 +123,8 @@ struct DeviceStall: Rule {
   /// host, stood still as a whole, the device did not.
   private func sql(_ evidence: Evidence, _ condition: String) -> String {
     """
-    SELECT stall.machine AS machine, stall.device AS device, stall.hop AS hop, count(*) AS stalls,
-      sum(length_ns) AS stalled_ns, max(length_ns) AS longest_ns, at_ns AS longest_at_ns,
+    SELECT stall.source_id AS source_id, stall.machine AS machine, stall.device AS device, stall.hop AS hop, count(*) AS stalls,
+      sum(length_ns) AS stalled_ns, sum(1.0 * held * length_ns) AS least_lost_ns, max(length_ns) AS longest_ns, at_ns AS longest_at_ns,
       held + joined AS waiting, is_open, usual.p50_ns AS median_ns,
       EXISTS (SELECT 1 FROM device_map) AS is_mapped,
       (SELECT group_concat(guest, ', ') FROM (SELECT DISTINCT guest FROM device_map

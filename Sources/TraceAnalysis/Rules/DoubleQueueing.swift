@@ -21,6 +21,10 @@ struct DoubleQueueing: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
+  func follows(_: Finding) -> [Precursor] {
+    [Precursor(.noisyDiskNeighbour), Precursor(.deviceStall), Precursor(.noisyCPUNeighbour)]
+  }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("1")).compactMap { row in
       guard let guest = row.text("guest"), let device = row.text("device"),
@@ -43,9 +47,27 @@ struct DoubleQueueing: Rule {
           "upper.guest = \(Evidence.literal(guest)) AND upper.device = \(Evidence.literal(device))"),
         nextStep:
           "Let one of the two decide: 'none' in the guest where the host's scheduler knows all its guests. "
-          + "The wait itself only ends where the device below is fast enough for what is asked of it."
-      )
+          + "The wait itself only ends where the device below is fast enough for what is asked of it.",
+        extent: try extent(evidence, guest, device))
     }
+  }
+
+  /// From the first slice of time in which the guest's scheduler held so many to the last: without a wait there, there is
+  /// but one queue.
+  private func extent(
+    _ evidence: Evidence, _ guest: String, _ device: String
+  ) throws -> Finding.Extent {
+    let row = try evidence.rows(
+      """
+      SELECT min(at_ns) AS from_ns, max(at_ns + interval_ns) AS to_ns, max(interval_ns) AS error_ns FROM queue_depth
+      WHERE machine = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))
+        AND hop = 'guest_scheduler' AND mean_depth >= \(Evidence.number(evidence.value(of: depth)))
+      """
+    ).first
+    return Finding.Extent(
+      from: row?.integer("from_ns"), to: row?.integer("to_ns"),
+      error: row?.integer("error_ns") ?? 0,
+      places: [Finding.Extent.place(guest, device)])
   }
 
   private static func sql(_ condition: String) -> String {

@@ -41,7 +41,8 @@ struct HostCacheAbsorbs: Rule {
           "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))"),
         nextStep:
           "Their stack ends at H3. If the guest relies on its writes being on the disk, see that it flushes; "
-          + "cache=none takes the host's page cache out of the way.")
+          + "cache=none takes the host's page cache out of the way.",
+        extent: try evidence.throughout(guest).at([Finding.Extent.place(guest, device)]))
     }
   }
 

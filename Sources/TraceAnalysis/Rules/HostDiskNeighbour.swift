@@ -62,10 +62,10 @@ struct HostDiskNeighbour: Rule {
     else { return nil }
     let parts = rows.prefix(Self.most).compactMap { row -> String? in
       guard let share = row.number("share_pct"), let requests = row.integer("requests"),
-        let name = row.text("comm")
+        row.text("comm") != nil
       else { return nil }
-      return
-        "\(name) with \(Quantity.count(requests)) requests, \(Quantity.decimal(share, digits: 1)) %"
+      return DiskUser.words(row, requests: requests)
+        + ", \(Quantity.decimal(share, digits: 1)) % of that time"
     }
     var effect: Double?
     var words = ""
@@ -93,7 +93,30 @@ struct HostDiskNeighbour: Rule {
       nextStep: isFelt
         ? "Limit it (io.max, io.weight of its cgroup), or move it to another device; ask the guests for their block "
           + "traces over the same time."
-        : "Nothing to do at this load; watch it where the device comes closer to its limit.")
+        : "Nothing to do at this load; watch it where the device comes closer to its limit.",
+      extent: try extent(
+        evidence, source, machine, rows.prefix(Self.most),
+        lost: isFelt
+          ? (first.integer("beside_mean_ns") ?? 0, first.integer("alone_mean_ns") ?? 0) : nil,
+        count: first.integer("beside") ?? 0
+      ).at(evidence.places(on: device, of: machine)))
+  }
+
+  /// As the phases of the guests on that host say, else from the first of those requests to the last.
+  private func extent(
+    _ evidence: Evidence, _ source: Int64, _ machine: String, _ rows: ArraySlice<QueryRow>,
+    lost: (beside: Int64, alone: Int64)?, count: Int64
+  ) throws -> Finding.Extent {
+    let names = rows.compactMap { $0.text("comm") }
+    if let cause = try evidence.cause(of: nil, on: machine, [.diskNeighbour], names: names) {
+      return cause
+    }
+    let own = DiskUser.extent(rows, explains: nil)
+    var extent = try evidence.extent(ofTrace: source, from: own.from, to: own.to)
+    extent.explains = lost.flatMap {
+      $0.alone > 0 ? Evidence.time(Double(count) * (Double($0.beside) - Double($0.alone))) : nil
+    }
+    return extent
   }
 
   /// Who queued requests to the device; `is_known`: a file says that the thread works for a guest.
@@ -116,7 +139,7 @@ struct HostDiskNeighbour: Rule {
     func list(_ names: [String]) -> String { names.map(Evidence.literal).joined(separator: ", ") }
     return """
       WITH life AS MATERIALIZED (
-        SELECT comm, 512 * sectors AS bytes, coalesce(queued_ns, issued_ns) AS from_ns, completed_ns AS to_ns,
+        SELECT comm, pid, sector, sector + sectors - 1 AS end_sector, 512 * sectors AS bytes, coalesce(queued_ns, issued_ns) AS from_ns, completed_ns AS to_ns,
           completed_ns - issued_ns AS device_ns,
           CASE
             WHEN (machine, pid) IN (SELECT machine, tid FROM thread_wait WHERE guest IS NOT NULL) THEN 'guest'
@@ -136,7 +159,11 @@ struct HostDiskNeighbour: Rule {
           count(*) FILTER (WHERE NOT is_beside) AS alone,
           CAST(avg(length_ns) FILTER (WHERE NOT is_beside) AS INTEGER) AS alone_mean_ns
         FROM stay)
-      SELECT comm, count(*) AS requests, sum(bytes) AS bytes, sum(device_ns) AS device_ns,
+      SELECT comm, count(*) AS requests, sum(bytes) AS bytes,
+        CASE WHEN count(DISTINCT pid) = 1 THEN min(pid) END AS pid, min(from_ns) AS from_ns, max(to_ns) AS to_ns,
+        1e9 * count(*) / nullif(max(to_ns) - min(from_ns), 0) AS iops,
+        1e3 * sum(bytes) / nullif(max(to_ns) - min(from_ns), 0) AS mb_per_s,
+        min(sector) AS first_sector, max(end_sector) AS last_sector, sum(device_ns) AS device_ns,
         100.0 * sum(device_ns) / (SELECT sum(device_ns) FROM life) AS share_pct,
         100.0 * sum(sum(device_ns)) OVER () / (SELECT sum(device_ns) FROM life) AS all_pct,
         beside, beside_mean_ns, alone, alone_mean_ns

@@ -53,9 +53,14 @@ struct IOErrors: Rule {
       let other = try evidence.rows(
         Self.otherSide(source, name, isGuest: layer == "guest") { time("\($0).completed_ns") }
       ).first
-      return try finding(
+      var found = try finding(
         evidence, machine, isGuest: layer == "guest", name, kinds, sql, OtherSide(other)
       ) { try evidence.moment($0, ofTrace: source) }
+      found.extent = try evidence.extent(
+        ofTrace: source, from: kinds.compactMap { $0.integer("first_ns") }.min(),
+        to: kinds.compactMap { $0.integer("last_ns") }.max()
+      ).at([Finding.Extent.place(machine, name)])
+      return found
     }
   }
 

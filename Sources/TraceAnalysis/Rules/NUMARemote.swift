@@ -41,7 +41,9 @@ struct NUMARemote: Rule {
         evidenceSQL: placement.evidenceSQL,
         nextStep:
           "Bring both together: pin the virtual CPUs (virsh vcpupin, taskset) to the node of the "
-          + "memory, or move the memory (migratepages PID FROM TO; numactl --membind, <numatune>).")
+          + "memory, or move the memory (migratepages PID FROM TO; numactl --membind, <numatune>).",
+        extent: try evidence.cause(of: placement.guest, [.numa])
+          ?? evidence.throughout(placement.guest))
     }
     return try remote + openFindings(evidence, placements)
   }

@@ -52,7 +52,9 @@ struct NUMASpanning: Rule {
         evidenceSQL: placement.evidenceSQL,
         nextStep:
           "If the guest fits into one node: pin it there, CPUs and memory. If not: give it virtual nodes "
-          + "(-numa node, <numa>) that are pinned to the host's.")
+          + "(-numa node, <numa>) that are pinned to the host's.",
+        extent: try evidence.cause(of: placement.guest, [.numa])
+          ?? evidence.throughout(placement.guest))
     }
   }
 }

@@ -22,6 +22,9 @@ struct NetDropBeforeWire: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.network] }
 
+  /// A guest that does not run takes no packets. Of a neighbour that was there throughout nobody sees what came of it.
+  func follows(_: Finding) -> [Precursor] { [Precursor(.noisyCPUNeighbour, needsOnset: true)] }
+
   var judgesSelections: Set<Evidence.Kind>? { [.network] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
@@ -48,10 +51,23 @@ struct NetDropBeforeWire: Rule {
         WHERE machine = \(Evidence.literal(machine)) AND point = \(Evidence.literal(point))
           AND direction = \(Evidence.literal(direction))
         """
+      // The readings between which a counter of drops grew, of that interface and way.
       let sql = """
         SELECT guest, machine, point, object, direction, drops, packets + drops AS offered,
-          100 * drop_rate AS drop_pct, drops_per_s, counters
-        \(place)
+          100 * drop_rate AS drop_pct, drops_per_s, counters, from_ns, to_ns,
+          1e9 * drops / nullif(to_wall_ns - from_wall_ns, 0) AS window_drops_per_s,
+          (to_wall_ns - from_wall_ns) / 1e9 AS window_s
+        FROM (
+          SELECT guest, machine, point, object, direction, drops, packets, drop_rate, drops_per_s, counters
+          \(place))
+        LEFT JOIN (
+          SELECT min(at_ns - interval_ns) AS from_ns, max(at_ns) AS to_ns,
+            min(wall_ns - interval_ns) AS from_wall_ns, max(wall_ns) AS to_wall_ns
+          FROM \(evidence.from(.netCounter))
+          WHERE machine = \(Evidence.literal(machine)) AND object IS \(row.text("object").map(Evidence.literal) ?? "NULL")
+            AND tool IN ('ip', 'proc-net-dev') AND delta > 0 AND interval_ns > 0
+            AND counter IN (\(Self.counters(numbers: try evidence.rows("SELECT counters \(place)").first)))
+        )
         """
       guard let numbers = try evidence.rows(sql).first, let drops = numbers.integer("drops") else {
         return nil
@@ -101,9 +117,13 @@ struct NetDropBeforeWire: Rule {
       sentence += " packets"
     }
     sentence += way
-    if let rate = numbers.number("drops_per_s") {
+    if let rate = numbers.number("window_drops_per_s"), let window = numbers.number("window_s") {
+      sentence +=
+        " within \(Quantity.decimal(window, digits: 1)) s, \(Quantity.decimal(rate, digits: 1)) per second"
+    } else if let rate = numbers.number("drops_per_s") {
       sentence += ", \(Quantity.decimal(rate, digits: 1)) per second"
     }
+    let extent = Finding.Extent(from: numbers.integer("from_ns"), to: numbers.integer("to_ns"))
     let isFilter = Self.isFilter(counters)
     if isUnsure {
       // How many of them anybody missed is not known.
@@ -124,8 +144,19 @@ struct NetDropBeforeWire: Rule {
       nextStep: isUnsure
         ? Self.tellApart(row.text("object"))
         : isFilter
-          ? Self.showFilters(row.text("object")) : nextStep(position, row.text("object"), direction)
-    )
+          ? Self.showFilters(row.text("object"))
+          : nextStep(position, row.text("object"), direction),
+      extent: extent)
+  }
+
+  /// What the kernel calls the counters of an interface that a point adds up: `'rx_dropped', 'rx_drop'` for `rx dropped`.
+  private static func counters(numbers: QueryRow?) -> String {
+    let names = (numbers?.text("counters") ?? "").split(separator: " + ").map(String.init).flatMap {
+      name -> [String] in
+      let own = name.replacing(" ", with: "_")
+      return own.hasSuffix("dropped") ? [own, String(own.dropLast(3))] : [own]
+    }
+    return names.map(Evidence.literal).joined(separator: ", ")
   }
 
   /// Whether what a guest's interface dropped may be frames that nobody took: the kernel's count of it has those, and

@@ -21,10 +21,18 @@ struct NoisyCPUNeighbour: Rule {
   )
   private let critical = Threshold(
     "cpu-neighbour-critical", 15, "%", "the same, from which on it is critical")
-  var thresholds: [Threshold] { [warning, critical] }
+  private let part = Threshold(
+    "cpu-neighbour-part", 20, "%",
+    "part of the guest's time from Q to C that its I/Os waited for CPUs that neighbours held, below which it is "
+      + "only told, where that is known, no phase began with them and they are not critical")
+  var thresholds: [Threshold] { [warning, critical, part] }
 
-  /// Neighbours that a sentence names.
+  /// Neighbours that a sentence names, and threads and CPUs of each.
   private static let most = 3
+  private static let mostThreads = 4
+  private static let mostCPUs = 8
+  /// Fewer I/Os do not tell what they felt.
+  private static let fewest: Int64 = 30
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostScheduler] }
 
@@ -62,6 +70,18 @@ struct NoisyCPUNeighbour: Rule {
       }
     }
 
+    /// The host whose threads they are, where no guest is named.
+    var host: String? { if case .unnamed(let host) = self { host } else { nil } }
+
+    /// The threads that waited.
+    var own: String {
+      switch self {
+      case .named(let guest): "thread_wait.guest = \(Evidence.literal(guest))"
+      case .unnamed(let host):
+        "thread_wait.guest IS NULL AND thread_wait.machine = \(Evidence.literal(host))"
+      }
+    }
+
     /// How many vCPUs the waits are spread over.
     var vcpus: String {
       guest == nil
@@ -70,54 +90,131 @@ struct NoisyCPUNeighbour: Rule {
   }
 
   /// What each neighbour took from the vCPUs together, or from one thread that does the guest's I/O, in the
-  /// longest trace; the most of these, per neighbour.
-  private static func sql(_ victim: Victim) -> String {
-    """
-    SELECT neighbour, neighbour_guest, is_guest, neighbour_threads, victim, victim_threads, wait_ns, span_ns,
-      max(100.0 * wait_ns / (victim_threads * span_ns)) AS lost_pct
-    FROM (
-      SELECT coalesce(culprit.culprit_guest, culprit.culprit_comm) AS neighbour,
-        culprit.culprit_guest AS neighbour_guest, culprit.class = 'guest' AS is_guest,
-        count(DISTINCT culprit.culprit_tid) AS neighbour_threads,
-        CASE culprit.victim_role WHEN 'vcpu' THEN 'vCPUs'
-          ELSE culprit.victim_comm || ' (' || culprit.victim_tid || ')' END AS victim,
-        CASE culprit.victim_role WHEN 'vcpu' THEN
-          (SELECT \(victim.vcpus) FROM thread_wait
-           WHERE thread_wait.role = 'vcpu' AND thread_wait.guest IS culprit.victim_guest
-             AND thread_wait.source_id = culprit.source_id) ELSE 1 END AS victim_threads,
-        sum(culprit.wait_ns) AS wait_ns, source.last_ns - source.first_ns AS span_ns
-      FROM culprit JOIN source USING (source_id)
-      WHERE \(victim.condition)
-        AND culprit.victim_role IN \(Evidence.list(ThreadRole.awaited)) AND source.last_ns > source.first_ns
-      GROUP BY neighbour, is_guest, victim, culprit.source_id
-    )
-    GROUP BY neighbour, is_guest ORDER BY lost_pct DESC, neighbour LIMIT \(most)
-    """
+  /// longest trace; the most of these, per neighbour. What the guest's I/Os waited for a CPU is shared out as the waits of
+  /// the threads are.
+  private func sql(_ victim: Victim, _ evidence: Evidence) -> String {
+    let isSame =
+      "blame.neighbour = top.neighbour AND blame.is_guest = top.is_guest AND blame.source_id = top.source_id"
+    let io =
+      victim.guest.map { guest in
+        """
+        SELECT count(*) AS ios, sum(block_ns) AS io_block_ns,
+          total(submit_cpu_wait_ns) + total(return_cpu_wait_ns) AS io_wait_ns
+        FROM \(evidence.from(.io)) WHERE guest = \(Evidence.literal(guest)) AND leading = 1 AND op <> 'flush'
+          AND block_ns IS NOT NULL AND coalesce(submit_cpu_wait_ns, return_cpu_wait_ns) IS NOT NULL
+        """
+      } ?? "SELECT 0 AS ios, NULL AS io_block_ns, NULL AS io_wait_ns"
+    return """
+      WITH blame AS MATERIALIZED (
+        SELECT coalesce(culprit.culprit_guest, culprit.culprit_comm) AS neighbour,
+          culprit.culprit_guest AS neighbour_guest, culprit.class = 'guest' AS is_guest, culprit_tid,
+          culprit_thread_id, victim_role, victim_guest, culprit.source_id AS source_id,
+          CASE culprit.victim_role WHEN 'vcpu' THEN 'vCPUs'
+            ELSE culprit.victim_comm || ' (' || culprit.victim_tid || ')' END AS victim,
+          wait_ns, source.last_ns - source.first_ns AS span_ns
+        FROM culprit JOIN source USING (source_id)
+        WHERE \(victim.condition)
+          AND culprit.victim_role IN \(Evidence.list(ThreadRole.awaited)) AND source.last_ns > source.first_ns),
+      lost AS (
+        SELECT neighbour, neighbour_guest, is_guest, source_id, victim, span_ns,
+          count(DISTINCT culprit_tid) AS neighbour_threads,
+          CASE victim_role WHEN 'vcpu' THEN
+            (SELECT \(victim.vcpus) FROM thread_wait
+             WHERE thread_wait.role = 'vcpu' AND thread_wait.guest IS blame.victim_guest
+               AND thread_wait.source_id = blame.source_id) ELSE 1 END AS victim_threads,
+          sum(wait_ns) AS wait_ns
+        FROM blame GROUP BY neighbour, is_guest, victim, source_id),
+      top AS (
+        SELECT *, neighbour_guest IS NULL AND neighbour IN (\(Self.recorders)) AS is_recorder,
+          max(100.0 * wait_ns / (victim_threads * span_ns)) AS lost_pct FROM lost
+        GROUP BY neighbour, is_guest
+        HAVING lost_pct >= \(Evidence.number(evidence.value(of: warning)))
+        ORDER BY is_recorder, lost_pct DESC, neighbour LIMIT \(Self.most)),
+      io_wait AS (\(io)),
+      shared AS (
+        SELECT top.*,
+          (SELECT sum(wait_ns) FROM blame WHERE \(isSame)) AS all_wait_ns,
+          (SELECT sum(thread_wait.wait_ns) FROM thread_wait
+           WHERE thread_wait.source_id = top.source_id AND \(victim.own)
+             AND thread_wait.role IN \(Evidence.list(ThreadRole.awaited))) AS victim_wait_ns,
+          (SELECT 1.0 * sum(run_ns) / top.span_ns FROM thread_wait
+           WHERE thread_id IN (SELECT culprit_thread_id FROM blame WHERE \(isSame))) AS used_cpus,
+          (SELECT group_concat(tid, ', ') FROM (SELECT DISTINCT culprit_tid AS tid FROM blame
+             WHERE \(isSame) ORDER BY tid LIMIT \(Self.mostThreads))) AS pids,
+          (SELECT group_concat(cpu, ', ') FROM (SELECT DISTINCT cpu FROM thread_cpu
+             WHERE thread_id IN (SELECT culprit_thread_id FROM blame WHERE \(isSame)) ORDER BY cpu)) AS cpus
+        FROM top)
+      SELECT *, 1.0 * io_wait_ns * all_wait_ns / victim_wait_ns AS io_lost_ns,
+        sum((NOT is_recorder) * 1.0 * io_wait_ns * all_wait_ns / victim_wait_ns) OVER () AS all_io_lost_ns,
+        100.0 * sum((NOT is_recorder) * 1.0 * io_wait_ns * all_wait_ns / victim_wait_ns) OVER ()
+          / nullif(io_block_ns, 0) AS io_lost_pct
+      FROM shared, io_wait ORDER BY is_recorder, lost_pct DESC, neighbour
+      """
   }
 
   private func finding(_ evidence: Evidence, _ victim: Victim) throws -> Finding? {
-    let sql = Self.sql(victim)
-    let rows = try evidence.rows(sql).filter {
-      $0.number("lost_pct") ?? 0 >= evidence.value(of: warning)
-    }
-    guard let worst = rows.first?.number("lost_pct") else { return nil }
+    let sql = sql(victim, evidence)
+    let all = try evidence.rows(sql)
+    // What recorded the capture is gone when it is over.
+    let others = all.filter { $0.integer("is_recorder") != 1 }
+    let rows = others.isEmpty ? all : others
+    guard let worst = rows.compactMap({ $0.number("lost_pct") }).max() else { return nil }
     let whose = victim.guest == nil ? "their" : "its"
     let parts = rows.compactMap { Self.words($0, whose) }
-    // The capture's own tools are gone when it is over.
+    let cause =
+      others.isEmpty
+      ? nil
+      : try evidence.cause(
+        of: victim.guest, on: victim.host, [.cpuNeighbour],
+        names: others.compactMap { $0.text("neighbour") })
+    let lost = others.isEmpty ? nil : Lost(rows)
+    let isFelt =
+      cause != nil || worst >= evidence.value(of: critical)
+      || lost.map { $0.share >= evidence.value(of: part) } ?? true
     let severity: Finding.Severity =
-      Self.isTracing(rows)
+      others.isEmpty || !isFelt
       ? .info : worst >= evidence.value(of: critical) ? .critical : .warning
+    // What no phase began with was there throughout.
+    var extent = try cause ?? evidence.extent(ofTrace: rows.first?.integer("source_id"))
+    if cause == nil, severity > .info { extent.explains = Evidence.time(lost?.time) }
     return Finding(
       code, severity, guest: victim.guest,
       sentence: (victim.guest == nil
         ? "While threads of guests that no file names waited for a CPU of the host, others were on it: "
         : "While its threads waited for a CPU of the host, others were on it: ")
-        + parts.joined(separator: "; ") + ".",
+        + parts.joined(separator: "; ") + (lost?.words ?? "") + ".",
       confidence: .high,
       because:
         "Each wait is laid over what ran on that CPU meanwhile; the parts add up to the waits, and the "
-        + "guest's own threads and the kernel's are not counted.",
-      evidenceSQL: evidence.proof(sql), nextStep: Self.advice(rows))
+        + "guest's own threads and the kernel's are not counted."
+        + (lost == nil
+          ? ""
+          : " What its I/Os waited behind them is their share of the waits of its threads."),
+      evidenceSQL: evidence.proof(sql),
+      nextStep: !isFelt && !others.isEmpty
+        ? "Nothing to do for this guest's I/O at this load; 'culprit' has every thread."
+        : Self.advice(rows), extent: extent)
+  }
+
+  /// What the guest's I/Os waited for a CPU behind all neighbours that are named.
+  private struct Lost {
+    /// Ns.
+    let time: Double
+    /// Percent of their time from Q to C.
+    let share: Double
+
+    /// Nil where too few of the guest's I/Os are known with their waits.
+    init?(_ rows: [QueryRow]) {
+      guard let first = rows.first, first.integer("ios") ?? 0 >= NoisyCPUNeighbour.fewest,
+        let share = first.number("io_lost_pct"), let time = first.number("all_io_lost_ns")
+      else { return nil }
+      (self.time, self.share) = (time, share)
+    }
+
+    var words: String {
+      "; its I/Os waited \(Quantity.time(time)) for these CPUs, \(Quantity.decimal(share, digits: 1)) % of their time "
+        + "from Q to C"
+    }
   }
 
   private static func words(_ row: QueryRow, _ whose: String) -> String? {
@@ -125,26 +222,38 @@ struct NoisyCPUNeighbour: Rule {
       let share = row.number("lost_pct"), let threads = row.integer("neighbour_threads"),
       let victim = row.text("victim")
     else { return nil }
-    let who =
-      if let guest = row.text("neighbour_guest") {
-        "guest \(guest)"
-      } else {
-        name + (row.integer("is_guest") == 1 ? " of another guest" : "")
-          + (threads > 1 ? " (\(threads) threads)" : "")
+    var facts: [String] = []
+    if row.text("neighbour_guest") == nil {
+      if threads > 1 { facts.append("\(threads) threads") }
+      if let pids = row.text("pids") {
+        facts.append(
+          (threads > 1 ? "pids " : "pid ") + pids + (threads > Int64(mostThreads) ? ", ..." : ""))
       }
+    }
+    if let used = row.number("used_cpus") {
+      facts.append("\(Quantity.decimal(used, digits: 2)) CPUs used")
+    }
+    if let cpus = row.text("cpus") {
+      let list = cpus.split(separator: ", ")
+      facts.append(
+        list.count == 1
+          ? "on CPU \(cpus)" : list.count <= mostCPUs ? "on CPUs \(cpus)" : "on \(list.count) CPUs")
+    }
+    let who =
+      (row.text("neighbour_guest").map { "guest \($0)" }
+        ?? name + (row.integer("is_guest") == 1 ? " of another guest" : ""))
+      + (facts.isEmpty ? "" : " (\(facts.joined(separator: "; ")))")
     return Printable.text(who) + " for \(Quantity.seconds(wait)), "
       + "\(Quantity.decimal(share, digits: 1)) % of the time of "
       + (victim == "vCPUs" ? "\(whose) vCPUs" : Printable.text(victim))
   }
 
-  /// Whether all that was there are the tools of a capture.
-  private static func isTracing(_ rows: [QueryRow]) -> Bool {
-    let tools = ["perf", "blktrace", "trace-cmd"]
-    return rows.allSatisfy { tools.contains($0.text("neighbour") ?? "") }
-  }
+  /// The tools that record captures, as a list of SQL.
+  static let recorders = CauseCorrelation.recorders.sorted().map(Evidence.literal)
+    .joined(separator: ", ")
 
   private static func advice(_ rows: [QueryRow]) -> String {
-    if isTracing(rows) {
+    if rows.allSatisfy({ $0.integer("is_recorder") == 1 }) {
       return
         "These are tools that trace: capture with fewer events, or keep them off the guest's CPUs "
         + "(taskset)."

@@ -56,8 +56,8 @@ struct NoisyDiskNeighbour: Rule {
       let names = rows.prefix(Self.most).compactMap { row -> String? in
         guard let share = row.number("share_pct"), let requests = row.integer("requests")
         else { return nil }
-        return "\(row.text("comm") ?? "others") with \(Quantity.count(requests)) requests, "
-          + "\(Quantity.decimal(share, digits: 1)) %"
+        return DiskUser.words(row, requests: requests)
+          + ", \(Quantity.decimal(share, digits: 1)) % of that time"
       }
       let effect = Effect(first)
       let isFelt =
@@ -84,13 +84,21 @@ struct NoisyDiskNeighbour: Rule {
         nextStep: !isFelt
           ? "Nothing to do for this guest at this load; watch it where the device comes closer to its limit."
           : "Limit it (io.max, io.weight of its cgroup), or move it to another device. 'hiddenq explain' says when "
-            + "it began, 'hiddenq compare INCIDENT --split TIME' what differs since then.")
+            + "it began, 'hiddenq compare INCIDENT --split TIME' what differs since then.",
+        extent: try
+          (evidence.cause(
+            of: guest, [.diskNeighbour],
+            names: rows.prefix(Self.most).compactMap { $0.text("comm") })
+          ?? DiskUser.extent(rows.prefix(Self.most), explains: effect?.lost))
+          .at(evidence.places(on: hostDevice, of: host)))
     }
   }
 
   /// How the guest's I/Os fared beside the neighbour that used the device most.
   private struct Effect {
     let growth: Double
+    /// What the I/Os beside it took longer, all together, ns; nil where they did not.
+    let lost: Int64?
     let words: String
 
     init?(_ row: QueryRow) {
@@ -99,6 +107,8 @@ struct NoisyDiskNeighbour: Rule {
         row.integer("ios_alone") ?? 0 >= NoisyDiskNeighbour.fewest, alone > 0
       else { return nil }
       growth = Double(beside) / Double(alone) - 1
+      lost = Evidence.time(
+        Double(row.integer("ios_beside") ?? 0) * (Double(beside) - Double(alone)))
       words =
         "; beside \(row.text("comm") ?? "them") the guest's I/Os took \(Quantity.time(beside)) on the host on "
         + "average (H4 and H5), with no neighbour \(Quantity.time(alone))"
@@ -109,7 +119,9 @@ struct NoisyDiskNeighbour: Rule {
     _ guest: String, _ device: String, _ host: String, _ hostDevice: String, _ evidence: Evidence
   ) -> String {
     """
-    SELECT comm, requests, bytes, 100.0 * share AS share_pct, 100.0 * sum(share) OVER () AS all_pct,
+    SELECT comm, pid, requests, bytes, from_ns, to_ns, first_sector, last_sector,
+      1e9 * requests / nullif(to_ns - from_ns, 0) AS iops, 1e3 * bytes / nullif(to_ns - from_ns, 0) AS mb_per_s,
+      100.0 * share AS share_pct, 100.0 * sum(share) OVER () AS all_pct,
       ios_beside, beside_mean_ns, ios_alone, alone_mean_ns,
       (SELECT 100.0 * sum(CASE WHEN hop = 'block' THEN 0 ELSE mean_ns END)
           / nullif(sum(CASE WHEN hop = 'block' THEN mean_ns END), 0)

@@ -44,10 +44,26 @@ struct NotExplained: Rule {
       guard let shift = Shift(series, least: 1 + evidence.value(of: slower) / 100) else {
         return nil
       }
-      let sql = Self.sql(guest: guest, device: device, at: shift.at)
+      let sql = Self.sql(
+        guest: guest, device: device, at: try onset(evidence, guest, shift, series))
       guard let row = try evidence.rows(sql).first else { return nil }
       return try judge(row, evidence, guest: guest, device: device, sql: sql)
     }
+  }
+
+  /// Where a phase of unknown cause begins near the moment, that is known better.
+  private func onset(
+    _ evidence: Evidence, _ guest: String, _ shift: Shift, _ series: [Slice]
+  ) throws -> Int64 {
+    let end = series.last?.at ?? shift.at
+    let (length, isTooLong) = end.subtractingReportingOverflow(series.first?.at ?? shift.at)
+    let near = 2 * (isTooLong ? 0 : length) / Int64(Self.sliceCount)
+    let phase = try evidence.cause(
+      of: guest, [.unknown], near: Finding.Extent(from: shift.at, to: max(end, shift.at + 1)))
+    guard let from = phase?.from, from >= shift.at - near, from <= shift.at + near else {
+      return shift.at
+    }
+    return from
   }
 
   private func judge(
@@ -97,19 +113,36 @@ struct NotExplained: Rule {
       because:
         "The moment is where slices of the trace differ most, at equal load; two parts of one run are "
         + "compared, and runs vary.",
-      evidenceSQL: sql, nextStep: missing)
+      evidenceSQL: sql, nextStep: missing,
+      extent: try extent(row, evidence, guest, from: at).at([Finding.Extent.place(guest, device)]))
+  }
+
+  /// From that moment to the end; what it costs is the growth, over all I/Os since then.
+  private func extent(
+    _ row: QueryRow, _ evidence: Evidence, _ guest: String, from: Int64
+  ) throws -> Finding.Extent {
+    var own = try evidence.throughout(guest)
+    // The moment is the begin of one of so many slices.
+    let length = (own.to ?? from).subtractingReportingOverflow(own.from ?? from)
+    own.error = length.overflow ? 0 : length.partialValue / Int64(Self.sliceCount)
+    (own.from, own.to) = (from, max(own.to ?? from, from))
+    own.hasOnset = true
+    own.explains = Evidence.time(row.number("lost_ns"))
+    return try evidence.cause(of: guest, [.unknown], near: own) ?? own
   }
 
   private static func time(_ nanoseconds: Double) -> String {
     Quantity.time(nanoseconds)
   }
 
-  /// Twenty-four slices of the time of a disk's matched I/Os.
+  private static let sliceCount = 24
+
+  /// Slices of the time of a disk's matched I/Os.
   private static let slices = """
     SELECT guest, device, min(reference_ns) AS at_ns, avg(block_ns) AS block_ns
     FROM (
       SELECT io.guest, io.device, reference_ns, block_ns,
-        CAST(24.0 * (reference_ns - first_ns) / (last_ns - first_ns + 1) AS INTEGER) AS place
+        CAST(\(sliceCount).0 * (reference_ns - first_ns) / (last_ns - first_ns + 1) AS INTEGER) AS place
       FROM io JOIN (
         SELECT guest, device, min(reference_ns) AS first_ns, max(reference_ns) AS last_ns
         FROM io WHERE host_scheduler_ns IS NOT NULL GROUP BY guest, device
@@ -141,6 +174,8 @@ struct NotExplained: Rule {
     SELECT \(at) AS at_ns,
       avg(CASE WHEN is_after THEN block_ns END) AS block_after_ns,
       avg(CASE WHEN NOT is_after THEN block_ns END) AS block_before_ns,
+      sum(is_after) * (avg(CASE WHEN is_after THEN block_ns END) - avg(CASE WHEN NOT is_after THEN block_ns END))
+        AS lost_ns,
       avg(CASE WHEN is_after THEN virtio_ns END) - avg(CASE WHEN NOT is_after THEN virtio_ns END)
         AS virtio_growth_ns,
       avg(CASE WHEN is_after THEN below_ns END) - avg(CASE WHEN NOT is_after THEN below_ns END)

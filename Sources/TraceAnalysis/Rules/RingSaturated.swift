@@ -36,6 +36,10 @@ struct RingSaturated: Rule {
 
   var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks] }
 
+  func follows(_: Finding) -> [Precursor] {
+    [Precursor(.deviceStall), Precursor(.noisyDiskNeighbour), Precursor(.noisyCPUNeighbour)]
+  }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("1", evidence)).compactMap { row in
       guard let guest = row.text("guest"), let device = row.text("device"),
@@ -94,8 +98,17 @@ struct RingSaturated: Rule {
           evidence),
         nextStep: Self.isOfAnotherDriver(device) || isBusyBelow
           ? Self.adviceForTarget
-          : Self.advice(isThreadBusy: isThreadBusy, isDeviceFull: isDeviceFull))
+          : Self.advice(isThreadBusy: isThreadBusy, isDeviceFull: isDeviceFull),
+        extent: (try evidence.cause(of: guest, [.virtioRing]) ?? Self.extent(row))
+          .at([Finding.Extent.place(guest, device)]))
     }
+  }
+
+  /// From the first slice of time in which it was full to the last, and what the I/Os waited that were given back.
+  private static func extent(_ row: QueryRow) -> Finding.Extent {
+    Finding.Extent(
+      from: row.integer("full_from_ns"), to: row.integer("full_to_ns"),
+      error: row.integer("slice_ns") ?? 0, explains: Evidence.time(row.number("requeue_ns")))
   }
 
   /// Whether a device's number is one of a driver that is not virtio-blk, as `8,0` of sd: IDE, SCSI, MMC, Xen and NVMe
@@ -138,7 +151,9 @@ struct RingSaturated: Rule {
       FROM \(evidence.from(.queueDepth)) WHERE arrivals > 0
     ), ring AS (
       SELECT machine, device, ceiling, count(*) AS slices,
-        100.0 * avg(max_depth = ceiling) AS at_ceiling_pct
+        100.0 * avg(max_depth = ceiling) AS at_ceiling_pct,
+        min(CASE WHEN max_depth = ceiling THEN at_ns END) AS full_from_ns,
+        max(CASE WHEN max_depth = ceiling THEN at_ns + interval_ns END) AS full_to_ns, max(interval_ns) AS slice_ns
       FROM slice WHERE hop = 'virtio_queue' GROUP BY machine, device
     ), above AS (
       SELECT machine, device, avg(mean_depth) AS waiting FROM slice
@@ -148,12 +163,13 @@ struct RingSaturated: Rule {
       FROM slice WHERE hop = 'hardware_queue' GROUP BY machine, device
     ), back AS (
       SELECT guest, device, 100.0 * avg(coalesce(requeue_ns, 0) > 0) AS pct,
-        CAST(avg(CASE WHEN requeue_ns > 0 THEN requeue_ns END) AS INTEGER) AS mean_ns
+        CAST(avg(CASE WHEN requeue_ns > 0 THEN requeue_ns END) AS INTEGER) AS mean_ns,
+        sum(CASE WHEN requeue_ns > 0 THEN 1.0 * requeue_ns END) AS all_ns
       FROM \(evidence.from(.io)) GROUP BY guest, device
     )
     SELECT ring.machine AS guest, ring.device AS device, ring.ceiling AS ceiling, ring.slices AS slices,
       at_ceiling_pct, above.waiting AS waiting_above, back.pct AS requeued_pct,
-      back.mean_ns AS requeue_mean_ns, thread.comm AS thread, thread.busy_pct AS thread_busy_pct,
+      back.mean_ns AS requeue_mean_ns, back.all_ns AS requeue_ns, full_from_ns, full_to_ns, slice_ns, thread.comm AS thread, thread.busy_pct AS thread_busy_pct,
       max(below.full) AS device_full_pct, below.ceiling AS device_ceiling
     FROM ring
     JOIN above ON above.machine = ring.machine AND above.device = ring.device

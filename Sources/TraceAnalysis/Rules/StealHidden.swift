@@ -22,7 +22,23 @@ struct StealHidden: Rule {
     "steal", 5, "%", "part of its virtual CPUs' time that a guest waited, from which on it warns")
   private let critical = Threshold(
     "steal-critical", 25, "%", "the same, from which on it is critical")
-  var thresholds: [Threshold] { [warning, critical] }
+  private let unfelt = Threshold(
+    "steal-unfelt", 15, "%",
+    "part of their time that others held the CPUs, from which on it warns although the guest's I/Os lost less by "
+      + "that than steal-part")
+  private let part = Threshold(
+    "steal-part", 20, "%",
+    "part of the guest's time from Q to C that its I/Os waited for CPUs that others held, from which on it was felt"
+  )
+  var thresholds: [Threshold] { [warning, critical, unfelt, part] }
+
+  /// Fewer I/Os do not tell what they felt.
+  private static let fewest: Int64 = 30
+
+  /// With a neighbour that is named it is the same from the guest's side.
+  func follows(_ finding: Finding) -> [Precursor] {
+    finding.severity > .info ? [Precursor(.noisyCPUNeighbour)] : []
+  }
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.hostScheduler] }
 
@@ -97,33 +113,52 @@ struct StealHidden: Rule {
   // MARK: With the host's scheduler trace
 
   /// The longest trace of each guest's vCPUs, with what the guest itself said.
-  private static func sql(_ guest: String) -> String {
-    """
-    SELECT waits.*, 100.0 * waited_ns / (waits.vcpus * span_ns) AS waited_pct,
-      100.0 * ran_ns / (waits.vcpus * span_ns) AS ran_pct,
-      said.guest_reported_pct, said.guest_busy_pct, said.guest_counted_pct, said.guest_stolen_pct,
-      said.tool, said.agrees, said.tolerance_pct, said.host_measured_pct,
-      (SELECT 100.0 * sum(culprit.wait_ns) / waited_ns FROM culprit
-       WHERE culprit.victim_guest = waits.guest AND culprit.victim_role = 'vcpu'
-         AND culprit.source_id = waits.source_id AND culprit.class = 'sibling') AS sibling_pct,
-      (SELECT 100.0 * sum(culprit.wait_ns) / waited_ns FROM culprit
-       WHERE culprit.victim_guest = waits.guest AND culprit.victim_role = 'vcpu'
-         AND culprit.source_id = waits.source_id AND culprit.class = 'throttled') AS throttled_pct
-    FROM (
-      SELECT thread_wait.guest, thread_wait.source_id, source.lost_events,
-        count(DISTINCT coalesce(thread_wait.vcpu, -thread_wait.tid)) AS vcpus,
-        sum(thread_wait.wait_ns) AS waited_ns, sum(thread_wait.run_ns) AS ran_ns,
-        source.last_ns - source.first_ns AS span_ns
-      FROM thread_wait JOIN source USING (source_id)
-      WHERE thread_wait.role = 'vcpu' AND thread_wait.guest = \(Evidence.literal(guest))
-        AND source.last_ns > source.first_ns
-      GROUP BY thread_wait.source_id ORDER BY span_ns DESC, source_id LIMIT 1
-    ) AS waits
-    LEFT JOIN (
-      SELECT * FROM steal_reconciliation WHERE guest = \(Evidence.literal(guest))
-      ORDER BY agrees IS NULL, tolerance_pct IS NULL, tolerance_pct, samples DESC, tool LIMIT 1
-    ) AS said USING (guest)
-    """
+  private static func sql(_ guest: String, _ evidence: Evidence) -> String {
+    let held = """
+      SELECT sum(culprit.wait_ns) FROM culprit
+      WHERE culprit.victim_guest = waits.guest AND culprit.victim_role = 'vcpu' AND culprit.source_id = waits.source_id
+      """
+    let isRecorder = "class = 'host' AND culprit_comm IN (\(NoisyCPUNeighbour.recorders))"
+    return """
+      WITH io_wait AS MATERIALIZED (
+        SELECT count(*) AS ios, sum(block_ns) AS io_block_ns,
+          total(submit_cpu_wait_ns) + total(return_cpu_wait_ns) AS io_wait_ns
+        FROM \(evidence.from(.io)) WHERE guest = \(Evidence.literal(guest)) AND leading = 1 AND op <> 'flush'
+          AND block_ns IS NOT NULL AND coalesce(submit_cpu_wait_ns, return_cpu_wait_ns) IS NOT NULL)
+      SELECT *, 100.0 * others_ns / (vcpus * span_ns) AS others_pct,
+        100.0 * others_ns / waited_ns AS others_of_wait_pct,
+        100.0 * io_wait_ns * others_ns / waited_ns / nullif(io_block_ns, 0) AS io_lost_pct
+      FROM (
+      SELECT waits.*, 100.0 * waited_ns / (waits.vcpus * span_ns) AS waited_pct,
+        100.0 * ran_ns / (waits.vcpus * span_ns) AS ran_pct,
+        said.guest_reported_pct, said.guest_busy_pct, said.guest_counted_pct, said.guest_stolen_pct,
+        said.tool, said.agrees, said.tolerance_pct, said.host_measured_pct,
+        100.0 * (\(held) AND class = 'sibling') / waited_ns AS sibling_pct,
+        100.0 * (\(held) AND class = 'throttled') / waited_ns AS throttled_pct,
+        100.0 * (\(held) AND class = 'kernel') / waited_ns AS kernel_pct,
+        100.0 * (\(held) AND \(isRecorder)) / waited_ns AS recorder_pct,
+        100.0 * (\(held) AND class IN ('host', 'guest') AND NOT (\(isRecorder))) / waited_ns AS neighbour_pct,
+        waited_ns - coalesce((\(held) AND (class = 'sibling' OR \(isRecorder))), 0) AS others_ns,
+        (SELECT count(DISTINCT cpu) FROM thread_cpu WHERE thread_cpu.guest = waits.guest
+          AND thread_cpu.source_id = waits.source_id AND thread_cpu.role IN \(Evidence.list(ThreadRole.awaited))) AS cpus,
+        (SELECT group_concat(role, ', ') FROM (SELECT DISTINCT role FROM thread_cpu WHERE thread_cpu.guest = waits.guest
+          AND thread_cpu.source_id = waits.source_id AND role = 'iothread')) AS io_roles
+      FROM (
+        SELECT thread_wait.guest, thread_wait.source_id, source.lost_events,
+          count(DISTINCT coalesce(thread_wait.vcpu, -thread_wait.tid)) AS vcpus,
+          sum(thread_wait.wait_ns) AS waited_ns, sum(thread_wait.run_ns) AS ran_ns,
+          source.last_ns - source.first_ns AS span_ns
+        FROM thread_wait JOIN source USING (source_id)
+        WHERE thread_wait.role = 'vcpu' AND thread_wait.guest = \(Evidence.literal(guest))
+          AND source.last_ns > source.first_ns
+        GROUP BY thread_wait.source_id ORDER BY span_ns DESC, source_id LIMIT 1
+      ) AS waits
+      LEFT JOIN (
+        SELECT * FROM steal_reconciliation WHERE guest = \(Evidence.literal(guest))
+        ORDER BY agrees IS NULL, tolerance_pct IS NULL, tolerance_pct, samples DESC, tool LIMIT 1
+      ) AS said USING (guest)
+      ), io_wait
+      """
   }
 
   private func hosted(_ evidence: Evidence) throws -> [(guest: String, finding: Finding?)] {
@@ -133,22 +168,33 @@ struct StealHidden: Rule {
       """
     ).compactMap { $0.text("guest") }
     return try guests.map { guest in
-      let sql = Self.sql(guest)
-      return (guest, try evidence.rows(sql).first.flatMap { finding(evidence, guest, $0, sql) })
+      let sql = Self.sql(guest, evidence)
+      return (guest, try evidence.rows(sql).first.flatMap { try finding(evidence, guest, $0, sql) })
     }
   }
 
   private func finding(
     _ evidence: Evidence, _ guest: String, _ row: QueryRow, _ sql: String
-  ) -> Finding? {
+  ) throws -> Finding? {
     guard let waited = row.integer("waited_ns"), let share = row.number("waited_pct"),
       let vcpus = row.integer("vcpus"), let span = row.integer("span_ns"),
       share >= evidence.value(of: warning)
     else { return nil }
+    let others = row.number("others_pct") ?? share
+    let isOwn = row.number("sibling_pct") ?? 0 >= 50
+    let cause = try evidence.cause(of: guest, [.cpuNeighbour, .throttle])
+    let severity = severity(row, others: others, isCause: cause != nil, evidence)
     var sentence =
       "\(vcpus == 1 ? "Its vCPU" : "Its \(vcpus) vCPUs") waited \(Quantity.seconds(waited)) for a CPU of "
       + "the host, \(Quantity.decimal(share, digits: 1)) % of their time in "
       + "\(Quantity.seconds(span))"
+    if severity == .info, isOwn, let cpus = row.integer("cpus"), cpus > 0 {
+      sentence =
+        "Its \(vcpus == 1 ? "vCPU" : "\(vcpus) vCPUs")\(row.text("io_roles") == nil ? "" : " and I/O threads") share "
+        + "\(cpus == 1 ? "1 CPU" : "\(cpus) CPUs") of the host: the vCPU\(vcpus == 1 ? "" : "s") waited "
+        + "\(Quantity.seconds(waited)) for one, \(Quantity.decimal(share, digits: 1)) % of their time in "
+        + Quantity.seconds(span)
+    }
     let counted = row.number("guest_counted_pct")
     if Self.isPossible(counted), let busy = row.number("guest_busy_pct"),
       let said = row.number("guest_reported_pct")
@@ -162,24 +208,54 @@ struct StealHidden: Rule {
         sentence += "; the guest shows \(busy) % of its own work (us + sy) and \(said) % stolen"
       }
     }
-    if let sibling = row.number("sibling_pct"), sibling >= 1 {
-      sentence +=
-        "; for \(Quantity.decimal(sibling, digits: 1)) % of the wait its own other threads were there"
-    }
-    if let throttled = row.number("throttled_pct"), throttled >= 10 {
-      sentence +=
-        "; for \(Quantity.decimal(throttled, digits: 1)) % of it the CPU was idle, as a quota does it"
-    }
+    sentence += Self.holders(row)
     let (confidence, because) = Self.trust(row)
     let isQuota = row.number("throttled_pct") ?? 0 >= 50
     return Finding(
-      code, share >= evidence.value(of: critical) ? .critical : .warning, guest: guest,
-      sentence: sentence + ".", confidence: confidence,
+      code, severity, guest: guest, sentence: sentence + ".", confidence: confidence,
       because: because + Self.contradiction(counted), evidenceSQL: evidence.proof(sql),
-      nextStep: isQuota
-        ? "Look at the CPU quota of the guest's cgroup (cpu.max, cpu.stat: nr_throttled)."
-        : "See the view 'culprit' for who was on the CPUs; give the vCPUs, iothreads and vhost threads "
-          + "CPUs of their own, or move what shares them.")
+      nextStep: severity == .info
+        ? isOwn
+          ? "No neighbour: where the guest is short of CPU time, give its vCPUs, iothreads and vhost threads CPUs of their "
+            + "own."
+          : "Nothing to do for this guest's I/O at this load; 'culprit' has every thread that held the CPUs."
+        : isQuota
+          ? "Look at the CPU quota of the guest's cgroup (cpu.max, cpu.stat: nr_throttled)."
+          : "See the view 'culprit' for who was on the CPUs; give the vCPUs, iothreads and vhost threads "
+            + "CPUs of their own, or move what shares them.",
+      extent: try (severity == .info ? evidence.cause(of: guest, [.ownCPU]) : cause)
+        ?? evidence.extent(ofTrace: row.integer("source_id")))
+  }
+
+  /// By what others held the CPUs: the guest's own threads, and the tools that recorded the capture, are no steal.
+  private func severity(
+    _ row: QueryRow, others: Double, isCause: Bool, _ evidence: Evidence
+  ) -> Finding.Severity {
+    guard others >= evidence.value(of: warning) else { return .info }
+    guard others < evidence.value(of: critical) else { return .critical }
+    let isKnown = row.integer("ios") ?? 0 >= Self.fewest
+    let isFelt =
+      isCause || !isKnown || others >= evidence.value(of: unfelt)
+      || row.number("io_lost_pct") ?? 100 >= evidence.value(of: part)
+    return isFelt ? .warning : .info
+  }
+
+  /// `; meanwhile the CPUs were held by the VM's own threads (76.3 %) and the host's kernel (15.3 %)`.
+  private static func holders(_ row: QueryRow) -> String {
+    func words(_ parts: [(column: String, words: String)], least: Double = 1) -> [String] {
+      parts.compactMap { column, words in
+        row.number(column).flatMap {
+          $0 >= least ? "\(words) (\(Quantity.decimal($0, digits: 1)) %)" : nil
+        }
+      }
+    }
+    let held = words([
+      ("sibling_pct", "the VM's own threads"), ("neighbour_pct", "other processes or guests"),
+      ("kernel_pct", "the host's kernel"), ("recorder_pct", "recording tools"),
+    ])
+    let idle = words([("throttled_pct", "idle, as under a quota")], least: 10)
+    let parts = (held.isEmpty ? [] : ["held by " + list(held)]) + idle
+    return parts.isEmpty ? "" : "; meanwhile the CPUs were " + list(parts)
   }
 
   /// Whether a guest may have counted such a part of its time.
@@ -206,12 +282,19 @@ struct StealHidden: Rule {
         share >= evidence.value(of: warning)
       else { return nil }
       let lost = row.integer("lost_events") ?? 0
+      let others = row.number("others_pct") ?? share
+      let own = row.number("own_of_wait_pct") ?? 0
       return Finding(
-        code, share >= evidence.value(of: critical) ? .critical : .warning, guest: nil,
+        code,
+        others >= evidence.value(of: critical)
+          ? .critical : others >= evidence.value(of: warning) ? .warning : .info, guest: nil,
         sentence: Printable.text(
           "Of \(UnnamedGuest.name(row)) on \(machine) \(vcpus == 1 ? "1 vCPU" : "\(vcpus) vCPUs") waited "
             + "\(Quantity.seconds(waited)) for a CPU of the host, \(Quantity.decimal(share, digits: 1)) % of \(vcpus == 1 ? "its" : "their") time in "
-            + "\(Quantity.seconds(span)): \(threads)\(vcpus > Int64(Self.mostThreads) ? ", ..." : "")."
+            + "\(Quantity.seconds(span)): \(threads)\(vcpus > Int64(Self.mostThreads) ? ", ..." : "")"
+            + (own >= 1
+              ? "; for \(Quantity.decimal(own, digits: 1)) % of that time hypervisors' own threads or recording tools held the "
+                + "CPUs" : "") + "."
         ),
         confidence: .medium,
         because:
@@ -221,14 +304,17 @@ struct StealHidden: Rule {
         evidenceSQL: evidence.proof(sql),
         nextStep:
           "See the view 'culprit' for the threads that had the CPUs. Save 'ps -eLo pid,ppid,tid,psr,comm' and QEMU's reply "
-          + "to query-cpus-fast next time: they name the guest.")
+          + "to query-cpus-fast next time: they name the guest.",
+        extent: try evidence.cause(of: nil, on: machine, [.cpuNeighbour, .ownCPU, .throttle])
+          ?? evidence.extent(ofTrace: row.integer("source_id")))
     }
   }
 
   /// The maximum of threads whose waits are listed one by one.
   private static let mostThreads = 4
 
-  /// Over the longest trace that has such vCPUs.
+  /// Over the longest trace that has such vCPUs. Of threads that nothing tells apart by their process, those of another
+  /// hypervisor may be of the same one.
   private static func unnamedSQL(_ machine: String) -> String {
     """
     WITH own AS (
@@ -236,10 +322,17 @@ struct StealHidden: Rule {
       FROM thread_wait JOIN source USING (source_id)
       WHERE thread_wait.role = 'vcpu' AND thread_wait.guest IS NULL
         AND thread_wait.machine = \(Evidence.literal(machine)) AND source.last_ns > source.first_ns),
-    longest AS (SELECT source_id FROM own ORDER BY span_ns DESC, source_id LIMIT 1)
-    SELECT count(DISTINCT tid) AS vcpus, count(DISTINCT coalesce(vcpu, -tid)) AS numbers,
+    longest AS (SELECT source_id FROM own ORDER BY span_ns DESC, source_id LIMIT 1),
+    known AS (
+      SELECT sum(wait_ns) AS wait_ns FROM culprit
+      WHERE victim_role = 'vcpu' AND victim_guest IS NULL AND machine = \(Evidence.literal(machine))
+        AND source_id IN longest AND (class = 'sibling' OR class = 'guest' AND culprit_guest IS NULL
+          OR class = 'host' AND culprit_comm IN (\(NoisyCPUNeighbour.recorders))))
+    SELECT source_id, count(DISTINCT tid) AS vcpus, count(DISTINCT coalesce(vcpu, -tid)) AS numbers,
       sum(wait_ns) AS waited_ns, sum(run_ns) AS ran_ns, span_ns, lost_events,
       100.0 * sum(wait_ns) / (count(DISTINCT tid) * span_ns) AS waited_pct,
+      100.0 * (SELECT wait_ns FROM known) / sum(wait_ns) AS own_of_wait_pct,
+      100.0 * (sum(wait_ns) - coalesce((SELECT wait_ns FROM known), 0)) / (count(DISTINCT tid) * span_ns) AS others_pct,
       (SELECT group_concat(line, ', ') FROM (
         SELECT printf('%s (%d) %.3f s', comm, tid, sum(wait_ns) / 1e9) AS line FROM own
         WHERE source_id IN longest GROUP BY tid ORDER BY sum(wait_ns) DESC, tid LIMIT \(mostThreads))) AS threads

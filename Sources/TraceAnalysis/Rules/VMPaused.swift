@@ -27,6 +27,7 @@ struct VMPaused: Rule {
       guard let guest = row.text("guest"), let count = row.integer("pauses"),
         let whole = row.integer("paused_ns"), let longest = row.integer("longest_ns"),
         let from = row.integer("from_ns"), let to = row.integer("to_ns"),
+        let first = row.integer("first_ns"), let last = row.integer("last_ns"),
         let error = row.integer("error_ns"), let spanning = row.integer("waiting"),
         let isClockStill = row.integer("is_clock_still"),
         let isHostStill = row.integer("is_host_still"),
@@ -51,8 +52,9 @@ struct VMPaused: Rule {
         evidenceSQL: Self.sql("guest = \(Evidence.literal(guest))"),
         nextStep:
           "Look for who stopped it at that time: QEMU's log and QMP events (STOP, RESUME), snapshots, migration, "
-          + "backup, 'virsh suspend'; where the host stood still, its kernel log. 'pause' has every such time."
-      )
+          + "backup, 'virsh suspend'; where the host stood still, its kernel log. 'pause' has every such time.",
+        extent: Finding.Extent(
+          from: first, to: last, hasOnset: true, explains: Evidence.time(row.number("lost_ns"))))
     }
   }
 
@@ -73,7 +75,9 @@ struct VMPaused: Rule {
   private static func sql(_ condition: String) -> String {
     """
     SELECT guest, count(*) AS pauses, sum(length_ns) AS paused_ns, max(length_ns) AS longest_ns, from_ns, to_ns,
-      error_ns, is_clock_still, is_host_still, confidence, because,
+      error_ns, is_clock_still, is_host_still, confidence, because, sum(1.0 * length_ns * spanning) AS lost_ns,
+      (SELECT min(from_ns) FROM pause AS other WHERE other.guest = pause.guest) AS first_ns,
+      (SELECT max(to_ns) FROM pause AS other WHERE other.guest = pause.guest) AS last_ns,
       (SELECT sum(spanning) FROM pause AS other WHERE other.guest = pause.guest) AS waiting
     FROM pause WHERE \(condition) GROUP BY guest ORDER BY longest_ns DESC, guest
     """

@@ -166,7 +166,9 @@ struct SelectedSums {
       })
     let found = DiskNeighbours(
       try disks(streams, devices), hosts,
-      names: Dictionary(uniqueKeysWithValues: tasks.map { ($0.task, $0.name) }), own: own)
+      names: Dictionary(
+        uniqueKeysWithValues: tasks.map { ($0.task, (tid: Int64($0.tid), name: $0.name)) }),
+      own: own)
     neighbours = NeighbourCorrelation.merged(found.neighbours, streams)
   }
 

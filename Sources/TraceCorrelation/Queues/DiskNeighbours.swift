@@ -28,6 +28,12 @@ public struct DiskNeighbours: Sendable {
     public let beside: Stays
     /// The disk's I/Os that met no neighbour's request.
     public let alone: Stays
+    /// The thread's id; nil where several have that name.
+    public let tid: Int64?
+    /// From the begin of its first request to the last end of one; nil where that was not seen.
+    public let active: Span?
+    /// The first and the last sector that it asked for.
+    public let sectors: ClosedRange<Int64>?
   }
 
   /// Some I/Os' time on the host.
@@ -82,7 +88,7 @@ public struct DiskNeighbours: Sendable {
   /// Of joined disks, the host's devices, and the names of the threads by their numbers. `own`: threads that
   /// are known to work for a guest, by the stretch of the device: two hosts give their threads the same numbers.
   public init(
-    _ disks: [Disk], _ hosts: [HostDevice], names: [Int32: String],
+    _ disks: [Disk], _ hosts: [HostDevice], names: [Int32: (tid: Int64, name: String)],
     own threads: [Int32: Set<Int32>]
   ) {
     for host in hosts {
@@ -115,7 +121,13 @@ public struct DiskNeighbours: Sendable {
         disk: first.disk, device: first.device, comm: comm,
         requests: once.reduce(0) { $0 + $1.requests }, bytes: once.saturatingSum(\.bytes),
         deviceTime: once.saturatingSum(\.deviceTime), wholeTime: whole,
-        beside: Stays(own.map(\.beside)), alone: Stays(own.map(\.alone)))
+        beside: Stays(own.map(\.beside)), alone: Stays(own.map(\.alone)),
+        tid: once.dropFirst().allSatisfy { $0.tid == once[0].tid } ? once[0].tid : nil,
+        active: Self.hull(once.compactMap(\.active)),
+        sectors: once.compactMap(\.sectors).reduce(nil) { hull, own in
+          hull.map { min($0.lowerBound, own.lowerBound)...max($0.upperBound, own.upperBound) }
+            ?? own
+        })
     }.sorted { ($0.deviceTime, $1.comm ?? "") > ($1.deviceTime, $0.comm ?? "") }
   }
 
@@ -124,6 +136,31 @@ public struct DiskNeighbours: Sendable {
     var comm: String?
     var requests: [BlockRequest]
     var deviceTime: Int64 = 0
+    var tids: Set<Int64> = []
+
+    /// From the begin of its first request to the last end of one.
+    var active: Span? {
+      hull(
+        requests.compactMap { request in
+          (request.queued.nanoseconds ?? request.issued.nanoseconds).flatMap { from in
+            request.completed.nanoseconds.map { Span(from: from, to: max(from, $0)) }
+          }
+        })
+    }
+
+    /// The first and the last sector.
+    var sectors: ClosedRange<Int64>? {
+      let ends = requests.map { Stamp.sum($0.sector, max(0, $0.sectors - 1)) }
+      guard let first = requests.map(\.sector).min(), let last = ends.max(), first <= last else {
+        return nil
+      }
+      return first...last
+    }
+  }
+
+  private static func hull(_ spans: [Span]) -> Span? {
+    guard let from = spans.map(\.from).min(), let to = spans.map(\.to).max() else { return nil }
+    return Span(from: from, to: to)
   }
 
   /// From the last D to C, ns; nothing where one of them was not seen.
@@ -165,13 +202,15 @@ public struct DiskNeighbours: Sendable {
   }
 
   private static func groups(
-    _ requests: [BlockRequest], _ names: [Int32: String]
+    _ requests: [BlockRequest], _ names: [Int32: (tid: Int64, name: String)]
   ) -> [Group] {
     var byName: [String: Group] = [:]
     for request in requests {
-      let name = names[request.task] ?? ""
+      let task = names[request.task]
+      let name = task?.name ?? ""
       byName[name, default: Group(comm: name, requests: [])].requests.append(request)
       byName[name]?.deviceTime += deviceTime(request)
+      if let tid = task?.tid { byName[name]?.tids.insert(tid) }
     }
     var sorted = byName.values.sorted {
       ($0.deviceTime, $1.comm ?? "") > ($1.deviceTime, $0.comm ?? "")
@@ -199,7 +238,8 @@ public struct DiskNeighbours: Sendable {
           disk: disk.disk, device: host.stream, comm: group.comm, requests: group.requests.count,
           bytes: 512 * group.requests.reduce(0) { $0 + $1.sectors }, deviceTime: group.deviceTime,
           wholeTime: whole, beside: Self.summary(stays.filter { Self.overlaps($0, times) }),
-          alone: alone))
+          alone: alone, tid: group.comm != nil && group.tids.count == 1 ? group.tids.first : nil,
+          active: group.active, sectors: group.sectors))
     }
   }
 

@@ -60,7 +60,11 @@ public enum HTMLRenderer {
     case .waterfalls(let bars):
       .lines(
         [.element("div", at: ["class": "drawing"], [Drawing.key(bars)])] + bars.map(render))
-    case .findings(let findings): .lines(findings.map(render))
+    case .findings(let findings):
+      .lines(
+        findings.grouped.map { finding, consequences in
+          render(finding, consequences: consequences)
+        })
     case .figure(let figure): render(figure)
     case .details(let summary, let blocks):
       .element(
@@ -69,8 +73,14 @@ public enum HTMLRenderer {
     }
   }
 
-  private static func render(_ finding: Finding) -> Markup {
-    .element(
+  /// A finding with its consequences below it.
+  private static func render(_ finding: Finding, consequences: [Finding] = []) -> Markup {
+    let seen =
+      consequences.isEmpty
+      ? []
+      : [Markup.element("p", [.element("strong", "Also seen"), .text(", at the same time:")])]
+        + consequences.map { render($0) }
+    return .element(
       "article", at: ["class": "finding \(finding.severity.rawValue)"],
       [
         .element(
@@ -84,6 +94,8 @@ public enum HTMLRenderer {
             .element("span", at: ["class": "code"], finding.code.rawValue),
           ]),
         .element("p", finding.sentence),
+        .lines(
+          FindingSection.time(of: finding).map { [.element("p", at: ["class": "more"], $0)] } ?? []),
         .element(
           "p", at: ["class": "more"],
           [
@@ -97,7 +109,7 @@ public enum HTMLRenderer {
             .element("summary", "Evidence: the query that returns these numbers"),
             .element("pre", at: ["tabindex": "0"], finding.evidenceSQL ?? "-- none: see above"),
           ]),
-      ])
+      ] + seen)
   }
 
   private static func render(_ waterfall: Waterfall) -> Markup {

@@ -425,7 +425,7 @@ extension IncidentFile {
     _ sql: String, _ arguments: StatementArguments = [], _ value: (Row) throws -> Value
   ) throws -> [Value] {
     try translating {
-      try queue.read { db in
+      try queue.unsafeReentrantRead { db in
         try Row.fetchAll(db, sql: sql, arguments: arguments).map(value)
       }
     }
