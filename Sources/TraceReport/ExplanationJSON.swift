@@ -124,6 +124,7 @@ public enum ExplanationJSON {
       ("phase_mean_ns", integer(change?.mean)),
       ("cause", cause.map { string($0.kind, limits.name) } ?? "null"),
       ("cause_name", cause?.name.map { string($0, limits.name) } ?? "null"),
+      ("smallest_change", smallestChange(guest.smallestChange)),
     ])
   }
 

@@ -458,7 +458,7 @@ public enum ExplanationText {
       let cause = guest.changed.first?.causes.first
       let text =
         guest.changed.first.map { "its counters changed at \(moment($0.from, guest))" }
-        ?? "no change was found in its counters"
+        ?? "no change was found in its counters, which show large ones"
       return [
         cut(
           head + text
@@ -484,8 +484,13 @@ public enum ExplanationText {
     let disk = guest.disks.first.map {
       ", mean \(Quantity.time($0.mean)), p99 \(Quantity.time($0.p99))"
     }
-    let isSure = guest.smallestChange?.isSure ?? false
-    let outcome = isSure ? "its I/O did not change" : "no change of its I/O was found"
+    let outcome =
+      switch guest.smallestChange {
+      case .share(let share)? where guest.smallestChange?.isSure == true:
+        "no change of its I/O by \(Quantity.decimal(100 * share, digits: 0)) % or more"
+      case nil: "no change of its I/O was found; how small a one would have been is unknown"
+      default: "too few I/Os to tell of a change"
+      }
     return [cut(head + outcome + (disk ?? ""), to: TextRenderer.width)]
   }
 
@@ -502,13 +507,15 @@ public enum ExplanationText {
       let time = isTooLong ? "" : " (\(Quantity.seconds(length)))"
       return wrapped(
         "\(title(guest)): no change was found\(time) in its counters. They show what lasts for three readings and is large; "
-          + "what its I/Os felt only a block trace tells.") + clock(guest)
+          + "what its I/Os felt only a block trace tells. How small a change would have been seen is not known "
+          + "(confidence none).") + clock(guest)
     }
     if guest.isSeenByHost {
       let time = isTooLong ? "" : " (\(Quantity.seconds(length)))"
       return wrapped(
         "\(title(guest)): no change was found\(time) in what its host's traces show of it: its requests there, and its "
-          + "threads' waits for a CPU. What its I/Os felt only its own block trace tells.")
+          + "threads' waits for a CPU. What its I/Os felt only its own block trace tells. How small a change would have been "
+          + "seen is not known (confidence none).")
         + clock(guest)
     }
     let isSure = guest.smallestChange?.isSure ?? false
@@ -525,9 +532,9 @@ public enum ExplanationText {
       text +=
         isSure
         ? ". A change by \(percent) or more for half of it would have been seen"
-        : ". Too few I/Os to tell: a change by less than \(percent) might have been missed"
+        : ". Too few I/Os to tell (confidence none): a change by less than \(percent) might have been missed"
     } else {
-      text += ". Too few I/Os to tell of any change"
+      text += ". Too few I/Os to tell of any change (confidence none)"
     }
     var lines = wrapped("\(text).") + clock(guest)
     let count = lines.count

@@ -94,10 +94,37 @@ struct ExplanationTests {
     try incident.correlate()
     let words = try Self.words(incident)
     #expect(words.hasPrefix("guest vm1: no change was found during the capture"))
-    #expect(words.contains("Too few I/Os to tell of any change."))
+    #expect(words.contains("Too few I/Os to tell of any change (confidence none)."))
     let guest = try #require(try Self.json(incident)["guest"] as? [String: Any])
     let power = try #require(guest["smallest_change"] as? [String: Any])
     #expect(power["share"] is NSNull && power["confidence"] as? String == "none")
+  }
+
+  @Test(
+    "each other guest without a change has the smallest one that would have been seen, or too few I/Os"
+  )
+  func others() throws {
+    let incident = try SmallIncident()
+    let ios = HandMadePair.steady(seconds: 12)
+    // Of the first most time lies in its one change.
+    try incident.add(
+      HandMadePair(
+        ios: HandMadePair.steady(seconds: 12) { io, _ in
+          if io.queued >= 6_000_000 { io.device += 400 }
+        }))
+    for (guest, pair) in [("vm2", HandMadePair(ios: ios)), ("vm3", .every10ms(60, seed: 3))] {
+      try incident.add(
+        pair.guestRequests, of: incident.machine(guest, .guest), device: pair.guestDevice,
+        path: "\(guest).txt")
+    }
+    try incident.correlate()
+    let words = try Self.words(incident)
+    #expect(words.contains(/vm2: no change of its I\/O by [0-9]+ % or more, mean/), "\(words)")
+    #expect(words.contains("vm3: too few I/Os to tell of a change, mean"), "\(words)")
+    let others = try #require(try Self.json(incident)["others"] as? [[String: Any]])
+    let powers = others.compactMap { $0["smallest_change"] as? [String: Any] }
+    #expect(powers.compactMap { $0["confidence"] as? String } == ["medium", "none"])
+    #expect(powers.first?["share"] is Double && powers.last?["share"] is NSNull)
   }
 
   // MARK: A change
