@@ -25,7 +25,7 @@ help:
 
 # The main job on the real capture in Fixtures: an incident file and a report in hiddenq-demo.
 demo: release
-	.build/release/hiddenq analyze Fixtures/kvm-noisy-cpu -o $(DEMO)
+	.build/release/hiddenq analyze Fixtures/kvm-cpu-neighbour -o $(DEMO)
 
 # Everything: the house rules, then all tests. The first build also checks that no target imports what
 # it does not declare.

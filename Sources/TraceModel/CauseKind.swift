@@ -40,6 +40,14 @@ public enum CauseKind: String, Vocabulary {
     }
   }
 
+  /// Whether a scheduler trace of the host shows it.
+  public var isOfCPUs: Bool {
+    switch self {
+    case .cpuNeighbour, .ownCPU, .throttle, .virtioRing, .numa, .network: true
+    case .diskNeighbour, .ownLoad, .device, .hostScheduler, .unknown: false
+    }
+  }
+
   /// What stands between the words and a name: `the virtio queue, served by IO iothread0`.
   public var beforeName: String {
     switch self {

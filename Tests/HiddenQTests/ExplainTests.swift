@@ -59,7 +59,9 @@ struct ExplainTests {
       #expect(outcome.status == 0 && outcome.wideLines.isEmpty)
       let text = try String(contentsOf: folder.appending(path: code + ".md"), encoding: .utf8)
       #expect(outcome.output == text)
-      for part in ["# \(code)\n", "## What else it could be", "## What would refute it", "## What to do"] {
+      for part in [
+        "# \(code)\n", "## What else it could be", "## What would refute it", "## What to do",
+      ] {
         #expect(text.contains(part), "\(code): \(part)")
       }
     }

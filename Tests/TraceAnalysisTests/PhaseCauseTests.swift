@@ -156,6 +156,26 @@ struct PhaseCauseTests {
   }
 
   @Test(
+    "where the scheduler trace begins later than the baseline, the cause says so and is less sure")
+  func standIn() throws {
+    func rows(_ standIn: Int?) -> [PhaseCauses.Row] {
+      Self.rows([.virtioReturn: 50_000]) { measures in
+        measures.cpuWaits = [0, 41_000, 1_000]
+        measures.occupants = [
+          (.cpuNeighbour, Self.user("stress-ng", rates: (0, 1.1), weights: (0, 4e7)))
+        ]
+        measures.standIn = standIn
+      }
+    }
+    let shown = try #require(rows(nil).first)
+    #expect(shown.kind == .cpuNeighbour && shown.confidence == .high)
+    let late = try #require(rows(2).first)
+    #expect(late.kind == .cpuNeighbour && late.confidence == .medium)
+    #expect(late.because.hasSuffix("so this is the change from phase 2"))
+    #expect(late.explains == shown.explains)
+  }
+
+  @Test(
     "packets are a cause where the host moves more of them, not where all of the guest's threads need longer"
   )
   func packets() throws {

@@ -383,6 +383,7 @@ struct PhaseTests {
     #expect(periods.within(span) == nil)
     let late = try #require(periods.withinFromFirst(span))
     #expect(late.lengths[late.baseline] == late.lengths[1] && late.lengths[2] > 0)
+    #expect(late.standIn == 1 && periods.standIn == nil)
     #expect(periods.withinFromFirst(Span(from: 9 * Self.second, to: 10 * Self.second)) == nil)
   }
 

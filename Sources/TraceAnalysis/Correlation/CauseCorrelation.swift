@@ -350,11 +350,7 @@ struct CauseCorrelation: CorrelationPass {
       if let own = parts[place]?.cpuWaits(side, context, trace, hostThreads) {
         waits.append((place, own))
       }
-      let whole = measures[place].periods
-      guard
-        let periods = measures[place].isOfHost
-          ? whole.withinFromFirst(side.span) : whole.within(side.span)
-      else { continue }
+      guard let periods = measures[place].periods.withinFromFirst(side.span) else { continue }
       let vcpus = Set(side.numbers.vcpus.values)
       let victims = vcpus.union(side.numbers.workers.values)
       let none = [Double](repeating: 0, count: periods.count)
@@ -480,9 +476,15 @@ struct CauseCorrelation: CorrelationPass {
     }
     measures.threadWaits = periods.rates(waited)
     measures.ran = periods.rates(sums.ran)
-    measures.served = zip(periods.rates(sums.served), measures.arrivals).map {
-      $1 > 0 ? $0 / $1 : 0
+    var arrivals = measures.arrivals
+    if let standIn = periods.standIn {
+      measures.standIn = standIn
+      arrivals[periods.baseline] = arrivals[standIn]
+      if !measures.cpuWaits.isEmpty {
+        measures.cpuWaits[periods.baseline] = measures.cpuWaits[standIn]
+      }
     }
+    measures.served = zip(periods.rates(sums.served), arrivals).map { $1 > 0 ? $0 / $1 : 0 }
     if sums.nodes.contains(where: { $0.count > 1 }) {
       measures.nodes = sums.nodes.map { own in
         let all = own.reduce(0, +)

@@ -46,6 +46,8 @@ struct PhaseMeasures {
   var ran: [Double] = []
   /// The share of the time of the guest's threads on each node of the host, by period; empty where unknown.
   var nodes: [[Double]] = []
+  /// The phase with which a scheduler trace that does not show the baseline compares; nil where it shows that.
+  var standIn: Int?
   /// Who serves the disks.
   var server: PhaseUser?
   /// Who moves the guest's packets on the host: its vhost threads; nil without any.
@@ -400,13 +402,18 @@ struct PhaseCauses {
       let explains = scale * candidate.explains
       let isNew =
         candidate.user.map { $0.rates[better] < Self.leastThere * $0.rates[worse] } ?? false
+      let isStoodIn = measures.standIn != nil && candidate.kind.isOfCPUs
       let confidence: Finding.Confidence =
         explains >= 0.5 * size
-        ? (isNew ? .high : .medium) : explains >= 0.25 * size ? .medium : .low
+        ? (isNew && !isStoodIn ? .high : .medium) : explains >= 0.25 * size ? .medium : .low
       return Row(
         phase: phase, kind: candidate.kind, user: candidate.user, began: isNew && whole > 0,
         explains: direction * explains, share: explains / size, isPerIO: isPerIO(candidate.kind),
-        because: candidate.because, confidence: confidence)
+        because: candidate.because
+          + (isStoodIn
+            ? "; the scheduler trace begins later than the baseline, so this is the change from phase "
+              + "\(measures.standIn ?? 0)" : ""),
+        confidence: confidence)
     }
     let rest = size - told.reduce(0) { $0 + scale * $1.explains }
     if rest >= Self.leastUnknown * size {

@@ -10,6 +10,9 @@ struct PhasePeriods {
   /// What each adds up to, ns.
   private(set) var lengths: [Int64]
 
+  /// The phase that stands for the baseline; nil where that is shown itself.
+  private(set) var standIn: Int?
+
   /// The baseline's number.
   var baseline: Int { count - 1 }
 
@@ -64,6 +67,7 @@ struct PhasePeriods {
       cores[first...].allSatisfy({ $0.period != baseline && isShown($0.range) })
     else { return nil }
     var own = self
+    own.standIn = cores[first].period
     own.cores = Array(cores[first...]) + [(cores[first].range, baseline)]
     own.lengths = [Int64](repeating: 0, count: count)
     for (period, part) in own.parts(span) { own.lengths[period].add(saturating: part) }
