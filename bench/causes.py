@@ -5,7 +5,7 @@ usage: causes.py [--fast] [--seeds N...] [--hiddenq PATH] [--tracegen DIR]
 
 tracegen (beside the checkout, in ../shared/tracegen) writes a whole capture and its truth. hiddenq ingests it as a user
 would. Then: the hop that holds most time from Q to C is the truth's; the finding that the cause calls for is
-there and says what it must; no warning is there that the cause does not call for. Last, tracegen's own score_incident.py
+there and says what it must; no warning is there that the cause does not call for; consequences name their cause. Last, tracegen's own score_incident.py
 finds no problem: joins, hops, clocks, each thread's run and wait, each culprit's share.
 
 Exit status: 0 all right; 1 something is not; 2 something could not be run. Where there is no tracegen it
@@ -53,6 +53,8 @@ TAILS = {
     "false-optimisation-after": "is full: 4 requests",
     "tuned-before": "never holds more than 1",
 }
+# A finding that must be the consequence of another one.
+CONSEQUENCES = {"noisy-cpu": {"STEAL_HIDDEN": "NOISY_CPU_NEIGHBOUR"}}
 # Quick ones, each with the seconds that its cause needs.
 FAST = {"ring-saturation": 2, "device-stall": 5, "page-cache-bound": 3, "false-optimisation-before": 2,
         "iothread-before": 2}
@@ -105,7 +107,13 @@ def wrong(hiddenq, scenario, preset):
     tail = " ".join(report.partition("The tail, and what would help")[2].split())
     if TAILS.get(preset, "") not in tail:
         problems.append("the tail does not say %s: %s" % (TAILS[preset], tail[:300]))
+    for code, cause in CONSEQUENCES.get(preset, {}).items():
+        ranks = [f["rank"] for f in findings if f["code"] == cause]
+        if not any(f["code"] == code and f["consequence_of"] in ranks for f in findings):
+            problems.append("%s is no consequence of %s" % (code, cause))
     for finding in findings:
+        if finding["from_ns"] is not None and not finding["from_ns"] <= finding["to_ns"]:
+            problems.append("%s ends before it begins" % finding["code"])
         if finding["severity"] != "info" and finding["code"] not in required and finding["code"] not in allowed:
             problems.append("%s %s: %s" % (finding["severity"], finding["code"], finding["sentence"]))
     return problems
