@@ -108,6 +108,17 @@ extension Evidence {
       explains: costs.isEmpty ? nil : Self.time(costs.reduce(0, +)))
   }
 
+  /// What a guest's I/Os took from Q to C, and waited for a CPU meanwhile, as a statement. It goes through all I/Os, so it
+  /// does that only where a condition holds.
+  func ioWaits(of guest: String, where condition: String) -> String {
+    """
+    SELECT count(*) AS ios, sum(block_ns) AS io_block_ns,
+      total(submit_cpu_wait_ns) + total(return_cpu_wait_ns) AS io_wait_ns
+    FROM \(from(.io)) WHERE \(condition) AND guest = \(Self.literal(guest)) AND leading = 1 AND op <> 'flush'
+      AND block_ns IS NOT NULL AND coalesce(submit_cpu_wait_ns, return_cpu_wait_ns) IS NOT NULL
+    """
+  }
+
   /// A time in whole ns; nil where there is none of 64 bits, or it is none.
   static func time(_ nanoseconds: Double?) -> Int64? {
     nanoseconds.flatMap { Int64(exactly: $0.rounded()) }.flatMap {

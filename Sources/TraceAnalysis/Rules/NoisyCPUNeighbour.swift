@@ -96,14 +96,8 @@ struct NoisyCPUNeighbour: Rule {
     let isSame =
       "blame.neighbour = top.neighbour AND blame.is_guest = top.is_guest AND blame.source_id = top.source_id"
     let io =
-      victim.guest.map { guest in
-        """
-        SELECT count(*) AS ios, sum(block_ns) AS io_block_ns,
-          total(submit_cpu_wait_ns) + total(return_cpu_wait_ns) AS io_wait_ns
-        FROM \(evidence.from(.io)) WHERE guest = \(Evidence.literal(guest)) AND leading = 1 AND op <> 'flush'
-          AND block_ns IS NOT NULL AND coalesce(submit_cpu_wait_ns, return_cpu_wait_ns) IS NOT NULL
-        """
-      } ?? "SELECT 0 AS ios, NULL AS io_block_ns, NULL AS io_wait_ns"
+      victim.guest.map { evidence.ioWaits(of: $0, where: "EXISTS (SELECT 1 FROM top)") }
+      ?? "SELECT 0 AS ios, NULL AS io_block_ns, NULL AS io_wait_ns"
     return """
       WITH blame AS MATERIALIZED (
         SELECT coalesce(culprit.culprit_guest, culprit.culprit_comm) AS neighbour,

@@ -113,20 +113,21 @@ struct StealHidden: Rule {
   // MARK: With the host's scheduler trace
 
   /// The longest trace of each guest's vCPUs, with what the guest itself said.
-  private static func sql(_ guest: String, _ evidence: Evidence) -> String {
+  private func sql(_ guest: String, _ evidence: Evidence) -> String {
+    let isMuch = """
+      EXISTS (SELECT 1 FROM thread_wait JOIN source USING (source_id)
+        WHERE role = 'vcpu' AND guest = \(Evidence.literal(guest)) AND last_ns > first_ns GROUP BY source_id
+        HAVING 100.0 * sum(wait_ns) >= \(Evidence.number(evidence.value(of: warning)))
+          * count(DISTINCT coalesce(vcpu, -tid)) * (last_ns - first_ns))
+      """
     let held = """
       SELECT sum(culprit.wait_ns) FROM culprit
       WHERE culprit.victim_guest = waits.guest AND culprit.victim_role = 'vcpu' AND culprit.source_id = waits.source_id
       """
     let isRecorder = "class = 'host' AND culprit_comm IN (\(NoisyCPUNeighbour.recorders))"
     return """
-      WITH io_wait AS MATERIALIZED (
-        SELECT count(*) AS ios, sum(block_ns) AS io_block_ns,
-          total(submit_cpu_wait_ns) + total(return_cpu_wait_ns) AS io_wait_ns
-        FROM \(evidence.from(.io)) WHERE guest = \(Evidence.literal(guest)) AND leading = 1 AND op <> 'flush'
-          AND block_ns IS NOT NULL AND coalesce(submit_cpu_wait_ns, return_cpu_wait_ns) IS NOT NULL)
+      WITH io_wait AS MATERIALIZED (\(evidence.ioWaits(of: guest, where: isMuch)))
       SELECT *, 100.0 * others_ns / (vcpus * span_ns) AS others_pct,
-        100.0 * others_ns / waited_ns AS others_of_wait_pct,
         100.0 * io_wait_ns * others_ns / waited_ns / nullif(io_block_ns, 0) AS io_lost_pct
       FROM (
       SELECT waits.*, 100.0 * waited_ns / (waits.vcpus * span_ns) AS waited_pct,
@@ -168,7 +169,7 @@ struct StealHidden: Rule {
       """
     ).compactMap { $0.text("guest") }
     return try guests.map { guest in
-      let sql = Self.sql(guest, evidence)
+      let sql = sql(guest, evidence)
       return (guest, try evidence.rows(sql).first.flatMap { try finding(evidence, guest, $0, sql) })
     }
   }
