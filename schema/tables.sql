@@ -1140,6 +1140,88 @@ CREATE TABLE cleared_layer (
   because TEXT NOT NULL  -- kept
 ) STRICT;
 
+-- How long the I/Os of a guest's disk took over time: a capture has at most 80 intervals, of equal length. A disk whose
+-- Q was not traced has none.
+CREATE TABLE latency_sum (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor; of a guest that its host alone shows, the host's device.
+  device TEXT NOT NULL,  -- names: devices
+  -- 'read', 'write', or 'all': these and discards, without flushes.
+  op TEXT NOT NULL,  -- kept
+  -- Begin of the interval, in ns on the timeline of the guest's phases.
+  at_ns INTEGER NOT NULL,
+  -- How much of the interval the trace covers, in ns.
+  interval_ns INTEGER NOT NULL,
+  -- I/Os with their Q in it.
+  count INTEGER NOT NULL,
+  -- The median of their times from Q to C, in ns; NULL without any.
+  p50_ns INTEGER,
+  -- 99 % of them took no longer, in ns.
+  p99_ns INTEGER
+) STRICT;
+
+-- How many I/Os of an interval took how long.
+CREATE TABLE latency_count (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, as in latency_interval.
+  device TEXT NOT NULL,  -- names: devices
+  -- 'read', 'write' or 'all', as in latency_interval.
+  op TEXT NOT NULL,  -- kept
+  -- Begin of the interval, in ns, as in latency_interval.
+  at_ns INTEGER NOT NULL,
+  -- From Q to C they took at least so long, in ns: five steps per power of ten.
+  low_ns INTEGER NOT NULL,
+  -- And less than that, in ns; NULL: any longer.
+  high_ns INTEGER,
+  -- I/Os.
+  count INTEGER NOT NULL
+) STRICT;
+
+-- What a host's device completed over time, and for whom; intervals as in latency_interval.
+CREATE TABLE device_sum (
+  -- The host.
+  machine TEXT NOT NULL,  -- names: machines
+  -- Its device, major,minor.
+  device TEXT NOT NULL,  -- names: devices
+  -- The guest whose requests they are; NULL for others.
+  guest TEXT,  -- names: machines
+  -- The name of the threads, of those that work for no guest: the few that asked most. NULL together with guest: all
+  -- requests of the device.
+  comm TEXT,  -- names: threads
+  -- Begin of the interval, in ns on the reference timeline.
+  at_ns INTEGER NOT NULL,
+  -- How much of the interval the trace covers, in ns.
+  interval_ns INTEGER NOT NULL,
+  -- Requests with data that were completed in it.
+  requests INTEGER NOT NULL,
+  -- Their bytes.
+  bytes INTEGER NOT NULL
+) STRICT;
+
+-- How long a guest's virtual CPUs waited for a CPU of the host over time, and for whom; intervals as in latency_interval.
+CREATE TABLE wait_sum (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- The host.
+  machine TEXT NOT NULL,  -- names: machines
+  -- Who was on the CPU meanwhile, as in the view culprit; NULL: all that they waited. Of those that had it longest.
+  class TEXT,  -- kept
+  -- Of another guest its name; else NULL.
+  of_guest TEXT,  -- names: machines
+  -- Of a process of the host the thread's name; else NULL.
+  comm TEXT,  -- names: threads
+  -- Begin of the interval, in ns on the reference timeline.
+  at_ns INTEGER NOT NULL,
+  -- How much of the interval the trace covers, in ns.
+  interval_ns INTEGER NOT NULL,
+  -- How long they waited, all together, in ns.
+  wait_ns INTEGER NOT NULL,  -- a sum
+  -- How many virtual CPUs the trace shows.
+  vcpus INTEGER NOT NULL
+) STRICT;
+
 -- What was recorded of a guest's clock and its host's beside what the requests show, at one moment each.
 CREATE TABLE recorded_clock (
   source_id INTEGER NOT NULL REFERENCES source_file,

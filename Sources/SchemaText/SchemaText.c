@@ -60,6 +60,18 @@ static const char viewWallTime[] = {
 static const char viewPause[] = {
 #embed "../../schema/views/pause.sql" suffix(, 0)
 };
+static const char viewLatencyInterval[] = {
+#embed "../../schema/views/latency_interval.sql" suffix(, 0)
+};
+static const char viewLatencyCell[] = {
+#embed "../../schema/views/latency_cell.sql" suffix(, 0)
+};
+static const char viewDeviceInterval[] = {
+#embed "../../schema/views/device_interval.sql" suffix(, 0)
+};
+static const char viewWaitInterval[] = {
+#embed "../../schema/views/wait_interval.sql" suffix(, 0)
+};
 static const char viewQueueDepth[] = {
 #embed "../../schema/views/queue_depth.sql" suffix(, 0)
 };
@@ -283,6 +295,10 @@ static const struct SchemaFile files[] = {
     {"views/phase_cause.sql", viewPhaseCause},
     {"views/wall_time.sql", viewWallTime},
     {"views/pause.sql", viewPause},
+    {"views/latency_interval.sql", viewLatencyInterval},
+    {"views/latency_cell.sql", viewLatencyCell},
+    {"views/device_interval.sql", viewDeviceInterval},
+    {"views/wait_interval.sql", viewWaitInterval},
     {"views/queue_depth.sql", viewQueueDepth},
     {"views/disk_neighbour.sql", viewDiskNeighbour},
     {"views/queue_stall.sql", viewQueueStall},

@@ -56,4 +56,45 @@ public enum CauseKind: String, Vocabulary {
     default: " "
     }
   }
+
+  /// What it does, behind its name in the title of a report: `fio` and `uses the same disk`. Of causes without a name of
+  /// their own the whole sentence.
+  public var deed: String {
+    switch self {
+    case .cpuNeighbour: "takes CPUs of its threads"
+    case .diskNeighbour: "uses the same disk"
+    case .ownLoad: "its own I/O load grew"
+    case .ownCPU: "its own CPU load grew"
+    case .device: "the device below got slower"
+    case .hostScheduler: "the host's I/O scheduler holds them"
+    case .virtioRing: "the virtio queue holds them"
+    case .numa: "its memory is on another node"
+    case .throttle: "a CPU limit throttles it"
+    case .network: "its packets keep the host busy"
+    case .unknown: "cause unknown"
+    }
+  }
+
+  /// What to do about it, where no rule says it with numbers.
+  public var nextStep: String {
+    switch self {
+    case .cpuNeighbour:
+      "Keep it off the CPUs of the guest's threads (cpuset, vcpupin, isolated CPUs), or lower its weight."
+    case .diskNeighbour: "Move it to another disk, or limit it (io.max)."
+    case .ownLoad:
+      "See which process of the guest asks for more ('hiddenq query --name by-process')."
+    case .ownCPU: "See which process of the guest runs more, and whether its virtual CPUs suffice."
+    case .device:
+      "Look at the device itself since that time: its own monitoring, RAID or cloud limits, firmware."
+    case .hostScheduler: "Compare the settings of the host's I/O scheduler with the device's queue."
+    case .virtioRing:
+      "Look at the thread that serves the disk: give it a CPU of its own, or the disk an iothread or more queues."
+    case .numa: "Keep the guest's virtual CPUs and memory on one node."
+    case .throttle: "Look at the CPU limit of the guest's cgroup (cpu.max, cpu.stat)."
+    case .network:
+      "See which of the guest's programs sends or receives more, and where packets wait."
+    case .unknown:
+      "Look below and beside the layers that were recorded; 'hiddenq capture host' prints what else can be."
+    }
+  }
 }

@@ -32,6 +32,13 @@ public enum Quantity {
       Quantity.whole(nanoseconds).map { text($0) } ?? "\(nanoseconds) ns"
     }
 
+    /// The same with three significant digits, for a sentence; of very large times with all.
+    public func brief(_ nanoseconds: Int64) -> String {
+      let value = Double(nanoseconds) / (self == .microseconds ? 1e3 : 1e6)
+      let digits = abs(value) < 9.995 ? 2 : abs(value) < 99.95 ? 1 : 0
+      return Quantity.decimal(value, digits: nanoseconds == 0 ? 0 : digits)
+    }
+
     /// The same of a whole number.
     public func text(_ nanoseconds: Int64) -> String {
       switch self {
@@ -54,6 +61,19 @@ public enum Quantity {
     case 1_000_000..<1_000_000_000: fixed(nanoseconds, per: 1_000_000, digits: 3) + " ms"
     default: seconds(nanoseconds)
     }
+  }
+
+  /// A time in a sentence: three significant digits, `35.5 ms`.
+  public static func brief(_ nanoseconds: Int64) -> String {
+    let units: [(size: Double, symbol: String)] = [(1e9, "s"), (1e6, "ms"), (1e3, "us")]
+    let time = Double(nanoseconds)
+    // 999.7 us are 1.00 ms.
+    guard let unit = units.first(where: { abs(time) >= 0.9995 * $0.size }) else {
+      return "\(nanoseconds) ns"
+    }
+    let value = time / unit.size
+    return
+      "\(decimal(value, digits: abs(value) < 9.995 ? 2 : abs(value) < 99.95 ? 1 : 0)) \(unit.symbol)"
   }
 
   /// The nearest whole number; nil where there is none of 64 bits.
@@ -121,5 +141,23 @@ extension Quantity {
   /// so: it is not cut to 100 %.
   public static func share(_ share: Double) -> String {
     share.isFinite && share <= 1.0005 ? percent(share) : "contradictory"
+  }
+}
+
+extension Quantity {
+  /// Parts of a whole as percents with one digit that add up to 100.0: each is cut, and the tenths that are left go to those
+  /// that lost most. Nil where a part is below nothing, so that another may be more than all.
+  public static func shares(_ parts: [Double]) -> [String]? {
+    let whole = parts.reduce(0, +)
+    guard whole.isFinite, whole != 0 else { return nil }
+    let exact = parts.map { 1000 * $0 / whole }
+    guard exact.allSatisfy({ (0...1000).contains($0) }) else { return nil }
+    var tenths = exact.map { Int64($0) }
+    let order = exact.indices.sorted {
+      let (left, right) = (exact[$0] - Double(tenths[$0]), exact[$1] - Double(tenths[$1]))
+      return left != right ? left > right : $0 < $1
+    }
+    for place in order.prefix(Int(1000 - tenths.reduce(0, +))) { tenths[place] += 1 }
+    return tenths.map { fixed($0, per: 10, digits: 1) + " %" }
   }
 }

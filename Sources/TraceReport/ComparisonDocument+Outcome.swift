@@ -59,7 +59,7 @@ extension ComparisonSections {
       let own = comparison.findingsOnOneSide.filter {
         $0.side == side && $0.isJudgedOnBoth == isJudged
       }.map(\.finding)
-      return own.isEmpty ? [] : [.heading(title), .findings(own)]
+      return own.isEmpty ? [] : [.heading(Heading(title)), .findings(own)]
     }
   }
 

@@ -21,9 +21,12 @@ public struct Document: Sendable {
   /// titles of sections of which nothing is left.
   var inWords: [Block] {
     var kept: [Block] = []
-    for block in blocks {
+    let unfolded = blocks.flatMap { block -> [Block] in
+      if case .folded(_, let inner) = block { inner } else { [block] }
+    }
+    for block in unfolded {
       switch block {
-      case .details, .code: continue
+      case .details, .code, .contents: continue
       case .figure(let figure) where !figure.isInText: continue
       case .heading:
         if case .heading = kept.last { kept.removeLast() }
@@ -35,11 +38,19 @@ public struct Document: Sendable {
     return kept
   }
 
+  /// It without the answer, for where that stands already.
+  public var withoutAnswer: Document {
+    var rest = self
+    rest.blocks.removeAll { if case .answer = $0 { true } else { false } }
+    return rest
+  }
+
   /// Lines that a ticket or chat takes at once.
   private static let mostLines = 25
 
-  /// Where the first section ends, which says what was found.
+  /// Where the answer ends; where none is given, the first section, which says what was found.
   var endOfVerdict: Int {
+    if let end = blocks.lastIndex(where: \.isAnswer) { return end + 1 }
     let headings = blocks.indices.filter { index in
       if case .heading = blocks[index] { true } else { false }
     }
@@ -61,8 +72,14 @@ public struct Document: Sendable {
 
 /// A piece of a report.
 public enum Block: Sendable {
+  /// What happened, above all sections.
+  case answer(Answer)
+  /// Short remarks in one line, each with the place that holds the details.
+  case remarks([Remark])
+  /// What follows, section by section, where a reader can jump.
+  case contents
   /// The title of a section.
-  case heading(String)
+  case heading(Heading)
   /// Plain sentences.
   case paragraph(String)
   /// Short facts, one under the other.
@@ -75,10 +92,77 @@ public enum Block: Sendable {
   case findings([Finding])
   /// A picture.
   case figure(Figure)
-  /// What only some readers want: folded where that can be.
+  /// What only some readers want: folded where that can be, and left out where it cannot.
   case details(String, [Block])
+  /// What is worth little: folded where that can be.
+  case folded(String, [Block])
   /// Text for machines: SQL, hashes.
   case code(String)
+}
+
+extension Block {
+  /// Whether it belongs to the answer, which stands above all sections.
+  var isAnswer: Bool {
+    switch self {
+    case .answer, .remarks: true
+    default: false
+    }
+  }
+}
+
+/// A place in a report that a link leads to.
+public struct Anchor: Hashable, Sendable {
+  /// Its name in the page: `clocks`.
+  public let id: String
+
+  /// A section's.
+  public init(_ id: StaticString) { self.id = "\(id)" }
+
+  private init(id: String) { self.id = id }
+
+  /// A finding's, by its place among the findings.
+  public static func finding(_ place: Int) -> Anchor { Anchor(id: "finding-\(place + 1)") }
+}
+
+/// The title of a section.
+public struct Heading: Sendable, ExpressibleByStringInterpolation {
+  /// The words.
+  public var title: String
+  /// The place that links lead to; nil for a part of a section.
+  public var anchor: Anchor?
+  /// What the section says, in a few words: for the contents, and beside the title where the section is folded.
+  public var state = ""
+  /// Whether it is folded where that can be: nothing in it needs to be looked at.
+  public var isFolded = false
+
+  /// A title.
+  public init(_ title: String, anchor: Anchor? = nil) {
+    (self.title, self.anchor) = (title, anchor)
+  }
+
+  /// A title without a place of its own.
+  public init(stringLiteral title: String) { self.init(title) }
+}
+
+/// What happened.
+public struct Answer: Sendable {
+  /// How bad it is; nil where nothing unusual was found.
+  public var severity: Finding.Severity?
+  /// What, since when, whose, how sure, what to do.
+  public var facts: [Fact]
+}
+
+/// A short remark.
+public struct Remark: Sendable {
+  /// What it says.
+  public let text: String
+  /// Where the details are.
+  public let anchor: Anchor?
+
+  /// A remark.
+  public init(_ text: String, _ anchor: Anchor?) {
+    (self.text, self.anchor) = (text, anchor)
+  }
 }
 
 /// A name and what it is.
@@ -87,11 +171,16 @@ public struct Fact: Sendable {
   public let name: String
   /// What it is.
   public let value: String
+  /// Places that hold more of it, each with its name; without a value they are it.
+  public let links: [Remark]
+  /// What it says where nothing can be followed.
+  var words: String { value.isEmpty ? links.map(\.text).joined(separator: ", ") : value }
 
   /// A fact.
-  public init(_ name: String, _ value: String) {
+  public init(_ name: String, _ value: String, links: [Remark] = []) {
     self.name = name
     self.value = value
+    self.links = links
   }
 }
 

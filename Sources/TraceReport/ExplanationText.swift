@@ -62,7 +62,7 @@ public enum ExplanationText {
   }
 
   /// `guest vm1: I/Os got slower at 6.338 s (14:52:13.0 UTC): 74.063 ms on average instead of 1.875 ms.`
-  private static func headline(_ guest: GuestStory, _ phase: GuestStory.Phase) -> [String] {
+  static func headline(_ guest: GuestStory, _ phase: GuestStory.Phase) -> [String] {
     let count = guest.changed.count
     let more = count > 1 ? "; \(count - 1) more \(count == 2 ? "change" : "changes")" : ""
     let isLast = phase.number == guest.phases.last?.number
@@ -112,7 +112,7 @@ public enum ExplanationText {
   /// `from Q to C `, where a mean is of that.
   private static func span(_ hop: Hop) -> String { hop == .block ? "from Q to C " : "" }
 
-  private static func clock(_ guest: GuestStory) -> [String] {
+  static func clock(_ guest: GuestStory) -> [String] {
     let own =
       switch guest.source {
       case .guest: "of the guest's own trace"
@@ -173,32 +173,34 @@ public enum ExplanationText {
     lines += hops(phase, guest.op, detail)
     lines += pageCache(phase, guest.op)
     lines += causes(phase, of: guest, explanation, detail, isRepeated: mark == "2. ")
+    return lines + labelled("Cleared", cleared(phase, isShort: detail.isShort))
+  }
+
+  /// `less than a tenth of the change: H4 host sched (-0.6 to +781.2 us)`.
+  static func cleared(_ phase: GuestStory.Phase, isShort: Bool = false) -> String {
     let cleared = phase.cleared.map { row in
       let layer = row.hop.map { title($0) } ?? "stolen CPU time"
-      guard !detail.isShort else { return layer }
+      guard !isShort else { return layer }
       let (low, high) = (row.interval.lowerBound, row.interval.upperBound)
       let unit = Quantity.TimeUnit.fitting(max(abs(low), abs(high)))
       return "\(layer) (\(signed(low, unit)) to \(signed(high, unit)) \(unit.symbol))"
     }
-    lines += labelled(
-      "Cleared",
-      cleared.isEmpty
-        ? "nothing: no layer is shown to be unchanged"
-        : "less than a tenth of the change: \(cleared.joined(separator: ", "))")
-    return lines
+    return cleared.isEmpty
+      ? "nothing: no layer is shown to be unchanged"
+      : "less than a tenth of the change: \(cleared.joined(separator: ", "))"
   }
 
   /// `mean 1.875 -> 74.063 ms, median 1.2 -> 70.1 ms, p99 4.1 -> 98.2 ms (1,543 and 349 I/Os)`
-  private static func numbers(_ phase: GuestStory.Phase, _ op: String) -> String? {
+  static func numbers(_ phase: GuestStory.Phase, _ op: String) -> String? {
     guard let block = phase.change(op, .block) ?? phase.change(op, .total) else { return nil }
-    var parts = ["mean \(pair(block.baselineMean, block.mean))"]
-    if let p50 = block.p50 { parts.append("median \(pair(p50.before, p50.after))") }
-    if let p99 = block.p99 { parts.append("p99 \(pair(p99.before, p99.after))") }
+    var parts = ["mean \(briefPair(block.baselineMean, block.mean))"]
+    if let p50 = block.p50 { parts.append("median \(briefPair(p50.before, p50.after))") }
+    if let p99 = block.p99 { parts.append("p99 \(briefPair(p99.before, p99.after))") }
     return parts.joined(separator: ", ")
       + " (\(Quantity.count(block.baselineCount)) and \(Quantity.count(block.count)) I/Os)"
   }
 
-  private static func since(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
+  static func since(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
     var text = phase.number == 0 ? "the begin of the capture" : moment(phase.from, guest)
     if let error = phase.onsetError { text += ", within \(Quantity.seconds(error))" }
     let next = guest.phases.first { $0.number > phase.number }
@@ -292,7 +294,7 @@ public enum ExplanationText {
   }
 
   /// `waits for a CPU held by stress-ng-cpu` for `cpu_wait:stress-ng-cpu`; nil for what is left of a hop.
-  private static func words(_ part: String) -> String? {
+  static func words(_ part: String) -> String? {
     switch part {
     case "unattributed", "device": return nil
     case "flush": return "cache flushes"
@@ -357,7 +359,7 @@ public enum ExplanationText {
 
   /// `CPU neighbour stress-ng-cpu (pid 4242 on kvm7), 0 -> 1.98 CPUs from 8.184 s on: explains +7.5 ms, 31 %;
   /// confidence medium`
-  private static func words(
+  static func words(
     _ cause: GuestStory.Cause, of guest: GuestStory, hasReason: Bool
   ) -> String {
     if cause.kind == CauseKind.unknown.name {
@@ -403,9 +405,14 @@ public enum ExplanationText {
   // MARK: Other phases and guests
 
   private static func brief(_ phase: GuestStory.Phase, of guest: GuestStory) -> [String] {
+    labelled("Also", other(phase, of: guest))
+  }
+
+  /// `17.076 s to 23.811 s: writes changed; 899 writes took 8.570 ms from Q to C on average instead of 1.875 ms`.
+  static func other(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
     var text = "\(Quantity.seconds(phase.from)) to \(Quantity.seconds(phase.to)): "
     if guest.isCounted {
-      return labelled("Also", text + "\(cut(Printable.text(phase.signals), to: 120)) changed")
+      return text + "\(cut(Printable.text(phase.signals), to: 120)) changed"
     }
     if phase.isStall {
       let (length, isTooLong) = phase.to.subtractingReportingOverflow(phase.from)
@@ -429,12 +436,17 @@ public enum ExplanationText {
     } else {
       text += "; too few I/Os to tell by how much"
     }
-    return labelled("Also", text)
+    return text
   }
 
   /// `it stood still 4 times, 1.892 s in all: 1.205 s at 13.014 s, 302.3 ms at 9.010 s; no layer took that time`
   private static func pauses(_ guest: GuestStory) -> [String] {
-    guard !guest.pauses.isEmpty else { return [] }
+    pauseSentence(guest).map { labelled("Paused", $0) } ?? []
+  }
+
+  /// The same without its label; nil where it did not stand still.
+  static func pauseSentence(_ guest: GuestStory) -> String? {
+    guard !guest.pauses.isEmpty else { return nil }
     let longest = guest.pauses.sorted { $0.length > $1.length }
     let shown = longest.prefix(3).map { pause in
       "\(Quantity.time(pause.length)) "
@@ -443,16 +455,14 @@ public enum ExplanationText {
           : "between \(Quantity.seconds(pause.from)) and \(Quantity.seconds(pause.to))")
     }
     let whole = guest.pauses.map(\.length).saturatingSum(\.self)
-    return labelled(
-      "Paused",
-      "the guest stood still "
-        + (longest.count == 1
-          ? "for " : "\(longest.count) times, \(Quantity.time(whole)) in all: ")
-        + shown.joined(separator: ", ")
-        + (longest.count > shown.count ? " ..." : "") + "; no layer took that time")
+    return "the guest stood still "
+      + (longest.count == 1
+        ? "for " : "\(longest.count) times, \(Quantity.time(whole)) in all: ")
+      + shown.joined(separator: ", ")
+      + (longest.count > shown.count ? " ..." : "") + "; no layer took that time"
   }
 
-  private static func oneLine(_ guest: GuestStory) -> [String] {
+  static func oneLine(_ guest: GuestStory) -> [String] {
     let head = "\(name(guest.guest)): "
     if guest.isCounted {
       let cause = guest.changed.first?.causes.first
@@ -497,26 +507,31 @@ public enum ExplanationText {
   // MARK: Nothing changed
 
   private static func steady(_ guest: GuestStory) -> [String] {
+    var lines = wrapped(steadySentence(guest))
+    if !guest.phases.isEmpty { lines += clock(guest) }
+    return lines + held(guest).enumerated().flatMap { labelled($0 == 0 ? "Held" : "", $1) }
+  }
+
+  /// What is to be said of a guest of which no change was found.
+  static func steadySentence(_ guest: GuestStory) -> String {
     guard let first = guest.phases.first, let last = guest.phases.last else {
-      return wrapped(
+      return
         "\(title(guest)): none of its I/Os is known from its begin to its end, so no change was looked for."
-      )
     }
     let (length, isTooLong) = last.to.subtractingReportingOverflow(first.from)
     if guest.isCounted {
       let time = isTooLong ? "" : " (\(Quantity.seconds(length)))"
-      return wrapped(
+      return
         "\(title(guest)): no change was found\(time) in its counters. They show what lasts for three readings and is large; "
-          + "what its I/Os felt only a block trace tells. How small a change would have been seen is not known "
-          + "(confidence none).") + clock(guest)
+        + "what its I/Os felt only a block trace tells. How small a change would have been seen is not known "
+        + "(confidence none)."
     }
     if guest.isSeenByHost {
       let time = isTooLong ? "" : " (\(Quantity.seconds(length)))"
-      return wrapped(
+      return
         "\(title(guest)): no change was found\(time) in what its host's traces show of it: its requests there, and its "
-          + "threads' waits for a CPU. What its I/Os felt only its own block trace tells. How small a change would have been "
-          + "seen is not known (confidence none).")
-        + clock(guest)
+        + "threads' waits for a CPU. What its I/Os felt only its own block trace tells. How small a change would have been "
+        + "seen is not known (confidence none)."
     }
     let isSure = guest.smallestChange?.isSure ?? false
     var text =
@@ -536,20 +551,21 @@ public enum ExplanationText {
     } else {
       text += ". Too few I/Os to tell of any change (confidence none)"
     }
-    var lines = wrapped("\(text).") + clock(guest)
-    let count = lines.count
-    for disk in guest.disks.prefix(2) {
+    return "\(text)."
+  }
+
+  /// What held throughout, disk by disk.
+  static func held(_ guest: GuestStory) -> [String] {
+    guard !guest.isCounted, !guest.isSeenByHost, !guest.phases.isEmpty else { return [] }
+    return guest.disks.prefix(2).map { disk in
       let shares = disk.shares.filter { $0.share >= leastShare }.prefix(3).map {
         "\(title($0.hop)) \(Quantity.share($0.share))"
       }
-      lines += labelled(
-        lines.count == count ? "Held" : "",
-        "\(name(disk.device)): \(counted(Int64(disk.count), guest.op)), mean "
-          + "\(Quantity.time(disk.mean)), median \(Quantity.time(disk.p50)), p99 \(Quantity.time(disk.p99))"
-          + (shares.isEmpty ? "" : "; most time in \(shares.joined(separator: ", "))")
-          + (disk.pageCache.map { "; \(Quantity.time($0)) in the page cache before" } ?? ""))
+      return "\(name(disk.device)): \(counted(Int64(disk.count), guest.op)), mean "
+        + "\(Quantity.time(disk.mean)), median \(Quantity.time(disk.p50)), p99 \(Quantity.time(disk.p99))"
+        + (shares.isEmpty ? "" : "; most time in \(shares.joined(separator: ", "))")
+        + (disk.pageCache.map { "; \(Quantity.time($0)) in the page cache before" } ?? "")
     }
-    return lines
   }
 
   private static func findings(
@@ -593,7 +609,7 @@ public enum ExplanationText {
 
   // MARK: - Words
 
-  private static func operation(_ op: String) -> String {
+  static func operation(_ op: String) -> String {
     switch op {
     case "read": "reads"
     case "write": "writes"
@@ -607,11 +623,11 @@ public enum ExplanationText {
     return "\(Quantity.count(count)) \(count == 1 ? String(operation.dropLast()) : operation)"
   }
 
-  private static func title(_ guest: GuestStory) -> String {
+  static func title(_ guest: GuestStory) -> String {
     name(Report.name(Machine(name: guest.guest, layer: guest.isHost ? .host : .guest)))
   }
 
-  private static func title(_ hop: Hop) -> String { hop.isHalf ? hop.title : hop.tableName }
+  static func title(_ hop: Hop) -> String { hop.isHalf ? hop.title : hop.tableName }
 
   /// `6.338 s (14:52:13.0 UTC)`.
   private static func moment(_ moment: Int64, _ guest: GuestStory) -> String {
@@ -620,12 +636,18 @@ public enum ExplanationText {
   }
 
   /// `1.875 -> 74.063 ms`.
+  /// The same in a sentence: three significant digits.
+  private static func briefPair(_ before: Int64, _ after: Int64) -> String {
+    let unit = Quantity.TimeUnit.fitting(before.magnitude > after.magnitude ? before : after)
+    return "\(unit.brief(before)) -> \(unit.brief(after)) \(unit.symbol)"
+  }
+
   private static func pair(_ before: Int64, _ after: Int64) -> String {
     let unit = Quantity.TimeUnit.fitting(before.magnitude > after.magnitude ? before : after)
     return "\(unit.text(before)) -> \(unit.text(after)) \(unit.symbol)"
   }
 
-  private static func signed(_ time: Double, _ unit: Quantity.TimeUnit) -> String {
+  static func signed(_ time: Double, _ unit: Quantity.TimeUnit) -> String {
     let text = unit.text(time)
     return text.hasPrefix("-") ? text : "+\(text)"
   }
@@ -643,7 +665,7 @@ public enum ExplanationText {
   }
 
   /// A name out of a trace, at most 24 characters long.
-  private static func name(_ raw: String) -> String { cut(Printable.text(raw), to: 24) }
+  static func name(_ raw: String) -> String { cut(Printable.text(raw), to: 24) }
 
   /// The beginning of a text, cut at a word where that is near.
   private static func cut(_ text: String, to width: Int) -> String {

@@ -17,6 +17,10 @@ public struct Figure: Sendable {
   public enum Drawing: Sendable {
     /// Bars of parts.
     case bars(StackedBars)
+    /// A mean, what adds to it and takes from it, and the mean that this makes.
+    case steps(StepChart)
+    /// All layers over one time.
+    case layers(LayerChart)
     /// Counts over time and length.
     case heat([HeatMap])
     /// Values over time.
@@ -53,6 +57,10 @@ public enum Mark: Hashable, Sendable {
   case first
   /// Beside it.
   case second
+  /// A line over cells, in the colour of letters.
+  case ink
+  /// Who uses something: the guest itself is 0, others follow, the last is all the rest.
+  case owner(Int)
 
   /// Those of a waterfall, in the order in which an I/O passes them.
   static let ofWaterfalls =
@@ -63,7 +71,8 @@ public enum Mark: Hashable, Sendable {
   /// The order of legends.
   static let ordered =
     ofWaterfalls
-    + CulpritClass.allCases.map { .culprit($0) } + [.first, .second]
+    + CulpritClass.allCases.map { .culprit($0) } + [.first, .second, .ink]
+    + owners.indices.map { .owner($0) }
 
   /// The mark of a hop; nil for what is no part of another.
   init?(_ hop: Hop) {
@@ -81,7 +90,7 @@ public enum Mark: Hashable, Sendable {
     switch self {
     case .hop(let hop): hop.letter
     case .flush: "f"
-    case .notFollowed, .culprit, .first, .second: "?"
+    case .notFollowed, .culprit, .first, .second, .ink, .owner: "?"
     }
   }
 
@@ -94,6 +103,8 @@ public enum Mark: Hashable, Sendable {
     case .culprit(let kind): kind.label
     case .first: "1"
     case .second: "2"
+    case .ink: "-"
+    case .owner(let place): "\(place)"
     }
   }
 
@@ -106,6 +117,8 @@ public enum Mark: Hashable, Sendable {
     case .culprit(let kind): "culprit-\(kind.name)"
     case .first: "first"
     case .second: "second"
+    case .ink: "ink"
+    case .owner(let place): "owner-\(place)"
     }
   }
 }
@@ -138,6 +151,35 @@ public struct StackedBars: Sendable {
   public let bars: [Bar]
 }
 
+/// A value, what adds to it and takes from it, and what this makes; one below the other.
+public struct StepChart: Sendable {
+  /// A bar.
+  public struct Step: Sendable {
+    /// Of what kind it is.
+    public enum Kind: Sendable {
+      case total, hop, part
+    }
+
+    /// What it is.
+    public let label: String
+    /// Where it begins on the scale.
+    public let from: Double
+    /// Where it ends; before its begin where it takes away.
+    public let to: Double
+    /// Its colour.
+    public let mark: Mark
+    /// What stands beside it.
+    public let value: String
+    /// Of what kind it is.
+    public let kind: Kind
+    /// What it is, in full.
+    public let note: String
+  }
+
+  /// The bars, from above.
+  public let steps: [Step]
+}
+
 /// How many I/Os began in a stretch of time and took how long.
 public struct HeatMap: Sendable {
   /// What it is of.
@@ -146,12 +188,16 @@ public struct HeatMap: Sendable {
   public let columns: Int
   /// Names of the rows, the shortest first; the last is all that is longer.
   public let rows: [String]
+  /// Those of them that begin at a power of ten.
+  public let decades: [Int]
   /// The cells that are not empty.
   public let cells: [HeatMapCell]
-  /// The first and the last moment.
-  public let from: String
-  /// The last moment.
-  public let to: String
+  /// Where the first column begins, s.
+  public let from: Double
+  /// How long a column is, s.
+  public let length: Double
+  /// UTC of 0 s, ns since 1970; nil where no file tells.
+  public let zero: Int64?
 }
 
 /// A cell of a heat map.
@@ -182,4 +228,92 @@ public struct LineChart: Sendable {
   public let unit: String
   /// A level to hold them against, and what it is.
   public let limit: (value: Double, name: String)?
+  /// UTC of 0 s, ns since 1970; nil where no file tells.
+  public let zero: Int64?
+}
+
+/// Layers of the way of an I/O, one below the other on one time.
+public struct LayerChart: Sendable {
+  /// A stretch of time, s, and what holds in it.
+  public struct Stretch: Sendable {
+    /// s.
+    public let from: Double
+    /// s.
+    public let to: Double
+    /// Nil: not observed.
+    public let value: Double?
+  }
+
+  /// Some I/Os of a stretch of time that took about as long as each other.
+  public struct Cell: Sendable {
+    /// s.
+    public let from: Double
+    /// s.
+    public let to: Double
+    /// ns.
+    public let low: Double
+    /// ns.
+    public let high: Double
+    /// How many.
+    public let count: Int
+  }
+
+  /// A line, or the part of an owner in a stack.
+  public struct Series: Sendable {
+    /// Whose it is.
+    public let name: String
+    /// Its colour.
+    public let mark: Mark
+    /// In the order of time.
+    public let stretches: [Stretch]
+  }
+
+  /// What a lane shows.
+  public enum Content: Sendable {
+    /// Times on a logarithmic scale, with lines over them.
+    case heat([Cell], [Series])
+    /// What adds up, from below.
+    case stack([Series])
+    /// Lines.
+    case curves([Series])
+  }
+
+  /// A layer.
+  public struct Lane: Sendable {
+    /// What it is.
+    public let title: String
+    /// Its unit, and whose it is.
+    public let subtitle: String
+    /// What it shows.
+    public let content: Content
+    /// A level to hold it against, with its name.
+    public var limit: (value: Double, name: String)?
+    /// Where there are data, s; elsewhere nothing was traced.
+    public let covered: [ClosedRange<Double>]
+    /// Whether its values are percents.
+    public var isPercent = false
+  }
+
+  /// A moment with its name.
+  public struct Onset: Sendable {
+    /// s.
+    public let at: Double
+    /// What begins there.
+    public let name: String
+  }
+
+  /// From where, s.
+  public let from: Double
+  /// To where, s.
+  public let to: Double
+  /// UTC of 0 s, ns since 1970; nil where no file tells.
+  public let zero: Int64?
+  /// The layers, from above.
+  public let lanes: [Lane]
+  /// The phases that are not as usual, s.
+  public let phases: [ClosedRange<Double>]
+  /// When they begin, and when all is as before again.
+  public let onsets: [Onset]
+  /// When the guest stood still, s.
+  public let pauses: [ClosedRange<Double>]
 }

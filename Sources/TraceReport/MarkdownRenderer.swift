@@ -7,11 +7,13 @@ public enum MarkdownRenderer {
     var parts = ["# " + escaped(document.title)]
     for block in document.inWords {
       switch block {
-      case .heading(let title): parts.append("## " + escaped(title))
+      case .heading(let heading): parts.append("## " + escaped(heading.title))
+      case .answer(let answer): parts.append(render(answer.facts))
+      case .remarks(let remarks):
+        parts.append(escaped(remarks.map(\.text).joined(separator: "; ") + "."))
+      case .contents: break
       case .paragraph(let text): parts.append(escaped(text))
-      case .facts(let facts):
-        parts.append(
-          facts.map { "- **\(escaped($0.name))**: \(escaped($0.value))" }.joined(separator: "\n"))
+      case .facts(let facts): parts.append(render(facts))
       case .table(let table): parts.append(render(table))
       case .waterfalls(let bars):
         parts.append(escaped(Waterfall.key))
@@ -27,12 +29,16 @@ public enum MarkdownRenderer {
           }.joined(separator: "\n"))
       case .figure(let figure):
         if figure.isInText { parts += [escaped(figure.title), render(figure.numbers)] }
-      case .details, .code:
+      case .details, .folded, .code:
         // For those who have the incident file at hand.
         break
       }
     }
     return parts.joined(separator: "\n\n") + "\n"
+  }
+
+  private static func render(_ facts: [Fact]) -> String {
+    facts.map { "- **\(escaped($0.name))**: \(escaped($0.words))" }.joined(separator: "\n")
   }
 
   private static func render(_ finding: Finding, mark: String = "") -> String {

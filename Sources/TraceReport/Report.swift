@@ -1,3 +1,4 @@
+internal import TraceAnalysis
 public import TraceModel
 public import TraceStore
 
@@ -7,6 +8,8 @@ public struct ReportRequest: Sendable {
   public var filter = IOFilter()
   /// How many of the slowest to show.
   public var slowest = 10
+  /// What happened, which several sections need; nil of a part of the capture's time, as it is of the whole.
+  var explanation: Explanation?
 
   /// All I/Os, the ten slowest.
   public init() {}
@@ -14,19 +17,27 @@ public struct ReportRequest: Sendable {
 
 /// A part of the report: reads the views, says what they mean.
 protocol ReportSection: Sendable {
+  /// Where links to it lead; its first heading gets it.
+  static var anchor: Anchor { get }
   /// Its blocks; none when there is nothing to say.
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block]
 }
 
 /// The report of an incident.
 public enum Report {
-  /// The sections, in order. A new one is a file in `Sections/` and its place here.
-  static let sections: [any ReportSection] = [
-    OverviewSection(), FindingSection(), HopSection(), HostSideSection(), TailSection(),
-    HeatSection(), CPUSection(), CPUPictureSection(), SlowestSection(), QueueSection(),
-    MemorySection(), NetworkSection(), CounterSection(), MatchSection(), ClockSection(),
-    StageSection(),
-    QEMUSection(), DataSection(),
+  /// What is seen first, in order. A new section is a file in `Sections/` and its place in one of these lists.
+  static let first: [any ReportSection] = [
+    OverviewSection(), AnswerSection(), TrustSection(), LayerSection(), ExcessSection(),
+  ]
+  /// The findings, and what they rest on: sections that a finding is about come first, in the order of the findings.
+  static let details: [any ReportSection] = [
+    FindingSection(), HopSection(), HostSideSection(), TailSection(), HeatSection(), CPUSection(),
+    CPUPictureSection(), SlowestSection(), QueueSection(), MemorySection(), NetworkSection(),
+    CounterSection(),
+  ]
+  /// Methods and files.
+  static let appendix: [any ReportSection] = [
+    MatchSection(), ClockSection(), StageSection(), QEMUSection(), DataSection(),
   ]
 
   /// A machine with its side, unless the name says it: `guest web1`, `host`.
@@ -50,11 +61,30 @@ public enum Report {
   /// document.
   public static func document(_ file: IncidentFile, _ request: ReportRequest) throws -> Document {
     let name = file.path.split(separator: "/").last.map(String.init) ?? file.path
+    var request = request
+    if request.filter.from == nil, request.filter.to == nil {
+      request.explanation = try Explanation(file, request.filter.ofStory)
+    }
+    let title = try request.explanation.flatMap {
+      StoryTitle(
+        explanation: $0, names: try DeviceNames(file),
+        hasHost: try file.sources().contains { $0.layer == .host && !$0.isRefused }
+      ).text
+    }
     return Document(
-      title: "hiddenq report: \(Printable.text(name))",
-      blocks: try sections.flatMap { try $0.blocks(file, request) },
+      title: title ?? "hiddenq report: \(Printable.text(name))",
+      blocks: try SectionOrder(file, request).blocks(),
       origin: "Made by hiddenq \(Tool.version) from \(Printable.text(name)) (schema version "
         + "\(Schema.version)). Times are of the host's block trace unless another clock is named. The "
         + "same file gives the same report.")
+  }
+}
+
+extension IOFilter {
+  /// The same as far as an explanation knows it: it is of reads, of writes or of all.
+  fileprivate var ofStory: IOFilter {
+    var filter = self
+    if let op, !["read", "write"].contains(op) { filter.op = nil }
+    return filter
   }
 }

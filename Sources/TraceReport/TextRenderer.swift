@@ -7,8 +7,9 @@ public enum TextRenderer {
 
   /// The text, with a newline at its end.
   public static func render(_ document: Document) -> String {
-    let rule = String(repeating: "=", count: min(width, document.title.count))
-    return document.title + "\n" + rule + "\n" + render(document.inWords)
+    let title = wrapped(document.title, width: width)
+    let rule = String(repeating: "=", count: min(width, title.map(\.count).max() ?? 0))
+    return (title + [rule]).joined(separator: "\n") + "\n" + render(document.inWords)
   }
 
   /// Blocks by themselves, with a newline at their end.
@@ -16,8 +17,13 @@ public enum TextRenderer {
     var lines: [String] = []
     for block in blocks {
       switch block {
-      case .heading(let title):
+      case .heading(let heading):
+        let title = heading.title
         lines += ["", title, String(repeating: "-", count: min(width, title.count))]
+      case .answer(let answer): lines += factLines(answer.facts)
+      case .remarks(let remarks):
+        lines += [""] + wrapped(remarks.map(\.text).joined(separator: "; ") + ".", width: width)
+      case .contents: break
       case .paragraph(let text):
         lines += wrapped(text, width: width)
       case .facts(let facts):
@@ -43,6 +49,7 @@ public enum TextRenderer {
         if figure.isInText {
           lines += wrapped(figure.title, width: width) + tableLines(figure.numbers)
         }
+      case .folded(_, let inner): lines.append(render(inner))
       case .details, .code:
         // For those who have the incident file at hand.
         break
@@ -98,7 +105,7 @@ public enum TextRenderer {
   private static func factLines(_ facts: [Fact]) -> [String] {
     let indent = (facts.map(\.name.count).max() ?? 0) + 2
     return facts.flatMap { fact in
-      wrapped(fact.value, width: width - indent).enumerated().map { index, line in
+      wrapped(fact.words, width: width - indent).enumerated().map { index, line in
         index == 0
           ? fact.name + String(repeating: " ", count: indent - fact.name.count) + line
           : String(repeating: " ", count: indent) + line

@@ -85,7 +85,7 @@ struct AnalyzeCommand: ParsableCommand {
     try Output.write(HTMLRenderer.render(document), to: outdir + "/report.html")
     try Output.write(MarkdownRenderer.render(document), to: outdir + "/report.md")
     Output.print(ExplanationText.render(try Explanation(file, IOFilter())) + "\n")
-    Output.print(TextRenderer.render(document))
+    Output.print(TextRenderer.render(document.withoutAnswer))
     Output.print(outcome.leftOut(all: allFiles))
     Output.print(Self.written([incident, outdir + "/report.html", outdir + "/report.md"]))
     try Incident.requireOneCapture(file)

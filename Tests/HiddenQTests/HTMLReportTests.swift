@@ -25,6 +25,12 @@ import Testing
   @Test("a browser loads it without an error or a request, where there is a browser")
   func browser() throws { try page.get().checkBrowser() }
 
+  @Test("every link leads somewhere, and every section is linked")
+  func links() throws { try page.get().checkLinks() }
+
+  @Test("figures are the same without the style sheet, where there is a browser")
+  func withoutStyles() throws { try page.get().checkWithoutStyles() }
+
   @Test("JSON is what its schema says")
   func json() throws { try page.get().checkJSON() }
 

@@ -251,7 +251,7 @@ struct ExplanationTests {
         "Before Q not part of this: page cache 5.000 -> 4.800 ms per I/O, -0.200 (-0.600 to +0.200): may be chance"
       ),
       "\(slower)")
-    #expect(slower.contains("What reads: mean 120.0 -> 175.0 us"))
+    #expect(slower.contains("What reads: mean 120 -> 175 us"))
 
     let cache = try words(block: 100, cache: 8_000, error: 400)
     #expect(

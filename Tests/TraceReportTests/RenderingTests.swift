@@ -13,6 +13,34 @@ struct QuantityTests {
     #expect(Quantity.time(nanoseconds) == text)
   }
 
+  @Test(
+    "in a sentence a time has three significant digits",
+    arguments: [
+      (0, "0 ns"), (999, "999 ns"), (999_700, "1.00 ms"), (35_467_000, "35.5 ms"),
+      (1_875_000, "1.88 ms"), (152_110_000, "152 ms"), (9_996_000, "10.0 ms"),
+      (20_503_000_000, "20.5 s"), (-492_400, "-492 us"),
+    ])
+  func brief(_ nanoseconds: Int64, _ text: String) {
+    #expect(Quantity.brief(nanoseconds) == text)
+  }
+
+  @Test("parts of a whole add up to 100.0 %")
+  func shares() throws {
+    #expect(Quantity.shares([1, 1, 1]) == ["33.4 %", "33.3 %", "33.3 %"])
+    #expect(Quantity.shares([2, 0, 1]) == ["66.7 %", "0.0 %", "33.3 %"])
+    #expect(Quantity.shares([-2, -1]) == ["66.7 %", "33.3 %"])
+    // One part is more than all.
+    #expect(Quantity.shares([3, -1]) == nil)
+    #expect(Quantity.shares([]) == nil && Quantity.shares([0, 0]) == nil)
+    var parts: [Double] = []
+    for place in 1...40 {
+      parts.append(Double(place * place % 17) + 0.1)
+      let texts = try #require(Quantity.shares(parts))
+      let tenths = texts.map { Int($0.filter(\.isNumber)) ?? 0 }
+      #expect(tenths.reduce(0, +) == 1000)
+    }
+  }
+
   @Test(arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (-1_234_567, "-1,234,567")])
   func count(_ number: Int64, _ text: String) {
     #expect(Quantity.count(number) == text)
@@ -125,6 +153,11 @@ struct MarkTests {
     for mark in Mark.ordered {
       let isStyled = "\(StyleSheet.text)".contains(".\(mark.style) {")
       #expect(isStyled, "\(mark)")
+      // The colour that it carries itself is that of the style sheet on a light page.
+      let isSame =
+        "\(StyleSheet.text)".contains(".\(mark.style) { fill: \(mark.colour); }")
+        || "\(StyleSheet.text)".contains(": \(mark.colour);")
+      #expect(isSame, "\(mark)")
     }
   }
 

@@ -28,6 +28,8 @@ final class CorrelationContext {
   var waits: [String: PhaseAmounts] = [:]
   /// By guest of which the host alone tells: when they waited for one that others held.
   var neighbourWaits: [String: PhaseAmounts] = [:]
+  /// Who had the CPUs that the guests' virtual CPUs waited for, interval by interval, with the host.
+  var waitIntervals: [(machine: String, row: CulpritIntervals.Row)] = []
   /// By guest: what it counted as stolen, where that has a place on the timeline of its I/Os.
   var stolen: [String: StolenTime] = [:]
   /// By guest: when it stood still.

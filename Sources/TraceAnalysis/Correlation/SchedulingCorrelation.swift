@@ -181,9 +181,15 @@ struct SchedulingCorrelation: CorrelationPass {
     let neighbours = start.flatMap { start in
       isHost ? Self.neighbourWaits(context, byNumber, Span(from: start.first, to: start.last)) : nil
     }
+    let intervals = start.flatMap { start in
+      isHost
+        ? CulpritIntervals(byNumber, owners, span: Span(from: start.first, to: start.last)) : nil
+    }
+    let watches = [neighbours?.watch, intervals?.watch].compactMap(\.self)
     var observers = Observers(
       culprits: Culprits(
-        idle: Set(threads.filter { $0.tid == 0 }.map(\.id)), watch: neighbours?.watch))
+        idle: Set(threads.filter { $0.tid == 0 }.map(\.id)),
+        watch: watches.dropFirst().reduce(watches.first) { $0?.and($1) }))
     for thread in threads where thread.segment > 0 {
       observers.segments[thread.id] = thread.segment
     }
@@ -228,6 +234,11 @@ struct SchedulingCorrelation: CorrelationPass {
     let known = blocks.sources.isEmpty ? .own : clock
     if let neighbours, let known {
       context.neighbourWaits.merge(neighbours.amounts(on: known)) { first, _ in first }
+    }
+    if let intervals, let known {
+      context.waitIntervals += intervals.rows(on: known) {
+        throttling.holds($0, owners: owners)
+      }.map { (machine.name, $0) }
     }
     context.threads.traces.append(
       ThreadFindings.Trace(

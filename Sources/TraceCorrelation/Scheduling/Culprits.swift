@@ -89,6 +89,14 @@ public struct Culprits {
     public init(_ victims: Set<Int64>, part: @escaping (Pair, Span) -> Void) {
       (self.victims, self.part) = (victims, part)
     }
+
+    /// Both: each is told of its own threads.
+    public func and(_ other: Watch) -> Watch {
+      Watch(victims.union(other.victims)) { [self] pair, span in
+        if victims.contains(pair.victim) { part(pair, span) }
+        if other.victims.contains(pair.victim) { other.part(pair, span) }
+      }
+    }
   }
 
   /// Begins; `idle` are the numbers of the CPUs' idle tasks.

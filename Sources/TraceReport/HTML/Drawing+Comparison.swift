@@ -29,12 +29,7 @@ extension Drawing {
     for (ratio, name) in ticks(exp(scale)) {
       let isSame = ratio == 1
       marks.append(
-        .single(
-          "path",
-          [
-            "class": isSame ? "zero" : "limit",
-            "d": "M\(number(x(ratio))) \(number(top - 6))V\(number(bottom))",
-          ]))
+        line(isSame ? .zero : .limit, "M\(number(x(ratio))) \(number(top - 6))V\(number(bottom))"))
       marks.append(text(x(ratio), 11, name, anchor: "middle", isSoft: !isSame))
     }
     var y = top
@@ -57,15 +52,15 @@ extension Drawing {
   private static func strip(
     _ strip: ChangeStrips.Strip, from low: Double, at ratio: Double, to high: Double, _ y: Double
   ) -> Markup {
-    let name =
+    let (name, colour) =
       switch strip.verdict {
-      case .better: "better"
-      case .worse: "worse"
-      case .noDifference: "same"
-      case .cannotTell: "unsaid"
+      case .better: ("better", "#009e73")
+      case .worse: ("worse", "#d55e00")
+      case .noDifference: ("same", Paint.soft)
+      case .cannotTell: ("unsaid", Paint.line)
       }
     return .element(
-      "g", at: ["class": "strip \(name)"],
+      "g", at: ["class": "strip \(name)", "fill": colour],
       [
         .element("title", strip.note),
         .single(
@@ -131,17 +126,11 @@ extension Drawing {
     func y(_ share: Double) -> Double { bottom - share * (bottom - top) }
     var marks = [text(left, above + 14, pair.title, anchor: "start")]
     for (share, name) in [(0.0, "0"), (0.5, "50 %"), (0.9, "90 %"), (1.0, "")] {
-      marks.append(
-        .single(
-          "path",
-          ["class": "grid", "d": "M\(number(left)) \(number(y(share)))H\(number(right))"]))
+      marks.append(line(.grid, "M\(number(left)) \(number(y(share)))H\(number(right))"))
       marks.append(text(left - 6, y(share) + 4, name, anchor: "end", isSoft: true))
     }
     for (time, name) in moments(from, to) {
-      marks.append(
-        .single(
-          "path",
-          ["class": "grid", "d": "M\(number(x(time))) \(number(top))V\(number(bottom))"]))
+      marks.append(line(.grid, "M\(number(x(time))) \(number(top))V\(number(bottom))"))
       marks.append(text(x(time), bottom + 14, name, anchor: "middle", isSoft: true))
     }
     for (name, mark, points) in [
@@ -154,8 +143,11 @@ extension Drawing {
       }
       marks.append(
         .element(
-          "path", at: ["class": "stroke \(mark.style)", "d": path],
-          [.element("title", "\(pair.title), \(name)")]))
+          "path",
+          at: [
+            "class": "stroke \(mark.style)", "fill": "none", "stroke": mark.colour,
+            "stroke-width": "1.8", "d": path,
+          ], [.element("title", "\(pair.title), \(name)")]))
     }
     return marks
   }

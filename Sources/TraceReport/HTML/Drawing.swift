@@ -8,7 +8,9 @@ enum Drawing {
   static func svg(_ figure: Figure) -> Markup {
     switch figure.drawing {
     case .bars(let bars): stacked(bars, figure.title)
-    case .heat(let maps): .lines(maps.map(heat))
+    case .steps(let chart): steps(chart, figure.title)
+    case .layers(let chart): layers(chart, figure.title)
+    case .heat(let maps): .lines([shadeKey(maps)] + maps.map(heat))
     case .lines(let chart): lines(chart, figure.title)
     case .changes(let strips): changes(strips, figure.title)
     case .distributions(let pairs): distributions(pairs, figure.title)
@@ -54,7 +56,7 @@ enum Drawing {
 
   private static func stacked(_ chart: StackedBars, _ title: String) -> Markup {
     let left = 150.0
-    let right = 90.0
+    let right = 130.0
     let room = width - left - right
     let longest = chart.bars.map { $0.parts.reduce(0) { $0 + $1.value } }.max() ?? 0
     var marks: [Markup] = []
@@ -74,7 +76,7 @@ enum Drawing {
             .single(
               "path",
               [
-                "class": "bound",
+                "class": "bound", "fill": "none", "stroke": Paint.ink, "stroke-width": "1.5",
                 "d": "M\(number(max(left, x + length - half))) \(number(y + 26))"
                   + "H\(number(min(width - right, x + length + half)))",
               ]))
@@ -94,49 +96,79 @@ enum Drawing {
   // MARK: - Heat
 
   /// Shades of a cell, by the logarithm of its count: 1, 2 to 4, 5 to 16, 17 to 64, ...
-  private static let shades = [0.18, 0.36, 0.54, 0.72, 0.88, 1.0]
+  static let shades = [0.18, 0.36, 0.54, 0.72, 0.88, 1.0]
+
+  /// What the shades stand for.
+  static let shadeNames = ["1", "2-4", "5-16", "17-64", "65-256", "more"]
 
   private static func heat(_ map: HeatMap) -> Markup {
-    let left = 110.0
-    let cell = (width: (width - left - 10) / Double(max(1, map.columns)), height: 14.0)
+    let height = 9.0
     let top = 24.0
-    let bottom = top + Double(map.rows.count) * cell.height
+    let bottom = top + Double(map.rows.count) * height
+    let axis = TimeAxis(
+      from: map.from, to: map.from + map.length * Double(map.columns), zero: map.zero, left: 70)
     var marks = [text(0, 14, map.title, anchor: "start")]
-    for (row, name) in map.rows.enumerated()
-    where row % 3 == 0 || row == map.rows.count - 1 {
-      marks.append(
-        text(
-          left - 8, bottom - Double(row) * cell.height - 3, name, anchor: "end", isSoft: true))
+    marks += axis.ticks.map {
+      line(.grid, "M\(number(axis.x($0))) \(number(top))V\(number(bottom))")
     }
+    for (row, name) in map.rows.enumerated() where map.decades.contains(row) {
+      let y = bottom - Double(row) * height
+      marks.append(line(.grid, "M\(number(axis.left)) \(number(y))H\(number(axis.right))"))
+      marks.append(text(axis.left - 6, y + 4, name, anchor: "end", isSoft: true))
+    }
+    let width = (axis.right - axis.left) / Double(max(1, map.columns))
     for (step, opacity) in shades.enumerated() {
-      let cells = map.cells.filter { shade($0.count) == step }.map { one -> Markup in
-        .element(
-          "rect",
-          at: [
-            "x": number(left + Double(one.column) * cell.width),
-            "y": number(bottom - Double(one.row + 1) * cell.height),
-            "width": number(cell.width - 0.5), "height": number(cell.height - 0.5),
-          ],
-          [.element("title", "\(map.rows[one.row]): \(Quantity.count(Int64(one.count)))")])
+      let own = map.cells.filter { shade($0.count) == step }.map {
+        (
+          axis.left + Double($0.column) * width, bottom - Double($0.row + 1) * height, width - 0.5,
+          height - 0.5
+        )
       }
-      if !cells.isEmpty {
+      if !own.isEmpty {
         marks.append(
-          .element("g", at: ["class": "heat", "fill-opacity": number(opacity)], cells))
+          cells(
+            own, style: "heat", colour: Paint.heat, opacity: opacity, shadeNames[step] + " I/Os"))
       }
     }
     marks.append(
-      .single(
-        "path",
-        [
-          "class": "axis",
-          "d": "M\(number(left)) \(number(top))V\(number(bottom))H\(number(width - 10))",
-        ]))
-    marks.append(text(left, bottom + 14, map.from, anchor: "start", isSoft: true))
-    marks.append(text(width - 10, bottom + 14, map.to, anchor: "end", isSoft: true))
-    return frame(height: bottom + 20, label: map.title, marks)
+      line(
+        .axis, "M\(number(axis.left)) \(number(top))V\(number(bottom))H\(number(axis.right))"))
+    marks += axis.labels(y: bottom + 14)
+    return frame(height: bottom + axis.labelHeight, label: map.title, marks)
   }
 
-  private static func shade(_ count: Int) -> Int {
+  /// The shades and what they stand for.
+  static func shadeKey(_ maps: [HeatMap]) -> Markup {
+    let most = maps.flatMap(\.cells).map { shade($0.count) }.max() ?? 0
+    var x = 70.0
+    var marks: [Markup] = []
+    for step in 0...most {
+      marks.append(
+        cells(
+          [(x, 4, 12, 12)], style: "heat", colour: Paint.heat, opacity: shades[step],
+          shadeNames[step]))
+      marks.append(text(x + 16, 14, shadeNames[step], anchor: "start", isSoft: true))
+      x += 70
+    }
+    marks.append(text(x, 14, "I/Os per cell", anchor: "start", isSoft: true))
+    return frame(height: 20, label: "What the shades stand for", marks)
+  }
+
+  /// Boxes of one colour as one mark.
+  static func cells(
+    _ boxes: [(x: Double, y: Double, width: Double, height: Double)], style: String, colour: String,
+    opacity: Double = 1, _ title: String
+  ) -> Markup {
+    let path = boxes.map {
+      "M\(number($0.x)) \(number($0.y))h\(number($0.width))v\(number($0.height))h\(number(-$0.width))z"
+    }.joined()
+    return .element(
+      "path",
+      at: ["class": style, "fill": colour, "fill-opacity": number(opacity), "d": path],
+      [.element("title", title)])
+  }
+
+  static func shade(_ count: Int) -> Int {
     var step = 0
     var limit = 1
     while count > limit, step + 1 < shades.count {
@@ -152,16 +184,19 @@ enum Drawing {
     let left = 70.0
     let top = 22.0
     let bottom = 170.0
-    let right = width - 10
     let points = chart.lines.flatMap(\.points)
     let from = points.map(\.at).min() ?? 0
     let to = max(points.map(\.at).max() ?? 1, from + 1e-9)
     let highest = max(
       points.compactMap(\.value).max() ?? 1, chart.limit?.value ?? 0, 1e-9)
     let scale = rounded(highest)
-    func x(_ at: Double) -> Double { left + (at - from) / (to - from) * (right - left) }
+    let axis = TimeAxis(from: from, to: to, zero: chart.zero, left: left)
+    let right = axis.right
     func y(_ value: Double) -> Double { bottom - value / scale * (bottom - top) }
     var marks = [text(0, 14, chart.unit, anchor: "start", isSoft: true)]
+    marks += axis.ticks.map {
+      line(.grid, "M\(number(axis.x($0))) \(number(top))V\(number(bottom))")
+    }
     for part in [0.0, 0.5, 1.0] {
       marks.append(
         text(
@@ -169,19 +204,11 @@ enum Drawing {
           anchor: "end", isSoft: true))
     }
     marks.append(
-      .single(
-        "path",
-        [
-          "class": "axis",
-          "d": "M\(number(left)) \(number(top))V\(number(bottom))H\(number(right))",
-        ]))
+      line(.axis, "M\(number(left)) \(number(top))V\(number(bottom))H\(number(right))"))
     if let limit = chart.limit {
       marks.append(
-        .element(
-          "path",
-          at: [
-            "class": "limit", "d": "M\(number(left)) \(number(y(limit.value)))H\(number(right))",
-          ], [.element("title", limit.name)]))
+        self.line(
+          .limit, "M\(number(left)) \(number(y(limit.value)))H\(number(right))", limit.name))
       marks.append(text(right, y(limit.value) - 4, limit.name, anchor: "end", isSoft: true))
     }
     for line in chart.lines {
@@ -192,25 +219,25 @@ enum Drawing {
           isPenUp = true
           continue
         }
-        path += "\(isPenUp ? "M" : "L")\(number(x(point.at))) \(number(y(value)))"
+        path += "\(isPenUp ? "M" : "L")\(number(axis.x(point.at))) \(number(y(value)))"
         isPenUp = false
       }
       marks.append(
         .element(
-          "path", at: ["class": "stroke \(line.mark.style)", "d": path],
-          [.element("title", line.name)]))
+          "path",
+          at: [
+            "class": "stroke \(line.mark.style)", "fill": "none", "stroke": line.mark.colour,
+            "stroke-width": "1.8", "d": path,
+          ], [.element("title", line.name)]))
     }
-    marks.append(
-      text(
-        left, bottom + 16, Quantity.decimal(from, digits: 1) + " s", anchor: "start", isSoft: true))
-    marks.append(
-      text(right, bottom + 16, Quantity.decimal(to, digits: 1) + " s", anchor: "end", isSoft: true))
-    marks += legend(chart.lines.map { ($0.mark, $0.name) }, x: left, y: bottom + 34)
-    return frame(height: bottom + 46, label: title, marks)
+    marks += axis.labels(y: bottom + 14)
+    marks += legend(
+      chart.lines.map { ($0.mark, $0.name) }, x: left, y: bottom + axis.labelHeight + 12)
+    return frame(height: bottom + axis.labelHeight + 22, label: title, marks)
   }
 
   /// 1, 2 or 5 times a power of ten that is not below the value.
-  private static func rounded(_ value: Double) -> Double {
+  static func rounded(_ value: Double) -> Double {
     var step = 1e-3
     while step < 1e15 {
       for factor in [1.0, 2, 5] where step * factor >= value { return step * factor }
@@ -234,7 +261,7 @@ enum Drawing {
   }
 
   /// A coloured stretch with its letter where there is room for it, and a name behind that.
-  private static func box(
+  static func box(
     x: Double, y: Double, width: Double, height: Double, mark: Mark, note: String,
     name: String? = nil
   ) -> [Markup] {
@@ -242,8 +269,8 @@ enum Drawing {
       .element(
         "rect",
         at: [
-          "class": mark.style, "x": number(x), "y": number(y), "width": number(max(0.5, width)),
-          "height": number(height),
+          "class": mark.style, "fill": mark.colour, "x": number(x), "y": number(y),
+          "width": number(max(0.5, width)), "height": number(height),
         ], [.element("title", note)])
     ]
     func fits(_ text: String) -> Bool { width > Double(text.count) * 7 + 6 }
@@ -253,8 +280,9 @@ enum Drawing {
         .element(
           "text",
           at: [
-            "class": "on \(mark.style)", "x": number(x + width / 2),
-            "y": number(y + height / 2 + 4), "text-anchor": "middle",
+            "class": "on \(mark.style)", "fill": mark.inkOnIt, "font-family": Paint.family,
+            "font-size": "11", "x": number(x + width / 2), "y": number(y + height / 2 + 4),
+            "text-anchor": "middle",
           ], label))
     }
     return marks
@@ -268,8 +296,8 @@ enum Drawing {
         .single(
           "rect",
           [
-            "class": mark.style, "x": number(x), "y": number(y - 10), "width": "12",
-            "height": "12",
+            "class": mark.style, "fill": mark.colour, "x": number(x), "y": number(y - 10),
+            "width": "12", "height": "12",
           ]),
         text(x + 16, y, name, anchor: "start", isSoft: true),
       ]
@@ -283,7 +311,19 @@ enum Drawing {
       "text",
       at: [
         "x": number(x), "y": number(y), "text-anchor": anchor, "class": isSoft ? "soft" : "label",
+        "fill": isSoft ? Paint.soft : Paint.ink, "font-family": Paint.family,
+        "font-size": isSoft ? "11" : "12",
       ], text)
+  }
+
+  /// A line that is no data: an axis, a grid, a limit.
+  static func line(_ kind: Paint.Line, _ path: String, _ title: String? = nil) -> Markup {
+    .element(
+      "path",
+      at: [
+        "class": kind.rawValue, "fill": "none", "stroke": kind.colour,
+        "stroke-width": kind.width, "stroke-dasharray": kind.dashes, "d": path,
+      ], title.map { [.element("title", $0)] } ?? [])
   }
 
   /// A coordinate, with a tenth of a pixel.

@@ -33,29 +33,116 @@ public enum HTMLRenderer {
     ).source
   }
 
-  /// The blocks, with the text to copy behind the verdicts.
+  /// The blocks section by section, with the text to copy behind the answer.
   private static func sections(_ document: Document) -> [Markup] {
-    var parts = document.blocks.map(render)
     let verdict = document.verdict
-    if !verdict.isEmpty {
-      parts.insert(
-        .element(
-          "details",
-          [
-            .element("summary", "The same as Markdown, to copy into a ticket or chat"),
-            .element("pre", at: ["tabindex": "0"], verdict),
-          ]), at: document.endOfVerdict)
+    let end = verdict.isEmpty ? -1 : document.endOfVerdict
+    let headings = document.blocks.compactMap { block -> Heading? in
+      if case .heading(let heading) = block, heading.anchor != nil { heading } else { nil }
     }
+    var parts: [Markup] = []
+    var open: (heading: Heading, parts: [Markup])?
+    func close() {
+      if let section = open { parts.append(render(section.heading, section.parts)) }
+      open = nil
+    }
+    for (place, block) in document.blocks.enumerated() {
+      if place == end { parts.append(copy(verdict)) }
+      if case .heading(let heading) = block, heading.anchor != nil {
+        close()
+        open = (heading, [])
+        continue
+      }
+      if case .contents = block { close() }
+      let markup = render(block, headings)
+      if open == nil { parts.append(markup) } else { open?.parts.append(markup) }
+    }
+    close()
+    if end == document.blocks.count { parts.append(copy(verdict)) }
     return parts
   }
 
-  private static func render(_ block: Block) -> Markup {
+  private static func copy(_ verdict: String) -> Markup {
+    .element(
+      "details",
+      [
+        .element("summary", "The same as Markdown, to copy into a ticket or chat"),
+        .element("pre", at: ["tabindex": "0"], verdict),
+      ])
+  }
+
+  /// A section that a link leads to. Of one that is folded, into it: a browser unfolds what holds the place.
+  private static func render(_ heading: Heading, _ content: [Markup]) -> Markup {
+    let id = heading.anchor?.id ?? ""
+    guard heading.isFolded else {
+      return .element(
+        "section", at: ["id": id], [.lines([.element("h2", heading.title)] + content)])
+    }
+    return .element(
+      "details", at: ["class": "section"],
+      [
+        .element(
+          "summary",
+          [
+            .element("h2", heading.title), .text(" "),
+            .element("span", at: ["class": "state"], heading.state),
+          ]), .element("div", at: ["id": id], [.lines(content)]),
+      ])
+  }
+
+  private static func contents(_ headings: [Heading]) -> Markup {
+    .element(
+      "nav", at: ["id": "contents", "aria-label": "Contents"],
+      [
+        .element("h2", "Contents"),
+        .element(
+          "ul",
+          headings.map { heading in
+            .element(
+              "li",
+              [
+                .element("a", at: ["href": "#\(heading.anchor?.id ?? "")"], heading.title),
+                .text(heading.state.isEmpty ? "" : ": \(heading.state)"),
+              ])
+          }),
+      ])
+  }
+
+  private static func link(_ remark: Remark) -> Markup {
+    remark.anchor.map { .element("a", at: ["href": "#\($0.id)"], remark.text) }
+      ?? .text(remark.text)
+  }
+
+  private static func render(_ facts: [Fact]) -> Markup {
+    .element(
+      "dl",
+      facts.flatMap { fact -> [Markup] in
+        let links = fact.links.enumerated().flatMap { place, remark in
+          [.text(place > 0 ? ", " : fact.value.isEmpty ? "" : " "), link(remark)]
+        }
+        return [
+          .element("dt", fact.name), .element("dd", [.text(fact.value)] + links),
+        ]
+      })
+  }
+
+  private static func render(_ block: Block, _ headings: [Heading] = []) -> Markup {
     switch block {
-    case .heading(let title): .element("h2", title)
-    case .paragraph(let text): .element("p", text)
-    case .facts(let facts):
+    case .heading(let heading): .element("h2", heading.title)
+    case .answer(let answer):
       .element(
-        "dl", facts.flatMap { [.element("dt", $0.name), .element("dd", $0.value)] })
+        "div",
+        at: ["id": "answer", "class": "answer \(answer.severity?.rawValue ?? "healthy")"],
+        [render(answer.facts)])
+    case .remarks(let remarks):
+      .element(
+        "p", at: ["class": "remarks"],
+        remarks.enumerated().flatMap { place, remark in
+          (place == 0 ? [] : [.text(" \u{B7} ")]) + [link(remark)]
+        })
+    case .contents: contents(headings)
+    case .paragraph(let text): .element("p", text)
+    case .facts(let facts): render(facts)
     case .table(let table): render(table)
     case .waterfalls(let bars):
       .lines(
@@ -63,25 +150,33 @@ public enum HTMLRenderer {
     case .findings(let findings):
       .lines(
         findings.grouped.map { finding, consequences in
-          render(finding, consequences: consequences)
+          render(finding, consequences: consequences, among: findings, headings)
         })
     case .figure(let figure): render(figure)
-    case .details(let summary, let blocks):
+    case .details(let summary, let blocks), .folded(let summary, let blocks):
       .element(
-        "details", [.element("summary", summary)] + blocks.map(render))
+        "details", [.element("summary", summary)] + blocks.map { render($0) })
     case .code(let text): .element("pre", at: ["tabindex": "0"], text)
     }
   }
 
   /// A finding with its consequences below it.
-  private static func render(_ finding: Finding, consequences: [Finding] = []) -> Markup {
+  private static func render(
+    _ finding: Finding, consequences: [Finding] = [], among all: [Finding], _ headings: [Heading]
+  ) -> Markup {
     let seen =
       consequences.isEmpty
       ? []
       : [Markup.element("p", [.element("strong", "Also seen"), .text(", at the same time:")])]
-        + consequences.map { render($0) }
+        + consequences.map { render($0, among: all, headings) }
+    let section = headings.first { $0.anchor != nil && $0.anchor == finding.code.section }
+    // Only a document with sections has links to its findings.
+    let place = headings.isEmpty ? nil : all.firstIndex(of: finding)
+    let style = "finding \(finding.severity.rawValue)"
+    let attributes: Markup.Attributes =
+      if let place { ["id": Anchor.finding(place).id, "class": style] } else { ["class": style] }
     return .element(
-      "article", at: ["class": "finding \(finding.severity.rawValue)"],
+      "article", at: attributes,
       [
         .element(
           "h3",
@@ -103,6 +198,10 @@ public enum HTMLRenderer {
             .text(": \(finding.because)"),
           ]),
         .element("p", [.element("strong", "Next"), .text(": \(finding.nextStep)")]),
+        section.map {
+          .element(
+            "p", [.text("Shown in: "), link(Remark($0.title, $0.anchor))])
+        } ?? .empty,
         .element(
           "details",
           [
@@ -123,14 +222,15 @@ public enum HTMLRenderer {
   }
 
   private static func render(_ figure: Figure) -> Markup {
-    .element(
+    let drawing = Markup.element("div", at: ["class": "drawing"], [Drawing.svg(figure)])
+    let reading = Markup.element("p", at: ["class": "reading"], figure.reading)
+    let isFirst = if case .layers = figure.drawing { true } else { false }
+    return .element(
       "figure",
-      [
-        .element("figcaption", figure.title),
-        .element("p", at: ["class": "reading"], figure.reading),
-        .element("div", at: ["class": "drawing"], [Drawing.svg(figure)]),
-        .element("details", [.element("summary", "The numbers"), render(figure.numbers)]),
-      ])
+      [.element("figcaption", figure.title)]
+        // What is seen first needs its room; how to read it stands below.
+        + (isFirst ? [drawing, reading] : [reading, drawing])
+        + [.element("details", [.element("summary", "The numbers"), render(figure.numbers)])])
   }
 
   private static func render(_ table: Table) -> Markup {

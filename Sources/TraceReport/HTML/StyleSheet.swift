@@ -54,6 +54,7 @@ enum StyleSheet {
     svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
     svg text.soft { fill: var(--soft); font-size: 11px; }
     svg text.on { fill: #000000; font-size: 11px; } svg text.on.hop-virtio_return { fill: #ffffff; }
+    svg text.on.first, svg text.on.second, svg text.on.owner-0 { fill: var(--page); }
     svg .axis { stroke: var(--line); stroke-width: 1; fill: none; }
     svg .bound { stroke: var(--ink); stroke-width: 1.5; fill: none; }
     svg .limit { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 5 4; fill: none; }
@@ -69,9 +70,24 @@ enum StyleSheet {
     .not-followed { fill: #c9c9c9; } .culprit-sibling { fill: #e69f00; } .culprit-guest { fill: #d55e00; }
     .culprit-host { fill: #cc79a7; } .culprit-kernel { fill: #56b4e9; } .culprit-throttled { fill: #c9c9c9; }
     .culprit-unknown { fill: #c9c9c9; } rect.first { fill: var(--first); } rect.second { fill: var(--second); }
-    .heat { fill: rgb(var(--heat)); }
+    .heat { fill: rgb(var(--heat)); } .onset { stroke: var(--critical); } text.onset { fill: var(--critical);
+      stroke: none; font-weight: 600; } .halo { fill: var(--page); } svg .hatch { stroke: var(--soft); }
+    .ink { fill: var(--ink); } .owner-0 { fill: var(--first); } .owner-1 { fill: #d55e00; } .owner-2 { fill: #009e73; }
+    .owner-3 { fill: #cc79a7; } .owner-4 { fill: #e69f00; } .owner-5 { fill: #9aa4af; }
+    .stroke.owner-0 { stroke: var(--first); } .stroke.owner-1 { stroke: #d55e00; } .stroke.owner-2 { stroke: #009e73; } .stroke.owner-3 { stroke: #cc79a7; } .stroke.owner-4 { stroke: #e69f00; } .stroke.owner-5 { stroke: #9aa4af; } .stroke.ink { stroke: var(--ink); }
+    .phase { fill: var(--critical); } .pause { fill: var(--soft); }
+    .answer { border: 1px solid var(--line); border-left: 6px solid var(--info); border-radius: 6px;
+      background: var(--panel); padding: .5rem 1rem; margin: .8rem 0; break-inside: avoid; }
+    .answer.critical { border-left-color: var(--critical); } .answer.warning { border-left-color: var(--warning); }
+    .answer.healthy { border-left-color: #009e73; } .answer dd { max-width: 52rem; }
+    .remarks { font-size: .9rem; } .state { color: var(--soft); font-size: .9rem; font-weight: 400; }
+    a { color: var(--info); } nav ul { columns: 2; padding-left: 1.2rem; font-size: .9rem; }
+    details.section { border-top: 1px solid var(--line); margin: .6rem 0 0; padding-top: .4rem; }
+    details.section > summary h2 { display: inline; border: 0; font-size: 1.05rem; color: var(--ink); }
+    section[id], details.section > div { scroll-margin-top: 2.5rem; }
+    figure:target, article:target { outline: 2px solid var(--info); }
     footer { margin-top: 3rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .85rem; }
-    @media (max-width: 34rem) { dl { display: block; } dt { max-width: none; margin-top: .5rem; }
+    @media (max-width: 34rem) { nav ul { columns: 1; } dl { display: block; } dt { max-width: none; margin-top: .5rem; }
       table { font-size: .78rem; } th, td { padding-right: .4rem; } caption { max-width: 90vw; }
       .waterfall svg text { display: none; } .waterfall .drawing svg { min-width: 0; height: 1rem; } }
     @media screen and (max-width: 42rem) { figure > .drawing::before { position: sticky; left: 0;
@@ -82,7 +98,7 @@ enum StyleSheet {
       body { max-width: none; font-size: 11pt; } .scroll, .drawing, pre { overflow: visible; }
       th, td { white-space: pre-wrap; } thead { display: table-header-group; }
       .drawing svg { min-width: 0; } h2, h3 { break-after: avoid; } .scroll { break-inside: avoid; }
-      tr { break-inside: avoid; } details:not([open]) { display: none; } }
+      tr { break-inside: avoid; } details:not([open]):not(.section) { display: none; } nav { display: none; } }
 
     """
 }

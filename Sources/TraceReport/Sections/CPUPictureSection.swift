@@ -4,6 +4,8 @@ internal import TraceStore
 /// The waits for a CPU as pictures: who was on the CPU meanwhile, and steal second by second. In words and
 /// numbers they are in the section before.
 struct CPUPictureSection: ReportSection {
+  static let anchor = Anchor("cpu")
+
   /// Bars and lines that are drawn at most.
   private static let mostBars = 12
   private static let mostGuests = 4
@@ -64,6 +66,7 @@ struct CPUPictureSection: ReportSection {
 
   private static func steal(_ file: IncidentFile, _ filter: IOFilter) throws -> [Block] {
     let seconds = try file.stealSeconds(guest: filter.guest)
+    let zero = try Report.timeline(file, filter)?.wall?.utc(0)
     var guests: [String] = []
     for second in seconds where !guests.contains(second.guest) { guests.append(second.guest) }
     return guests.prefix(mostGuests).compactMap { guest in
@@ -88,7 +91,7 @@ struct CPUPictureSection: ReportSection {
               lines: [
                 line("measured on the host", .first) { $0.measured },
                 line("reported by the guest (st)", .second) { $0.reported },
-              ], unit: "% of the vCPUs' time", limit: nil)),
+              ], unit: "% of the vCPUs' time", limit: nil, zero: zero)),
           numbers: Table(
             caption: "\(name): steal in percent of the virtual CPUs' time",
             columns: [.number("at"), .number("measured"), .number("reported")],

@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// The guests' threads on the host: how long they ran, how long they waited for a CPU, and who was on it.
 struct CPUSection: ReportSection {
+  static let anchor = Anchor("cpu")
+
   /// Guests that are shown: those whose threads waited longest.
   private static let mostGuests = 8
   /// Threads of a guest that are shown.

@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// How the clocks were laid onto the reference, how sure that is, and what checks them.
 struct ClockSection: ReportSection {
+  static let anchor = Anchor("clocks")
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let all = try file.clocks()
     let guests = all.filter {
@@ -30,7 +32,7 @@ struct ClockSection: ReportSection {
     + "runs evenly; a step smaller than about twice the bound cannot be seen."
 
   /// Whether it is the clock of a guest's block trace.
-  private static func isGuests(_ clock: ClockSummary) -> Bool {
+  static func isGuests(_ clock: ClockSummary) -> Bool {
     clock.method.hasPrefix("matched requests") || clock.method == "recorded"
   }
 

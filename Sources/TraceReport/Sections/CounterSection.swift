@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// What the kernels counted besides: how busy disks were, what waited for a CPU, whether memory was short.
 struct CounterSection: ReportSection {
+  static let anchor = Anchor("counters")
+
   /// Disks of a machine that are shown: those that were busiest.
   private static let mostDisks = 4
   /// Machines that are shown.

@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// What was read and what was lost.
 struct DataSection: ReportSection {
+  static let anchor = Anchor("files")
+
   /// Files that are listed; of more, those with troubles, then those with most events.
   private static let mostFiles = 80
 

@@ -4,6 +4,8 @@ internal import TraceStore
 
 /// The verdicts: what the incident shows, how sure that is, and what to do.
 struct FindingSection: ReportSection {
+  static let anchor = Anchor("findings")
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let timeline = try Report.timeline(file, request.filter)
     let blocks = Self.blocks(of: try Self.findings(file, request.filter))

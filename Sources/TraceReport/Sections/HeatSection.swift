@@ -1,11 +1,13 @@
+internal import TraceAnalysis
 internal import TraceModel
 internal import TraceStore
 
 /// How long each hop took over time, no I/O left out. A picture only: in numbers it is the table of hops.
 struct HeatSection: ReportSection {
-  private static let columns: Int64 = 40
-  /// Rows of a map and maps of a report: however many disks and however long their tails, so much is drawn.
-  private static let mostRows = 12
+  static let anchor = Anchor("over-time")
+
+  private static let mostColumns = 80
+  /// Maps of a report, however many disks there are.
   private static let mostMaps = 7
   /// Of fewer I/Os a picture shows nothing that the slowest I/Os do not.
   private static let leastIOs = 10
@@ -40,32 +42,29 @@ struct HeatSection: ReportSection {
     _ file: IncidentFile, _ disk: DiskRow, _ filter: IOFilter, _ span: ClosedRange<Int64>,
     maps most: Int
   ) throws -> Figure? {
-    let width = (span.upperBound - span.lowerBound) / Self.columns + 1
-    let timeline = try Report.timeline(file, filter)
+    let grid = IntervalGrid(span, most: Self.mostColumns)
+    let zero = try Report.timeline(file, filter)?.wall?.utc(0)
     var maps: [HeatMap] = []
     var rows: [[String]] = []
     for hop in Self.hops.prefix(most) {
       let cells = try file.heat(
-        hop, filter, start: span.lowerBound, width: width, edges: Self.edges)
+        hop, filter, start: grid.begin(of: 0), width: grid.length, edges: Self.edges)
       guard !cells.isEmpty else { continue }
-      // Rows between the lowest and the highest that hold something, some of them together if need be.
+      // Rows between the lowest and the highest that hold something.
       let lowest = cells.map(\.row).min() ?? 0
       let highest = cells.map(\.row).max() ?? 0
-      let together = (highest - lowest) / Self.mostRows + 1
-      let groups = stride(from: lowest, through: highest, by: together).map { $0 }
-      var counts: [[Int]: Int] = [:]
-      for cell in cells {
-        counts[[cell.column, (cell.row - lowest) / together], default: 0] += cell.count
-      }
+      let shown = Array(lowest...highest)
       maps.append(
         HeatMap(
-          title: hop.title, columns: Int(Self.columns), rows: groups.map(Self.name),
-          cells: counts.map { HeatMapCell(column: $0.key[0], row: $0.key[1], count: $0.value) }
-            .sorted { ($0.row, $0.column) < ($1.row, $1.column) },
-          from: timeline.text(span.lowerBound), to: timeline.text(span.upperBound)))
-      for (row, group) in groups.enumerated() {
-        let count = counts.filter { $0.key[1] == row }.reduce(0) { $0 + $1.value }
-        if count > 0 { rows.append([hop.title, Self.name(group), Quantity.count(Int64(count))]) }
+          title: hop.title, columns: grid.count, rows: shown.map(Self.name),
+          decades: shown.indices.filter { (shown[$0] - 1) % 3 == 0 && shown[$0] > 0 },
+          cells: cells.map {
+            HeatMapCell(column: $0.column, row: $0.row - lowest, count: $0.count)
+          },
+          from: Double(grid.begin(of: 0)) / 1e9, length: Double(grid.length) / 1e9, zero: zero))
+      for row in shown {
+        let count = cells.filter { $0.row == row }.reduce(0) { $0 + $1.count }
+        if count > 0 { rows.append([hop.title, Self.name(row), Quantity.count(Int64(count))]) }
       }
     }
     guard !maps.isEmpty else { return nil }
@@ -74,15 +73,19 @@ struct HeatSection: ReportSection {
       title: "\(name): how long each hop took, by when the I/O began",
       reading:
         "Time runs to the right, a hop's length upward on a logarithmic scale; the stronger a cell's "
-        + "colour the more I/Os: 1, up to 4, up to 16, and so on. No I/O with data is left out.",
+        + "colour the more I/Os. A column is \(Quantity.decimal(maps[0].length, digits: 2)) s. No I/O with data is left out.",
       drawing: .heat(maps),
       numbers: Table(
         caption: "\(name): I/Os by the length of their hops",
         columns: [.text("hop"), .text("from"), .number("I/Os")], rows: rows), isInText: false)
   }
 
-  /// 1 us, 2 us, 4 us, ... to 137 s; below the first and above the last is a row, too.
-  private static let edges: [Int64] = (0..<28).map { 1000 << $0 }
+  /// 1 us, 2 us, 5 us, 10 us, ... to 100 s; below the first and above the last is a row, too.
+  private static let edges: [Int64] =
+    (0..<8).flatMap { power -> [Int64] in
+      let unit = (0..<power).reduce(Int64(1_000)) { result, _ in 10 * result }
+      return [unit, 2 * unit, 5 * unit]
+    } + [100_000_000_000]
 
   private static func name(_ row: Int) -> String {
     switch row {

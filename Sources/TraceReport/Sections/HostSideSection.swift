@@ -4,6 +4,8 @@ internal import TraceStore
 /// The host's part of the way by who asked, where no guest's disk could be followed: what each guest must
 /// have felt at least.
 struct HostSideSection: ReportSection {
+  static let anchor = Anchor("host-side")
+
   /// Rows that are shown.
   private static let most = 12
 

@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// What share of the guest's I/Os was followed through the host, and why the others were not.
 struct MatchSection: ReportSection {
+  static let anchor = Anchor("joined")
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let disks = try file.disks(request.filter)
     guard !disks.isEmpty else { return [] }

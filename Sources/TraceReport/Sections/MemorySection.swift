@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// Whose memory: on which nodes guests ran, where their memory lies, and what the hosts allocated where.
 struct MemorySection: ReportSection {
+  static let anchor = Anchor("memory")
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let hosts = try file.rows(
       """

@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// The path of packets between each guest and the wire, point by point, with what was lost where.
 struct NetworkSection: ReportSection {
+  static let anchor = Anchor("network")
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let rows = try file.rows(
       """

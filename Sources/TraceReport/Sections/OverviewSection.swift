@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// Whose traces these are, and of when: a report is read far from the folder that it was made in.
 struct OverviewSection: ReportSection {
+  static let anchor = Anchor("answer")
+
   /// Machines that are named; of more, how many there are.
   private static let mostNames = 6
 
@@ -19,16 +21,17 @@ struct OverviewSection: ReportSection {
       + [Layer.guest, .host].compactMap { layer in
         Self.names(machines.filter { $0.layer == layer }.map(Report.name))
       }.joined(separator: " and ")
-    return [.paragraph(try Self.when(who, sources, file))] + (try Self.clock(file, request.filter))
+    return try [.paragraph(Self.when(who, sources, file))]
+      + (Self.clock(file, request.filter).map { [.paragraph($0)] } ?? [])
   }
 
   /// What 0 s is on the wall clock.
-  private static func clock(_ file: IncidentFile, _ filter: IOFilter) throws -> [Block] {
+  private static func clock(_ file: IncidentFile, _ filter: IOFilter) throws -> String? {
     let timelines = try file.timelines(of: filter.guest).filter { $0.span != nil }
     let dates = timelines.prefix(mostNames).map {
       Printable.text("\($0.date) (clock of \($0.name))")
     }
-    return dates.isEmpty ? [] : [.paragraph("Times: \(dates.joined(separator: "; ")).")]
+    return dates.isEmpty ? nil : "Times: \(dates.joined(separator: "; "))."
   }
 
   /// Whose traces these are, and from when to when.

@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// How long requests of the guests' disks were in the parts of QEMU, where its own trace was given.
 struct QEMUSection: ReportSection {
+  static let anchor = Anchor("qemu")
+
   /// Disks that are shown.
   private static let mostDisks = 8
 

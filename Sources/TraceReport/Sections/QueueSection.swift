@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// How full the queues were, and whether they could be fuller.
 struct QueueSection: ReportSection {
+  static let anchor = Anchor("queues")
+
   /// Pictures, and points of each, at most; rows of the table.
   private static let mostFigures = 6
   private static let mostPoints = 120
@@ -26,10 +28,11 @@ struct QueueSection: ReportSection {
         && point.at + point.length > filter.from ?? .min && point.at < filter.to ?? .max
     }
     guard !points.isEmpty else { return [] }
+    let zero = try Report.timeline(file, filter)?.wall?.utc(0)
     let rows = Self.queues(points).prefix(Self.mostRows)
     return [.heading("Queues"), .table(Self.table(Array(rows)))]
       + rows.filter(Self.isPictured).prefix(Self.mostFigures).map {
-        .figure(Self.figure(Self.merged($0)))
+        .figure(Self.figure(Self.merged($0), zero: zero))
       }
   }
 
@@ -96,7 +99,7 @@ struct QueueSection: ReportSection {
       })
   }
 
-  private static func figure(_ queue: [QueuePoint]) -> Figure {
+  private static func figure(_ queue: [QueuePoint], zero: Int64?) -> Figure {
     func line(_ name: String, _ mark: Mark, _ value: (QueuePoint) -> Double) -> LineChart.Line {
       LineChart.Line(
         name: name, mark: mark, points: queue.map { (Double($0.at) / 1e9, value($0)) })
@@ -113,7 +116,7 @@ struct QueueSection: ReportSection {
             // Far above all that was there it would only flatten the lines.
             let highest = queue.map(\.greatest).max() ?? 0
             return limit <= 4 * max(1, highest) ? (Double(limit), "limit \(limit)") : nil
-          })),
+          }, zero: zero)),
       numbers: Table(
         caption: "\(name(queue[0])), by interval",
         columns: [

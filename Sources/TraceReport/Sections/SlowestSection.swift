@@ -4,6 +4,8 @@ public import TraceStore
 
 /// The slowest I/Os, each as a bar of its hops.
 struct SlowestSection: ReportSection {
+  static let anchor = Anchor("slowest")
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let ios = try file.ios(request.filter, slowest: request.slowest)
     guard !ios.isEmpty else { return [] }

@@ -3,6 +3,8 @@ internal import TraceStore
 
 /// The block layers in btt's terms.
 struct StageSection: ReportSection {
+  static let anchor = Anchor("stages")
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let stages = try file.stages()
     guard !stages.isEmpty else { return [] }

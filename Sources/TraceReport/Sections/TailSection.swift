@@ -4,6 +4,8 @@ internal import TraceStore
 
 /// What the I/Os around the percentiles spent where, and what a percentile would be without a hop.
 struct TailSection: ReportSection {
+  static let anchor = Anchor("tail")
+
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     let disks = try DiskStatistics.load(file, request.filter)
     let blocks = try disks.flatMap { statistics -> [Block] in
@@ -12,7 +14,7 @@ struct TailSection: ReportSection {
         let group = statistics.groups.first(where: {
           $0.op == request.filter.op ?? BlockOperation.together
         }),
-        !group.tail.isEmpty
+        !group.tail.isEmpty, group.count >= HopSection.leastIOs
       else { return [] }
       let name = Printable.text("\(statistics.disk.guest) \(statistics.disk.device), \(group.op)")
       return [.figure(Self.tail(name, group, try bound(file, statistics.disk)))]
@@ -79,22 +81,28 @@ struct TailSection: ReportSection {
   private static func whatIf(_ name: String, _ group: DiskStatistics.Group) -> Figure {
     let rows = group.whatIf.filter { parts.contains($0.hop) && [50, 99].contains($0.percentile) }
     let unit = Quantity.TimeUnit.fitting(rows.map(\.now).max() ?? 0)
-    let bars = rows.filter { $0.percentile == 99 }.map { row in
-      StackedBars.Bar(
+    // By how much the percentile would fall, the most first.
+    let gains = rows.filter { $0.percentile == 99 && $0.without <= $0.now }.sorted {
+      $0.without != $1.without ? $0.without < $1.without : $0.hop.mark < $1.hop.mark
+    }
+    let bars = gains.map { row in
+      let gain = row.now - row.without
+      let share = Quantity.share(Double(gain) / Double(max(1, row.now)))
+      return StackedBars.Bar(
         label: "without \(row.hop.mark)",
         parts: [
           StackedBars.Part(
-            mark: Mark(row.hop) ?? .notFollowed, value: Double(row.without),
+            mark: Mark(row.hop) ?? .notFollowed, value: Double(gain),
             note: "p99 \(Quantity.time(row.without)) instead of \(Quantity.time(row.now))")
         ],
-        total: Quantity.time(row.without))
+        total: "-\(Quantity.brief(gain)) (\(share))")
     }
+    let now = rows.first { $0.percentile == 99 }.map { Quantity.brief($0.now) } ?? "not known"
     return Figure(
-      title: "\(name): the p99 of Q to C if a hop took no time",
+      title: "\(name): by how much the p99 of Q to C, \(now), would fall if a hop took no time",
       reading:
         "The most that any tuning of that layer can gain: an upper bound, since what leaves one "
-        + "queue earlier may wait in the next. Now: "
-        + (rows.first { $0.percentile == 99 }.map { Quantity.time($0.now) } ?? "not known") + ".",
+        + "queue earlier may wait in the next.",
       drawing: .bars(StackedBars(bars: bars)),
       numbers: Table(
         caption: "\(name): percentiles of Q to C without a hop, \(unit.symbol)",
