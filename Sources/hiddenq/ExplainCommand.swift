@@ -58,7 +58,7 @@ struct ExplainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "When things were as usual: compare the rest with this time.", valueName: "from..to"))
+      "The usual behaviour: compare the rest with this time.", valueName: "from..to"))
   var baseline: String?
 
   func run() throws {
