@@ -49,7 +49,7 @@ TWO = [
 STEADY = [("quiet", []), ("no-change-before", []), ("no-change-after", []), ("tuned-before", []), ("tuned-after", []),
           ("iothread-before", []), ("iothread-after", []), ("multi-vm", []), ("messy", []), ("guest-scheduler-bound", [])]
 # Shares of the checks of a kind that must be within their limits.
-LIMITS = {"found": 0.95, "onset": 0.95, "end": 0.9, "hops": 0.95, "sums": 1, "cleared": 1, "no false phase": 0.95, "kind": 0.9, "name": 0.9}
+LIMITS = {"found": 0.95, "onset": 0.95, "end": 0.9, "hops": 0.95, "parts": 0.95, "sums": 1, "cleared": 1, "no false phase": 0.95, "kind": 0.9, "name": 0.9}
 
 
 def episodes(full, seed):
@@ -91,6 +91,8 @@ def group(check):
         return "end"
     if "sum of hops" in words or "delta = " in words or "share = " in words or "excess rows" in words:
         return "sums"
+    if " cpu wait behind " in words:
+        return "parts"
     if " delta of " in words or " share of " in words or " total " in words:
         return "hops"
     if words.endswith(" name of the cause"):

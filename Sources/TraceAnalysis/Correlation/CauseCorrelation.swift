@@ -73,6 +73,17 @@ struct CauseCorrelation: CorrelationPass {
       var tids: Set<Int64> = []
       var requests: [Double]
       var weights: [Double]
+
+      init(periods count: Int) {
+        requests = [Double](repeating: 0, count: count)
+        weights = requests
+      }
+
+      mutating func add(_ tid: Int64?, _ period: Int, _ weight: Double) {
+        requests[period] += 1
+        weights[period] += weight
+        if let tid { tids.insert(tid) }
+      }
     }
 
     let periods: PhasePeriods
@@ -80,10 +91,8 @@ struct CauseCorrelation: CorrelationPass {
 
     mutating func add(_ name: String, _ tid: Int64?, at moment: Int64, weight: Double) {
       guard let period = periods.period(at: moment) else { return }
-      let none = [Double](repeating: 0, count: periods.count)
-      sums[name, default: Sum(requests: none, weights: none)].requests[period] += 1
-      sums[name]?.weights[period] += weight
-      if let tid { sums[name]?.tids.insert(tid) }
+      let count = periods.count
+      sums[name, default: Sum(periods: count)].add(tid, period, weight)
     }
 
     func users(_ machine: String?) -> [PhaseUser] {
@@ -103,12 +112,9 @@ struct CauseCorrelation: CorrelationPass {
     var askers = Askers(periods: measures.periods)
     let guest = story.population.guest
     // The moments of its requests on the reference: their I/Os have them.
-    var tasks: [Int64: Int32] = [:]
-    for disk in context.guests where disk.machine == guest {
-      for row in disk.rows { tasks[row.id] = row.task }
-    }
+    let tasks = RequestTasks(context.guests.filter { $0.machine == guest }.map(\.rows))
     story.population.forEach { _, moment, io in
-      guard let task = tasks[io.request], let own = names[task] else { return }
+      guard let task = tasks.task(of: io.request), let own = names[task] else { return }
       askers.add(own.name, own.tid, at: moment, weight: 512 * Double(max(1, io.sectors)))
     }
     measures.tasks = askers.users(guest)
@@ -315,7 +321,8 @@ struct CauseCorrelation: CorrelationPass {
   private final class Occupants {
     let sides: [(victims: Set<Int64>, periods: PhasePeriods)]
     let clock: SchedulerClock
-    var waits: [[Int: [Culprits.Pair: Int64]]]
+    /// By story, then by pair and period, ns.
+    var waits: [[Culprits.Pair: [Int64]]]
 
     init(_ sums: [Sums], _ clock: SchedulerClock) {
       sides = sums.map { ($0.victims, $0.periods) }
@@ -327,8 +334,10 @@ struct CauseCorrelation: CorrelationPass {
       guard pair.occupant != .unseen else { return }
       let own = Span(from: clock.reference(span.from), to: clock.reference(span.to))
       for (place, side) in sides.enumerated() where side.victims.contains(pair.victim) {
+        let none = side.periods.count
         side.periods.forEachPart(own) { period, part in
-          waits[place][period, default: [:]][pair, default: 0].add(saturating: part)
+          waits[place][pair, default: [Int64](repeating: 0, count: none)][period]
+            .add(saturating: part)
         }
       }
     }
@@ -437,7 +446,7 @@ struct CauseCorrelation: CorrelationPass {
   }
 
   private static func add(
-    _ sums: Sums, _ waits: [Int: [Culprits.Pair: Int64]],
+    _ sums: Sums, _ waits: [Culprits.Pair: [Int64]],
     _ trace: ThreadFindings.Trace, _ owners: [Int64: ThreadOwners.Owner],
     to measures: inout PhaseMeasures
   ) {
@@ -445,13 +454,14 @@ struct CauseCorrelation: CorrelationPass {
     let none = [Double](repeating: 0, count: periods.count)
     var waited = none
     var found: [OccupantKey: (threads: Set<Int64>, weights: [Double])] = [:]
-    for (period, blame) in waits {
-      for (pair, wait) in blame {
+    for (pair, parts) in waits {
+      let own = CulpritClass(
+        pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
+        isThrottled: trace.throttling.holds(pair.victim, owners: owners))
+      let key = key(own, pair, trace, owners)
+      for (period, wait) in parts.enumerated() where wait > 0 {
         waited[period] += Double(wait)
-        let own = CulpritClass(
-          pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
-          isThrottled: trace.throttling.holds(pair.victim, owners: owners))
-        guard let key = key(own, pair, trace, owners) else { continue }
+        guard let key else { continue }
         found[key, default: ([], none)].weights[period] += Double(wait)
         if pair.occupant == .thread { found[key]?.threads.insert(pair.culprit) }
       }
