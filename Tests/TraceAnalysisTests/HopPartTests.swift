@@ -46,10 +46,11 @@ struct HopPartTests {
 
   // MARK: - Waits for a CPU
 
-  /// A wait of a thread behind somebody.
-  private struct Wait {
-    let victim: Int64
-    let culprit: Int64
+  /// A wait of a thread behind somebody, or a stay on a CPU.
+  private struct Act {
+    let thread: Int64
+    /// Nil for a stay.
+    let culprit: Int64?
     let span: Span
   }
 
@@ -57,20 +58,23 @@ struct HopPartTests {
   func cpuWaits(seed: Int) throws {
     var generator = SeededGenerator(seed: UInt64(seed))
     // 101 and 102 are vCPUs, 201 and 202 serve the disk.
-    var waits: [Wait] = []
-    for victim in [101, 102, 201, 202] as [Int64] {
+    var acts: [Act] = []
+    for thread in [101, 102, 201, 202] as [Int64] {
       var at: Int64 = 0
       while at < 10 * Self.second {
         at += Int64.random(in: 1...40_000_000, using: &generator)
         let to = at + Int64.random(in: 1...60_000_000, using: &generator)
-        // A wait has several parts.
+        // A wait has several parts, and ends with a stay mostly.
         let middle = Int64.random(in: at...to, using: &generator)
-        for span in [Span(from: at, to: middle), Span(from: middle, to: to)]
-        where span.to > span.from {
-          waits.append(
-            Wait(victim: victim, culprit: Int64.random(in: 0...2, using: &generator), span: span))
+        let end = to + Int64.random(in: -2_000_000...10_000_000, using: &generator)
+        for (culprit, span) in [
+          (Int64.random(in: 0...2, using: &generator), Span(from: at, to: middle)),
+          (Int64.random(in: 0...2, using: &generator), Span(from: middle, to: to)),
+          (nil, Span(from: to, to: end)),
+        ] where span.to > span.from {
+          acts.append(Act(thread: thread, culprit: culprit, span: span))
         }
-        at = to
+        at = max(to, end)
       }
     }
     var (ios, rows, hostRows): ([GuestIO], [BlockRequest], [BlockRequest]) = ([], [], [])
@@ -110,12 +114,16 @@ struct HopPartTests {
     parts.add(
       ios, device: 0, IOHalves(ios, rows, HostThreads([hostRows], tids: [1: 21, 2: 22])))
     // In the order of their ends, now and then all that is over goes out.
-    for (number, wait) in waits.sorted(by: { $0.span.to < $1.span.to }).enumerated() {
-      parts.add(
-        Culprits.Pair(victim: wait.victim, culprit: wait.culprit, occupant: .thread), wait.span)
+    for (number, act) in acts.sorted(by: { $0.span.to < $1.span.to }).enumerated() {
+      if let culprit = act.culprit {
+        parts.add(
+          Culprits.Pair(victim: act.thread, culprit: culprit, occupant: .thread), act.span)
+      } else {
+        parts.addStay(act.thread, act.span)
+      }
       if number % 7 == 0 {
-        let later = waits.filter { $0.span.to > wait.span.to }.map(\.span.from).min()
-        parts.flush(before: later.map { min($0, wait.span.to) }, to: &sums)
+        let later = acts.filter { $0.span.to > act.span.to }.map(\.span.from).min()
+        parts.flush(before: min(later ?? act.span.to, act.span.to), to: &sums)
       }
     }
     parts.flush(before: nil, to: &sums)
@@ -134,7 +142,8 @@ struct HopPartTests {
             let cpu = hop == .virtioSubmit ? rows[number].issuedCPU : rows[number].completedCPU
             Self.add(
               half, vcpu: cpu < 0 ? nil : Int64(101 + cpu),
-              worker: hostRows[number].task == 2 ? 202 : 201, waits, to: &expected)
+              worker: hostRows[number].task == 2 ? 202 : 201, acts, isBack: hop == .virtioReturn,
+              to: &expected)
           }
           let level = sums.level(device: nil, operation: operation, place: place, hop: hop)
           let found = Self.names.map { name in
@@ -149,21 +158,24 @@ struct HopPartTests {
     }
   }
 
-  /// Of one half: the worker's waits, and those of the vCPU at times at which the worker does not wait.
+  /// Of one half: on the way in the vCPU's waits until the worker is awake, then the worker's; on the way back the
+  /// worker's until it is on a CPU, then the vCPU's.
   private static func add(
-    _ half: Span, vcpu: Int64?, worker: Int64, _ waits: [Wait], to sums: inout [Double]
+    _ half: Span, vcpu: Int64?, worker: Int64, _ acts: [Act], isBack: Bool,
+    to sums: inout [Double]
   ) {
-    let met = waits.filter { $0.span.overlap(half) > 0 }
-    let edges = Set(
-      met.flatMap { [$0.span.from, $0.span.to] }.filter { $0 > half.from && $0 < half.to }
-        + [half.from, half.to]
-    ).sorted()
-    for (from, to) in zip(edges, edges.dropFirst()) {
-      func behind(_ victim: Int64?) -> Int64? {
-        met.first { $0.victim == victim && $0.span.from <= from && $0.span.to >= to }?.culprit
+    let met = acts.filter { $0.span.overlap(half) > 0 }
+    let change =
+      met.filter { $0.thread == worker && (!isBack || $0.culprit == nil) }
+      .map { max(half.from, $0.span.from) }.min() ?? half.to
+    let (first, second) = isBack ? (worker, vcpu) : (vcpu, worker)
+    for (thread, span) in [
+      (first, Span(from: half.from, to: change)), (second, Span(from: change, to: half.to)),
+    ] {
+      for act in met where act.thread == thread {
+        guard let culprit = act.culprit else { continue }
+        sums[Int(culprit)] += Double(act.span.overlap(span))
       }
-      guard let culprit = behind(worker) ?? behind(vcpu) else { continue }
-      sums[Int(culprit)] += Double(to - from)
     }
   }
 

@@ -393,6 +393,9 @@ struct CauseCorrelation: CorrelationPass {
       guard let stay = slice.stay(on: clock) else { return }
       let node = nodeOf[Int64(slice.cpu)].flatMap(places.firstIndex(of:))
       for place in sums.indices { sums[place].add(slice, stay, node: node) }
+      for own in waits where own.parts.victims.contains(slice.thread) {
+        own.parts.addStay(slice.thread, Span(from: slice.began, to: slice.began + slice.run))
+      }
     } limit: { limit in
       guard let limit else { return }
       let moment = min(limit, culprits.resolvedUntil)

@@ -5,15 +5,26 @@ internal import TraceStore
 /// Shares out the waits for a CPU within the halves of the virtio queue of a guest's I/Os by who was on that CPU, while a
 /// host's scheduler trace is read forward.
 ///
-/// The waits are those that `submit_cpu_wait_ns` and `return_cpu_wait_ns` add up: of the host's thread that queued the
-/// request and of the vCPU. Where both wait at once the host's thread counts: the vCPU has nothing to do before it is
-/// done. What lies before a moment goes out as soon as no part before it can come any more, so that memory follows what
-/// lies between two such moments; of the I/Os their numbers are kept in the order of their begins.
+/// Of `submit_cpu_wait_ns` and `return_cpu_wait_ns`, which say when the vCPU or the host's thread that queued the request
+/// waited, it is the part in which that thread had to act. On the way in that is the vCPU until the host's thread wakes up
+/// (where it is awake already, it has nothing to tell it), then the host's thread. On the way back it is the host's thread
+/// until it gets onto a CPU, then the vCPU. What lies before a moment goes out as soon as no part before it can come any
+/// more, so that memory follows what lies between two such moments; of the I/Os their numbers are kept in the order of
+/// their begins.
 final class CPUWaitParts {
-  private struct Segment {
+  /// A wait, or a stay on a CPU.
+  fileprivate struct Segment {
     var from: Int64
     let to: Int64
-    let part: Int
+    /// Whose it is; nil for a stay.
+    let part: Int?
+  }
+
+  /// An I/O that is under way, and whether in each half the one who has to act first is done.
+  private struct Open {
+    let number: Int32
+    var isSubmitted = false
+    var isReturned = false
   }
 
   /// A disk whose I/Os were followed.
@@ -23,7 +34,7 @@ final class CPUWaitParts {
     let halves: IOHalves
     /// Those that did not begin, the first last; and those that are not over.
     var waiting: [Int32]
-    var open: [Int32] = []
+    var open: [Open] = []
   }
 
   let victims: Set<Int64>
@@ -71,9 +82,16 @@ final class CPUWaitParts {
       part = self.part(pair)
       known[pair.victim, default: [:]][pair.occupancy] = part
     }
+    add(pair.victim, span, part)
+  }
+
+  /// Takes a stay of one of the victims on a CPU, on the trace's clock.
+  func addStay(_ thread: Int64, _ span: Span) { add(thread, span, nil) }
+
+  private func add(_ thread: Int64, _ span: Span, _ part: Int?) {
     let (from, to) = (clock.reference(span.from), clock.reference(span.to))
     guard to > from else { return }
-    pending[pair.victim, default: []].append(Segment(from: from, to: to, part: part))
+    pending[thread, default: []].append(Segment(from: from, to: to, part: part))
   }
 
   /// Lays all that lies before a moment of the trace over the I/Os; nil for all that is left.
@@ -109,62 +127,86 @@ final class CPUWaitParts {
     _ segments: [Int64: [Segment]], _ until: Int64, _ disk: inout Disk, _ sums: inout PartSums
   ) {
     while let next = disk.waiting.last, disk.halves.begin(disk.ios[Int(next)]) < until {
-      disk.open.append(next)
+      disk.open.append(Open(number: next))
       disk.waiting.removeLast()
     }
     let (ios, halves, device) = (disk.ios, disk.halves, disk.device)
-    disk.open.removeAll { number in
-      let io = ios[Int(number)]
-      guard let (submit, back) = halves.halves(io, Int(number)),
+    var left = 0
+    for place in disk.open.indices {
+      var own = disk.open[place]
+      let io = ios[Int(own.number)]
+      guard let (submit, back) = halves.halves(io, Int(own.number)),
         let moment = population.moment(of: io)
-      else { return true }
+      else { continue }
       if io.submitCPUWait.isSeen {
-        lay(submit, segments) { part, time in
+        let threads = overlay.victims(of: submit)
+        let worker = segments[threads.worker]
+        // It is awake when it waits, too.
+        Self.lay(
+          submit.span, segments[threads.vcpu], worker, isDone: &own.isSubmitted,
+          when: Self.first(worker, after: submit.from) { _ in true }
+        ) { part, time in
           sums.add(time, column: columns.submit[part], io, device: device, at: moment)
         }
       }
       if io.returnCPUWait.isSeen {
-        lay(back, segments) { part, time in
+        let threads = overlay.victims(of: back)
+        // A thread that is not known has nothing to do.
+        if threads.worker == nil { own.isReturned = true }
+        let worker = segments[threads.worker]
+        Self.lay(
+          back.span, worker, segments[threads.vcpu], isDone: &own.isReturned,
+          when: Self.first(worker, after: back.from) { $0.part == nil }
+        ) { part, time in
           sums.add(time, column: columns.back[part], io, device: device, at: moment)
         }
       }
-      return halves.end(io) <= until
+      guard halves.end(io) > until else { continue }
+      disk.open[left] = own
+      left += 1
     }
+    disk.open.removeSubrange(left...)
   }
 
-  private func lay(
-    _ half: WaitOverlay.Half, _ segments: [Int64: [Segment]],
-    _ body: (_ part: Int, _ time: Int64) -> Void
+  /// Lays over a half the waits of the thread that has to act first and, from the begin of what shows that it is done, of
+  /// the other one.
+  private static func lay(
+    _ half: Span, _ first: [Segment]?, _ second: [Segment]?, isDone: inout Bool,
+    when done: Segment?, _ body: (_ part: Int, _ time: Int64) -> Void
   ) {
-    let span = half.span
-    guard span.to > span.from else { return }
-    let threads = overlay.victims(of: half)
-    let worker = threads.worker.flatMap { segments[$0] } ?? []
-    let first = worker.partitioningIndex { $0.to > span.from }
-    var place = first
-    while place < worker.count, worker[place].from < span.to {
-      body(
-        worker[place].part, min(worker[place].to, span.to) - max(worker[place].from, span.from))
-      place += 1
+    guard half.to > half.from else { return }
+    var change = isDone ? half.from : half.to
+    if !isDone, let done, done.from < half.to {
+      change = max(half.from, done.from)
+      isDone = true
     }
-    guard let vcpu = threads.vcpu, vcpu != threads.worker, let own = segments[vcpu] else { return }
-    place = own.partitioningIndex { $0.to > span.from }
-    var beside = first
-    while place < own.count, own[place].from < span.to {
-      var from = max(own[place].from, span.from)
-      let to = min(own[place].to, span.to)
-      while beside < worker.count, worker[beside].to <= from { beside += 1 }
-      var next = beside
-      // What the host's thread waited meanwhile is its own.
-      while from < to, next < worker.count, worker[next].from < to {
-        if worker[next].from > from { body(own[place].part, worker[next].from - from) }
-        from = max(from, worker[next].to)
-        next += 1
-      }
-      if from < to { body(own[place].part, to - from) }
+    add(first, Span(from: half.from, to: change), body)
+    add(second, Span(from: change, to: half.to), body)
+  }
+
+  /// The first that ends behind a moment and is one that is looked for.
+  private static func first(
+    _ segments: [Segment]?, after moment: Int64, _ isLookedFor: (Segment) -> Bool
+  ) -> Segment? {
+    guard let segments else { return nil }
+    return segments[segments.partitioningIndex { $0.to > moment }...].first(where: isLookedFor)
+  }
+
+  private static func add(
+    _ segments: [Segment]?, _ span: Span, _ body: (_ part: Int, _ time: Int64) -> Void
+  ) {
+    guard let segments, span.to > span.from else { return }
+    var place = segments.partitioningIndex { $0.to > span.from }
+    while place < segments.count, segments[place].from < span.to {
+      let own = segments[place]
+      if let part = own.part { body(part, min(own.to, span.to) - max(own.from, span.from)) }
       place += 1
     }
   }
+}
+
+extension [Int64: [CPUWaitParts.Segment]] {
+  fileprivate subscript(thread: Int64?) -> Value? { thread.flatMap { self[$0] } }
 }
 
 /// The names of those behind whom a guest's threads waited for a CPU.

@@ -199,7 +199,10 @@ struct PhaseCauses {
     let queue = delta(.virtioSubmit, .virtioReturn)
     var queueLeft = queue
     if measures.isOfHost || !measures.cpuWaits.isEmpty, measures.isCPUKnown {
-      let waits = parts.deltas(.cpuWait, of: [.virtioSubmit, .virtioReturn], phase: phase)
+      // Another phase stands for the baseline of the threads; the parts are of the baseline itself.
+      let waits =
+        measures.standIn == nil
+        ? parts.deltas(.cpuWait, of: [.virtioSubmit, .virtioReturn], phase: phase) : [:]
       let waited =
         if measures.isOfHost {
           sign * threads

@@ -110,7 +110,7 @@ struct PartSums {
   /// Of a row, and where its columns begin.
   private let width: Int
   private let first: Int
-  private let devices: Int
+  let devices: Int
   private var classes: [Class]
 
   init(_ columns: [Column], devices: Int, _ membership: PhaseMembership) {
@@ -221,6 +221,8 @@ struct PhaseParts {
 
   init(_ sums: PartSums, _ excess: PhaseExcess) {
     for row in excess.rows where sums.hops.contains(row.hop) {
+      // One disk is all of them.
+      guard row.device == nil || sums.devices > 1 else { continue }
       let total = excess.rows.first {
         $0.hop == .total && $0.phase == row.phase && $0.operation == row.operation
           && $0.device == row.device
