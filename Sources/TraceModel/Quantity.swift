@@ -104,12 +104,10 @@ public enum Quantity {
     return text
   }
 
-  /// A share of 0 to 1 as percent with one digit, cut off: what is not all must not read as all.
+  /// A share of 0 to 1 as percent with one digit, rounded like all numbers; but what is not all must not read as all.
   public static func percent(_ share: Double) -> String {
-    guard let tenths = Int64(exactly: (share * 1000).rounded(.down)) else {
-      return "\(share) times"
-    }
-    return fixed(tenths, per: 10, digits: 1) + " %"
+    guard let tenths = Int64(exactly: (share * 1000).rounded()) else { return "\(share) times" }
+    return fixed(tenths == 1000 && share < 1 ? 999 : tenths, per: 10, digits: 1) + " %"
   }
 
   /// A number with so many digits behind the point.

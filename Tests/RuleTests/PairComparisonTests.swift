@@ -209,7 +209,7 @@ struct PairComparisonTests {
       #expect(page.contains("<figcaption>\(words)</figcaption>"))
       #expect(page.contains("aria-label=\"\(words)\""))
     }
-    #expect(page.contains("<g class=\"strip worse\"><title>H5 hardware mean: "))
+    #expect(page.contains("<g class=\"strip worse\" fill=\"#d55e00\"><title>H5 hardware mean: "))
     // The pictures have no words of their own: text goes without their title.
     #expect(!TextRenderer.render(Report.document(comparison)).contains("In pictures"))
   }

@@ -50,7 +50,7 @@ struct QuantityTests {
     "what is not all does not read as all",
     arguments: [
       (1.0, "100.0 %"), (0.99999, "99.9 %"), (0.0004, "0.0 %"), (0.5, "50.0 %"),
-      (-0.0123, "-1.3 %"),
+      (-0.0123, "-1.2 %"), (0.31169, "31.2 %"), (0.31149, "31.1 %"), (0.9994, "99.9 %"),
     ])
   func percent(_ share: Double, _ text: String) {
     #expect(Quantity.percent(share) == text)

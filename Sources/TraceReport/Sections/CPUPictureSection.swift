@@ -80,20 +80,27 @@ struct CPUPictureSection: ReportSection {
           name: name, mark: mark, points: own.map { (Double($0.at) / 1e9, value($0)) })
       }
       let name = Printable.text(guest)
+      // What the guest reports is of the time that it counted itself: of another whole, which has no place on one axis.
+      let isMeasured = own.contains { $0.measured != nil }
       return .figure(
         Figure(
           title: "\(name): steal, second by second",
-          reading:
-            "Percent of the guest's virtual CPUs' time: what their threads waited on the host, and "
-            + "what the guest itself reported as stolen. A gap: not observed in that second.",
+          reading: (isMeasured
+            ? "Percent of the virtual CPUs' time that their threads waited on the host; what the guest itself "
+              + "reported, in percent of the time that it counted, is among the numbers."
+            : "What the guest reported as stolen, in percent of the time that it counted.")
+            + " A gap: not observed in that second.",
           drawing: .lines(
             LineChart(
-              lines: [
-                line("measured on the host", .first) { $0.measured },
-                line("reported by the guest (st)", .second) { $0.reported },
-              ], unit: "% of the vCPUs' time", limit: nil, zero: zero)),
+              lines: isMeasured
+                ? [line("measured on the host", .first) { $0.measured }]
+                : [line("reported by the guest (st)", .second) { $0.reported }],
+              unit: isMeasured ? "% of the vCPUs' time" : "% of the time that the guest counted",
+              limit: nil, zero: zero)),
           numbers: Table(
-            caption: "\(name): steal in percent of the virtual CPUs' time",
+            caption:
+              "\(name): steal, measured in percent of the virtual CPUs' time, reported in percent of what the guest "
+              + "counted",
             columns: [.number("at"), .number("measured"), .number("reported")],
             rows: own.map { point in
               func text(_ value: Double?) -> String {
