@@ -27,6 +27,11 @@ help:
 demo: release
 	.build/release/hiddenq analyze Fixtures/kvm-cpu-neighbour -o $(DEMO)
 
+# The picture in the README, from the report of the demo; needs Chromium.
+.PHONY: picture
+picture: demo
+	python3 bench/picture.py
+
 # Everything: the house rules, then all tests. The first build also checks that no target imports what
 # it does not declare.
 test: needs lint

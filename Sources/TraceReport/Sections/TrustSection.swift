@@ -55,7 +55,7 @@ struct TrustSection: ReportSection {
     guard events > 0 else { return nil }
     let violations = checks.reduce(0) { $0 + $1.violations }
     return Remark(
-      "\(Quantity.count(Int64(violations))) of \(Quantity.count(Int64(events))) causality violations",
+      "\(Quantity.count(Int64(violations))) of \(Quantity.count(Int64(events))) guest events without a running vCPU",
       ClockSection.anchor)
   }
 
