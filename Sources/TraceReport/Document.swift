@@ -148,6 +148,8 @@ public struct Heading: Sendable, ExpressibleByStringInterpolation {
 public struct Answer: Sendable {
   /// How bad it is; nil where nothing unusual was found.
   public var severity: Finding.Severity?
+  /// Whether that is for want of I/Os: a change might have been missed.
+  public var isUnsure = false
   /// What, since when, whose, how sure, what to do.
   public var facts: [Fact]
 }

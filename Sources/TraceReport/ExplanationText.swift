@@ -363,7 +363,7 @@ public enum ExplanationText {
     _ cause: GuestStory.Cause, of guest: GuestStory, hasReason: Bool
   ) -> String {
     if cause.kind == CauseKind.unknown.name {
-      var text = "unknown: nothing in these files explains "
+      var text = "unknown: no cause in these files for "
       if let explains = cause.explains {
         text += signedTime(explains)
         if let share = cause.share { text += ", \(percent(share)) of the change" }
@@ -389,7 +389,10 @@ public enum ExplanationText {
     if let ended = cause.ended { text += " to \(Quantity.seconds(ended))" }
     if let explains = cause.explains {
       text += ": explains \(signedTime(explains))"
-      if let share = cause.share { text += ", \(percent(share))" }
+      // Shares are rounded one by one, and of a change that something else made smaller.
+      if let share = cause.share {
+        text += share < 1 ? ", \(percent(share))" : ", all of the change"
+      }
     } else {
       text +=
         cause.share.map { ": explains \(percent($0)) of what the host shows of the change" }

@@ -175,7 +175,7 @@ struct ExplanationTests {
           + "95.0 %; confidence high"), "\(words)")
     #expect(
       words.contains(
-        "2. unknown: nothing in these files explains +20.0 us, 5.0 % of the change (what no candidate"
+        "2. unknown: no cause in these files for +20.0 us, 5.0 % of the change (what no candidate"
       ))
     let document = try Self.json(incident)
     let guest = try #require(document["guest"] as? [String: Any])

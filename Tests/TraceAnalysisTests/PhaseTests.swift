@@ -137,6 +137,16 @@ struct PhaseTests {
     #expect(phases.map(\.isBaseline) == [true, false])
   }
 
+  @Test("what lasts for a moment at the ends of the capture is no phase, and not what is usual")
+  func ends() {
+    let moment: Int64 = 350_000_000
+    let population = Self.population(seed: 31) { at, io in
+      if at < moment || at >= 10 * Self.second - moment { Self.slower(&io, .hardwareQueue, by: 3) }
+    }
+    let phases = GuestPhases(population, [], .init()).phases
+    #expect(phases.map(\.isBaseline) == [true])
+  }
+
   // MARK: Windows that a person named
 
   /// Slower from 6 s on, with the windows in seconds.

@@ -226,7 +226,7 @@ struct CounterPhaseCorrelation: CorrelationPass {
             "because": .text(
               number == 0
                 ? "it is the first"
-                : "of 200 orders of the intervals of the counters hardly one shows such a difference"
+                : "intervals of the counters in random order hardly ever differ as much (200 orders tried)"
             ),
             "seen_by": .text("counters"), "machine": .text(story.signals.machine),
             "zero_unix_ns": StoredValue(story.signals.isUTC ? story.zero : nil),

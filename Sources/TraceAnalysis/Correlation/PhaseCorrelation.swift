@@ -204,9 +204,8 @@ extension GuestPhases.Phase {
     }
     if onsetError == nil { return "it is the first" }
     if isStall { return "nothing was completed while requests were in flight" }
-    return "of 200 orders of the blocks of time hardly one shows such a difference"
-      + (showsInWaits
-        ? "; the guest's threads waited otherwise" + (change > 0 ? ", too" : "") : "")
+    return "blocks of time in random order hardly ever differ as much (200 orders tried)"
+      + (showsInWaits ? "; the guest's waits for CPUs changed" + (change > 0 ? ", too" : "") : "")
   }
 }
 

@@ -108,6 +108,18 @@ struct GuestPhases {
       marks.removeAll { gone.contains($0.at) }
       phases = Self.phases(begin..<end, marks, stalls)
     }
+    // So does what lasts for less than two blocks at an end of the capture: the first I/Os after a trace began say nothing
+    // of what is usual.
+    let ends = phases.count > 1 ? [phases[1], phases[phases.count - 1]] : []
+    let short = Set(
+      zip(ends, [phases[0], phases[phases.count - 1]]).filter { next, own in
+        !next.isStall && !own.isStall
+          && own.range.upperBound - own.range.lowerBound < 2 * Self.block
+      }.map(\.0.range.lowerBound))
+    if marks.contains(where: { short.contains($0.at) }) {
+      marks.removeAll { short.contains($0.at) }
+      phases = Self.phases(begin..<end, marks, stalls)
+    }
     let windows = windows.clamped(to: begin..<end)
     let edges = windows.edges(phases.filter { !$0.isStall }.map(\.range))
     if !edges.isEmpty {

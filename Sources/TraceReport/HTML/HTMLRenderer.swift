@@ -132,7 +132,11 @@ public enum HTMLRenderer {
     case .answer(let answer):
       .element(
         "div",
-        at: ["id": "answer", "class": "answer \(answer.severity?.rawValue ?? "healthy")"],
+        at: [
+          "id": "answer",
+          "class":
+            "answer \(answer.severity?.rawValue ?? (answer.isUnsure ? "unsure" : "healthy"))",
+        ],
         [render(answer.facts)])
     case .remarks(let remarks):
       .element(

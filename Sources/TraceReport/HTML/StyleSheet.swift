@@ -79,6 +79,7 @@ enum StyleSheet {
     .answer { border: 1px solid var(--line); border-left: 6px solid var(--info); border-radius: 6px;
       background: var(--panel); padding: .5rem 1rem; margin: .8rem 0; break-inside: avoid; }
     .answer.critical { border-left-color: var(--critical); } .answer.warning { border-left-color: var(--warning); }
+    .answer.unsure { border-left-color: var(--line); }
     .answer.healthy { border-left-color: #009e73; } .answer dd { max-width: 52rem; }
     .remarks { font-size: .9rem; } .state { color: var(--soft); font-size: .9rem; font-weight: 400; }
     a { color: var(--info); } nav ul { columns: 2; padding-left: 1.2rem; font-size: .9rem; }

@@ -60,7 +60,7 @@ struct TimeAxis {
       return [
         own,
         Drawing.text(
-          place, y + 14, step < 1 ? utc : String(utc.dropLast(2)), anchor: anchor, isSoft: true),
+          place, y + 14, utc, anchor: anchor, isSoft: true),
       ]
     } + (zero == nil ? [] : [Drawing.text(0, y + 14, "UTC", anchor: "start", isSoft: true)])
   }

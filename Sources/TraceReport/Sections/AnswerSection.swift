@@ -67,7 +67,8 @@ struct AnswerSection: ReportSection {
     let severities = explanation.findings.map(\.severity)
     let severity =
       worst.largest == nil ? severities.max() : max(severities.max() ?? .warning, .warning)
-    return [.answer(Answer(severity: severity, facts: facts))]
+    let isUnsure = severity == nil && !(worst.smallestChange?.isSure ?? false)
+    return [.answer(Answer(severity: severity, isUnsure: isUnsure, facts: facts))]
   }
 
   /// Which finding it is: `finding` keeps no number that both lists have.
