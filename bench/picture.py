@@ -22,7 +22,7 @@ def main():
     parser.add_argument("--report", default=os.path.join(ROOT, "hiddenq-demo", "report.html"))
     parser.add_argument("--out", default=os.path.join(ROOT, "docs", "report.png"))
     parser.add_argument("--width", type=int, default=1040)
-    parser.add_argument("--height", type=int, default=1320)
+    parser.add_argument("--height", type=int, default=1400)
     arguments = parser.parse_args()
     browser = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
     if not os.path.exists(arguments.report) or not browser:
