@@ -40,6 +40,23 @@ public enum CauseKind: String, Vocabulary {
     }
   }
 
+  /// Beside a line in a chart: `CPU limit`.
+  public var mark: String {
+    switch self {
+    case .cpuNeighbour: "CPU neighbour"
+    case .diskNeighbour: "disk neighbour"
+    case .ownLoad: "own load"
+    case .ownCPU: "own CPU use"
+    case .device: "the device"
+    case .hostScheduler: "host scheduler"
+    case .virtioRing: "virtio queue"
+    case .numa: "memory placement"
+    case .throttle: "CPU limit"
+    case .network: "packets"
+    case .unknown: "cause unknown"
+    }
+  }
+
   /// Whether a scheduler trace of the host shows it.
   public var isOfCPUs: Bool {
     switch self {

@@ -411,9 +411,10 @@ public enum ExplanationText {
     labelled("Also", other(phase, of: guest))
   }
 
-  /// `17.076 s to 23.811 s: writes changed; 899 writes took 8.570 ms from Q to C on average instead of 1.875 ms`.
+  /// `17.076 s (14:52:26.5 UTC) to 23.811 s: writes changed; 899 writes took 8.570 ms from Q to C on average instead of
+  /// 1.875 ms, the change mostly in H5 hardware, because of CPU neighbour stress-ng-cpu`.
   static func other(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
-    var text = "\(Quantity.seconds(phase.from)) to \(Quantity.seconds(phase.to)): "
+    var text = "\(moment(phase.from, guest)) to \(Quantity.seconds(phase.to)): "
     if guest.isCounted {
       return text + "\(cut(Printable.text(phase.signals), to: 120)) changed"
     }
@@ -435,6 +436,9 @@ public enum ExplanationText {
       }
       if let largest = hops.max(by: { ($0.share ?? 0) < ($1.share ?? 0) }) {
         text += ", the change mostly in \(title(largest.hop))"
+      }
+      if let cause = phase.causes.first, let kind = CauseKind(name: cause.kind), kind != .unknown {
+        text += ", because of \(kind.words)" + (cause.name.map { kind.beforeName + name($0) } ?? "")
       }
     } else {
       text += "; too few I/Os to tell by how much"

@@ -387,8 +387,10 @@ private struct Layers {
       return at + ExplanationText.name(name)
     }
     guard let change = phase.headline(guest.op), change.isSure else { return at + "change" }
-    return at
-      + "\(ExplanationText.operation(change.op)) \(change.delta < 0 ? "faster" : "slower")"
+    let what = "\(ExplanationText.operation(change.op)) \(change.delta < 0 ? "faster" : "slower")"
+    // Some causes have no name: the device, a limit.
+    let cause = phase.causes.first.flatMap { CauseKind(name: $0.kind) }?.mark
+    return at + what + (cause.map { ", \($0)" } ?? "")
   }
 }
 
