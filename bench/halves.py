@@ -4,9 +4,10 @@
 usage: halves.py [--hiddenq PATH] [--traces DIR] [CAPTURE...]
 
 The usual case is that half of the files are missing. A claim is a finding that is a warning or critical and not without
-confidence, TRACE_INCOMPLETE excepted, which is about the files themselves. Each claim of a part must be one of the whole
-capture, and critical only where that is; a part must say what is missing; and there must be a report. Numbers within a
-claim are not compared. The fast part of this is HalfCaptureTests.
+confidence, TRACE_INCOMPLETE excepted, which is about the files themselves. Each claim of a part must be a finding of the
+whole capture, be it information there: only the whole can tell that the CPUs were held by the VM's own threads, or that
+its I/Os hardly felt a neighbour. It may be critical only where that is; a part must say what is missing; and there must be a
+report. Numbers within a claim are not compared. The fast part of this is HalfCaptureTests.
 
 What changed and when is compared, too (views phase and phase_cause). Where the whole names a neighbour of high
 confidence, the host alone must find its onset within 0.3 s, or where the intervals of both onsets meet, and name it from then on.
@@ -164,7 +165,7 @@ def main():
         capture = os.path.join(options.traces, name)
         with tempfile.TemporaryDirectory() as work:
             try:
-                known = claims(findings(options.hiddenq, capture, work)[0])
+                known = [one for one in findings(options.hiddenq, capture, work)[0] if one["confidence"] != "none"]
                 whole, offset = phases(work), clock(work)
                 for part, keeps in PARTS.items():
                     target = os.path.join(work, part.replace(" ", "-"))
