@@ -152,7 +152,7 @@ extension Finding.Extent {
   }
 }
 
-/// What was found, in the order in which it is told: by what it cost the guests' I/Os, then by severity, then as the rules
+/// What was found, in the order of the report: by what it cost the guests' I/Os, then by severity, then as the rules
 /// found it. Consequences follow their cause; what cannot be judged is last.
 struct FindingOrder {
   private(set) var findings: [Finding] = []

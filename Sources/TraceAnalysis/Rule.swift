@@ -244,7 +244,7 @@ extension Evidence {
   }
 }
 
-/// All rules, in the order in which equally severe findings of equal cost are told.
+/// All rules, in the order of equally severe findings of equal cost.
 let allRules: [any Rule] = [
   CapturesMixed(), IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
   VMPaused(), DeviceStall(),

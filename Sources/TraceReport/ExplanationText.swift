@@ -293,7 +293,7 @@ public enum ExplanationText {
     return told.isEmpty ? nil : "of it " + told.joined(separator: ", ")
   }
 
-  /// `waits for a CPU held by stress-ng-cpu` for `cpu_wait:stress-ng-cpu`; nil for what is left of a hop.
+  /// `waits for a CPU held by stress-ng-cpu` for `cpu_wait:stress-ng-cpu`; nil for the remainder of a hop.
   static func words(_ part: String) -> String? {
     switch part {
     case "unattributed", "device": return nil
@@ -389,9 +389,9 @@ public enum ExplanationText {
     if let ended = cause.ended { text += " to \(Quantity.seconds(ended))" }
     if let explains = cause.explains {
       text += ": explains \(signedTime(explains))"
-      // Shares are rounded one by one, and of a change that something else made smaller.
+      // Something else made the change smaller: then a cause holds more than is left of it.
       if let share = cause.share {
-        text += share < 1 ? ", \(percent(share))" : ", all of the change"
+        text += share <= 1 ? ", \(percent(share))" : ", more than the whole change"
       }
     } else {
       text +=

@@ -5,7 +5,7 @@ internal import TraceStore
 /// Who had the CPUs that each guest's virtual CPUs waited for, interval by interval, out of the one forward reading of a
 /// host's trace.
 final class CulpritIntervals {
-  /// What is told of one guest.
+  /// One guest's waits in an interval.
   struct Row {
     let guest: String
     /// Nil: all that its virtual CPUs waited.

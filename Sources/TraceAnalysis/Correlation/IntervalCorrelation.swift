@@ -7,7 +7,7 @@ internal import TraceStore
 struct IntervalCorrelation: CorrelationPass {
   static let fills = ["device_sum", "latency_count", "latency_sum", "wait_sum"]
 
-  /// Disks and devices, and threads of a device that are told by name.
+  /// Disks and devices, and threads of a device that have a name in the report.
   private static let mostDisks = 32
   private static let mostDevices = 16
   private static let mostOwners = 6

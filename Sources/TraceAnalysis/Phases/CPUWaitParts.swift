@@ -211,7 +211,7 @@ extension [Int64: [CPUWaitParts.Segment]] {
 
 /// The names of those behind whom a guest's threads waited for a CPU.
 struct CPUWaitNames {
-  /// In the order of their columns; the last is for whoever has none of its own.
+  /// In the order of their columns; the last is for all others.
   let parts: [HopPart]
   private let places: [HopPart: Int]
 

@@ -214,7 +214,7 @@ struct PhaseParts {
 
   private(set) var rows: [Row] = []
 
-  /// Of the I/Os with a hop the parts are known of so many at least, in the baseline and in the phase: else none is told.
+  /// Of the I/Os with a hop the minimum share whose parts are known, in the baseline and in the phase; below it there are no parts.
   private static let leastKnown = 0.3
 
   init() {}
@@ -243,7 +243,7 @@ struct PhaseParts {
     func share(_ delta: Int64) -> Double? {
       total == 0 ? nil : Double(delta) / Double(total)
     }
-    /// Rounded down, so that what is left is never less than nothing.
+    /// Rounded down, so that the remainder is never negative.
     func mean(_ level: PartSums.Level, _ column: Int) -> Int64 {
       guard level.count > 0 else { return 0 }
       let sum = level.batches.reduce(0) { $0 + $1.sums[column] }

@@ -62,7 +62,7 @@ struct StoryParts {
     }
   }
 
-  /// The last is for whoever has none of its own.
+  /// The last is for all others.
   private static func userParts(_ devices: [Device]) -> [HopPart] {
     var times: [HopPart: Int64] = [:]
     for device in devices {

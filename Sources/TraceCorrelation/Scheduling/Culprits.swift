@@ -174,7 +174,7 @@ public struct Culprits {
       return
     }
     var covered: Int64 = 0
-    // Behind this moment the wait is told.
+    // The wait is reported behind this moment.
     var told = wait.to
     window.forEach(since: wait.from) { stay in
       let part = min(wait.to, stay.to) - max(wait.from, stay.from)

@@ -6,7 +6,7 @@ internal import TraceStore
 struct AnswerSection: ReportSection {
   static let anchor = Anchor("answer")
 
-  /// Causes, other changes and guests that are told.
+  /// Maximum of causes, other changes and guests in the answer.
   private static let mostCauses = 2
   private static let mostOthers = 3
   private static let mostGuests = 8

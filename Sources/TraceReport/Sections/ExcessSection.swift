@@ -52,7 +52,7 @@ struct ExcessSection: ReportSection {
 
   private static func figure(_ phase: GuestStory.Phase, of guest: GuestStory) -> Figure? {
     guard let change = phase.headline(guest.op) else { return nil }
-    // What lies before Q is no part of what lies between Q and C.
+    // The page cache comes before Q and does not count from Q to C.
     let isWhole = change.hop != .block
     guard let whole = isWhole ? phase.change(change.op, .total) : change else { return nil }
     let hops = phase.changes.filter {

@@ -40,7 +40,7 @@ private struct Layers {
     self.guest = guest
     names = try DeviceNames(file)
     let phase = guest.largest
-    let own = Evidence.quoted(guest.guest)
+    let own = SQLText.literal(guest.guest)
     let busiest = try file.rows(
       """
       SELECT device, op, sum(count) AS count FROM latency_interval WHERE guest = \(own)
@@ -73,7 +73,7 @@ private struct Layers {
     _ file: IncidentFile, _ own: String, _ device: String, _ op: String
   ) throws {
     let selected =
-      "WHERE guest = \(own) AND device = \(Evidence.quoted(device)) AND op = \(Evidence.quoted(op))"
+      "WHERE guest = \(own) AND device = \(SQLText.literal(device)) AND op = \(SQLText.literal(op))"
     let intervals = try file.rows("SELECT * FROM latency_interval \(selected) ORDER BY at_ns")
     guard let first = intervals.first, let length = Self.length(intervals) else { return }
     _ = first
@@ -127,7 +127,7 @@ private struct Layers {
     }
     if place == nil, guest.isSeenByHost, let device {
       place = try file.rows(
-        "SELECT machine FROM device_interval WHERE device = \(Evidence.quoted(device)) AND guest = \(Evidence.quoted(guest.guest)) LIMIT 1"
+        "SELECT machine FROM device_interval WHERE device = \(SQLText.literal(device)) AND guest = \(SQLText.literal(guest.guest)) LIMIT 1"
       ).first?.text("machine").map { ($0, device) }
     }
     guard let place else {
@@ -135,7 +135,7 @@ private struct Layers {
       return
     }
     let selected =
-      "WHERE machine = \(Evidence.quoted(place.machine)) AND device = \(Evidence.quoted(place.device))"
+      "WHERE machine = \(SQLText.literal(place.machine)) AND device = \(SQLText.literal(place.device))"
     let rows = try file.rows("SELECT * FROM device_interval \(selected) ORDER BY at_ns")
     let name = names.short(place.device, of: place.machine)
     let whole = rows.filter { $0.text("guest") == nil && $0.text("comm") == nil }
@@ -219,7 +219,7 @@ private struct Layers {
 
   private mutating func addWaits(_ file: IncidentFile) throws {
     let rows = try file.rows(
-      "SELECT * FROM wait_interval WHERE guest = \(Evidence.quoted(guest.guest)) ORDER BY at_ns")
+      "SELECT * FROM wait_interval WHERE guest = \(SQLText.literal(guest.guest)) ORDER BY at_ns")
     let whole = rows.filter { $0.text("class") == nil }
     guard let length = Self.length(whole) else {
       missing.append("waits for a CPU (a scheduler trace of the host)")
@@ -392,9 +392,4 @@ private struct Layers {
     let cause = phase.causes.first.flatMap { CauseKind(name: $0.kind) }?.mark
     return at + what + (cause.map { ", \($0)" } ?? "")
   }
-}
-
-/// Texts as literals of SQL.
-private enum Evidence {
-  static func quoted(_ text: String) -> String { "'\(text.replacing("'", with: "''"))'" }
 }
