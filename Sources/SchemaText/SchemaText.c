@@ -229,6 +229,9 @@ static const char viewGivenClockRelation[] = {
 static const char viewDeviceName[] = {
 #embed "../../schema/views/device_name.sql" suffix(, 0)
 };
+static const char viewConfiguration[] = {
+#embed "../../schema/views/configuration.sql" suffix(, 0)
+};
 static const char viewFsync[] = {
 #embed "../../schema/views/fsync.sql" suffix(, 0)
 };
@@ -326,6 +329,7 @@ static const struct SchemaFile files[] = {
     {"views/given_device_map.sql", viewGivenDeviceMap},
     {"views/given_clock_relation.sql", viewGivenClockRelation},
     {"views/device_name.sql", viewDeviceName},
+    {"views/configuration.sql", viewConfiguration},
     {"indexes.sql", indexes},
     {"queries/hops.sql", queryHops},
     {"queries/unmatched.sql", queryUnmatched},

@@ -8,7 +8,7 @@ extension ComparisonSections {
     guard !lines.isEmpty else { return [] }
     let guests = Set(lines.compactMap(\.guest))
     return [
-      .heading("Other layers"),
+      .heading(Heading("Other layers", anchor: Anchor("others"))),
       .paragraph(
         "Means over time. Their intervals come from blocks of whole seconds, or of whole intervals of the "
           + "tool; the changes of a subject are corrected together."),
@@ -29,7 +29,7 @@ extension ComparisonSections {
                   Self.place(line, hasGuests: guests.count > 1),
                   line.before.map { Quantity.decimal($0, digits: 2) } ?? "-",
                   line.after.map { Quantity.decimal($0, digits: 2) } ?? "-",
-                  ChangeText.change(line, unit: nil) ?? "", line.verdict.rawValue,
+                  ChangeText.change(line, unit: nil) ?? "", ChangeText.verdict(line),
                 ]
               }))
         ] + notes(own) { Self.place($0, hasGuests: guests.count > 1) }

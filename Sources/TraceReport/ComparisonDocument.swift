@@ -6,9 +6,10 @@ extension Report {
   /// The document for a comparison. The same files and settings give the same document.
   public static func document(_ comparison: Comparison) -> Document {
     Document(
-      title: comparison.before.window == nil
-        ? "hiddenq compare: before against after" : "hiddenq compare: two windows of one capture",
-      blocks: ComparisonSections(comparison: comparison).blocks)
+      title: ComparisonVerdictLine(comparison: comparison).text,
+      blocks: ComparisonSections(comparison: comparison).blocks,
+      origin:
+        "Made by hiddenq \(Tool.version) compare. The same files and settings give the same text.")
   }
 }
 
@@ -20,7 +21,14 @@ struct ComparisonSections {
   var isWithin: Bool { comparison.before.window != nil }
 
   var blocks: [Block] {
-    sides + outcome + pictures + load + hops + others + method
+    answer + sides + [.contents] + total + outcome + load + differences + pictures + hops + others
+      + method
+  }
+
+  /// A disk as tables call it: `web1 vdb (254,16)`.
+  func disk(_ guest: String, _ device: String) -> String {
+    let name = comparison.diskNames[guest]?[device].map { "\($0) (\(device))" } ?? device
+    return Printable.text("\(guest) \(name)")
   }
 
   private var sides: [Block] {
@@ -31,24 +39,17 @@ struct ComparisonSections {
         + comparison.timeline.text(window.upperBound)
     }
     var facts = [Fact("before", list(comparison.before)), Fact("after", list(comparison.after))]
-    if isWithin {
+    if isWithin, let timeline = comparison.timeline {
       facts.append(
-        Fact(
-          "setup",
-          "the same: two windows of one capture have the same machines, disks, settings and placement of memory"
-        ))
-      if let timeline = comparison.timeline {
-        facts.append(
-          Fact("times", Printable.text("\(timeline.date) (clock of \(timeline.name))")))
-      }
+        Fact("times", Printable.text("\(timeline.date) (clock of \(timeline.name))")))
     }
-    return [.facts(facts)]
+    return [.heading(Heading("What was compared", anchor: Anchor("sides"))), .facts(facts)]
   }
 
   // MARK: Pictures
 
   private var pictures: [Block] {
-    [.heading("In pictures")]
+    [.heading(Heading("In pictures", anchor: Anchor("pictures")))]
       + comparison.loads.flatMap {
         ComparisonFigures(comparison: comparison, guest: $0.guest, device: $0.device).blocks
       }
@@ -58,7 +59,7 @@ struct ComparisonSections {
 
   private var load: [Block] {
     guard !comparison.loads.isEmpty else { return [] }
-    var blocks: [Block] = [.heading("Was the load the same")]
+    var blocks: [Block] = [.heading(Heading("Was the load the same", anchor: Anchor("load")))]
     for load in comparison.loads {
       let (first, second) = (load.before, load.after)
       func count(_ number: Double, _ digits: Int = 1) -> String {
@@ -67,7 +68,7 @@ struct ComparisonSections {
       blocks.append(
         .table(
           Table(
-            caption: Printable.text("\(load.guest) \(load.device):"),
+            caption: disk(load.guest, load.device) + ":",
             columns: [.text("load"), .number("before"), .number("after")],
             rows: [
               ["traced, s", count(first.seconds), count(second.seconds)],
@@ -99,7 +100,7 @@ struct ComparisonSections {
   private var hops: [Block] {
     guard !comparison.loads.isEmpty else { return [] }
     var blocks: [Block] = [
-      .heading("Hop by hop"),
+      .heading(Heading("Hop by hop", anchor: Anchor("hops"))),
       .paragraph(
         "Change: after against before, with the \(percent(comparison.settings.confidence)) "
           + "interval. Means of hops add up to the total's; quantiles do not."),
@@ -135,12 +136,15 @@ struct ComparisonSections {
     return [
       .table(
         Table(
-          caption: Printable.text(
-            "\(load.guest) \(load.device), \(op) (the total, and what differs), "
-              + "\(unit.symbol):"),
+          caption: "\(disk(load.guest, load.device)), \(op) (the total, and what differs), "
+            + "\(unit.symbol):",
           columns: Self.columns,
-          rows: shown.map {
-            row($0, "\(Self.name(of: $0.subject)) \($0.statistic.rawValue)", unit)
+          rows: shown.map { line in
+            let hop = Hop(name: line.subject)
+            return row(
+              line,
+              "\(hop.flatMap { $0 == .total ? nil : $0.code } ?? Self.name(of: line.subject)) \(line.statistic.rawValue)",
+              unit)
           }))
     ] + notes(shown)
   }
@@ -150,13 +154,13 @@ struct ComparisonSections {
     .number("after"), .number("change"), .text("verdict"),
   ]
 
-  private func row(
+  func row(
     _ line: ComparisonLine, _ name: String, _ unit: Quantity.TimeUnit
   ) -> [String] {
     [
       name, line.before.map { unit.text($0) } ?? "-",
       line.after.map { unit.text($0) } ?? "-",
-      ChangeText.change(line, unit: unit) ?? "", line.verdict.rawValue,
+      ChangeText.change(line, unit: unit) ?? "", ChangeText.verdict(line),
     ]
   }
 
@@ -235,7 +239,8 @@ struct ComparisonSections {
       facts.append(
         Fact("not judged", Printable.text(comparison.notJudged.joined(separator: "; "))))
     }
-    return [.heading("How this was judged"), .facts(facts)] + blocksTable
+    return [.heading(Heading("How this was judged", anchor: Anchor("method"))), .facts(facts)]
+      + blocksTable
   }
 
   /// How long blocks are, hop by hop.
@@ -293,6 +298,12 @@ struct ComparisonSections {
 
 /// A change with its interval as people read it.
 enum ChangeText {
+  /// The verdict of a line; of one that fails the correction alone, which way it goes.
+  static func verdict(_ line: ComparisonLine) -> String {
+    line.isUncorrected
+      ? "\((line.change ?? 0) > 0 ? "more" : "less"), uncorrected" : line.verdict.rawValue
+  }
+
   /// `+3.2 % (-1.0 .. +7.5)`, `x 5.2 (1.4 .. 8.1)` where it is a multiple, in a unit of time where there is no ratio; nil when it is not known.
   static func change(_ line: ComparisonLine, unit: Quantity.TimeUnit?) -> String? {
     if let relative = line.relativeChange, let ratio = line.ratio {

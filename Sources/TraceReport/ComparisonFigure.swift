@@ -16,6 +16,8 @@ public struct ChangeStrips: Sendable {
     public let high: Double
     /// What is said of it.
     public let verdict: ComparisonVerdict
+    /// Whether it fails the correction for the lines beside it alone.
+    public let isUncorrected: Bool
     /// The same in words.
     public let note: String
   }

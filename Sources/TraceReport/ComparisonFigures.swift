@@ -10,7 +10,9 @@ struct ComparisonFigures {
 
   var blocks: [Block] { [hopBars, changes, distributions].compactMap(\.self).map(Block.figure) }
 
-  private var disk: String { Printable.text("\(guest) \(device)") }
+  private var disk: String {
+    ComparisonSections(comparison: comparison).disk(guest, device)
+  }
 
   private var lines: [ComparisonLine] {
     comparison.lines.filter {
@@ -75,7 +77,7 @@ struct ComparisonFigures {
       rows: lines.map {
         [
           name($0), time($0.before), time($0.after), ChangeText.change($0, unit: nil) ?? "",
-          $0.verdict.rawValue,
+          ChangeText.verdict($0),
         ]
       })
   }
@@ -101,17 +103,18 @@ struct ComparisonFigures {
       let name = Self.name(line.subject)
       return ChangeStrips.Strip(
         group: name, label: line.statistic.rawValue, ratio: relative + 1, low: ratio.low,
-        high: ratio.high, verdict: line.verdict,
+        high: ratio.high, verdict: line.verdict, isUncorrected: line.isUncorrected,
         note: Printable.text(
           "\(name) \(line.statistic.rawValue): \(ChangeText.change(line, unit: nil) ?? ""), "
-            + line.verdict.rawValue + (line.reason.map { ": \($0)" } ?? "")))
+            + ChangeText.verdict(line) + (line.reason.map { ": \($0)" } ?? "")))
     }
     guard !strips.isEmpty else { return nil }
     return Figure(
       title: "\(disk): after divided by before, hop by hop and quantile by quantile",
       reading: "The mark is what was measured, the strip its "
         + "\(Quantity.decimal(comparison.settings.confidence * 100, digits: 0)) % interval; the scale "
-        + "is logarithmic. A strip that touches \"same\" shows no change. To the left is shorter.",
+        + "is logarithmic. A strip that touches \"same\" shows no change. To the left is shorter. A strip with a border alone "
+        + "is beyond its own interval, but not once corrected for the lines beside it: it shows nothing.",
       drawing: .changes(ChangeStrips(strips: strips)),
       numbers: numbers(ordered) { "\(Self.name($0.subject)) \($0.statistic.rawValue)" },
       isInText: false)

@@ -14,6 +14,8 @@ public enum ComparisonJSON {
       ("format", .text("hiddenq-comparison")), ("version", .integer(Int64(version))),
       ("before", .raw(array(comparison.before.paths.map(JSONText.string)))),
       ("after", .raw(array(comparison.after.paths.map(JSONText.string)))),
+      ("verdict", .text(comparison.outcome.kind.rawValue)),
+      ("verdict_sentence", .text(ComparisonVerdictLine(comparison: comparison).text)),
       ("before_window", .raw(window(comparison.before, comparison))),
       ("after_window", .raw(window(comparison.after, comparison))),
       (
@@ -35,6 +37,8 @@ public enum ComparisonJSON {
           ]))
       ),
       ("loads", .raw(array(comparison.loads.map(load)))),
+      ("settings", .raw(comparison.setup.map(setup) ?? "null")),
+      ("disturbances", .raw(array(comparison.disturbances.map(disturbance)))),
       (
         "lines",
         .raw(
@@ -113,6 +117,40 @@ public enum ComparisonJSON {
       ("block_s", .real(statement.seconds)), ("blocks_before", .integer(Int64(statement.before))),
       ("blocks_after", .integer(Int64(statement.after))),
       ("correlated_for_longer", .boolean(statement.isTooShort)),
+    ])
+  }
+
+  private static func setup(_ setup: SetupComparison) -> String {
+    object([
+      ("compared", .integer(Int64(setup.compared))),
+      ("on_one_side", .integer(Int64(setup.onOneSide))),
+      (
+        "differ",
+        .raw(
+          array(
+            setup.changes.map { change in
+              object([
+                ("machine", .text(change.machine)), ("object", Value(change.object)),
+                ("name", .text(change.name)),
+                ("before", .raw(array(change.before.map(JSONText.string)))),
+                ("after", .raw(array(change.after.map(JSONText.string)))),
+                ("place_before", .text(change.placeBefore)),
+                ("place_after", .text(change.placeAfter)),
+              ])
+            }))
+      ),
+    ])
+  }
+
+  private static func disturbance(_ one: Disturbance) -> String {
+    object([
+      ("kind", .text(one.kind.rawValue)), ("guest", .text(one.guest)),
+      ("device", Value(one.device)),
+      ("name", Value(one.name)), ("before", Value(one.before?.value)),
+      ("after", Value(one.after?.value)),
+      ("presence_before", Value(one.before?.presence)),
+      ("presence_after", Value(one.after?.presence)),
+      ("differs", one.isDifferent.map { .boolean($0) } ?? .null),
     ])
   }
 

@@ -8,7 +8,7 @@ public enum ComparisonRows {
     "guest", "device", "object", "op", "subject", "statistic", "unit", "count_before",
     "count_after",
     "before", "after", "change", "change_low", "change_high", "ratio", "ratio_low", "ratio_high",
-    "p_adjusted", "verdict", "reason",
+    "p_adjusted", "verdict", "reason", "uncorrected",
   ]
 
   /// All lines in a form.
@@ -40,6 +40,7 @@ public enum ComparisonRows {
       number(line.after), number(line.change), number(line.difference?.low),
       number(line.difference?.high), number(ratio), number(line.ratio?.low),
       number(line.ratio?.high), number(line.p), .text(line.verdict.rawValue), text(line.reason),
+      .integer(line.isUncorrected ? 1 : 0),
     ]
   }
 }

@@ -12,8 +12,11 @@ public struct DiskTrace: Sendable {
   /// When its last I/O began, ns on the guest's trace clock.
   public let last: Int64
   fileprivate let stream: Int64
-  /// Whether its I/Os were joined with their host's.
-  fileprivate let isJoined: Bool
+  /// Whether its I/Os were joined with their host's: those count that were matched for certain.
+  public fileprivate(set) var isJoined: Bool
+
+  /// Lets all of its I/Os count, as they do where there is no host: for a side that has none beside it.
+  public mutating func countAll() { isJoined = false }
 }
 
 /// One I/O of a guest's disk, as a comparison of before and after reads it.

@@ -7,6 +7,23 @@ import Testing
 /// Before against after on the real captures beside the checkout (../shared), as a user compares them. What
 /// happened in them was written down when they were made.
 @Suite(.needsShared) struct RealPairTests {
+  @Test("a rate limit is no optimisation, and is named")
+  func throttled() throws {
+    let changes = try Repository.shared("changes")
+    let pair = try ["tcg-steady", "tcg-throttled"].map { capture in
+      let incident = try Repository.temporaryFolder().appending(path: "incident.db").path
+      let files = changes.appending(path: capture).path
+      #expect(try Program.run("ingest", incident, files).status == 0)
+      return incident
+    }
+    let outcome = try Program.run("compare", pair[0], pair[1])
+    #expect(
+      outcome.words.hasPrefix(
+        "Perhaps worse, not shown: guest 254,16: I/Os take 13.1 ms on average"))
+    #expect(outcome.words.contains("after only, a rate limit seems to hold at 200 requests/s"))
+    #expect(!outcome.words.contains("FALSE_OPTIMISATION"))
+  }
+
   private static let captures = [
     "kvm-baseline", "kvm-noisy-cpu", "kvm-neighbour-gone", "kvm-neighbour-moved",
     "kvm-noisy-disk",
@@ -45,6 +62,8 @@ import Testing
   func noisyDisk() throws {
     let (status, first, _) = try Self.compared("kvm-baseline", "kvm-noisy-disk")
     #expect(status == 1)
+    #expect(first.hasPrefix("Worse: guest 254,16: I/Os take "))
+    #expect(first.contains("fio used the same disk after only"))
     let before = try #require(first.components(separatedBy: "Found after and not before").first)
     for hop in ["H4 host sched", "H5 hardware"] {
       let line = try #require(
@@ -65,7 +84,12 @@ import Testing
     #expect(first.contains("Found before and not after") && first.contains("stress-ng-cpu"))
     // Shorter by a quarter as measured, with an interval that holds zero.
     #expect(
-      first.firstMatch(of: /guest 254,16 mean [^:]+, -2[0-9.]+ %[^:]+: no difference shown/) != nil)
+      first.firstMatch(
+        of:
+          /guest 254,16, total: .* mean, ms [0-9.]+ [0-9.]+ -2[0-9.]+ % [^)]+[)] no difference shown/
+      )
+        != nil)
+    #expect(first.contains("stress-ng-cpu used the same CPUs before only"))
     #expect(!all.contains("FALSE_OPTIMISATION"))
   }
 
@@ -76,6 +100,8 @@ import Testing
     #expect(first.firstMatch(of: /guest steal [0-9.]+ -> [0-9.]+ %, -[^:]+: better/) != nil)
     #expect(first.contains("NOT_EXPLAINED"))
     #expect(first.contains("What grew instead is not explained by the layers given."))
-    #expect(first.firstMatch(of: /guest 254,16 (mean|p50|p99) [^:]+: (better|worse)/) == nil)
+    #expect(
+      first.firstMatch(of: /(mean|p50|p90|p99), ms [0-9.]+ [0-9.]+ [^)]+[)] (better|worse)/) == nil)
+    #expect(first.hasPrefix("No difference shown: "))
   }
 }

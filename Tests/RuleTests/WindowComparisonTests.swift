@@ -101,8 +101,7 @@ struct WindowComparisonTests {
     #expect(comparison.findingsOnOneSide.isEmpty && comparison.onOneSide.isEmpty)
     let words = TextRenderer.render(Report.document(comparison))
       .split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    #expect(words.hasPrefix("hiddenq compare: two windows of one capture "))
-    #expect(words.contains("setup the same: two windows of one capture have the same machines"))
+    #expect(words.contains("Setup The same: two windows of one capture have the same machines"))
     #expect(
       words.contains("before :memory:, -1.000 s to 7.495 s after :memory:, 7.495 s to 15.000 s"))
     #expect(words.contains("times no file tells the date (clock of host blktrace)"))

@@ -42,6 +42,14 @@ public struct Comparison: Sendable {
   public let timeline: Timeline?
   /// What cannot be judged from two windows of one incident; empty where incidents are compared.
   public private(set) var notJudged: [String] = []
+  /// Which settings differ; nil where two windows of one incident are compared.
+  public private(set) var setup: SetupComparison?
+  /// Neighbours, pauses and limits of each disk.
+  public private(set) var disturbances: [Disturbance] = []
+  /// What all of it shows.
+  public private(set) var outcome: ComparisonOutcome
+  /// What guests call their disks, by guest and device; those that no file names are missing.
+  public private(set) var diskNames: [String: [String: String]] = [:]
 
   /// Compares correlated incident files.
   public init(before: [IncidentFile], after: [IncidentFile], settings: ComparisonSettings) throws {
@@ -73,6 +81,7 @@ public struct Comparison: Sendable {
     let mixed = try files.flatMap { file in
       try file.findings().filter { $0.code == .capturesMixed }.map { $0.of(file) }
     }
+    outcome = ComparisonOutcome(loads: [], lines: [], isMixed: !mixed.isEmpty)
     guard mixed.isEmpty else {
       findings = mixed
       return
@@ -81,6 +90,9 @@ public struct Comparison: Sendable {
     let disks = try compareDisks(before, after, &pairing)
     try compareSeries(before, after, pairing)
     pairedByPlace = pairing.sentences
+    outcome = ComparisonOutcome(loads: loads, lines: lines, isMixed: false)
+    if windows == nil { setup = try SetupComparison(before, after, pairing) }
+    try readNames(after.map(\.file))
     for (load, old) in disks {
       let own = lines.filter {
         $0.guest == load.guest && ($0.device == load.device || $0.device == nil)
@@ -93,10 +105,23 @@ public struct Comparison: Sendable {
       {
         waits = (first, second)
       }
+      let beside = try DisturbanceReading(
+        before, after, old: old, load: load, share: virtioShare(own)
+      ).found
+        .filter { one in
+          // What is about a guest as a whole stands once, however many disks it has.
+          one.device != nil
+            || !disturbances.contains {
+              $0.guest == one.guest && $0.kind == one.kind && $0.device == nil
+            }
+        }
+      disturbances += beside
       findings +=
         ComparisonFindings(
           load: load, lines: own, runsPerSide: min(before.count, after.count), waits: waits,
-          windows: windows
+          disturbances: disturbances.filter {
+            $0.guest == load.guest && ($0.device == nil || $0.device == load.device)
+          }, windows: windows
         ).findings
     }
     findingsOnOneSide = try OneSidedFinding.all(before: before, after: after)
@@ -119,7 +144,7 @@ public struct Comparison: Sendable {
   private mutating func compareDisks(
     _ before: [Recording], _ after: [Recording], _ pairing: inout MachinePairing
   ) throws -> [(load: LoadComparison, old: MachinePairing.Device)] {
-    let (first, second) = (try DiskReading(before), try DiskReading(after))
+    var (first, second) = (try DiskReading(before), try DiskReading(after))
     var pairs = first.disks.map { ($0, pairing.device($0.machine, $0.device)) }
       .filter { second.disks.contains($0.1) }
     let (alone, other) = (
@@ -130,9 +155,34 @@ public struct Comparison: Sendable {
       pairs = zip(alone, other).map { ($0, $1) }
       pairing.pair(pairs[0].0, with: pairs[0].1, because: "the only disk of either side")
     } else {
-      onOneSide += alone.map { "\($0.machine) \($0.device) before" }
-      onOneSide += other.map { "\($0.machine) \($0.device) after" }
+      // A disk that changed its name, as one with another driver does, lies where it lay.
+      for old in alone.sorted(by: { $0.device < $1.device }) {
+        guard let below = try MachinePairing.below(old, in: before) else { continue }
+        let place = pairing.device(below.machine, below.device)
+        let onIt = try other.filter { new in
+          try new.machine == pairing.machine(old.machine)
+            && MachinePairing.below(new, in: after) == place
+        }
+        let besides = try alone.filter {
+          try $0 != old && MachinePairing.below($0, in: before) == below
+        }
+        guard let new = onIt.first, onIt.count == 1, besides.isEmpty else { continue }
+        pairing.pair(old, with: new, because: "on \(place.device) of \(place.machine)")
+        pairs.append((old, new))
+      }
+      let paired = (pairs.map(\.0), pairs.map(\.1))
+      onOneSide += alone.filter { !paired.0.contains($0) }.map {
+        "\($0.machine) \($0.device) before"
+      }
+      onOneSide += other.filter { !paired.1.contains($0) }.map {
+        "\($0.machine) \($0.device) after"
+      }
       onOneSide.sort()
+    }
+    // One population on both sides: where a side has no host, none of its I/Os was matched.
+    for (old, new) in pairs where first.isJoined(old) != second.isJoined(new) {
+      first.countAll(of: old)
+      second.countAll(of: new)
     }
     pairs.sort { ($0.0.machine, $0.0.device) < ($1.0.machine, $1.0.device) }
     let surveys = (
@@ -163,6 +213,32 @@ public struct Comparison: Sendable {
       }
     }
     return zip(loads, pairs).map { ($0, $1.0) }
+  }
+
+  /// The part of the time from Q to C that lies in H3 on either side; nil where that is not known.
+  private func virtioShare(_ lines: [ComparisonLine]) -> (before: Double?, after: Double?) {
+    func mean(_ hop: Hop) -> ComparisonLine? {
+      lines.first {
+        $0.subject == hop.name && $0.op == BlockOperation.together && $0.statistic == .mean
+      }
+    }
+    guard let own = mean(.virtioQueue), let whole = mean(.block) else { return (nil, nil) }
+    func share(_ part: Double?, _ all: Double?) -> Double? {
+      guard let part, let all, all > 0 else { return nil }
+      return part / all
+    }
+    return (share(own.before, whole.before), share(own.after, whole.after))
+  }
+
+  /// What the guests of after call their disks.
+  private mutating func readNames(_ files: [IncidentFile]) throws {
+    for listed in try files.flatMap({ try $0.listedDevices() }) {
+      // Of several names the first in the alphabet, so that the same files give the same text.
+      let known = diskNames[listed.machine]?[listed.device]
+      if known.map({ listed.name < $0 }) ?? true {
+        diskNames[listed.machine, default: [:]][listed.device] = listed.name
+      }
+    }
   }
 
   /// The counts of disks that are read at once, bytes.

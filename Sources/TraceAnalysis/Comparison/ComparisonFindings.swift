@@ -13,6 +13,8 @@ struct ComparisonFindings {
   let runsPerSide: Int
   /// What H3 of the disk's I/Os was made of, where the waits of their threads are known.
   let waits: (before: WaitParts, after: WaitParts)?
+  /// What the disk had beside its own load.
+  let disturbances: [Disturbance]
   /// The windows of one incident that are compared; nil where incidents are.
   let windows: (before: Recording, after: Recording)?
 

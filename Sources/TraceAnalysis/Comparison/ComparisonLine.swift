@@ -93,6 +93,11 @@ public struct ComparisonLine: Sendable {
   public var verdict = ComparisonVerdict.cannotTell
   /// Why the verdict is not more; nil when there is nothing to add.
   public var reason: String?
+  /// Whether it lies beyond its own interval by enough and fails the correction for the lines beside it alone: the verdict is
+  /// that no difference is shown.
+  public var isUncorrected = false
+  /// Whether it is shown to differ and another load may be the whole reason: the verdict is that nobody can tell.
+  public var isExcused = false
 
   /// What is compared beside hops.
   public static let otherSubjects = MeasuredSubject.allCases.map(\.rawValue)

@@ -4,7 +4,7 @@ internal import TraceStore
 struct DiskReading {
   private let recordings: [Recording]
   /// The traces of each disk, recording by recording.
-  private let traces: [MachinePairing.Device: [(file: Int, trace: DiskTrace)]]
+  private var traces: [MachinePairing.Device: [(file: Int, trace: DiskTrace)]]
 
   init(_ recordings: [Recording]) throws {
     self.recordings = recordings
@@ -21,6 +21,18 @@ struct DiskReading {
 
   /// The disks that have I/Os.
   var disks: Set<MachinePairing.Device> { Set(traces.keys) }
+
+  /// Whether the I/Os of a disk were joined with a host's in any of its traces.
+  func isJoined(_ disk: MachinePairing.Device) -> Bool {
+    traces[disk]?.contains(where: \.trace.isJoined) ?? false
+  }
+
+  /// Lets all I/Os of a disk count, matched or not.
+  mutating func countAll(of disk: MachinePairing.Device) {
+    guard var own = traces[disk] else { return }
+    for place in own.indices { own[place].trace.countAll() }
+    traces[disk] = own
+  }
 
   /// What a first reading says of some disks.
   func surveys(of disks: [MachinePairing.Device]) throws -> [DiskSurvey] {

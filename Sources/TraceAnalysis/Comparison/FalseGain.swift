@@ -15,7 +15,12 @@ extension ComparisonFindings {
       let whole = line(.block, .mean), let before = whole.before, let after = whole.after,
       before > 0, whole.verdict == .noDifference || whole.verdict == .worse,
       // Where the whole fell by as much as the hop gave, it is only not sure yet.
-      before - after < (held - left) / 2
+      before - after < (held - left) / 2,
+      // Time that moved from one queue to the next is no more than the first one held: where the whole grew by more, something
+      // else did it.
+      after - before <= held,
+      // A limit, a neighbour or a pause of one side alone is no tuning.
+      !disturbances.contains(where: { $0.isOneSided ?? false })
     else { return [] }
     let moved = [Statistic.p50, .p99].compactMap { line(.block, $0) }
     let isShorter = moved.contains { $0.verdict == .better }

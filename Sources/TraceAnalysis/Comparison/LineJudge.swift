@@ -20,6 +20,10 @@ struct LineJudge {
     let whole: String?
   }
 
+  /// Why a line that is beyond its own interval shows no difference.
+  private static let uncorrected =
+    "beyond its own interval, but not once corrected for the lines beside it"
+
   let settings: ComparisonSettings
   /// How much the clocks of both sides may add to a difference, ns.
   let clockBound: Double
@@ -54,6 +58,10 @@ struct LineJudge {
       line.ratio = family[index].outcome?.ratio
       line.p = adjusted[index]
       (line.verdict, line.reason) = verdict(family[index], p: line.p)
+      line.isUncorrected = line.reason == Self.uncorrected
+      line.isExcused =
+        line.verdict == .cannotTell && line.reason != nil
+        && line.reason == line.change.flatMap { load?.excuse(for: $0) }
       return line
     }
   }
@@ -98,8 +106,8 @@ struct LineJudge {
     guard p <= 1 - settings.confidence else {
       return (
         .noDifference,
-        abs(change) >= least
-          ? "beyond its own interval, but not once corrected for the lines beside it" : nil
+        abs(change) >= least && !(pending.crossesClock && abs(change) <= clockBound)
+          ? Self.uncorrected : nil
       )
     }
     if pending.crossesClock, abs(change) <= clockBound {

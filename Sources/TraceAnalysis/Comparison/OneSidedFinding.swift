@@ -35,7 +35,8 @@ public struct OneSidedFinding: Sendable {
           side: side, finding: finding,
           isJudgedOnBoth: other.allSatisfy { its in
             its.judges(finding)
-              && own.allSatisfy { its.inputs.isSuperset(of: $0.inputs(of: finding)) }
+              // More input may be judged otherwise: what a guest says alone, its host's trace may explain.
+              && own.allSatisfy { its.inputs(of: finding) == $0.inputs(of: finding) }
           })
       }
     }

@@ -41,6 +41,8 @@ extension Drawing {
           self.strip(strip, from: x(strip.low), at: x(strip.ratio), to: x(strip.high), y))
         if strip.verdict == .better || strip.verdict == .worse {
           marks.append(text(right + 10, y + 11, strip.verdict.rawValue, anchor: "start"))
+        } else if strip.isUncorrected {
+          marks.append(text(right + 10, y + 11, "uncorrected", anchor: "start", isSoft: true))
         }
         y += row
       }
@@ -56,19 +58,24 @@ extension Drawing {
       switch strip.verdict {
       case .better: ("better", "#009e73")
       case .worse: ("worse", "#d55e00")
-      case .noDifference: ("same", Paint.soft)
+      case .noDifference: (strip.isUncorrected ? "uncorrected" : "same", Paint.soft)
       case .cannotTell: ("unsaid", Paint.line)
       }
+    var band: Markup.Attributes = [
+      "x": number(low), "y": number(y + 3), "width": number(max(1, high - low)), "height": "9",
+      "fill-opacity": "0.45",
+    ]
+    if strip.isUncorrected {
+      band = [
+        "x": number(low), "y": number(y + 3.5), "width": number(max(1, high - low)), "height": "8",
+        "fill-opacity": "0", "stroke": colour, "stroke-width": "1", "stroke-dasharray": "3 2",
+      ]
+    }
     return .element(
       "g", at: ["class": "strip \(name)", "fill": colour],
       [
         .element("title", strip.note),
-        .single(
-          "rect",
-          [
-            "x": number(low), "y": number(y + 3), "width": number(max(1, high - low)),
-            "height": "9", "fill-opacity": "0.45",
-          ]),
+        .single("rect", band),
         .single(
           "rect",
           ["x": number(ratio - 1.5), "y": number(y + 1), "width": "3", "height": "13"]),

@@ -174,8 +174,9 @@ public enum HTMLRenderer {
       : [Markup.element("p", [.element("strong", "Also seen"), .text(", at the same time:")])]
         + consequences.map { render($0, among: all, headings) }
     let section = headings.first { $0.anchor != nil && $0.anchor == finding.code.section }
-    // Only a document with sections has links to its findings.
-    let place = headings.isEmpty ? nil : all.firstIndex(of: finding)
+    // Only a document with one list of findings has links to them.
+    let place =
+      headings.contains { $0.anchor == FindingSection.anchor } ? all.firstIndex(of: finding) : nil
     let style = "finding \(finding.severity.rawValue)"
     let attributes: Markup.Attributes =
       if let place { ["id": Anchor.finding(place).id, "class": style] } else { ["class": style] }

@@ -62,7 +62,7 @@ enum StyleSheet {
     svg .grid { stroke: var(--line); stroke-width: .6; fill: none; }
     svg .zero { stroke: var(--ink); stroke-width: 1; fill: none; }
     .strip.better { fill: #009e73; } .strip.worse { fill: #d55e00; } .strip.same { fill: var(--soft); }
-    .strip.unsaid { fill: var(--line); }
+    .strip.unsaid { fill: var(--line); } .strip.uncorrected { fill: var(--soft); }
     .stroke.first { stroke: var(--first); } .stroke.second { stroke: var(--second); }
     .hop-page_cache { fill: #a7a7a7; } .hop-guest_scheduler { fill: #e69f00; } .flush { fill: #f0e442; }
     .hop-virtio_submit { fill: #56b4e9; } .hop-host_scheduler { fill: #009e73; }
