@@ -130,6 +130,9 @@ private struct Scan {
   private(set) var worth = 0.0
   private(set) var range: Range<Int>?
 
+  /// For what rounding makes of a product.
+  private static let slack = 1 - 1e-9
+
   /// Of blocks in an order; it ends where it has found one that is worth `enough`.
   init(_ features: [BlockFeature], order: [Int], enough: Double = .infinity) {
     let blocks = order.count
@@ -144,17 +147,24 @@ private struct Scan {
       let total = counts[blocks]
       // An interval that holds hardly anything differs by chance: where a trace has not begun, or there is no load.
       let fewest = max(feature.least, 0.5 * Double(least) * total / Double(blocks))
+      let countsUpTo = counts.span
+      let sumsUpTo = sums.span
       for begin in 0...(blocks - least) {
         let last = min(blocks, begin + blocks - least)
         guard begin + least <= last else { continue }
+        let (count, sum) = (countsUpTo[begin], sumsUpTo[begin])
+        // Hardly any interval beats the best one so far, and most are ruled out without a division.
+        var bar = Self.slack * worth / total
         for end in (begin + least)...last {
-          let members = counts[end] - counts[begin]
-          let difference = sums[end] - sums[begin]
+          let members = countsUpTo[end] - count
+          let difference = sumsUpTo[end] - sum
+          guard difference * difference >= bar * members * (total - members) else { continue }
           let spread = members * (1 - members / total)
           guard members >= fewest, total - members >= fewest, spread > 0,
             difference * difference > worth * spread
           else { continue }
           worth = difference * difference / spread
+          bar = Self.slack * worth / total
           range = begin..<end
         }
         if worth >= enough { return }
