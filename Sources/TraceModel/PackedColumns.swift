@@ -110,15 +110,21 @@ public struct PackedColumns: Sendable {
     var target = values.mutableSpan
     var previous: Int64 = 0
     for index in 0..<count {
-      var number: UInt64 = 0
-      var shift: UInt64 = 0
-      while true {
-        guard at < end, shift < 70 else { return false }
-        let byte = bytes[at]
-        at += 1
-        number |= UInt64(byte & 0x7F) &<< shift
-        if byte < 0x80 { break }
-        shift += 7
+      guard at < end else { return false }
+      // Most take one byte or two.
+      var number = UInt64(bytes[at])
+      at += 1
+      if number >= 0x80 {
+        number &= 0x7F
+        var shift: UInt64 = 7
+        while true {
+          guard at < end, shift < 70 else { return false }
+          let byte = bytes[at]
+          at += 1
+          number |= UInt64(byte & 0x7F) &<< shift
+          if byte < 0x80 { break }
+          shift += 7
+        }
       }
       let value = Int64(bitPattern: number &>> 1) ^ -Int64(bitPattern: number & 1)
       switch form {

@@ -92,6 +92,7 @@ public struct ThreadSlice: Sendable {
   public init() {}
 
   /// Whether its numbers are such as an ingest writes; those out of a damaged file need not be.
+  @inlinable
   public var isPossible: Bool {
     (0..<1 << 16).contains(cpu) && (-1..<1 << 16).contains(waitCPU)
       && Stamp.range.contains(began)

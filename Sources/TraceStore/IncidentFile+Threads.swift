@@ -66,8 +66,8 @@ extension IncidentFile {
     }
   }
 
-  /// Hands out the slices of a scheduler trace, in the order in which their stays ended: all, or at least those
-  /// that have a part between two own times, ns.
+  /// Hands out the slices of a scheduler trace, but for their lines, in the order in which their stays ended: all, or at
+  /// least those that have a part between two own times, ns.
   public func forEachSlice(
     of source: Int64, from: Int64 = .min, to: Int64 = .max, _ body: (ThreadSlice) throws -> Void
   ) throws {
@@ -104,10 +104,11 @@ extension IncidentFile {
     }
   }
 
-  /// The same from the last to the first. Between them `limit` is told a moment that none of those still
+  /// The same of some threads from the last to the first: when they waited and ran alone. Between them `limit` is told a moment that none of those still
   /// to come reaches past, own ns; nil when none is to come.
-  public func forEachSliceBackwards(
-    of source: Int64, _ body: (ThreadSlice) throws -> Void, limit: (Int64?) throws -> Void
+  public func forEachTimeBackwards(
+    of source: Int64, threads isWanted: (Int64) -> Bool, _ body: (ThreadSlice) throws -> Void,
+    limit: (Int64?) throws -> Void
   ) throws {
     try translating {
       try queue.read { db in
@@ -119,7 +120,7 @@ extension IncidentFile {
             """, arguments: [source])
         var chunks = try SliceChunkReader(db, source: source, isBackwards: true)
         while try chunks.next() {
-          try chunks.forEach(body)
+          try chunks.forEachTime(of: isWanted, body)
           ends.removeLast()
           // A damaged file may hold any number.
           try limit(ends.last.map { min(max($0, Stamp.range.lowerBound), Stamp.range.upperBound) })

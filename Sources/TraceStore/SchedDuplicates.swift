@@ -243,7 +243,7 @@ struct SchedDuplicates {
     var chunks = try SliceChunkReader(db, source: less.id)
     while try chunks.next(), chunks.chunk <= lastChunk {
       var kept: [ThreadSlice] = []
-      try chunks.forEach { slice in
+      try chunks.forEach(withLines: true) { slice in
         guard let slice = Self.part(of: slice, outside: more) else {
           taken += 1
           firstLine = min(firstLine ?? .max, slice.line)

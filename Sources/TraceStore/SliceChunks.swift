@@ -132,9 +132,11 @@ struct SliceChunkReader: ~Copyable {
     return true
   }
 
-  /// Hands out all slices of the chunk.
-  mutating func forEach(_ body: (ThreadSlice) throws -> Void) throws {
-    for column in SliceColumn.allCases { try unpack(column) }
+  /// Hands out all slices of the chunk; without their lines, which hardly anybody wants.
+  mutating func forEach(
+    withLines: Bool = false, _ body: (ThreadSlice) throws -> Void
+  ) throws {
+    for column in SliceColumn.allCases where withLines || column != .line { try unpack(column) }
     var slice = ThreadSlice()
     for place in 0..<count {
       let index = isBackwards ? count - 1 - place : place
@@ -151,7 +153,25 @@ struct SliceChunkReader: ~Copyable {
       else { throw Self.damaged }
       slice.cause = cause
       slice.left = left
-      slice.line = columns[SliceColumn.line.rawValue][index]
+      if withLines { slice.line = columns[SliceColumn.line.rawValue][index] }
+      guard slice.isPossible else { throw Self.damaged }
+      try body(slice)
+    }
+  }
+
+  /// Hands out of the slices of some threads when they waited and ran: their other fields are not set.
+  mutating func forEachTime(
+    of isWanted: (Int64) -> Bool, _ body: (ThreadSlice) throws -> Void
+  ) throws {
+    for column in [SliceColumn.thread, .began, .wait, .run] { try unpack(column) }
+    var slice = ThreadSlice()
+    for place in 0..<count {
+      let index = isBackwards ? count - 1 - place : place
+      slice.thread = columns[SliceColumn.thread.rawValue][index]
+      guard isWanted(slice.thread) else { continue }
+      slice.began = columns[SliceColumn.began.rawValue][index]
+      slice.wait = columns[SliceColumn.wait.rawValue][index]
+      slice.run = columns[SliceColumn.run.rawValue][index]
       guard slice.isPossible else { throw Self.damaged }
       try body(slice)
     }
@@ -218,7 +238,7 @@ extension Database {
       ])
     var chunks = try SliceChunkReader(self)
     while try chunks.next() {
-      try chunks.forEach { slice in
+      try chunks.forEach(withLines: true) { slice in
         rows.add(slice.thread)
         rows.add(Int64(slice.cpu))
         rows.add(slice.began)

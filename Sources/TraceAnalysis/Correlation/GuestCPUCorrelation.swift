@@ -132,8 +132,8 @@ struct GuestCPUCorrelation: CorrelationPass {
           curve: curves.removeValue(forKey: guest))
       }
     }
-    try file.forEachSliceBackwards(of: trace.source) { slice in
-      guard trace.extents.index(forKey: slice.thread) != nil else { return }
+    let wanted = ThreadPlaces(of: trace.extents.keys)
+    try file.forEachTimeBackwards(of: trace.source, threads: wanted.contains) { slice in
       windows.add(
         slice.thread, run: slice.stay(on: clock), wait: slice.waitSpan(on: clock))
     } limit: { limit in
