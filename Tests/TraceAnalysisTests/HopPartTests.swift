@@ -116,8 +116,8 @@ struct HopPartTests {
     // In the order of their ends, now and then all that is over goes out.
     for (number, act) in acts.sorted(by: { $0.span.to < $1.span.to }).enumerated() {
       if let culprit = act.culprit {
-        parts.add(
-          Culprits.Pair(victim: act.thread, culprit: culprit, occupant: .thread), act.span)
+        let pair = Culprits.Pair(victim: act.thread, culprit: culprit, occupant: .thread)
+        parts.add(Culprits.Part(pair, place: Int(10 * act.thread + culprit), act.span))
       } else {
         parts.addStay(act.thread, act.span)
       }

@@ -64,7 +64,7 @@ struct CulpritTests {
 
   @Test("a stretch behind a step of the clock has nothing to do with the one before")
   func stretches() {
-    var culprits = Culprits(idle: [])
+    var culprits = Culprits(threads: 5...7, idle: [])
     culprits.add(Self.slice(5, from: 0, run: 1000), segment: 0)
     culprits.add(Self.slice(7, from: 900, run: 5, wait: 300), segment: 1)
     culprits.finish()
@@ -111,11 +111,15 @@ struct CulpritTests {
     }
     slices.sort { $0.began + $0.run < $1.began + $1.run }
     var seen: [Culprits.Pair: Int64] = [:]
+    var places: [Int: Culprits.Pair] = [:]
     var culprits = Culprits(
-      idle: [],
-      watch: Culprits.Watch([1, 2]) { pair, span in
-        seen[pair, default: 0] += span.to - span.from
-      })
+      threads: 1...6, idle: [],
+      watches: [
+        Culprits.Watch([1, 2]) { part in
+          seen[part.pair, default: 0] += part.span.to - part.span.from
+          #expect(places.updateValue(part.pair, forKey: part.place).map { $0 == part.pair } ?? true)
+        }
+      ])
     for slice in slices { culprits.add(slice, segment: 0) }
     culprits.finish()
     #expect(seen == culprits.blame.filter { $0.key.victim < 3 })
@@ -124,10 +128,38 @@ struct CulpritTests {
     }
   }
 
+  @Test("a thread has one place, whether its number lies near the others or not")
+  func places() {
+    for numbers: [Int64] in [[], [5, 6, 7, 90], [3, .max], [.min, .max]] {
+      var places = ThreadPlaces(numbers)
+      let threads: [Int64] = [7, 0, 90, 5, .max, .min, -1, 1_000_000]
+      #expect(threads.allSatisfy { places.known($0) == nil })
+      #expect(threads.map { places.place(of: $0) } == Array(threads.indices))
+      #expect(threads.map { places.known($0) } == Array(threads.indices))
+      #expect(places.threads == threads)
+    }
+  }
+
+  @Test("sums of many pairs are those of a dictionary")
+  func sums() {
+    var sums = PairSums()
+    var expected: [Culprits.Pair: Int64] = [:]
+    for number in 0..<5_000 {
+      let (victim, culprit) = (number * 7 % 61, number * 13 % 83)
+      let occupant = Culprits.Occupant(rawValue: UInt8(number % 5)) ?? .thread
+      let pair = Self.pair(Int64(victim), Int64(culprit), occupant)
+      let place = sums.place(of: pair, victim: victim, culprit: culprit, occupant)
+      sums.add(Int64(number), at: place)
+      #expect(sums.pairs[place] == pair)
+      expected[pair, default: 0] += Int64(number)
+    }
+    #expect(Dictionary(uniqueKeysWithValues: zip(sums.pairs, sums.waits)) == expected)
+  }
+
   private static func blame(
     _ slices: [ThreadSlice], idle: Set<Int64> = []
   ) -> [Culprits.Pair: Int64] {
-    var culprits = Culprits(idle: idle)
+    var culprits = Culprits(threads: slices.map(\.thread), idle: idle)
     for slice in slices { culprits.add(slice, segment: 0) }
     culprits.finish()
     if var starved = culprits.starved {

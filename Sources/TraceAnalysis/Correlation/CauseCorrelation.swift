@@ -286,58 +286,89 @@ struct CauseCorrelation: CorrelationPass {
 
   /// What one guest's threads did in a host's trace, and what others did meanwhile.
   private struct Sums {
+    /// What a thread does for the guest.
+    enum Part: Sendable { case vcpu, worker, vhost }
+
     /// The story's place.
     let place: Int
     let periods: PhasePeriods
-    let victims: Set<Int64>
-    let vcpus: Set<Int64>
-    let vhosts: Set<Int64>
+    let parts: [Int64: Part]
     var ran: [Double]
     var served: [Double]
     /// On a CPU for its packets.
     var packets: [Double]
     var nodes: [[Double]]
-    /// By thread and period, ns on a CPU.
-    var runs: [Int64: [Double]] = [:]
+    private var places: ThreadPlaces
+    /// By thread: its part, and ns on a CPU by period.
+    private var threads: [(part: Part?, runs: [Double])] = []
+
+    init(
+      place: Int, _ periods: PhasePeriods, _ parts: [Int64: Part], nodes count: Int,
+      _ numbers: some Sequence<Int64>
+    ) {
+      (self.place, self.periods, self.parts) = (place, periods, parts)
+      ran = [Double](repeating: 0, count: periods.count)
+      (served, packets) = (ran, ran)
+      nodes = Array(repeating: [Double](repeating: 0, count: count), count: periods.count)
+      places = ThreadPlaces(numbers)
+    }
+
+    var vcpus: Set<Int64> { Set(parts.lazy.filter { $0.value == .vcpu }.map(\.key)) }
+
+    /// How long a thread was on a CPU, by period, ns.
+    func runs(_ thread: Int64) -> [Double]? { places.known(thread).map { threads[$0].runs } }
 
     mutating func add(_ slice: ThreadSlice, _ stay: Span, node: Int?) {
-      let none = ran.count
-      periods.forEachPart(stay) { period, part in
-        runs[slice.thread, default: [Double](repeating: 0, count: none)][period] += Double(part)
-        guard victims.contains(slice.thread) else { return }
-        if vcpus.contains(slice.thread) {
-          ran[period] += Double(part)
-        } else if vhosts.contains(slice.thread) {
-          packets[period] += Double(part)
-        } else {
-          served[period] += Double(part)
+      let place = places.place(of: slice.thread)
+      if place == threads.count {
+        threads.append(
+          (parts[slice.thread], [Double](repeating: 0, count: periods.count)))
+      }
+      let part = threads[place].part
+      periods.forEachPart(stay) { period, time in
+        threads[place].runs[period] += Double(time)
+        switch part {
+        case .vcpu: ran[period] += Double(time)
+        case .worker: served[period] += Double(time)
+        case .vhost: packets[period] += Double(time)
+        case nil: return
         }
-        if let node { nodes[period][node] += Double(part) }
+        if let node { nodes[period][node] += Double(time) }
       }
     }
   }
 
   /// What the guests' threads waited for, by story and period.
   private final class Occupants {
-    let sides: [(victims: Set<Int64>, periods: PhasePeriods)]
-    let clock: SchedulerClock
-    /// By story, then by pair and period, ns.
-    var waits: [[Culprits.Pair: [Int64]]]
+    private let sides: [(victims: Set<Int64>, periods: PhasePeriods)]
+    private let clock: SchedulerClock
+    /// The stories of a pair's victim, each with the pair's place in ``waits``.
+    private var known = Culprits.PairMemo<[(story: Int, place: Int)]>()
+    /// By story, for each pair and period, ns.
+    private(set) var waits: [[(pair: Culprits.Pair, parts: [Int64])]]
 
     init(_ sums: [Sums], _ clock: SchedulerClock) {
-      sides = sums.map { ($0.victims, $0.periods) }
+      sides = sums.map { (Set($0.parts.keys), $0.periods) }
       self.clock = clock
-      waits = sums.map { _ in [:] }
+      waits = sums.map { _ in [] }
     }
 
-    func add(_ pair: Culprits.Pair, _ span: Span) {
-      guard pair.occupant != .unseen else { return }
-      let own = Span(from: clock.reference(span.from), to: clock.reference(span.to))
-      for (place, side) in sides.enumerated() where side.victims.contains(pair.victim) {
-        let none = side.periods.count
-        side.periods.forEachPart(own) { period, part in
-          waits[place][pair, default: [Int64](repeating: 0, count: none)][period]
-            .add(saturating: part)
+    private func begin(_ pair: Culprits.Pair) -> [(story: Int, place: Int)] {
+      guard pair.occupant != .unseen else { return [] }
+      var found: [(story: Int, place: Int)] = []
+      for (story, side) in sides.enumerated() where side.victims.contains(pair.victim) {
+        found.append((story, waits[story].count))
+        waits[story].append((pair, [Int64](repeating: 0, count: side.periods.count)))
+      }
+      return found
+    }
+
+    func add(_ part: Culprits.Part) {
+      let own = Span(
+        from: clock.reference(part.span.from), to: clock.reference(part.span.to))
+      for (story, place) in known.value(of: part, begin) {
+        sides[story].periods.forEachPart(own) { period, length in
+          waits[story][place].parts[period].add(saturating: length)
         }
       }
     }
@@ -351,6 +382,7 @@ struct CauseCorrelation: CorrelationPass {
     let owners = context.threads.owners
     let nodeOf = try context.file.cpuNodes(of: trace.machine.name)
     let places = Set(nodeOf.values).sorted()
+    let nodePlaces = nodeOf.compactMapValues(places.firstIndex(of:))
     var sums: [Sums] = []
     var waits: [(story: Int, parts: CPUWaitParts)] = []
     let hostThreads = try HostThreads(context)
@@ -360,39 +392,41 @@ struct CauseCorrelation: CorrelationPass {
         waits.append((place, own))
       }
       guard let periods = measures[place].periods.withinFromFirst(side.span) else { continue }
-      let vcpus = Set(side.numbers.vcpus.values)
-      let victims = vcpus.union(side.numbers.workers.values)
-      let none = [Double](repeating: 0, count: periods.count)
+      var own: [Int64: Sums.Part] = [:]
+      for thread in side.numbers.workers.values {
+        own[thread] = owners[thread]?.role == .vhost ? .vhost : .worker
+      }
+      for thread in side.numbers.vcpus.values { own[thread] = .vcpu }
       sums.append(
-        Sums(
-          place: place, periods: periods, victims: victims, vcpus: vcpus,
-          vhosts: victims.filter { owners[$0]?.role == .vhost }, ran: none, served: none,
-          packets: none,
-          nodes: Array(
-            repeating: [Double](repeating: 0, count: places.count), count: periods.count)))
+        Sums(place: place, periods, own, nodes: places.count, trace.threads.keys))
     }
     guard let clock = trace.clock, !sums.isEmpty || !waits.isEmpty else { return }
-    let victims = (sums.map(\.victims) + waits.map(\.parts.victims))
+    let victims = (sums.map { Set($0.parts.keys) } + waits.map(\.parts.victims))
       .reduce(into: Set<Int64>()) { $0.formUnion($1) }
     let later = Set(trace.threads.values.lazy.filter { $0.segment != 0 }.map(\.id))
+    let waiting = ThreadPlaces(of: victims)
     let occupants = Occupants(sums, clock)
     var culprits = Culprits(
+      threads: trace.threads.keys,
       idle: Set(trace.threads.values.lazy.filter { $0.tid == 0 }.map(\.id)),
-      watch: Culprits.Watch(victims) { [waits] pair, span in
-        occupants.add(pair, span)
-        for own in waits where own.parts.victims.contains(pair.victim) {
-          own.parts.add(pair, span)
+      watches: [
+        Culprits.Watch(victims) { [waits] part in
+          occupants.add(part)
+          for own in waits where own.parts.victims.contains(part.pair.victim) {
+            own.parts.add(part)
+          }
         }
-      })
+      ])
     try context.file.forEachSlice(of: trace.source) { slice in
       guard later.isEmpty || !later.contains(slice.thread) else { return }
       var seen = slice
       // Only the waits of the guests' own threads count.
-      if slice.wait != .min, !victims.contains(slice.thread) { seen.forgetWait() }
+      if slice.wait != .min, !waiting.contains(slice.thread) { seen.forgetWait() }
       culprits.add(seen, segment: 0)
       guard let stay = slice.stay(on: clock) else { return }
-      let node = nodeOf[Int64(slice.cpu)].flatMap(places.firstIndex(of:))
+      let node = nodePlaces[Int64(slice.cpu)]
       for place in sums.indices { sums[place].add(slice, stay, node: node) }
+      guard waiting.contains(slice.thread) else { return }
       for own in waits where own.parts.victims.contains(slice.thread) {
         own.parts.addStay(slice.thread, Span(from: slice.began, to: slice.began + slice.run))
       }
@@ -449,11 +483,11 @@ struct CauseCorrelation: CorrelationPass {
   }
 
   private static func add(
-    _ sums: Sums, _ waits: [Culprits.Pair: [Int64]],
+    _ sums: Sums, _ waits: [(pair: Culprits.Pair, parts: [Int64])],
     _ trace: ThreadFindings.Trace, _ owners: [Int64: ThreadOwners.Owner],
     to measures: inout PhaseMeasures
   ) {
-    let (periods, runs) = (sums.periods, sums.runs)
+    let periods = sums.periods
     let none = [Double](repeating: 0, count: periods.count)
     var waited = none
     var found: [OccupantKey: (threads: Set<Int64>, weights: [Double])] = [:]
@@ -474,7 +508,7 @@ struct CauseCorrelation: CorrelationPass {
     }) {
       var used = none
       for thread in sum.threads {
-        for (period, part) in (runs[thread] ?? none).enumerated() { used[period] += part }
+        for (period, part) in (sums.runs(thread) ?? none).enumerated() { used[period] += part }
       }
       let tids = Set(sum.threads.compactMap { trace.threads[$0]?.tid })
       measures.occupants.append(
@@ -504,18 +538,19 @@ struct CauseCorrelation: CorrelationPass {
         return own.map { all > 0 ? $0 / all : 0 }
       }
     }
-    let others = sums.victims.subtracting(sums.vcpus)
-    let vhosts = others.filter { owners[$0]?.role == .vhost }.compactMap { trace.threads[$0] }
+    func threads(_ part: Sums.Part) -> [TracedThreadRow] {
+      sums.parts.filter { $0.value == part }.keys.sorted().compactMap { trace.threads[$0] }
+    }
+    let vhosts = threads(.vhost)
     if let vhost = vhosts.max(by: { $0.run < $1.run }) {
       measures.network = PhaseUser(
         name: vhost.name, machine: trace.machine.name, pid: vhosts.count == 1 ? vhost.tid : nil,
         rates: periods.rates(sums.packets).map { $0 / 1e9 }, unit: "CPUs", weights: none)
     }
-    let servers = others.compactMap { owners[$0]?.role == .vhost ? nil : trace.threads[$0] }
-    if let server = servers.max(by: { $0.run < $1.run }) {
+    if let server = threads(.worker).max(by: { $0.run < $1.run }) {
       measures.server = PhaseUser(
         name: server.name, machine: trace.machine.name, pid: server.tid,
-        rates: periods.rates(runs[server.id] ?? none).map { $0 / 1e9 }, unit: "CPUs",
+        rates: periods.rates(sums.runs(server.id) ?? none).map { $0 / 1e9 }, unit: "CPUs",
         weights: none)
     }
   }

@@ -21,6 +21,12 @@ final class CulpritIntervals {
 
   /// Cells of a trace: several for each interval, as its clock is known only when all was read.
   private static let mostCells = 8 * IntervalGrid.mostIntervals
+  private struct Slot {
+    let guest: Int
+    /// Its place among ``pairs``; nil where there is none left.
+    let pair: Int?
+  }
+
   private static let cell: Int64 = 5_000_000
   /// Pairs that have cells of their own; of further ones only the sum is known.
   private static let mostSlots = 2_048
@@ -30,21 +36,16 @@ final class CulpritIntervals {
   private let threads: [Int64: TracedThreadRow]
   private let owners: [Int64: ThreadOwners.Owner]
   private let guests: [String]
-  private var victims: [Int64: Victim] = [:]
+  /// The virtual CPUs, each with its guest's place.
+  private var victims: [Int64: Int] = [:]
   private let span: Span
   private let grid: BlockGrid
   private var pairs: [Culprits.Pair] = []
+  private var slots = Culprits.PairMemo<Slot>()
   /// By pair, ns.
   private var cells: [[Double]] = []
   /// By guest, ns.
   private var sums: [[Double]]
-
-  /// A virtual CPU.
-  private struct Victim {
-    let guest: Int
-    /// By what was on the CPU (``Culprits/Pair/occupancy``): its place among ``pairs``; -1 where it has none.
-    var slots: [Int64: Int] = [:]
-  }
 
   /// Nil where no thread is known as a virtual CPU; `span` is the trace's, own ns.
   init?(
@@ -56,7 +57,7 @@ final class CulpritIntervals {
     let names = Set(vcpus.compactMap { owners[$0.id]?.guest }).sorted()
     for thread in vcpus {
       guard let place = owners[thread.id]?.guest.flatMap(names.firstIndex(of:)) else { continue }
-      victims[thread.id] = Victim(guest: place)
+      victims[thread.id] = place
     }
     guard !victims.isEmpty, span.to > span.from else { return nil }
     (self.threads, self.owners, self.guests, self.span) = (threads, owners, names, span)
@@ -65,28 +66,28 @@ final class CulpritIntervals {
   }
 
   /// Sees the waits.
-  var watch: Culprits.Watch { Culprits.Watch(Set(victims.keys)) { self.add($0, $1) } }
+  var watch: Culprits.Watch { Culprits.Watch(Set(victims.keys)) { self.add($0) } }
 
-  private func add(_ pair: Culprits.Pair, _ span: Span) {
-    guard let place = victims.index(forKey: pair.victim), span.to > span.from else { return }
-    let slot: Int
-    if let known = victims.values[place].slots[pair.occupancy] {
-      slot = known
-    } else {
-      slot = pairs.count < Self.mostSlots ? pairs.count : -1
-      victims.values[place].slots[pair.occupancy] = slot
-      if slot >= 0 {
-        pairs.append(pair)
-        cells.append([Double](repeating: 0, count: grid.count))
-      }
+  private func slot(of pair: Culprits.Pair) -> Slot {
+    let hasRoom = pairs.count < Self.mostSlots
+    let slot = Slot(guest: victims[pair.victim] ?? 0, pair: hasRoom ? pairs.count : nil)
+    if hasRoom {
+      pairs.append(pair)
+      cells.append([Double](repeating: 0, count: grid.count))
     }
-    let guest = victims.values[place].guest
+    return slot
+  }
+
+  private func add(_ part: Culprits.Part) {
+    let span = part.span
+    guard span.to > span.from else { return }
+    let slot = slots.value(of: part, slot(of:))
     for block in grid.block(at: span.from)...grid.block(at: span.to - 1) {
       let range = grid.range(of: block)
       let part = Double(min(span.to, range.upperBound) - max(span.from, range.lowerBound))
       guard part > 0 else { continue }
-      if slot >= 0 { cells[slot][block] += part }
-      sums[guest][block] += part
+      if let pair = slot.pair { cells[pair][block] += part }
+      sums[slot.guest][block] += part
     }
   }
 
@@ -114,7 +115,7 @@ final class CulpritIntervals {
       return sums
     }
     return guests.enumerated().flatMap { place, guest -> [Row] in
-      let vcpus = victims.values.count { $0.guest == place }
+      let vcpus = victims.values.count { $0 == place }
       func rows(_ key: Key?, _ sums: [Double]) -> [Row] {
         sums.enumerated().compactMap { place, wait in
           key != nil && wait <= 0
@@ -125,7 +126,7 @@ final class CulpritIntervals {
         }
       }
       var byKey: [Key: [Double]] = [:]
-      for (slot, pair) in pairs.enumerated() where victims[pair.victim]?.guest == place {
+      for (slot, pair) in pairs.enumerated() where victims[pair.victim] == place {
         let kind = CulpritClass(
           pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
           isThrottled: isThrottled(pair.victim))

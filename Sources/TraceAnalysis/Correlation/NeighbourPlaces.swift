@@ -2,8 +2,7 @@ internal import TraceCorrelation
 internal import TraceModel
 internal import TraceStore
 
-/// On which CPUs of a host the guests' threads ran, and those of others for which they waited most. Where nobody was waited
-/// for, no trace is read for it.
+/// On which CPUs of a host the guests' threads ran, and those of others for which they waited most.
 struct NeighbourPlaces: CorrelationPass {
   static let fills = ["thread_place"]
 
@@ -29,20 +28,9 @@ struct NeighbourPlaces: CorrelationPass {
       """)
     let neighbours = Dictionary(grouping: rows) { $0.integer("source_id") ?? 0 }
     for trace in context.threads.traces where trace.machine.layer == .host {
-      var places = trace.extents.mapValues(\.cpus)
       let others = (neighbours[trace.source] ?? []).compactMap { $0.integer("culprit_thread_id") }
-        .filter { places[$0] == nil }
-      if !others.isEmpty {
-        for thread in others { places[thread] = CPUSet() }
-        try context.file.forEachSlice(of: trace.source) { slice in
-          guard slice.run != .min, slice.run > 0,
-            let index = places.index(forKey: slice.thread)
-          else { return }
-          places.values[index].insert(slice.cpu)
-        }
-      }
-      for (thread, cpus) in places.sorted(by: { $0.key < $1.key }) {
-        for cpu in cpus.sorted {
+      for thread in Set(trace.extents.keys).union(others).sorted() {
+        for cpu in trace.cpus[thread]?.sorted ?? [] {
           try writer.add(
             to: "thread_place", ["thread_id": .integer(thread), "cpu": .integer(Int64(cpu))])
         }

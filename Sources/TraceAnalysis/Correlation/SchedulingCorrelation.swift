@@ -13,6 +13,8 @@ struct ThreadFindings {
     /// Of the guests' threads, by the thread's number.
     let extents: [Int64: ThreadExtent]
     let threads: [Int64: TracedThreadRow]
+    /// On which CPUs each of its threads ran.
+    let cpus: [Int64: CPUSet]
     /// How its times become those of the block trace of its machine; nil where nothing tells.
     let clock: SchedulerClock?
     /// That block trace.
@@ -136,35 +138,74 @@ struct SchedulingCorrelation: CorrelationPass {
   /// All that wants to see each slice of a trace, so that it is unpacked once for all of them.
   private struct Observers {
     var culprits: Culprits
-    /// Of the guests' threads, and of those that queue block I/O.
-    var extents: [Int64: ThreadExtent] = [:]
     var placement: NodePlacement?
-    /// Of threads that do not belong to the first stretch of the trace.
-    var segments: [Int64: Int32] = [:]
-    /// Of a host: of all threads, and of the vCPUs of each guest by the place that ``guests`` has for the thread.
+    /// Of a host: of all threads, and of the vCPUs of each guest.
     var silence = Silences()
-    var silences: [Silences] = []
-    var guests: [Int64: Int] = [:]
+    private(set) var silences: [Silences]
+
+    private let places: ThreadPlaces
+    /// By the thread's place.
+    private var watched: [Watched]
+
+    /// What is wanted of a thread.
+    private struct Watched {
+      /// 0 but for a thread that does not belong to the first stretch of the trace.
+      let segment: Int32
+      /// The place among ``silences`` of the guest whose vCPU it is.
+      let guest: Int?
+      var extent: ThreadExtent?
+      var cpus = CPUSet()
+    }
+
+    /// `wanted` are the threads whose extent is asked for, `vcpus` those of guests, by the guests' places.
+    init(
+      _ threads: [TracedThreadRow], _ culprits: Culprits, wanted: Set<Int64>, vcpus: [Int64: Int],
+      guests: Int
+    ) {
+      self.culprits = culprits
+      silences = [Silences](repeating: Silences(), count: guests)
+      places = ThreadPlaces(of: threads.map(\.id))
+      watched = threads.map { thread in
+        Watched(
+          segment: thread.segment, guest: vcpus[thread.id],
+          extent: wanted.contains(thread.id) ? ThreadExtent() : nil)
+      }
+    }
+
+    /// Of the threads whose extent was asked for.
+    var extents: [Int64: ThreadExtent] {
+      Dictionary(
+        uniqueKeysWithValues: zip(places.threads, watched).compactMap { thread, watched in
+          watched.extent.map { (thread, $0) }
+        })
+    }
+
+    /// On which CPUs each thread ran.
+    var cpus: [Int64: CPUSet] {
+      Dictionary(uniqueKeysWithValues: zip(places.threads, watched.lazy.map(\.cpus)))
+    }
 
     func segment(_ slice: ThreadSlice) -> Int32 {
-      segments.isEmpty ? 0 : segments[slice.thread, default: 0]
+      places.known(slice.thread).map { watched[$0].segment } ?? 0
     }
 
     mutating func see(_ slice: ThreadSlice) {
-      culprits.add(slice, segment: segment(slice))
-      if let index = extents.index(forKey: slice.thread) { extents.values[index].add(slice) }
+      // A damaged file may name any thread.
+      guard let place = places.known(slice.thread) else { return }
+      culprits.add(slice, segment: watched[place].segment)
+      if slice.run > 0 { watched[place].cpus.insert(slice.cpu) }
+      watched[place].extent?.add(slice)
       placement?.add(slice)
-      if !silences.isEmpty { seeLife(slice) }
+      if !silences.isEmpty, watched[place].segment == 0 { seeLife(slice, watched[place].guest) }
     }
 
-    private mutating func seeLife(_ slice: ThreadSlice) {
-      guard segment(slice) == 0 else { return }
+    private mutating func seeLife(_ slice: ThreadSlice, _ guest: Int?) {
       let woken = slice.wait == .min ? slice.began : slice.began - slice.wait
       let left = slice.run == .min ? slice.began : slice.began + slice.run
       if woken < slice.began { silence.see(from: woken, to: woken) }
       silence.see(from: slice.began, to: slice.began)
       silence.see(from: left, to: left)
-      if let place = guests[slice.thread] { silences[place].see(from: woken, to: left) }
+      if let guest { silences[guest].see(from: woken, to: left) }
     }
   }
 
@@ -185,30 +226,24 @@ struct SchedulingCorrelation: CorrelationPass {
       isHost
         ? CulpritIntervals(byNumber, owners, span: Span(from: start.first, to: start.last)) : nil
     }
-    let watches = [neighbours?.watch, intervals?.watch].compactMap(\.self)
-    var observers = Observers(
-      culprits: Culprits(
-        idle: Set(threads.filter { $0.tid == 0 }.map(\.id)),
-        watch: watches.dropFirst().reduce(watches.first) { $0?.and($1) }))
-    for thread in threads where thread.segment > 0 {
-      observers.segments[thread.id] = thread.segment
-    }
     let block = blocks.sources[machine.name]
     let queueing = Set(block?.moments.map(\.thread) ?? [])
-    for thread in threads where thread.tid > 0 && thread.segment == 0 {
-      let isGuests = isHost && owners[thread.id]?.guest != nil
-      if isGuests || queueing.contains(thread.tid) {
-        observers.extents[thread.id] = ThreadExtent()
-      }
+    let wanted = Set(
+      threads.lazy.filter { thread in
+        thread.tid > 0 && thread.segment == 0
+          && (isHost && owners[thread.id]?.guest != nil || queueing.contains(thread.tid))
+      }.map(\.id))
+    var vcpus: [Int64: String] = [:]
+    for thread in threads where isHost && owners[thread.id]?.role == .vcpu {
+      vcpus[thread.id] = owners[thread.id]?.guest
     }
-    let vcpus = threads.compactMap { thread in
-      owners[thread.id].flatMap { isHost && $0.role == .vcpu ? $0.guest : nil }.map {
-        (thread: thread.id, guest: $0)
-      }
-    }
-    let guests = Set(vcpus.map(\.guest)).sorted()
-    observers.silences = guests.map { _ in Silences() }
-    for vcpu in vcpus { observers.guests[vcpu.thread] = guests.firstIndex(of: vcpu.guest) }
+    let guests = Set(vcpus.values).sorted()
+    var observers = Observers(
+      threads,
+      Culprits(
+        threads: threads.map(\.id), idle: Set(threads.filter { $0.tid == 0 }.map(\.id)),
+        watches: [neighbours?.watch, intervals?.watch].compactMap(\.self)),
+      wanted: wanted, vcpus: vcpus.compactMapValues(guests.firstIndex(of:)), guests: guests.count)
     let nodes = isHost ? try file.cpuNodes(of: machine.name) : [:]
     if !nodes.isEmpty {
       let counted = threads.compactMap { thread in
@@ -225,10 +260,12 @@ struct SchedulingCorrelation: CorrelationPass {
     }
     guard let start else { return }
     try Self.resolveStarved(file, source, &observers)
-    let throttling = Throttling(observers.culprits.blame, owners: owners)
+    let extents = observers.extents
+    let blame = observers.culprits.blame
+    let throttling = Throttling(blame, owners: owners)
     let clock = try block.flatMap { block in
       try Self.clock(
-        file, source, block, observers.extents, tids: byNumber.mapValues(\.tid),
+        file, source, block, extents, tids: byNumber.mapValues(\.tid),
         tied: file.tiedOffset(toolClock: start.toolClock, to: block.source))
     }
     let known = blocks.sources.isEmpty ? .own : clock
@@ -243,9 +280,9 @@ struct SchedulingCorrelation: CorrelationPass {
     context.threads.traces.append(
       ThreadFindings.Trace(
         source: source, machine: machine, span: Span(from: start.first, to: start.last),
-        extents: observers.extents.filter { owners[$0.key]?.guest != nil }, threads: byNumber,
-        clock: known, block: block?.source,
-        blame: CulpritClass.blame(observers.culprits, owners, throttling), throttling: throttling,
+        extents: extents.filter { owners[$0.key]?.guest != nil }, threads: byNumber,
+        cpus: observers.cpus, clock: known, block: block?.source,
+        blame: CulpritClass.blame(blame, owners, throttling), throttling: throttling,
         silence: observers.silence,
         silences: Dictionary(uniqueKeysWithValues: zip(guests, observers.silences))))
   }
@@ -432,10 +469,11 @@ extension ThreadOwners.Fact {
 extension CulpritClass {
   /// All blame of a trace or a part of it, by victim, culprit and class.
   static func blame(
-    _ culprits: Culprits, _ owners: [Int64: ThreadOwners.Owner], _ throttling: Throttling
+    _ waits: [Culprits.Pair: Int64], _ owners: [Int64: ThreadOwners.Owner],
+    _ throttling: Throttling
   ) -> [ThreadFindings.Blame] {
     var blame: [ThreadFindings.Blame] = []
-    for (pair, wait) in culprits.blame.sorted(by: { $0.key < $1.key }) {
+    for (pair, wait) in waits.sorted(by: { $0.key < $1.key }) {
       let kind = CulpritClass(
         pair.occupant, victim: owners[pair.victim], culprit: owners[pair.culprit],
         isThrottled: throttling.holds(pair.victim, owners: owners))

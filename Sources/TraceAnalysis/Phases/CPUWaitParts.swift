@@ -45,8 +45,8 @@ final class CPUWaitParts {
   /// Columns of the parts of either half.
   private let columns: (submit: [Int], back: [Int])
   private var disks: [Disk] = []
-  /// By victim and ``Culprits/Pair/occupancy``: the part.
-  private var known: [Int64: [Int64: Int]] = [:]
+  /// Which part it is.
+  private var known = Culprits.PairMemo<Int>()
   /// By thread, what did not go out.
   private var pending: [Int64: [Segment]] = [:]
 
@@ -73,16 +73,9 @@ final class CPUWaitParts {
     disks.append(Disk(ios: ios, device: device, halves: halves, waiting: waiting))
   }
 
-  /// Takes a part of a wait, on the trace's clock.
-  func add(_ pair: Culprits.Pair, _ span: Span) {
-    let part: Int
-    if let found = known[pair.victim]?[pair.occupancy] {
-      part = found
-    } else {
-      part = self.part(pair)
-      known[pair.victim, default: [:]][pair.occupancy] = part
-    }
-    add(pair.victim, span, part)
+  /// Takes a part of a wait.
+  func add(_ part: Culprits.Part) {
+    add(part.pair.victim, part.span, known.value(of: part, self.part))
   }
 
   /// Takes a stay of one of the victims on a CPU, on the trace's clock.

@@ -11,21 +11,17 @@ final class NeighbourWaits {
   private static let mostCells = 4_096
 
   /// The threads that wait, each with the guest's place among ``guests``.
-  private var victims: [Int64: Victim] = [:]
+  private var victims: [Int64: Int] = [:]
   private let guests: [String]
   private let threads: [Int64: TracedThreadRow]
   private let owners: [Int64: ThreadOwners.Owner]
   private let ignored: Set<String>
+  /// Whose waits behind a neighbour these are; nil where it is no neighbour.
+  private var known = Culprits.PairMemo<Int?>()
   /// On the trace's clock.
   private let grid: BlockGrid
   /// By guest, ns.
   private var cells: [[Double]]
-
-  private struct Victim {
-    let guest: Int
-    /// By what was on the CPU (``Culprits/Pair/occupancy``): whether it is a neighbour.
-    var known: [Int64: Bool] = [:]
-  }
 
   /// Nil where none of the guests has a thread; `span` is the trace's, own ns, `ignored` are the names of threads that do
   /// not count.
@@ -36,7 +32,7 @@ final class NeighbourWaits {
     let names = guests.sorted()
     for thread in threads.values where thread.tid > 0 && thread.segment == 0 {
       guard let place = owners[thread.id]?.guest.flatMap(names.firstIndex(of:)) else { continue }
-      victims[thread.id] = Victim(guest: place)
+      victims[thread.id] = place
     }
     guard !victims.isEmpty else { return nil }
     (self.guests, self.threads, self.owners, self.ignored) = (names, threads, owners, ignored)
@@ -46,20 +42,13 @@ final class NeighbourWaits {
 
   /// Sees the waits.
   var watch: Culprits.Watch {
-    Culprits.Watch(Set(victims.keys)) { self.add($0, $1) }
+    Culprits.Watch(Set(victims.keys)) { self.add($0) }
   }
 
-  private func add(_ pair: Culprits.Pair, _ span: Span) {
-    guard let place = victims.index(forKey: pair.victim) else { return }
-    let isNeighbour: Bool
-    if let known = victims.values[place].known[pair.occupancy] {
-      isNeighbour = known
-    } else {
-      isNeighbour = isOthers(pair)
-      victims.values[place].known[pair.occupancy] = isNeighbour
-    }
-    guard isNeighbour, span.to > span.from else { return }
-    let guest = victims.values[place].guest
+  private func add(_ part: Culprits.Part) {
+    let span = part.span
+    let guest = known.value(of: part) { isOthers($0) ? victims[$0.victim] : nil }
+    guard let guest, span.to > span.from else { return }
     for block in grid.block(at: span.from)...grid.block(at: span.to - 1) {
       let own = grid.range(of: block)
       let part = min(span.to, own.upperBound) - max(span.from, own.lowerBound)
@@ -84,7 +73,7 @@ final class NeighbourWaits {
     let placed = BlockGrid(
       from: clock.reference(grid.start), to: last, length: grid.length, most: 2 * Self.mostCells)
     var found: [String: PhaseAmounts] = [:]
-    for guest in Set(victims.values.map(\.guest)) {
+    for guest in Set(victims.values) {
       var sums = [Double](repeating: 0, count: placed.count)
       for (block, amount) in cells[guest].enumerated() where amount > 0 {
         // Clocks that drift make of a cell a little more or less of one.

@@ -100,7 +100,8 @@ struct SelectedSums {
     _ owners: [Int64: ThreadOwners.Owner]
   ) throws -> Trace {
     var trace = Trace(source: source, span: span)
-    var culprits = Culprits(idle: Set(threads.filter { $0.tid == 0 }.map(\.id)))
+    var culprits = Culprits(
+      threads: threads.map(\.id), idle: Set(threads.filter { $0.tid == 0 }.map(\.id)))
     let segments = Dictionary(
       uniqueKeysWithValues: threads.filter { $0.segment > 0 }.map { ($0.id, $0.segment) })
     func parts(_ body: (ThreadSlice, Int32) -> Void) throws {
@@ -119,8 +120,8 @@ struct SelectedSums {
       starved.finish()
       culprits.add(starved)
     }
-    trace.blame = CulpritClass.blame(
-      culprits, owners, Throttling(culprits.blame, owners: owners))
+    let blame = culprits.blame
+    trace.blame = CulpritClass.blame(blame, owners, Throttling(blame, owners: owners))
     return trace
   }
 

@@ -33,15 +33,6 @@ public struct Culprits {
     /// What that was.
     public let occupant: Occupant
 
-    /// What was on the CPU, as a number: of the thread and of what it was.
-    public var occupancy: Int64 { culprit &* 8 &+ Int64(occupant.rawValue) }
-
-    /// One of the parts of each wait is looked up.
-    public func hash(into hasher: inout Hasher) {
-      hasher.combine(victim)
-      hasher.combine(occupancy)
-    }
-
     /// By victim, then culprit.
     public static func < (left: Pair, right: Pair) -> Bool {
       (left.victim, left.culprit, left.occupant.rawValue)
@@ -50,13 +41,28 @@ public struct Culprits {
   }
 
   /// How long, ns.
-  public private(set) var blame: [Pair: Int64] = [:]
+  public var blame: [Pair: Int64] {
+    var blame = late
+    for (pair, wait) in zip(sums.pairs, sums.waits) where wait > 0 {
+      blame[pair, default: 0].add(saturating: wait)
+    }
+    return blame
+  }
+
+  private var sums = PairSums()
+  /// What the second pass found.
+  private var late: [Pair: Int64] = [:]
+  private var places: ThreadPlaces
   /// Who wants to see each part of the waits of some threads.
-  private let watch: Watch?
+  private let watches: [(Part) -> Void]
+  /// By the thread's place, as far as there are any: a bit for each of the watches whose victim it is.
+  private var watching: [UInt8] = []
   /// Waits that began before the stays that are kept.
   private var putAside: [Wait] = []
 
   private let idle: Set<Int64>
+  /// They have the first places.
+  private let idlePlaces: Int
   private var windows: [StayWindow] = []
   private var segment: Int32 = 0
 
@@ -83,25 +89,63 @@ public struct Culprits {
   /// seen on the CPU are told, too; a wait that is put aside is one of them.
   public struct Watch {
     let victims: Set<Int64>
-    let part: (Pair, Span) -> Void
+    let part: (Part) -> Void
 
-    /// The threads by their numbers, and what is told of each part: whose it is, and when, on the trace's clock.
-    public init(_ victims: Set<Int64>, part: @escaping (Pair, Span) -> Void) {
+    /// The threads by their numbers, and what is told of each part.
+    public init(_ victims: Set<Int64>, part: @escaping (Part) -> Void) {
       (self.victims, self.part) = (victims, part)
-    }
-
-    /// Both: each is told of its own threads.
-    public func and(_ other: Watch) -> Watch {
-      Watch(victims.union(other.victims)) { [self] pair, span in
-        if victims.contains(pair.victim) { part(pair, span) }
-        if other.victims.contains(pair.victim) { other.part(pair, span) }
-      }
     }
   }
 
-  /// Begins; `idle` are the numbers of the CPUs' idle tasks.
-  public init(idle: Set<Int64>, watch: Watch? = nil) {
-    (self.idle, self.watch) = (idle, watch)
+  /// A part of a wait.
+  public struct Part: Sendable {
+    /// Whose wait, and who was on the CPU.
+    public let pair: Pair
+    /// The pair's, among those that came up, counted from 0: the same for all of its parts.
+    public let place: Int
+    /// When, on the trace's clock.
+    public let span: Span
+
+    /// A part of a wait of the pair that has that place.
+    public init(_ pair: Pair, place: Int, _ span: Span) {
+      (self.pair, self.place, self.span) = (pair, place, span)
+    }
+  }
+
+  /// Something of each pair, made when the pair comes up for the first time.
+  public struct PairMemo<Value> {
+    @usableFromInline var values: [Value?] = []
+
+    /// Nothing yet.
+    @inlinable
+    public init() {}
+
+    /// That of a part's pair.
+    @inlinable
+    public mutating func value(of part: Part, _ make: (Pair) -> Value) -> Value {
+      if values.indices.contains(part.place), let known = values[part.place] { return known }
+      let value = make(part.pair)
+      while values.count <= part.place { values.append(nil) }
+      values[part.place] = value
+      return value
+    }
+  }
+
+  /// Begins; `threads` are the numbers of most of the trace's threads, `idle` those of the CPUs' idle tasks. There may be
+  /// eight watches.
+  public init(threads: some Sequence<Int64>, idle: Set<Int64>, watches: [Watch] = []) {
+    precondition(watches.count <= UInt8.bitWidth)
+    (self.idle, self.watches) = (idle, watches.map(\.part))
+    places = ThreadPlaces(threads)
+    for thread in idle { _ = places.place(of: thread) }
+    idlePlaces = places.threads.count
+    for (bit, watch) in watches.enumerated() {
+      for victim in watch.victims {
+        let place = places.place(of: victim)
+        while watching.count <= place { watching.append(0) }
+        watching[place] |= 1 << bit
+      }
+    }
   }
 
   /// Before this moment no part is to come of the slices that were taken, own ns.
@@ -122,8 +166,12 @@ public struct Culprits {
     guard slice.run != .min, slice.run > 0 else { return }
     let cpu = Int(slice.cpu)
     makeRoom(cpu)
+    let place = places.place(of: slice.thread)
     windows[cpu].add(
-      StayWindow.Stay(from: slice.began, to: slice.began + slice.run, thread: slice.thread))
+      StayWindow.Stay(
+        from: slice.began, to: slice.began + slice.run, thread: slice.thread,
+        place: Int32(place),
+        isIdle: place < idlePlaces))
     guard !windows[cpu].pending.isEmpty else { return }
     let until = windows[cpu].lastEnd
     let ready = windows[cpu].pending.filter { $0.to <= until }
@@ -148,7 +196,7 @@ public struct Culprits {
 
   /// Adds what a second pass found.
   public mutating func add(_ starved: StarvedWaits) {
-    for (pair, wait) in starved.blame { blame[pair, default: 0].add(saturating: wait) }
+    for (pair, wait) in starved.blame { late[pair, default: 0].add(saturating: wait) }
   }
 
   /// The occupants of the wait's end may still be on the CPU when the thread went to another one.
@@ -166,36 +214,61 @@ public struct Culprits {
   }
 
   private mutating func resolve(_ wait: Wait) {
-    let window = windows[Int(wait.cpu)]
-    let watch = watch.flatMap { $0.victims.contains(wait.victim) ? $0 : nil }
-    guard wait.from >= window.forgottenUntil else {
+    let cpu = Int(wait.cpu)
+    let victim = places.place(of: wait.victim)
+    let watchers = watching.indices.contains(victim) ? watching[victim] : 0
+    guard wait.from >= windows[cpu].forgottenUntil else {
       putAside.append(wait)
-      watch?.part(wait.nobody, Span(from: wait.from, to: wait.to))
+      tellNobody(watchers, wait, victim, Span(from: wait.from, to: wait.to))
       return
     }
     var covered: Int64 = 0
     // The wait is reported behind this moment.
     var told = wait.to
-    window.forEach(since: wait.from) { stay in
-      let part = min(wait.to, stay.to) - max(wait.from, stay.from)
-      guard part > 0 else { return }
-      let occupant = wait.occupant(isIdle: idle.contains(stay.thread), part)
-      let pair = Pair(victim: wait.victim, culprit: stay.thread, occupant: occupant)
-      blame[pair, default: 0].add(saturating: part)
-      covered.add(saturating: part)
-      guard let watch else { return }
-      let (from, to) = (max(wait.from, stay.from), min(told, stay.to))
-      if to < told { watch.part(wait.nobody, Span(from: to, to: told)) }
-      if from < to { watch.part(pair, Span(from: from, to: to)) }
+    // The youngest first.
+    var back = 1
+    while let stay = windows[cpu].stay(back), stay.to > wait.from {
+      back += 1
+      let (from, to) = (max(wait.from, stay.from), min(wait.to, stay.to))
+      guard to > from else { continue }
+      let occupant = wait.occupant(isIdle: stay.isIdle, to - from)
+      let place = sums.place(
+        of: Pair(victim: wait.victim, culprit: stay.thread, occupant: occupant), victim: victim,
+        culprit: Int(stay.place), occupant)
+      sums.add(to - from, at: place)
+      covered.add(saturating: to - from)
+      guard watchers != 0 else { continue }
+      let end = min(told, to)
+      tellNobody(watchers, wait, victim, Span(from: end, to: told))
+      if from < end { tell(watchers, place, Span(from: from, to: end)) }
       told = min(told, from)
     }
-    if let watch, wait.from < told {
-      watch.part(wait.nobody, Span(from: wait.from, to: told))
-    }
+    tellNobody(watchers, wait, victim, Span(from: wait.from, to: told))
     let rest = wait.to - wait.from - covered
     if rest > 0 {
-      blame[wait.nobody, default: 0].add(saturating: rest)
+      let place = nobody(wait, victim)
+      sums.add(rest, at: place)
     }
+  }
+
+  /// The place of a wait during which nobody is seen on the CPU.
+  private mutating func nobody(_ wait: Wait, _ victim: Int) -> Int {
+    sums.place(
+      of: Pair(victim: wait.victim, culprit: 0, occupant: .unseen), victim: victim,
+      culprit: places.place(of: 0), .unseen)
+  }
+
+  private mutating func tellNobody(
+    _ watchers: UInt8, _ wait: Wait, _ victim: Int, _ span: Span
+  ) {
+    guard watchers != 0, span.from < span.to else { return }
+    let place = nobody(wait, victim)
+    tell(watchers, place, span)
+  }
+
+  private func tell(_ watchers: UInt8, _ place: Int, _ span: Span) {
+    let part = Part(sums.pairs[place], place: place, span)
+    for bit in watches.indices where watchers & 1 << bit != 0 { watches[bit](part) }
   }
 }
 
@@ -208,9 +281,6 @@ extension Culprits.Wait {
       cpu: slice.waitCPU < 0 ? slice.cpu : slice.waitCPU, segment: segment,
       isWoken: slice.cause == .woken || slice.cause == .created)
   }
-
-  /// It, where nobody is seen on the CPU.
-  var nobody: Culprits.Pair { Culprits.Pair(victim: victim, culprit: 0, occupant: .unseen) }
 
   /// What a stay of that length means within this wait.
   func occupant(isIdle: Bool, _ part: Int64) -> Culprits.Occupant {
@@ -227,6 +297,10 @@ struct StayWindow {
     let from: Int64
     let to: Int64
     let thread: Int64
+    /// The thread's.
+    let place: Int32
+    /// It is a CPU's idle task.
+    let isIdle: Bool
   }
 
   /// Waits for the occupants of their end.
@@ -253,13 +327,11 @@ struct StayWindow {
     }
   }
 
-  /// The stays that end after a time, the youngest first.
-  func forEach(since time: Int64, _ body: (Stay) -> Void) {
-    var place = oldest
-    for _ in stays.indices {
-      place = place == 0 ? stays.count - 1 : place - 1
-      guard stays[place].to > time else { return }
-      body(stays[place])
-    }
+  /// The stay so many before the one to come, 1 for the youngest; nil where there are not so many.
+  @inline(__always)
+  func stay(_ back: Int) -> Stay? {
+    guard back <= stays.count else { return nil }
+    let place = oldest - back
+    return stays[place < 0 ? place + stays.count : place]
   }
 }

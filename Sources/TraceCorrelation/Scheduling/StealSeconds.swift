@@ -50,8 +50,8 @@ public enum StealSeconds {
   public struct Sums: Sendable {
     private let trace: Span
     /// By second, ns.
-    fileprivate var waited: [Int64: Int64] = [:]
-    fileprivate var ran: [Int64: Int64] = [:]
+    fileprivate private(set) var waited = BySecond()
+    fileprivate private(set) var ran = BySecond()
     /// How long they waited in the whole trace, ns.
     public private(set) var allWaits: Int64 = 0
 
@@ -67,16 +67,35 @@ public enum StealSeconds {
       for span in timeline.runs { Self.add(span, trace, to: &ran) }
     }
 
-    private static func add(_ span: Span, _ trace: Span, to sums: inout [Int64: Int64]) {
+    private static func add(_ span: Span, _ trace: Span, to sums: inout BySecond) {
       guard trace.to - trace.from < mostSeconds * second else { return }
       var from = max(trace.from, span.from)
       let end = min(trace.to, span.to)
       while from < end {
         let number = floor(from)
         let until = min(end, (number + 1) * second)
-        sums[number, default: 0] += until - from
+        sums.add(until - from, to: number)
         from = until
       }
+    }
+  }
+
+  /// A sum for each second. Most times lie in the second of the one before.
+  fileprivate struct BySecond: Sendable {
+    private var sums: [Int64: Int64] = [:]
+    private var last: (number: Int64, sum: Int64) = (0, 0)
+
+    mutating func add(_ time: Int64, to number: Int64) {
+      if number != last.number {
+        sums[last.number, default: 0] += last.sum
+        last = (number, 0)
+      }
+      last.sum += time
+    }
+
+    /// ns.
+    subscript(_ number: Int64) -> Int64 {
+      (sums[number] ?? 0) + (number == last.number ? last.sum : 0)
     }
   }
 

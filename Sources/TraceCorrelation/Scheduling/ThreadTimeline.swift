@@ -61,8 +61,6 @@ public struct ThreadExtent: Sendable {
   private(set) var stays: (first: Span, last: Span)?
   /// How many stays.
   private(set) var runs = 0
-  /// The CPUs that it ran on.
-  public private(set) var cpus = CPUSet()
 
   /// A thread that was not seen yet.
   public init() {}
@@ -78,7 +76,6 @@ public struct ThreadExtent: Sendable {
       last = max(last, stay.to)
       ran.add(saturating: slice.run)
       runs += 1
-      cpus.insert(slice.cpu)
       stays = (stays?.first ?? stay, stay)
     }
   }
@@ -89,7 +86,6 @@ public struct ThreadExtent: Sendable {
     last = max(last, later.last)
     ran.add(saturating: later.ran)
     runs += later.runs
-    cpus.formUnion(later.cpus)
     if let other = later.stays { stays = (stays?.first ?? other.first, other.last) }
   }
 
