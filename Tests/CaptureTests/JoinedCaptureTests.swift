@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import TraceModel
 
 @testable import HiddenQTests
 
@@ -45,7 +46,7 @@ struct JoinedCaptureTests {
       try value(
         """
         SELECT count(*) FROM io WHERE virtio_queue_ns IS NOT NULL AND total_ns <>
-          guest_scheduler_ns + virtio_queue_ns + host_scheduler_ns + hardware_queue_ns
+          \(Hop.blockParts.map(\.column).joined(separator: " + "))
         """) == "0")
     #expect(try value("SELECT error_middle_ns < 1000000 FROM clock WHERE machine = 'guest'") == "1")
   }

@@ -190,10 +190,7 @@ struct ExplanationTests {
       hops.first { $0["hop"] as? String == hop && $0["op"] as? String == "all" }?["delta_ns"]
         as? Int
     }
-    let parts = [
-      "page_cache", "guest_scheduler", "virtio_submit", "host_scheduler", "hardware_queue",
-      "virtio_return",
-    ].reduce(0) { $0 + (delta($1) ?? 0) }
+    let parts = Hop.parts.reduce(0) { $0 + (delta($1.name) ?? 0) }
     #expect(parts == delta("total"))
   }
 

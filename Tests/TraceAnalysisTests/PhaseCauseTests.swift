@@ -13,18 +13,20 @@ struct PhaseCauseTests {
     _ grown: KeyValuePairs<Hop, Int64>, isStall: Bool = false
   ) -> (phases: [GuestPhases.Phase], excess: PhaseExcess) {
     let middle = 5 * second
+    let usual: [Hop: Int64] = [
+      .guestScheduler: 10_000, .virtioSubmit: 20_000, .hardwareQueue: 100_000,
+      .virtioReturn: 20_000,
+    ]
     let ios = (0..<2_000).map { place in
       var io = GuestIO()
       io.operation = .write
       io.grade = .exact
       io.reference = Stamp(Int64(place) * 5_000_000)
-      for (hop, usual) in [
-        (Hop.guestScheduler, 10_000), (.virtioSubmit, 20_000), (.hostScheduler, 2_000),
-        (.hardwareQueue, 100_000), (.virtioReturn, 20_000),
-      ] as [(Hop, Int64)] {
+      for hop in Hop.blockParts {
         let more = grown.first { $0.key == hop }?.value ?? 0
         // So much from one to the next that no mean is exact.
-        io.times[hop] = Stamp(usual + Int64(place % 7) * 100 + (place >= 1_000 ? more : 0))
+        io.times[hop] = Stamp(
+          (usual[hop] ?? 2_000) + Int64(place % 7) * 100 + (place >= 1_000 ? more : 0))
       }
       io.times[.block] = Stamp(Hop.blockParts.reduce(0) { $0 + io.times[$1].rawValue })
       return io

@@ -9,6 +9,12 @@ import TraceModel
 struct PhaseTests {
   private static let second: Int64 = 1_000_000_000
 
+  /// ns; 5 us in each other hop.
+  private static let usual: [Hop: Double] = [
+    .guestScheduler: 20_000, .virtioSubmit: 30_000, .hardwareQueue: 100_000,
+    .virtioReturn: 20_000,
+  ]
+
   /// Reads and writes of ten seconds, 500 a second, each with a lognormal time in every hop; `change` may alter one.
   private static func population(
     seed: UInt64, seconds: Int64 = 10, wander: Double = 0,
@@ -28,11 +34,8 @@ struct PhaseTests {
       io.operation = random.index(below: 3) == 0 ? .read : .write
       io.reference = Stamp(at)
       io.grade = .exact
-      for (hop, usual) in [
-        (Hop.guestScheduler, 20_000.0), (.virtioSubmit, 30_000), (.hostScheduler, 5_000),
-        (.hardwareQueue, 100_000), (.virtioReturn, 20_000),
-      ] {
-        io.times[hop] = Stamp(Int64(usual * exp(0.4 * normal() + level)))
+      for hop in Hop.blockParts {
+        io.times[hop] = Stamp(Int64((Self.usual[hop] ?? 5_000) * exp(0.4 * normal() + level)))
       }
       change(at, &io)
       let parts = Hop.blockParts.reduce(Int64(0)) { $0 + io.times[$1].rawValue }
@@ -219,7 +222,7 @@ struct PhaseTests {
     var ios: [GuestIO] = []
     population.forEach { _, _, io in
       var alone = io
-      for hop in [Hop.virtioSubmit, .hostScheduler, .hardwareQueue, .virtioReturn] {
+      for hop in Hop.blockParts where hop != .guestScheduler {
         alone.times[hop] = .unseen
       }
       alone.grade = .unmatched
@@ -237,7 +240,7 @@ struct PhaseTests {
         == total.delta)
     let cleared = Set(PhaseExcess(other, phases).cleared.map(\.hop))
     #expect(
-      cleared.isDisjoint(with: [.virtioSubmit, .virtioReturn, .hostScheduler, .hardwareQueue]))
+      cleared.isDisjoint(with: Hop.blockParts.filter { $0 != .guestScheduler }))
     #expect(
       rows.filter { $0.hop == .hardwareQueue }.allSatisfy { $0.mean == 0 && $0.baselineMean == 0 })
   }
@@ -304,9 +307,8 @@ struct PhaseTests {
     var ios: [GuestIO] = []
     population.forEach { _, _, io in
       var own = io
-      for hop in [Hop.guestScheduler, .virtioSubmit, .virtioReturn] { own.times[hop] = .unseen }
-      own.times[.block] = Stamp(
-        io.times[.hostScheduler].rawValue + io.times[.hardwareQueue].rawValue)
+      for hop in Hop.blockParts where !Hop.onHost.contains(hop) { own.times[hop] = .unseen }
+      own.times[.block] = Stamp(Hop.onHost.reduce(0) { $0 + io.times[$1].rawValue })
       ios.append(own)
     }
     return PhasePopulation(guest: "web1", [("8,0", ios)], seenBy: .host)
@@ -324,11 +326,11 @@ struct PhaseTests {
     #expect(abs(phases[1].range.lowerBound - onset) <= 50_000_000)
     let excess = PhaseExcess(population, phases)
     #expect(
-      Set(excess.rows.map(\.hop)) == [.hostScheduler, .hardwareQueue, .block, .total])
+      Set(excess.rows.map(\.hop)) == Set(Hop.onHost + [.block, .total]))
     let all = excess.rows.filter { $0.operation == nil && $0.device == nil }
     func delta(_ hop: Hop) throws -> Int64 { try #require(all.first { $0.hop == hop }).delta }
-    #expect(try delta(.hostScheduler) + delta(.hardwareQueue) == delta(.total))
-    #expect(Set(excess.cleared.map(\.hop)) == [.hostScheduler])
+    #expect(try Hop.onHost.reduce(0) { $0 + (try delta($1)) } == delta(.total))
+    #expect(Set(excess.cleared.map(\.hop)) == Set(Hop.onHost).subtracting([.hardwareQueue]))
     let steady = Self.onHost(Self.population(seed: 21))
     #expect(GuestPhases(steady, [], .init()).phases.count == 1)
   }
