@@ -102,6 +102,100 @@ public final class ByteSource {
     ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
   }
 
+  /// A file without a name, for content that cannot be read out of order where it is. It goes away with this object.
+  private init(copyOf other: ByteSource) throws(ReadError) {
+    path = other.path
+    digest = try Self.newDigest(path)
+    size = 0
+    isOneOfSeveral = true
+    packing = .none
+    var opened: Int32 = -1
+    let named = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) }
+    for folder in [named, "/var/tmp", "/tmp"] {
+      guard opened < 0, let folder else { continue }
+      var template = Array("\(folder)/hiddenq-XXXXXX".utf8CString)
+      opened = unsafe template.withUnsafeMutableBufferPointer { name -> Int32 in
+        guard let base = name.baseAddress else { return -1 }
+        let made = unsafe mkstemp(base)
+        if made >= 0 { unsafe _ = unlink(base) }
+        return made
+      }
+    }
+    guard opened >= 0 else { throw ReadError(path: other.path, errno: errno) }
+    descriptor = opened
+  }
+
+  /// The rest of a packed file or a pipe as a file whose bytes can be read in any order; what is at hand of it comes
+  /// first. The file is read to its end. Throws when it unpacks to more than a recording can.
+  static func copy(of input: inout InputReader) throws(ReadError) -> ByteSource {
+    let copy = try ByteSource(copyOf: input.source)
+    var written: Int64 = 0
+    while true {
+      let range = try input.available(atLeast: 1)
+      guard !range.isEmpty else { break }
+      guard written < mostUnpacked || written / mostRatio < input.source.bytesRead else {
+        throw ReadError(
+          path: input.source.path,
+          reason: "unpacks to more than \(mostRatio) times its size: that is no recording")
+      }
+      try copy.write(input.buffer.span, range)
+      written += Int64(range.count)
+      input.take(range.count)
+    }
+    guard lseek(copy.descriptor, 0, SEEK_SET) == 0 else {
+      throw ReadError(path: input.source.path, errno: errno)
+    }
+    return copy
+  }
+
+  /// Beyond this a file must not unpack to more than ``mostRatio`` times its size.
+  private static let mostUnpacked: Int64 = 1 << 30
+  private static let mostRatio: Int64 = 256
+
+  private func write(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(ReadError) {
+    var from = range.lowerBound
+    while from < range.upperBound {
+      let count = unsafe bytes.extracting(from..<range.upperBound).withUnsafeBufferPointer {
+        unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw ReadError(path: path, errno: errno) }
+      from += count
+    }
+  }
+
+  /// Whether its content can be read in any order: a file that is not packed, of which something was read already.
+  var isSeekable: Bool {
+    if case .none = packing { descriptor > 0 } else { false }
+  }
+
+  /// Bytes of the content now; 0 where it is not seekable.
+  func contentSize() throws(ReadError) -> Int64 {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw ReadError(path: path, errno: errno) }
+    return isSeekable ? Int64(status.st_size) : 0
+  }
+
+  /// Reads content from a place, whatever was read before; it does not count as read. Returns fewer bytes only at the
+  /// end of the file.
+  func read(
+    into buffer: inout [UInt8], at offset: Int, count: Int, from position: Int64
+  ) throws(ReadError) -> Int {
+    var got = 0
+    while got < count {
+      let more = unsafe buffer.withUnsafeMutableBytes { bytes in
+        unsafe pread(
+          descriptor, bytes.baseAddress.map { unsafe $0 + offset + got },
+          min(count - got, bytes.count - offset - got), off_t(position) + off_t(got))
+      }
+      if more < 0, errno == EINTR { continue }
+      guard more >= 0 else { throw ReadError(path: path, errno: errno) }
+      if more == 0 { break }
+      got += more
+    }
+    return got
+  }
+
   deinit {
     if descriptor > 0 { close(descriptor) }
   }

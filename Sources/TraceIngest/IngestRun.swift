@@ -268,12 +268,6 @@ public struct IngestRun: ~Copyable {
 
   /// What to do with a file that we do not read but know.
   private static func hint(_ head: Span<UInt8>) -> String? {
-    if head.has("PERFILE2", at: 0, head.count) {
-      return "this is perf.data; convert it: perf script -i FILE > FILE.txt"
-    }
-    if head.has("\u{17}\u{08}Dtracing", at: 0, head.count) {
-      return "this is a trace.dat; convert it: trace-cmd report -i FILE > FILE.txt"
-    }
     if head.has("ustar", at: 257, head.count) {
       return "this is a tar archive; unpack it: tar -xf FILE"
     }

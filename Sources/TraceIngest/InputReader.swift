@@ -5,7 +5,8 @@ internal import Glibc
 struct InputReader: ~Copyable {
   /// The bytes at hand. Valid until the next call of ``fill()``.
   private(set) var buffer: [UInt8]
-  private let source: ByteSource
+  /// Where the bytes come from.
+  let source: ByteSource
   private var start = 0
   private var end = 0
   private var atEnd = false

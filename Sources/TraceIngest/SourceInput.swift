@@ -1,4 +1,5 @@
-/// What is read as one source: a file, or the files that blktrace wrote for one device, one per CPU.
+/// What is read as one source: a file, the files that blktrace wrote for one device, one per CPU, or those of a directory
+/// of `perf record --threads`.
 public struct SourceInput: Hashable, Sendable {
   /// The name it is known by: the file's path, or what the paths of a set have in common before
   /// `.blktrace.`.
@@ -35,14 +36,51 @@ public struct SourceInput: Hashable, Sendable {
 
   /// Sorts files into sources, each where its first file stood. The files of one folder that are named
   /// `DEVICE.blktrace.CPU` (packed or not) and hold blktrace records, or nothing, are one source; of
-  /// two files for the same CPU, such as one packed and one not, the second begins another.
+  /// two files for the same CPU, such as one packed and one not, the second begins another. So are a recording of perf
+  /// called `data` and the files `data.N` beside it.
   public static func grouping(_ paths: [String]) -> [SourceInput] {
+    groupingPerCPU(withoutPerfParts(paths))
+  }
+
+  /// The recordings of perf that are directories, each where its `data` stood, without their other files.
+  private static func withoutPerfParts(_ paths: [String]) -> [SourceInput] {
+    var parts: [String: [(number: Int, path: String)]] = [:]
+    for path in paths {
+      let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
+      guard name.hasPrefix("data."), let number = Int(name.dropFirst(5)),
+        (0..<1 << 16).contains(number)
+      else { continue }
+      parts[String(path.dropLast(name.count)), default: []].append((number, path))
+    }
+    guard !parts.isEmpty else { return paths.map { SourceInput(path: $0) } }
+    var taken: Set<String> = []
+    var whole: [String: [String]] = [:]
+    for (folder, files) in parts {
+      let main = folder + "data"
+      guard paths.contains(main), isPerfData(main) else { continue }
+      whole[main] = [main] + files.sorted { $0.number < $1.number }.map(\.path)
+      taken.formUnion(files.map(\.path))
+    }
+    return paths.filter { !taken.contains($0) }.map { path in
+      whole[path].map { SourceInput(stem: path, parts: $0) } ?? SourceInput(path: path)
+    }
+  }
+
+  private static func isPerfData(_ path: String) -> Bool {
+    guard let source = try? ByteSource(path: path) else { return false }
+    var input = InputReader(source: source, pieceSize: 1 << 12)
+    guard let head = try? input.head() else { return false }
+    return PerfHeader.magic(head.span) != nil
+  }
+
+  private static func groupingPerCPU(_ all: [SourceInput]) -> [SourceInput] {
     var inputs: [SourceInput] = []
     var sets: [String: [Member]] = [:]
     var stems: [(stem: String, at: Int)] = []
-    for path in paths {
-      guard let member = Member(path), member.isBlktrace() else {
-        inputs.append(SourceInput(path: path))
+    for input in all {
+      let path = input.path
+      guard input.parts.count == 1, let member = Member(path), member.isBlktrace() else {
+        inputs.append(input)
         continue
       }
       if sets[member.stem] == nil {

@@ -104,6 +104,7 @@ public let allFormats: [any TraceFormat] =
   [
     BlkparseText(),
     BlktraceBinary(),
+    PerfData(),
     PerfSchedScript(),
     PerfScriptText(),
     TraceCommandReport(),

@@ -22,6 +22,24 @@ enum Packing: String, CaseIterable {
     return Array(room[0..<count])
   }
 
+  /// Pieces of one stream of zstd that never ends, each flushed, as perf writes them.
+  static func zstdStream(_ pieces: [[UInt8]]) -> [[UInt8]] {
+    guard let context = unsafe ZSTD_createCCtx() else { return [] }
+    defer { unsafe _ = ZSTD_freeCCtx(context) }
+    return pieces.map { piece in
+      var room = [UInt8](repeating: 0, count: piece.count * 2 + 4096)
+      let count = unsafe room.withUnsafeMutableBytes { room in
+        unsafe piece.withUnsafeBytes { piece in
+          var input = unsafe ZSTD_inBuffer(src: piece.baseAddress, size: piece.count, pos: 0)
+          var output = unsafe ZSTD_outBuffer(dst: room.baseAddress, size: room.count, pos: 0)
+          unsafe _ = ZSTD_compressStream2(context, &output, &input, ZSTD_e_flush)
+          return unsafe output.pos
+        }
+      }
+      return Array(room[0..<count])
+    }
+  }
+
   private func gzip(_ bytes: UnsafeRawBufferPointer, _ room: UnsafeMutableRawBufferPointer) -> Int {
     var stream = unsafe z_stream()
     unsafe _ = deflateInit2_(

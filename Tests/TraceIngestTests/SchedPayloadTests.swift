@@ -102,6 +102,10 @@ struct SchedPayloadTests {
       "sched_switch",
       "prev_comm=sh prev_pid=1642 prev_prio=120 prev_state=130 next_comm=a next_pid=46 next_prio=9",
       "sh:1642 blocked > a:46"),
+    Row(
+      "sched_switch",
+      "prev_comm=sh prev_pid=1642 prev_prio=120 prev_state=0x1 next_comm=a next_pid=46 next_prio=9",
+      "sh:1642 sleeping > a:46"),
   ]
 
   static let others: [Row] = [

@@ -11,9 +11,13 @@ final class ScratchFolder {
 
   deinit { try? FileManager.default.removeItem(at: url) }
 
-  /// Writes a file and returns its path.
+  /// Writes a file, in folders that its name names, and returns its path.
   func file(_ name: String, _ bytes: [UInt8]) throws -> String {
     let place = url.appending(path: name)
+    if name.contains("/") {
+      try FileManager.default.createDirectory(
+        at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+    }
     try Data(bytes).write(to: place)
     return place.path
   }

@@ -232,3 +232,129 @@ enum BlockPayload {
     return task(bytes, &at, end, &event)
   }
 }
+
+// MARK: - Records
+
+/// The fields of one of these tracepoints in a binary recording.
+struct BlockRecord {
+  /// What blktrace makes of it.
+  let action: BlockAction
+  private let isSwapped: Bool
+  private var needed = 0
+  private var device: EventField?
+  private var sector: EventField?
+  private var sectors: EventField?
+  private var byteCount: EventField?
+  private var letters: EventField?
+  private var error: EventField?
+  private var otherDevice: EventField?
+  private var other: EventField?
+  private var task: EventField?
+  private var command: EventField?
+
+  /// Finds the fields in a format; nil when one is missing that the action needs.
+  init?(_ format: EventFormat, _ action: BlockAction) {
+    self.action = action
+    isSwapped = format.isSwapped
+    func field(_ names: String...) -> EventField? {
+      for name in names { if let field = format[name] { return field } }
+      return nil
+    }
+    task = field("comm")
+    var isWhole = true
+    switch action {
+    case .plug: isWhole = task != nil
+    case .unplug, .unplugTimer:
+      other = field("nr_rq")
+      isWhole = task != nil && other != nil
+    default:
+      device = field("dev")
+      sector = field("sector")
+      letters = field("rwbs")
+      sectors = field("nr_sector")
+      isWhole = device != nil && sector != nil && letters != nil
+      switch action {
+      case .split:
+        other = field("new_sector")
+        isWhole = isWhole && other != nil && task != nil
+      case .remap:
+        otherDevice = field("old_dev")
+        other = field("old_sector")
+        isWhole = isWhole && sectors != nil && otherDevice != nil && other != nil
+      case .complete, .requeue:
+        // block_rq_requeue of newer kernels prints 0 and has no field.
+        error = field("error", "errors")
+        command = field("cmd")
+        isWhole = isWhole && sectors != nil
+        task = nil
+      default:
+        byteCount = field("bytes")
+        command = field("cmd")
+        isWhole = isWhole && sectors != nil && task != nil
+      }
+    }
+    guard isWhole else { return nil }
+    let all = [
+      device, sector, sectors, byteCount, letters, error, otherDevice, other, task, command,
+    ]
+    needed = all.compactMap { $0?.end }.max() ?? 0
+  }
+
+  /// Reads a record, but for its envelope; false when it is too short or no kernel's.
+  @inline(__always)
+  func read(
+    _ bytes: Span<UInt8>, _ record: TracepointRecord, into event: inout BlockEvent
+  ) -> Bool {
+    let start = record.start
+    let length = Int(record.length)
+    guard length >= needed else { return false }
+    func number(_ field: EventField?) -> Int64 {
+      field?.integer(bytes, start, isSwapped) ?? 0
+    }
+    event.action = action
+    event.task = TaskName()
+    event.other = number(other)
+    event.error = 0
+    event.sector = -1
+    event.sectors = 0
+    event.isPassthrough = false
+    event.rwbs = .noData
+    event.device = DeviceNumber(rawValue: 0)
+    if let task {
+      guard let name = task.name(bytes, start, length, isSwapped) else { return false }
+      event.task = name
+    }
+    guard let device, let letters else { return true }
+    event.device = DeviceNumber(rawValue: UInt32(truncatingIfNeeded: number(device)))
+    guard let text = letters.text(bytes, start, length, isSwapped) else { return false }
+    var at = text.lowerBound
+    guard let rwbs = BlkparseLine.flags(bytes, &at, text.upperBound) else { return false }
+    event.rwbs = rwbs
+    let first = number(sector)
+    let count = number(sectors)
+    guard (0..<1 << 32).contains(count) else { return false }
+    event.sectors = UInt32(truncatingIfNeeded: count)
+    var hasCommand = false
+    if let command {
+      guard let text = command.text(bytes, start, length, isSwapped) else { return false }
+      hasCommand = !text.isEmpty
+    }
+    switch action {
+    case .split:
+      event.sectors = 0
+      event.sector = first
+    case .remap:
+      event.sector = first
+      event.otherDevice = DeviceNumber(rawValue: UInt32(truncatingIfNeeded: number(otherDevice)))
+    case .complete, .requeue:
+      event.isPassthrough =
+        count == 0 && (hasCommand || rwbs.contains(.noData) && !rwbs.contains(.preflush))
+      if !event.isPassthrough { event.sector = first }
+      event.error = Int32(truncatingIfNeeded: number(error))
+    default:
+      event.isPassthrough = count == 0 && (number(byteCount) > 0 || hasCommand)
+      if count > 0 { event.sector = first }
+    }
+    return true
+  }
+}

@@ -6,6 +6,8 @@ final class BlockTracepoints: TracepointFamily {
   private var event = BlockEvent()
   private var folding: BlockFolding
   private var parser = BlkparseLine()
+  /// The fields of the events of a binary recording, by their numbers.
+  private var formats: [BlockRecord?] = []
 
   init(sink: any EventSink) { folding = BlockFolding(sink: sink) }
 
@@ -38,6 +40,40 @@ final class BlockTracepoints: TracepointFamily {
     event.sequence = 0
     try folding.add(event)
     return true
+  }
+
+  func bind(_ format: EventFormat, as event: Int) -> RecordBinding {
+    let name = Array(format.name.utf8)
+    guard let meaning = BlockPayload.meaning(name.span, 0..<name.count) else { return .none }
+    guard case .action(let action) = meaning, let fields = BlockRecord(format, action) else {
+      return .ignored
+    }
+    while formats.count <= event { formats.append(nil) }
+    formats[event] = fields
+    return .read
+  }
+
+  func read(
+    _ bytes: Span<UInt8>, _ records: [TracepointRecord], _ run: RecordRun,
+    _ problems: inout RecordProblems
+  ) throws {
+    for index in run.range {
+      let record = records[index]
+      let isWhole = formats[Int(record.event)]?.read(bytes, record, into: &event) ?? false
+      // Plugs name no device, and no request depends on them.
+      if isWhole, event.device.rawValue == 0 { continue }
+      event.time = record.time
+      event.line = run.number(of: index)
+      event.cpu = record.cpu < 0 ? 0 : UInt32(record.cpu)
+      event.hasCPU = record.cpu >= 0
+      event.pid = record.tid
+      event.sequence = 0
+      guard isWhole, event.isPossible else {
+        problems.skip(.malformedPayload, run.number(of: index), excerpt: nil)
+        continue
+      }
+      try folding.add(event)
+    }
   }
 
   /// Completions may be among what was lost, of requests of any CPU.

@@ -279,10 +279,12 @@ enum PageCachePayload {
     place(&event, index, length, Int64(block))
   }
 
-  private static func place(
+  /// Sets the place of a piece of a file: its first block in the file and on the device, and how many.
+  static func place(
     _ event: inout PageCacheEvent, _ index: Int64, _ length: Int64, _ block: Int64
   ) {
-    guard index < mostPages, length > 0, length < 1 << 32, block < 1 << 48 else { return }
+    guard index >= 0, block > 0, index < mostPages, length > 0, length < 1 << 32, block < 1 << 48
+    else { return }
     event.kind = .mapped
     event.index = index
     event.pages = length
@@ -488,5 +490,228 @@ extension Span where Element == UInt8 {
     guard at > position else { return nil }
     position = at
     return value
+  }
+}
+
+// MARK: - Records
+
+/// The fields of one of these tracepoints in a binary recording.
+struct PageCacheRecord {
+  /// What is read of a record, each where the event has it.
+  private enum Part: Int, CaseIterable {
+    case device, backing, inode, index, bytes, pages, block, order, status, found, result, flags
+    case isDataOnly, cyclic, pause, size
+  }
+
+  private let kind: PageCacheEvent.Kind
+  private let isSwapped: Bool
+  private var needed = 0
+  private var parts = [EventField?](repeating: nil, count: Part.allCases.count)
+  /// `mapped`: the place is a byte on the device, of iomap; else a block of ext4.
+  private let isIomap: Bool
+  /// `mapped`: only where the status says that it is written or unwritten.
+  private let hasStatus: Bool
+  private let isWriteback: Bool
+  private let isDataOnlyCall: Bool
+
+  /// What the tracepoint of this name, without its group, is; nil when it is none of these. The kinds are those that
+  /// ``PageCachePayload`` reads from text.
+  static func kind(_ name: String) -> PageCacheEvent.Kind? {
+    switch name {
+    case "writeback_dirty_folio", "writeback_dirty_page": return .dirtied
+    case "writeback_single_inode_start": return .passBegan
+    case "writeback_single_inode": return .passEnded
+    case "mm_filemap_add_to_page_cache": return .added
+    case "ext4_da_write_begin", "ext4_write_begin", "ext4_da_write_pages_extent",
+      "xfs_file_buffered_write":
+      return .touched
+    case "ext4_ext_map_blocks_exit", "ext4_ind_map_blocks_exit", "ext4_es_insert_extent",
+      "ext4_es_cache_extent", "ext4_es_lookup_extent_exit", "iomap_writepage_map",
+      "iomap_iter_dstmap", "iomap_apply_dstmap":
+      return .mapped
+    case "ext4_writepages", "ext4_da_writepages": return .passBegan
+    case "ext4_writepages_result", "ext4_da_writepages_result": return .passEnded
+    case "ext4_sync_file_enter": return .syncBegan
+    case "ext4_sync_file_exit": return .syncEnded
+    case "xfs_file_fsync": return .syncNamed
+    case "block_dirty_buffer": return .bufferDirtied
+    case "balance_dirty_pages": return .throttled
+    default: break
+    }
+    for (prefix, isEnter) in [("sys_enter_", true), ("sys_exit_", false)]
+    where name.hasPrefix(prefix) {
+      switch name.dropFirst(prefix.count) {
+      case "fsync", "fdatasync": return isEnter ? .syncCallBegan : .syncCallEnded
+      case "write", "pwrite64", "writev", "pwritev", "pwritev2":
+        return isEnter ? .writeBegan : .writeEnded
+      default: return nil
+      }
+    }
+    let aside = [
+      "writeback_", "wait_on_page_writeback", "mm_filemap_", "ext4_", "iomap_", "jbd2_",
+      "folio_wait_writeback", "global_dirty_state", "block_touch_buffer",
+    ]
+    return aside.contains { name.hasPrefix($0) } ? .aside : nil
+  }
+
+  /// Finds the fields in a format; nil when it is of no such event, says nothing that is used, or lacks a field.
+  init?(_ format: EventFormat) {
+    guard let kind = Self.kind(format.name), kind != .aside else { return nil }
+    self.kind = kind
+    isSwapped = format.isSwapped
+    isIomap = format.name.hasPrefix("iomap_")
+    hasStatus = format.name.hasPrefix("ext4_es_")
+    isWriteback = format.name == "iomap_writepage_map"
+    isDataOnlyCall = format.name.hasSuffix("fdatasync")
+    var found = parts
+    func set(_ part: Part, _ names: String...) -> Bool {
+      for name in names {
+        if let field = format[name] {
+          found[part.rawValue] = field
+          return true
+        }
+      }
+      return false
+    }
+    let isWhole: Bool
+    switch kind {
+    case .dirtied: isWhole = set(.backing, "name") && set(.inode, "ino") && set(.index, "index")
+    case .passBegan where format.name.hasPrefix("writeback_"),
+      .passEnded where format.name.hasPrefix("writeback_"):
+      isWhole = set(.backing, "name") && set(.inode, "ino")
+      _ = set(.index, "writeback_index")
+      _ = set(.pages, "wrote")
+    case .added:
+      isWhole = set(.device, "s_dev") && set(.inode, "i_ino") && set(.index, "index")
+      _ = set(.order, "order")
+    case .touched, .syncNamed: isWhole = set(.device, "dev") && set(.inode, "ino")
+    case .mapped where isIomap:
+      isWhole =
+        set(.device, "bdev") && set(.inode, "ino") && set(.block, "addr")
+        && set(.index, "offset", "pos") && set(.bytes, "length")
+    case .mapped:
+      isWhole =
+        set(.device, "dev") && set(.inode, "ino") && set(.index, "lblk") && set(.block, "pblk")
+        && set(.pages, "len") && (!hasStatus || set(.status, "status"))
+      _ = set(.found, "found")
+      _ = set(.result, "ret")
+      _ = set(.flags, "flags")
+    case .passBegan:
+      isWhole = set(.device, "dev") && set(.inode, "ino")
+      if set(.cyclic, "range_cyclic") { _ = set(.index, "writeback_index") }
+    case .passEnded:
+      isWhole = set(.device, "dev") && set(.inode, "ino")
+      _ = set(.pages, "pages_written")
+    case .syncBegan:
+      isWhole = set(.device, "dev") && set(.inode, "ino")
+      _ = set(.isDataOnly, "datasync")
+    case .syncEnded:
+      isWhole = set(.device, "dev") && set(.inode, "ino")
+      _ = set(.result, "ret")
+    case .bufferDirtied:
+      isWhole = set(.device, "dev") && set(.block, "sector") && set(.size, "size")
+    case .throttled: isWhole = set(.pause, "pause")
+    case .syncCallEnded, .writeEnded: isWhole = set(.result, "ret")
+    case .syncCallBegan, .writeBegan: isWhole = true
+    case .aside: isWhole = false
+    }
+    guard isWhole else { return nil }
+    parts = found
+    needed = found.compactMap { $0?.end }.max() ?? 0
+  }
+
+  /// Reads a record; false when it is too short or no kernel's.
+  func read(
+    _ bytes: Span<UInt8>, _ record: TracepointRecord, into event: inout PageCacheEvent
+  ) -> Bool {
+    guard Int(record.length) >= needed else { return false }
+    func number(_ part: Part) -> Int64? {
+      parts[part.rawValue]?.integer(bytes, record.start, isSwapped)
+    }
+    event.inode = UInt64(bitPattern: number(.inode) ?? 0)
+    event.isDataOnly = isDataOnlyCall || number(.isDataOnly) ?? 0 != 0
+    event.result = number(.result) ?? 0
+    if let device = number(.device) {
+      event.device = DeviceNumber(rawValue: UInt32(truncatingIfNeeded: device))
+    }
+    if let field = parts[Part.backing.rawValue] {
+      // `253:0`; `btrfs-1` names no device.
+      guard let text = field.text(bytes, record.start, Int(record.length), isSwapped) else {
+        return false
+      }
+      event.isBacking = true
+      event.device = Self.device(bytes, text)
+    }
+    let index = number(.index) ?? 0
+    event.kind = kind
+    switch kind {
+    case .dirtied:
+      guard (0..<PageCachePayload.mostPages).contains(index) else { return false }
+      event.index = index
+    case .added:
+      guard (0..<PageCachePayload.mostPages).contains(index) else { return false }
+      event.index = index
+      let order = number(.order) ?? 0
+      event.pages = (0...PageCachePayload.largestOrder).contains(order) ? 1 << order : 1
+    case .passBegan:
+      let isMeant = parts[Part.cyclic.rawValue] == nil || number(.cyclic) ?? 0 != 0
+      event.index = isMeant ? min(max(0, index), PageCachePayload.mostPages) : 0
+      if event.isBacking { event.pages = number(.pages) ?? -1 }
+    case .passEnded:
+      event.index = min(max(0, index), PageCachePayload.mostPages)
+      event.pages = number(.pages) ?? -1
+    case .mapped: mapped(index, number, &event)
+    case .bufferDirtied:
+      let block = number(.block) ?? -1
+      let size = number(.size) ?? 0
+      // Only blocks as large as a page say which page they are.
+      event.sector =
+        size == PageCachePayload.pageBytes && (0..<1 << 48).contains(block)
+        ? block * (size / 512) : -1
+    case .throttled: event.pause = number(.pause) ?? 0
+    default: break
+    }
+    return true
+  }
+
+  /// A piece of a file and its place; an aside where it has none.
+  private func mapped(
+    _ index: Int64, _ number: (Part) -> Int64?, _ event: inout PageCacheEvent
+  ) {
+    let block = number(.block) ?? -1
+    event.kind = .aside
+    if isIomap {
+      let length = number(.bytes) ?? 0
+      guard (0..<1 << 60).contains(block), (0..<1 << 60).contains(index),
+        length > 0, length < 1 << 48, block % 512 == 0, index % PageCachePayload.pageBytes == 0
+      else { return }
+      event.kind = .mapped
+      event.index = index / PageCachePayload.pageBytes
+      event.pages = (length + PageCachePayload.pageBytes - 1) / PageCachePayload.pageBytes
+      event.sector = block / 512
+      event.isWriteback = isWriteback
+      return
+    }
+    if hasStatus {
+      // 1 written, 2 unwritten: they have a place; 4 delayed, 8 hole: they have none. Before 3.13 the status stood in
+      // the upper bits of the place.
+      guard number(.found) != 0, (number(.status) ?? 0) & 3 != 0 else { return }
+    } else {
+      // ret 0: a hole.
+      guard number(.result) ?? number(.pages) ?? 0 > 0 else { return }
+      event.isWriteback = (number(.flags) ?? 0) & 1 != 0
+    }
+    PageCachePayload.place(&event, index, number(.pages) ?? 0, block)
+  }
+
+  /// `253:0`.
+  private static func device(_ bytes: Span<UInt8>, _ text: Range<Int>) -> DeviceNumber? {
+    var at = text.lowerBound
+    guard let major = bytes.decimal(&at, text.upperBound),
+      bytes.has(":", at: at, text.upperBound)
+    else { return nil }
+    at += 1
+    guard let minor = bytes.decimal(&at, text.upperBound) else { return nil }
+    return DeviceNumber(major: UInt64(major), minor: UInt64(minor))
   }
 }

@@ -17,18 +17,7 @@ struct SchedPayload {
     let name = line.event.lowerBound
     let nameEnd = line.event.upperBound
     guard bytes.has("sched_", at: name, nameEnd) else { return false }
-    let rest = name + 6
-    let kind: SchedEventKind =
-      switch nameEnd - rest {
-      case 6 where bytes.has("switch", at: rest, nameEnd): .switched
-      case 9 where bytes.has("stat_wait", at: rest, nameEnd): .waited
-      case 6 where bytes.has("waking", at: rest, nameEnd): .waking
-      case 6 where bytes.has("wakeup", at: rest, nameEnd): .wakeup
-      case 10 where bytes.has("wakeup_new", at: rest, nameEnd): .wakeupNew
-      case 12 where bytes.has("migrate_task", at: rest, nameEnd): .migrated
-      case 12 where bytes.has("process_free", at: rest, nameEnd): .freed
-      default: .other
-      }
+    let kind = kind(bytes, name + 6, nameEnd)
     event.kind = kind
     let start = line.payload.lowerBound
     let end = line.payload.upperBound
@@ -43,6 +32,21 @@ struct SchedPayload {
       }
     guard isWhole else { throw ParseError(.malformedPayload, column: start - line.start + 1) }
     return true
+  }
+
+  /// What the tracepoint is whose name stands behind `sched_`.
+  @inline(__always)
+  private static func kind(_ bytes: Span<UInt8>, _ rest: Int, _ nameEnd: Int) -> SchedEventKind {
+    switch nameEnd - rest {
+    case 6 where bytes.has("switch", at: rest, nameEnd): .switched
+    case 9 where bytes.has("stat_wait", at: rest, nameEnd): .waited
+    case 6 where bytes.has("waking", at: rest, nameEnd): .waking
+    case 6 where bytes.has("wakeup", at: rest, nameEnd): .wakeup
+    case 10 where bytes.has("wakeup_new", at: rest, nameEnd): .wakeupNew
+    case 12 where bytes.has("migrate_task", at: rest, nameEnd): .migrated
+    case 12 where bytes.has("process_free", at: rest, nameEnd): .freed
+    default: .other
+    }
   }
 
   // MARK: sched_switch
@@ -165,19 +169,23 @@ struct SchedPayload {
       event.left = .preempted
       return true
     }
-    event.left =
-      switch letter {
-      case UInt8(ascii: "R"): .yielded
-      case UInt8(ascii: "S"): .sleeping
-      case UInt8(ascii: "D"):
-        // Before 4.14 an idle kernel thread is `D|N`.
-        bytes.has("|N", at: end - 2, end) && end - start > 2 ? .idle : .blocked
-      case UInt8(ascii: "I"): .idle
-      case UInt8(ascii: "T"), UInt8(ascii: "t"): .stopped
-      case UInt8(ascii: "X"), UInt8(ascii: "x"), UInt8(ascii: "Z"): .dead
-      default: .other
-      }
+    // Before 4.14 an idle kernel thread is `D|N`.
+    event.left = reason(letter, isIdle: bytes.has("|N", at: end - 2, end) && end - start > 2)
     return true
+  }
+
+  /// How a thread leaves whose state has this letter, without `+`.
+  @inline(__always)
+  private static func reason(_ letter: UInt8, isIdle: Bool) -> LeaveReason {
+    switch letter {
+    case UInt8(ascii: "R"): .yielded
+    case UInt8(ascii: "S"): .sleeping
+    case UInt8(ascii: "D"): isIdle ? .idle : .blocked
+    case UInt8(ascii: "I"): .idle
+    case UInt8(ascii: "T"), UInt8(ascii: "t"): .stopped
+    case UInt8(ascii: "X"), UInt8(ascii: "x"), UInt8(ascii: "Z"): .dead
+    default: .other
+    }
   }
 
   /// `0`, `1`, `256`: the bits of the kernel. 1 and 2 mean the same in all of them; the highest bit of the
@@ -187,7 +195,22 @@ struct SchedPayload {
     _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ event: inout SchedEvent
   ) -> Bool {
     var at = start
+    // trace-cmd prints `0x1` for some kernels.
+    if bytes.has("0x", at: at, end) {
+      at += 2
+      guard let state = bytes.hexadecimal(&at, end), at == end, state < 1 << 32 else {
+        return false
+      }
+      rawState(Int64(state), &event)
+      return true
+    }
     guard let state = bytes.decimal(&at, end), at == end else { return false }
+    rawState(state, &event)
+    return true
+  }
+
+  @inline(__always)
+  private static func rawState(_ state: Int64, _ event: inout SchedEvent) {
     switch state {
     case 0: event.left = .yielded
     case 256, 512, 1024, 2048, 4096: event.left = .preempted
@@ -201,7 +224,6 @@ struct SchedPayload {
     default: event.left = .other
     }
     event.letter = letter(ofState: state)
-    return true
   }
 
   /// The letter that newer kernels print for the lowest bit of a state; `R` for none of them.
@@ -351,5 +373,111 @@ struct SchedPayload {
     bytes.skipBlanksBack(&at, start)
     end = at
     return true
+  }
+}
+
+// MARK: - Records
+
+/// The fields of one of these tracepoints in a binary recording.
+struct SchedRecord {
+  /// What happened.
+  let kind: SchedEventKind
+  private let isSwapped: Bool
+  /// Bytes that all fields need.
+  private var needed = 0
+  private var name = EventField()
+  private var tid = EventField()
+  private var nextName = EventField()
+  private var nextTid = EventField()
+  private var state = EventField()
+  private var target: EventField?
+  private var success: EventField?
+  private var letters: SwitchLetters?
+
+  /// Finds the fields in a format; nil when it is of no event that is used, or lacks one of them.
+  init?(_ format: EventFormat) {
+    guard let kind = SchedPayload.kind(ofName: format.name), kind != .other else { return nil }
+    self.kind = kind
+    isSwapped = format.isSwapped
+    let prefix = kind == .switched ? "prev_" : ""
+    guard let name = format[prefix + "comm"], let tid = format[prefix + "pid"] else { return nil }
+    (self.name, self.tid) = (name, tid)
+    var all = [name, tid]
+    switch kind {
+    case .switched:
+      guard let state = format["prev_state"], let nextName = format["next_comm"],
+        let nextTid = format["next_pid"]
+      else { return nil }
+      (self.state, self.nextName, self.nextTid) = (state, nextName, nextTid)
+      all += [state, nextName, nextTid]
+      letters = SwitchLetters(format.print)
+    case .waking, .wakeup, .wakeupNew:
+      target = format["target_cpu"] ?? format["cpu"]
+      success = format["success"]
+    case .migrated:
+      guard let target = format["dest_cpu"] else { return nil }
+      self.target = target
+    case .waited:
+      guard let delay = format["delay"] else { return nil }
+      state = delay
+      all.append(delay)
+    case .freed, .other: break
+    }
+    if let target { all.append(target) }
+    if let success { all.append(success) }
+    needed = all.map(\.end).max() ?? 0
+  }
+
+  /// Reads a record, but for its envelope; false when it is too short or no machine's.
+  @inline(__always)
+  func read(
+    _ bytes: Span<UInt8>, _ record: TracepointRecord, into event: inout SchedEvent
+  ) -> Bool {
+    let start = record.start
+    let length = Int(record.length)
+    guard length >= needed, let name = name.name(bytes, start, length, isSwapped) else {
+      return false
+    }
+    event.kind = kind
+    event.name = name
+    event.tid = UInt32(truncatingIfNeeded: tid.integer(bytes, start, isSwapped))
+    switch kind {
+    case .switched:
+      guard let nextName = nextName.name(bytes, start, length, isSwapped) else { return false }
+      event.nextName = nextName
+      event.nextTid = UInt32(truncatingIfNeeded: nextTid.integer(bytes, start, isSwapped))
+      SchedPayload.state(state.integer(bytes, start, isSwapped), letters, &event)
+    case .waited:
+      event.delay = state.integer(bytes, start, isSwapped)
+      return event.delay >= 0
+    default:
+      event.target = -1
+      if let target {
+        let cpu = target.integer(bytes, start, isSwapped)
+        guard cpu < SchedPayload.mostCPUs else { return false }
+        event.target = cpu < 0 ? -1 : Int32(truncatingIfNeeded: cpu)
+      }
+      // Of kernels up to 4.2; 0: it was awake already, and nothing happened.
+      if let success, success.integer(bytes, start, isSwapped) == 0 { event.kind = .other }
+    }
+    return true
+  }
+}
+
+extension SchedPayload {
+  /// What the tracepoint of this name, without its group, is; nil when it is none of the scheduler's.
+  static func kind(ofName name: String) -> SchedEventKind? {
+    let bytes = Array(name.utf8)
+    guard name.hasPrefix("sched_") else { return nil }
+    return kind(bytes.span, 6, bytes.count)
+  }
+
+  /// A state as the kernel keeps it, by the letters that the file has for it, else by what is common to all kernels.
+  @inline(__always)
+  static func state(_ state: Int64, _ letters: SwitchLetters?, _ event: inout SchedEvent) {
+    guard let letters else { return rawState(state, &event) }
+    let (letter, isPreempted, isIdle) = letters.read(state)
+    event.letter = letter
+    event.left = isPreempted ? .preempted : reason(letter, isIdle: isIdle)
   }
 }

@@ -4,6 +4,8 @@ internal import TraceModel
 final class SchedTracepoints: TracepointFamily {
   private var event = SchedEvent()
   private var folding: ThreadIntervals
+  /// The fields of the events of a binary recording, by their numbers.
+  private var formats: [SchedRecord?] = []
 
   init(sink: any EventSink) { folding = ThreadIntervals(sink: sink) }
 
@@ -53,6 +55,44 @@ final class SchedTracepoints: TracepointFamily {
       line += 1
     }
     return (line - number, at)
+  }
+
+  func bind(_ format: EventFormat, as event: Int) -> RecordBinding {
+    guard SchedPayload.kind(ofName: format.name) != nil else { return .none }
+    guard let fields = SchedRecord(format) else { return .ignored }
+    while formats.count <= event { formats.append(nil) }
+    formats[event] = fields
+    return .read
+  }
+
+  func read(
+    _ bytes: Span<UInt8>, _ records: [TracepointRecord], _ run: RecordRun,
+    _ problems: inout RecordProblems
+  ) throws {
+    try Self.read(bytes, records, run, formats, &folding, &problems)
+  }
+
+  private static func read(
+    _ bytes: Span<UInt8>, _ records: [TracepointRecord], _ run: RecordRun,
+    _ formats: [SchedRecord?], _ folding: inout ThreadIntervals, _ problems: inout RecordProblems
+  ) throws {
+    var event = SchedEvent()
+    for index in run.range {
+      let record = records[index]
+      let isWhole = formats[Int(record.event)]?.read(bytes, record, into: &event) ?? false
+      // Without a CPU nobody can say what ran where.
+      guard isWhole, record.cpu >= 0, record.cpu < SchedPayload.mostCPUs else {
+        problems.skip(
+          isWhole ? .malformedNumber : .malformedPayload, run.number(of: index), excerpt: nil)
+        continue
+      }
+      guard event.kind != .other else { continue }
+      event.time = record.time
+      event.line = run.number(of: index)
+      event.cpu = record.cpu
+      event.pid = record.tid == event.tid ? record.pid : 0
+      try folding.add(event)
+    }
   }
 
   func lost(cpu: Int32?) throws { try folding.lost(cpu: cpu) }

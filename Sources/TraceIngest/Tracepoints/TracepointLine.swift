@@ -70,7 +70,18 @@ struct SourceHeaderLine: Equatable {
   let value: Range<Int>
 }
 
-/// The events of one subsystem and what becomes of them.
+/// What a family makes of an event's records.
+enum RecordBinding {
+  /// They are another's.
+  case none
+  /// They are its own and say nothing that is needed.
+  case ignored
+  /// It reads them.
+  case read
+}
+
+/// The events of one subsystem and what becomes of them: read from text, or from the records of a binary file. The
+/// payload of each event is read in one file for both, and both feed the same folding.
 protocol TracepointFamily: AnyObject {
   /// Takes an event; false when it belongs to another family. Throws ``ParseError`` for a payload of its
   /// own that cannot be read.
@@ -80,6 +91,13 @@ protocol TracepointFamily: AnyObject {
   func readAhead(
     _ bytes: Span<UInt8>, _ range: Range<Int>, number: Int64, extent: inout TracepointExtent
   ) throws -> (Int64, Int)
+  /// Looks at the format of an event of a binary recording, whose records come with this number.
+  func bind(_ format: EventFormat, as event: Int) -> RecordBinding
+  /// Takes records that it has said it reads; notes those that it cannot use.
+  func read(
+    _ bytes: Span<UInt8>, _ records: [TracepointRecord], _ run: RecordRun,
+    _ problems: inout RecordProblems
+  ) throws
   /// Events were lost before the next one: on this CPU, or on one that is not known.
   func lost(cpu: Int32?) throws
   /// The file is at its end.
