@@ -105,6 +105,7 @@ public let allFormats: [any TraceFormat] =
     BlkparseText(),
     BlktraceBinary(),
     PerfData(),
+    TraceDat(),
     PerfSchedScript(),
     PerfScriptText(),
     TraceCommandReport(),
