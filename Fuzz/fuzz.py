@@ -20,9 +20,11 @@ import subprocess
 import sys
 import tempfile
 
+import recordings
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-FAMILIES = ["block", "tracepoints", "qemu-log", "perf-reports", "topology", "counters"]
+FAMILIES = ["block", "tracepoints", "perf-data", "trace-dat", "qemu-log", "perf-reports", "topology", "counters"]
 PROGRAM = os.path.join(HERE, ".build", "release", "fuzz")
 CRASHES = os.path.join(HERE, "crashes")
 LONGEST = 4096
@@ -36,6 +38,9 @@ SEEDS = {
                     "../shared/samples/perf-script*/*", "../shared/samples/perf-sched/*",
                     "../shared/samples/ftrace*/*", "../shared/traces/*/*/perf-*-script*",
                     "../shared/traces/*/*/ftrace-blk*"],
+    # Real recordings are longer than an input: recordings.py makes short ones.
+    "perf-data": [],
+    "trace-dat": [],
     "qemu-log": ["Fixtures/qemu-log/*/input*", "../shared/samples/qemu-log/*", "../shared/traces/*/*/qemu*trace*"],
     "perf-reports": ["Fixtures/perf-sched-latency/*/input*", "Fixtures/perf-sched-timehist/*/input*",
                      "../shared/traces/*/*/perf-sched-latency*", "../shared/traces/*/*/perf-sched-timehist*"],
@@ -82,6 +87,10 @@ def shapes(data):
 def seed(family, folder):
     """Puts the seeds of a family into a folder: whole where they are short, else heads and a line of each kind."""
     number = 0
+    for data in recordings.seeds(family):
+        with open(os.path.join(folder, "seed-%05d" % number), "wb") as file:
+            file.write(b"\0" + data)
+        number += 1
     for pattern in SEEDS[family]:
         for path in sorted(glob.glob(os.path.join(ROOT, pattern))):
             if not os.path.isfile(path) or path.endswith((".md", ".tsv")):

@@ -94,6 +94,24 @@ def flip_bits(capture, source):
     return "%s: %d bits are flipped" % (path, count)
 
 
+def extreme_words(capture, source):
+    """Writes numbers at the edge into a binary file: lengths, offsets, counts, times."""
+    binary = [path for path in sorted(capture) if b"\0" in capture[path][:64]]
+    if not binary:
+        return flip_bits(capture, source)
+    path = source.choice(binary)
+    data = bytearray(capture[path])
+    count = int(2 ** source.uniform(0, 6))
+    for _ in range(count):
+        size = source.choice((1, 2, 4, 8))
+        at = source.randrange(max(1, len(data) - size)) // size * size
+        value = source.choice((0, 1, 7, 8, (1 << 8 * size) - 1, 1 << 8 * size - 1, (1 << 8 * size - 1) - 1,
+                               source.getrandbits(8 * size), len(data) & (1 << 8 * size) - 1))
+        data[at:at + size] = value.to_bytes(size, source.choice(("little", "big")))
+    capture[path] = bytes(data)
+    return "%s: %d words are at the edge" % (path, count)
+
+
 def splice(capture, source):
     path, other = a_file(capture, source), a_file(capture, source)
     begin, end = a_stretch(len(capture[other]), source)
@@ -253,7 +271,7 @@ def pack(capture, source):
 
 
 MUTATIONS = [
-    cut_bytes, cut_lines, thin_out, splice, duplicate_lines, copy_file, reorder, flip_bits, jump, drift, stop, coarse,
+    cut_bytes, cut_lines, thin_out, splice, duplicate_lines, copy_file, reorder, flip_bits, extreme_words, jump, drift, stop, coarse,
     odd_ends, extreme_numbers, hostile_names, remove_file, swap_files, twin, other_layer, pack,
 ]
 

@@ -16,6 +16,8 @@ struct Family {
         "%D %2c %8s %5T.%9t %5p %2a %3d %S + %n [%C]\n", "%z %M,%m %a %d %S %N %e %U %P\n",
       ].compactMap { try? blkparseText(printedWith: $0) }),
     Family(name: "tracepoints", formats: ["perf-sched", "perf-script", "ftrace", "trace-cmd"]),
+    Family(name: "perf-data", formats: ["perf-data"]),
+    Family(name: "trace-dat", formats: ["trace-dat"]),
     Family(name: "qemu-log", formats: ["qemu-log"]),
     Family(name: "perf-reports", formats: ["perf-sched-timehist", "perf-sched-latency"]),
     Family(
