@@ -69,7 +69,7 @@ class Truth:
 
     def __init__(self, files):
         self.hops = []  # (host, hop, day, at in s, incident, value)
-        self.culprits, self.findings, self.steals = [], [], []
+        self.culprits, self.findings, self.steals, self.costs = [], [], [], []
         self.sources = 0
         for number, path in enumerate(files):
             db = sqlite3.connect(path)
@@ -97,6 +97,8 @@ class Truth:
                 self.culprits.append((number, start) + row)
             for row in db.execute("SELECT code, severity, confidence, guest FROM finding"):
                 self.findings.append((number,) + row)
+            for row in db.execute("SELECT finding_id, code, from_ns, to_ns, explains_ns, consequence_of FROM finding"):
+                self.costs.append((start,) + row)
             for row in db.execute("SELECT guest, at_ns, guest_reported_pct, host_measured_pct FROM steal "
                                   "WHERE at_ns IS NOT NULL"):
                 self.steals.append((number, host_of.get(row[0], ""), start // 10**9 + row[1] // 10**9) + row)
@@ -208,6 +210,28 @@ def check_queries(check, server, hiddenq, truth):
     got = query("findings-by-code", since=past)
     check({(row[0], row[1]): int(row[2]) for row in got} == {key: len(own) for key, own in codes.items()},
           "findings-by-code")
+
+    # Times are cut to milliseconds on both sides of a sum.
+    got = [[None if value == "\\N" else value for value in row] for row in
+           rows(server, "SELECT number, code, consequence_of, toUnixTimestamp64Milli(began), toUnixTimestamp64Milli(ended), "
+                        "explains_ms FROM hiddenq.finding FINAL")]
+    expected = [[str(number), code, cause if cause is None else str(cause)]
+                + [moment if moment is None else (start + moment) / 1e6 for moment in (begin, end)]
+                + [cost if cost is None else cost / 1e6]
+                for start, number, code, begin, end, cost, cause in truth.costs]
+    got = [row[:3] + [value if value is None else float(value) for value in row[3:]] for row in got]
+    check(any(row[3] for row in got) and any(row[5] for row in got), "findings have times and costs")
+
+    def order(row):
+        return [str(value) for value in row[:3]] + [value or 0 for value in row[3:]]
+
+    got, expected = sorted(got, key=order), sorted(expected, key=order)
+    check(len(got) == len(expected) and all(
+        own[:3] == true[:3] and all(
+            (one is None) == (other is None) and (one is None or abs(one - other) <= 2)
+            for one, other in zip(own[3:5], true[3:5]))
+        and (own[5] is None) == (true[5] is None) and abs((own[5] or 0) - (true[5] or 0)) <= 1e-6 * (true[5] or 0)
+        for own, true in zip(got, expected)), "findings: times, costs, consequences")
 
 
 def make_incidents(options, folder):

@@ -117,7 +117,11 @@ SELECT
   assumeNotNull(finding.severity) AS severity,
   assumeNotNull(finding.confidence) AS confidence,
   assumeNotNull(finding.sentence) AS sentence,
-  assumeNotNull(finding.next_step) AS next_step
+  assumeNotNull(finding.next_step) AS next_step,
+  {{at}} + toIntervalMillisecond(intDiv(finding.from_ns, 1000000)) AS began,
+  {{at}} + toIntervalMillisecond(intDiv(finding.to_ns, 1000000)) AS ended,
+  finding.explains_ns / 1000000 AS explains_ms,
+  toUInt32OrNull(toString(finding.consequence_of)) AS consequence_of
 FROM {{finding}} AS finding;
 
 INSERT INTO hiddenq.incident

@@ -148,7 +148,11 @@ CREATE TABLE IF NOT EXISTS hiddenq.finding_local ON CLUSTER '{cluster}'
   severity LowCardinality(String) COMMENT 'info, warning or critical',
   confidence LowCardinality(String) COMMENT 'none, low, medium or high',
   sentence String COMMENT 'What is so',
-  next_step String COMMENT 'What to do'
+  next_step String COMMENT 'What to do',
+  began Nullable(DateTime64(3, 'UTC')) COMMENT 'When it began',
+  ended Nullable(DateTime64(3, 'UTC')) COMMENT 'When it ended',
+  explains_ms Nullable(Float64) COMMENT 'What it cost the I/Os of its guest, together',
+  consequence_of Nullable(UInt32) COMMENT 'The place of the finding that it is a consequence of'
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hiddenq/finding', '{replica}')
 PARTITION BY toYYYYMM(at)
