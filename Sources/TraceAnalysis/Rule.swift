@@ -127,6 +127,7 @@ struct Evidence {
     case io
     case queueDepth = "queue_depth"
     case queueStall = "queue_stall"
+    case pause
     case steal
     case counterValue = "counter_value"
     case netCounter = "net_counter"
@@ -144,6 +145,7 @@ struct Evidence {
     switch view {
     case .io: condition = "\(queued) >= \(from) AND \(queued) < \(to)"
     case .queueDepth: condition = "at_ns >= \(from) AND at_ns + interval_ns <= \(to)"
+    case .pause: condition = "to_ns > \(from) AND from_ns < \(to)"
     case .queueStall: condition = "at_ns + length_ns > \(from) AND at_ns < \(to)"
     case .steal: condition = "at_ns >= \(from) AND at_ns + 1000000000 <= \(to)"
     case .counterValue, .netCounter:

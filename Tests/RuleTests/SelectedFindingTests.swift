@@ -82,6 +82,42 @@ struct SelectedFindingTests {
     #expect(sql.contains("6000000000"))
   }
 
+  @Test("pauses are in the parts that they touch, with the sums of those alone")
+  func pauses() throws {
+    let incident = try SmallIncident()
+    try incident.add(HandMadePair.every10ms(2_000, seed: 5))
+    try incident.correlate()
+    let pauses = [(2, 300), (7, 1_200), (15, 80)]
+    for (number, (second, length)) in pauses.enumerated() {
+      let from = Int64(second) * Self.second
+      try incident.add(
+        "guest_pause",
+        [
+          "guest": "vm1", "pause": number, "from_ns": from,
+          "to_ns": from + Int64(length) * 1_000_000, "length_ns": length * 1_000_000,
+          "error_ns": 20_000, "spanning": number + 1, "confidence": "high",
+          "because": "no request passed",
+        ])
+    }
+    func found(_ window: Range<Int64>) throws -> Finding? {
+      try Findings.find(in: incident.file, window: window).first {
+        $0.code.rawValue == "VM_PAUSED" && $0.notJudgedReason == nil
+      }
+    }
+    #expect(try found(3 * Self.second..<6 * Self.second) == nil)
+    let both = try #require(try found(0..<8 * Self.second))
+    #expect(both.severity == .critical)
+    #expect(both.sentence.contains("2 such times, together 1.500 s"), "\(both.sentence)")
+    #expect(both.sentence.contains("3 of its I/Os waited"), "\(both.sentence)")
+    // A pause that began before the part reaches into it.
+    let one = try #require(try found(7_500_000_000..<14 * Self.second))
+    #expect(!one.sentence.contains("such times") && one.extent.from == 7 * Self.second)
+    let rows = try incident.file.rows(#require(one.evidenceSQL))
+    #expect(rows.map { $0.integer("longest_ns") } == [1_200_000_000])
+    let short = try #require(try found(14 * Self.second..<16 * Self.second))
+    #expect(short.severity == .info)
+  }
+
   @Test("requests that failed are in the part in which they ended, with the part in the evidence")
   func errors() throws {
     let incident = try SmallIncident()

@@ -22,8 +22,10 @@ struct VMPaused: Rule {
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks] }
 
+  var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks, .hostBlocks] }
+
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    try evidence.rows(Self.sql("1")).compactMap { row in
+    try evidence.rows(sql(evidence, "1")).compactMap { row in
       guard let guest = row.text("guest"), let count = row.integer("pauses"),
         let whole = row.integer("paused_ns"), let longest = row.integer("longest_ns"),
         let from = row.integer("from_ns"), let to = row.integer("to_ns"),
@@ -49,7 +51,7 @@ struct VMPaused: Rule {
             : "") + ".",
         confidence: Finding.Confidence(name: confidence) ?? .none,
         because: "At that time \(because).",
-        evidenceSQL: Self.sql("guest = \(Evidence.literal(guest))"),
+        evidenceSQL: sql(evidence, "guest = \(Evidence.literal(guest))"),
         nextStep:
           "Look for who stopped it at that time: QEMU's log and QMP events (STOP, RESUME), snapshots, migration, "
           + "backup, 'virsh suspend'; where the host stood still, its kernel log. 'pause' has every such time.",
@@ -72,14 +74,15 @@ struct VMPaused: Rule {
   }
 
   /// The longest pause of each guest, and how many there are.
-  private static func sql(_ condition: String) -> String {
+  private func sql(_ evidence: Evidence, _ condition: String) -> String {
     """
+    WITH own AS (SELECT * FROM \(evidence.from(.pause)) WHERE \(condition))
     SELECT guest, count(*) AS pauses, sum(length_ns) AS paused_ns, max(length_ns) AS longest_ns, from_ns, to_ns,
       error_ns, is_clock_still, is_host_still, confidence, because, sum(1.0 * length_ns * spanning) AS lost_ns,
-      (SELECT min(from_ns) FROM pause AS other WHERE other.guest = pause.guest) AS first_ns,
-      (SELECT max(to_ns) FROM pause AS other WHERE other.guest = pause.guest) AS last_ns,
-      (SELECT sum(spanning) FROM pause AS other WHERE other.guest = pause.guest) AS waiting
-    FROM pause WHERE \(condition) GROUP BY guest ORDER BY longest_ns DESC, guest
+      (SELECT min(from_ns) FROM own AS other WHERE other.guest = own.guest) AS first_ns,
+      (SELECT max(to_ns) FROM own AS other WHERE other.guest = own.guest) AS last_ns,
+      (SELECT sum(spanning) FROM own AS other WHERE other.guest = own.guest) AS waiting
+    FROM own GROUP BY guest ORDER BY longest_ns DESC, guest
     """
   }
 }
