@@ -36,6 +36,8 @@ struct BlockDuplicates {
     let completed: Int64
     /// Whether it tells of other things as well.
     let isMixed: Bool
+    /// The step of its times, ns.
+    let resolution: Int64
 
     /// `block_bio_queue` alone, as page-cache traces have it.
     var isQueueOnly: Bool { requests > 0 && completed == 0 }
@@ -58,8 +60,11 @@ struct BlockDuplicates {
     for other in sources where other.id != sourceID {
       // blktrace numbers its events and shows the way through the layer; then more is better, then older.
       let (less, more) =
-        (own.isQueueOnly ? 0 : 1, own.isBlktrace ? 1 : 0, own.requests, -own.id)
-          < (other.isQueueOnly ? 0 : 1, other.isBlktrace ? 1 : 0, other.requests, -other.id)
+        (own.isQueueOnly ? 0 : 1, own.isBlktrace ? 1 : 0, own.requests, -own.resolution, -own.id)
+          < (
+            other.isQueueOnly ? 0 : 1, other.isBlktrace ? 1 : 0, other.requests,
+            -other.resolution, -other.id
+          )
         ? (own, other) : (other, own)
       guard let tie = try tie(less, more) else { continue }
       try join(less, to: more, tie)
@@ -73,12 +78,14 @@ struct BlockDuplicates {
       db,
       sql: """
         SELECT EXISTS (SELECT 1 FROM source_file own JOIN source_file other USING (machine_id)
-          WHERE own.source_id = ?1 AND other.source_id <> ?1 AND other.duplicate_of IS NULL
+          WHERE own.source_id = ?1 AND other.source_id <> ?1
             AND other.source_id IN (SELECT source_id FROM block_stream))
         """,
       arguments: [sourceID]) ?? false
   }
 
+  /// All that have requests. One that is the same as another for its threads, as the text of a recording is, still has its
+  /// own.
   private func candidates() throws -> [Source] {
     try Row.fetchAll(
       db,
@@ -89,15 +96,17 @@ struct BlockDuplicates {
           (SELECT count(completed) FROM block_request JOIN block_kind USING (kind_id) JOIN block_stream USING (stream_id)
            WHERE block_stream.source_id = other.source_id),
           EXISTS (SELECT 1 FROM traced_inode WHERE traced_inode.source_id = other.source_id)
-            OR EXISTS (SELECT 1 FROM sched_thread WHERE sched_thread.source_id = other.source_id)
+            OR EXISTS (SELECT 1 FROM sched_thread WHERE sched_thread.source_id = other.source_id),
+          coalesce(other.resolution_ns, 1000)
         FROM source_file own JOIN source_file other USING (machine_id)
-        WHERE own.source_id = ? AND other.duplicate_of IS NULL
-          AND other.source_id IN (SELECT source_id FROM block_stream)
+        WHERE own.source_id = ? AND other.source_id IN (SELECT source_id FROM block_stream)
         ORDER BY other.source_id
         """,
       arguments: [sourceID]
     ).map {
-      try Source(id: $0[0], format: $0[1], requests: $0[2], completed: $0[3], isMixed: $0[4])
+      try Source(
+        id: $0[0], format: $0[1], requests: $0[2], completed: $0[3], isMixed: $0[4],
+        resolution: $0[5])
     }
   }
 
@@ -295,7 +304,11 @@ struct BlockDuplicates {
     // What it tells besides is used.
     guard try devices(of: less.id).isEmpty, !(less.isQueueOnly && less.isMixed) else { return }
     try db.execute(
-      sql: "UPDATE source_file SET duplicate_of = ?1 WHERE source_id = ?2 OR duplicate_of = ?2",
+      sql: """
+        UPDATE source_file SET duplicate_of = ?1
+        WHERE (source_id = ?2 OR duplicate_of = ?2) AND source_id <> ?1
+          AND (SELECT duplicate_of FROM source_file WHERE source_id = ?1) IS NULL
+        """,
       arguments: [more.id, less.id])
   }
 

@@ -31,6 +31,17 @@ struct SchedDuplicates {
     let last: Int64
     let slices: Int64
     let isReport: Bool
+    /// The step of its times, ns.
+    let resolution: Int64
+
+    /// Which of two is used: a report last, then the one with clearly fewer stays, then the one with coarser times.
+    func isLess(than other: Source) -> Bool {
+      if isReport != other.isReport { return isReport }
+      let difference = slices - other.slices
+      if difference.magnitude > max(slices, other.slices).magnitude / 100 { return difference < 0 }
+      if resolution != other.resolution { return resolution > other.resolution }
+      return difference < 0
+    }
   }
 
   /// Marks the lesser one of two sources that hold the same events: a report before the events, then the
@@ -39,9 +50,7 @@ struct SchedDuplicates {
     let sources = try overlapping()
     guard let own = sources.first(where: { $0.id == sourceID }) else { return }
     for other in sources where other.id != sourceID {
-      let (less, more) =
-        (own.isReport ? 1 : 0, -own.slices) >= (other.isReport ? 1 : 0, -other.slices)
-        ? (own, other) : (other, own)
+      let (less, more) = other.isLess(than: own) ? (other, own) : (own, other)
       guard try isSame(less, as: more) else {
         try markStranger(other, less, more)
         continue
@@ -65,7 +74,8 @@ struct SchedDuplicates {
       sql: """
         SELECT other.source_id, other.first_ns, other.last_ns, other.format,
           (SELECT count(*) FROM sched_thread WHERE source_id = other.source_id),
-          (SELECT sum(runs) FROM sched_thread WHERE source_id = other.source_id)
+          (SELECT sum(runs) FROM sched_thread WHERE source_id = other.source_id),
+          coalesce(other.resolution_ns, 1000)
         FROM source_file own JOIN source_file other USING (machine_id)
         WHERE own.source_id = ? AND other.duplicate_of IS NULL
           AND other.first_ns <= own.last_ns AND own.first_ns <= other.last_ns
@@ -76,7 +86,7 @@ struct SchedDuplicates {
       guard try row[4] as Int64 > 0 else { return nil }
       return try Source(
         id: row[0], first: row[1], last: row[2], slices: row[5] ?? 0,
-        isReport: row[3] == "perf-sched-timehist")
+        isReport: row[3] == "perf-sched-timehist", resolution: row[6])
     }
   }
 
