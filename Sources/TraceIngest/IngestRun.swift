@@ -262,6 +262,7 @@ public struct IngestRun: ~Copyable {
         best = format
         certainty = recognition
       }
+      if certainty == .yes { break }
     }
     return best
   }

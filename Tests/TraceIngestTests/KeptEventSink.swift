@@ -9,6 +9,10 @@ final class KeptEventSink: IdleSink {
   private(set) var slices: [ThreadSlice] = []
   private(set) var threads: [TracedThread] = []
 
+  private(set) var facts: [ThreadFact] = []
+
+  override func receive(_ batch: TopologyBatch) { facts += batch.threads }
+
   override var keepsEvents: Bool { true }
 
   override func receive(_ events: [SchedEvent], segment: Int32) { sched += events }

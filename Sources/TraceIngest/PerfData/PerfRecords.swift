@@ -19,8 +19,6 @@ struct PerfRecords {
     static let feature: UInt32 = 80
     static let compressed: UInt32 = 81
     static let compressed2: UInt32 = 83
-    /// Records of Android's simpleperf begin here.
-    static let foreign: UInt32 = 32_768
   }
 
   /// What came of walking some bytes.
@@ -65,6 +63,8 @@ struct PerfRecords {
   private static let mostAttributes = 1 << 14
   /// Formats of all tracepoints of a kernel have some MB.
   private static let mostTracingData = 1 << 26
+  /// What perf 6.16 may have put behind a head whose length has run over: a piece of a ring buffer.
+  private static let longestCompressed: UInt64 = 1 << 24
   private static let latestTime = Stamp.mostSeconds * 1_000_000_000
 
   init(sink: any EventSink, isSwapped: Bool) {
@@ -246,7 +246,7 @@ struct PerfRecords {
   ) -> Int {
     guard at + 16 <= range.upperBound else { return max(size, 16) }
     let data = bytes.load64(at: at + 8, isSwapped)
-    guard data < 1 << 32 else { return size }
+    guard data <= longestCompressed else { return size }
     return size >= 16 && Int(data) <= size - 16 ? size : 16 + Int(data)
   }
 
@@ -502,7 +502,7 @@ struct PerfRecords {
   private mutating func readIDs(_ bytes: Span<UInt8>, _ body: Int, _ end: Int) {
     guard end - body >= 8 else { return }
     let count = bytes.load64(at: body, isSwapped)
-    guard count <= UInt64(end - body) / 32 else { return }
+    guard count <= UInt64(end - body - 8) / 32 else { return }
     let guests = body + 8 + 32 * Int(count)
     let hasGuests = end - guests >= 16 * Int(count)
     for index in 0..<Int(count) {

@@ -69,6 +69,8 @@ private struct TraceDatMerge {
   private var doubled: Int64 = 0
 
   private static let batch = 4096
+  /// CPUs of all buffers together: each holds some pages.
+  private static let mostCursors = 4096
 
   init(sink: any EventSink, isLikeReport: Bool) {
     self.sink = sink
@@ -104,7 +106,7 @@ private struct TraceDatMerge {
           excerpt: "the instance '\(buffer.name)' has another clock: \(buffer.clock)")
         continue
       }
-      for pages in buffer.cpus {
+      for pages in buffer.cpus where cursors.count < Self.mostCursors {
         do {
           cursors.append(
             try TraceDatPages(pages, in: file, buffer: place, source: source, size: size))
@@ -297,7 +299,7 @@ private struct TraceDatMerge {
     }
     summary.lines = records
     try events.finish(&summary)
-    guard events.used > 0 || !file.threads.isEmpty else {
+    guard events.used > 0 else {
       throw Self.refused(
         .noEvents, records,
         records == 0

@@ -71,7 +71,7 @@ struct TraceDatFile {
   /// Sections by the numbers of the options that name them.
   private var sections: [UInt16: UInt64] = [:]
 
-  private static let mostBytes: UInt64 = 1 << 28
+  private static let mostBytes: UInt64 = 1 << 26
   private static let mostSections = 4096
   private static let mostBuffers = 256
   private static let mostCPUs: UInt32 = 1 << 14
@@ -85,7 +85,7 @@ struct TraceDatFile {
     else { throw Failure.damaged }
     isSwapped = data.isSwapped
     pageSize = data.pageSize
-    guard (256...1 << 20).contains(pageSize) else { throw Failure.damaged }
+    guard (256...1 << 16).contains(pageSize) else { throw Failure.damaged }
     switch data.version {
     case "6": try readSequence(source, size)
     case "7": try readSections(source, size, head, begin)
@@ -309,7 +309,7 @@ struct TraceDatFile {
         Buffer(name: name, clock: clock, pageSize: pageSize, isCompressed: false, cpus: cpus)
       )
     }
-    guard (256...1 << 20).contains(buffer.1.pageSize) else { throw Failure.damaged }
+    guard (256...1 << 16).contains(buffer.1.pageSize) else { throw Failure.damaged }
     let head = try Self.bytes(source, buffer.0, 16, size)
     buffers.append(
       Buffer(

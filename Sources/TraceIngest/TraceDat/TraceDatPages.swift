@@ -42,8 +42,10 @@ struct TraceDatPages {
   private(set) var damaged: Int64 = 0
   private var pendingLoss: Item?
 
-  private static let pagesAtOnce = 16
-  private static let longestPiece = 1 << 25
+  /// Bytes of pages that are read at once.
+  private static let window = 1 << 16
+  /// Pages that trace-cmd packs at once are 10; there is no reason for many more, and each CPU holds a piece.
+  private static let mostPagesInPiece = 16
 
   init(
     _ pages: TraceDatFile.Pages, in file: TraceDatFile, buffer: Int, source: ByteSource,
@@ -190,7 +192,8 @@ struct TraceDatPages {
     atHand = 0
     guard isCompressed else {
       // A page that is cut is none.
-      let count = min(left / UInt64(pageSize), UInt64(Self.pagesAtOnce)) * UInt64(pageSize)
+      let count =
+        min(left / UInt64(pageSize), UInt64(max(1, Self.window / pageSize))) * UInt64(pageSize)
       guard count > 0 else { return false }
       var buffer: [UInt8] = []
       swap(&buffer, &bytes)
@@ -205,7 +208,8 @@ struct TraceDatPages {
     piece = try take(source, 8, buffer)
     let packed = Int(piece.span.load32(at: 0, isSwapped))
     let unpacked = Int(piece.span.load32(at: 4, isSwapped))
-    guard packed <= left, packed <= Self.longestPiece, unpacked <= Self.longestPiece,
+    guard packed <= left, packed <= 2 * Self.mostPagesInPiece * pageSize,
+      unpacked <= Self.mostPagesInPiece * pageSize,
       unpacked % pageSize == 0, let unpacker
     else {
       damaged += 1
