@@ -12,7 +12,7 @@ struct CaptureScriptTests {
     try script.output.write(
       to: folder.appending(path: "capture.sh"), atomically: true, encoding: .utf8)
     let recorded = try OtherProgram.run(
-      "sh", ["capture.sh", "--name", "web1", "--limit-mb", "64"], in: folder)
+      "sh", ["capture.sh", "--name", "web1", "--limit-mb", "64"], in: folder, withSignals: true)
     #expect(recorded.status == 0, "\(recorded.output)")
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     #expect(names.count == 2, "\(names)")
@@ -30,6 +30,12 @@ struct CaptureScriptTests {
         == "web1guest")
     #expect(
       try Program.value(incident, "SELECT count(*) FROM source WHERE format = 'proc-stat'") == "1")
+    if PerfHere.canRecord {
+      // The recording goes in as it is.
+      #expect(
+        try Program.value(
+          incident, "SELECT count(*) FROM source WHERE format = 'perf-data' AND events > 0") == "1")
+    }
   }
 
   @Test("shells and shellcheck have nothing to say", arguments: ["guest", "host"])
