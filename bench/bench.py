@@ -353,6 +353,42 @@ class Bench:
             [("perf sched latency", lambda: measure(["perf", "sched", "-i", data, "latency"]), 0.5),
              ("perf sched timehist", lambda: measure(["perf", "sched", "-i", data, "timehist"]), 0.2)])
         self.figure("resident set, sched", "%.0f MB" % memory, "<= 128 MB", memory <= 128)
+        self.recording(data)
+
+    def recording(self, data):
+        """The recording itself: against perf on the same file, and against making text of it first."""
+        def convert():
+            script = measure(["perf", "script", "--ns", "-i", data])
+            ours = self.ingest("perf-sched", self.path("sched.txt"), "--host", "h")()
+            return Cost(script.seconds + ours.seconds, max(script.megabytes, ours.megabytes))
+        latency = lambda: measure(["perf", "sched", "-i", data, "latency"])
+        memory = self.compared.run(
+            "perf.data", self.ingest("perf-data", data, "--host", "h"),
+            [("perf sched latency", latency, 0.65),
+             ("perf sched timehist", lambda: measure(["perf", "sched", "-i", data, "timehist"]), 0.35),
+             ("perf script + ingest of it", convert, 0.1)])
+        self.figure("resident set, perf.data", "%.0f MB" % memory, "<= 64 MB", memory <= 64)
+        packed = self.path("perf-z.data")
+        # perf inject does not pack; the same load once more does.
+        command = ["perf", "sched", "record", "-z", "-m", "8192", "-o", packed, "--", "sh", "-c",
+                   "perf bench sched messaging -g 4 -l %d" % max(20, self.options.events // 150)]
+        if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+            memory = self.compared.run(
+                "perf.data, -z", self.ingest("perf-data", packed, "--host", "h"),
+                [("perf sched latency", lambda: measure(["perf", "sched", "-i", packed, "latency"]), 0.35)])
+            self.figure("resident set, -z", "%.0f MB" % memory, "<= 64 MB", memory <= 64)
+        if shutil.which("trace-cmd"):
+            trace = self.path("trace.dat")
+            subprocess.run(
+                ["trace-cmd", "record", "-q", "-C", "mono", "-o", trace, "-e", "sched_switch", "-e", "sched_waking",
+                 "perf", "bench", "sched", "messaging", "-g", "4", "-l", str(max(20, self.options.events // 150))],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if os.path.exists(trace):
+                self.compared.run(
+                    "trace.dat", self.ingest("trace-dat", trace, "--host", "h"),
+                    [("trace-cmd report", lambda: measure(["trace-cmd", "report", "-t", "-i", trace]), 0.05)])
+        else:
+            print("bench: there is no 'trace-cmd'; trace.dat is left out")
 
     def memory(self):
         """An eighth of the trace against all of it."""
