@@ -301,13 +301,15 @@ CREATE TABLE counter_object (
   UNIQUE (machine_id, tool, kind, name)
 ) STRICT;
 
--- A column or row of tools' tables. 'total' grows since boot, 'level' is how much there is.
+-- A column or row of tools' tables. 'total' grows since boot, 'level' is how much there is; 'rate', 'share' and 'mean' are
+-- of the interval that ends at the moment, 'since_boot' one of these over all time. Values are scale times what was printed.
 CREATE TABLE counter (
   counter_id INTEGER PRIMARY KEY,
   name TEXT NOT NULL,  -- kept
   unit TEXT NOT NULL,  -- kept
-  nature TEXT NOT NULL CHECK (nature IN ('total', 'level')),  -- kept
-  UNIQUE (name, unit, nature)
+  nature TEXT NOT NULL CHECK (nature IN ('total', 'level', 'rate', 'share', 'mean', 'since_boot')),  -- kept
+  scale INTEGER NOT NULL CHECK (scale IN (1, 100)),  -- kept
+  UNIQUE (name, unit, nature, scale)
 ) STRICT;
 
 -- A moment at which a tool of a source read its counters. wall_ns is since 1970 in UTC where

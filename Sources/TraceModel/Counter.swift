@@ -77,6 +77,12 @@ public enum CounterUnit: String, Sendable, CaseIterable {
   case seconds = "s"
   /// Hundredths of a second (USER_HZ).
   case ticks
+  /// 1,024 bytes.
+  case kibibytes = "KiB"
+  /// 1,048,576 bytes.
+  case mebibytes = "MiB"
+  /// Hundredths of the whole.
+  case percent = "%"
 }
 
 /// Whether values of two moments are to be subtracted.
@@ -85,6 +91,14 @@ public enum CounterNature: String, Sendable, CaseIterable {
   case total
   /// How much there is at that moment.
   case level
+  /// So much a second, over the interval that ends at that moment.
+  case rate
+  /// The part of that interval.
+  case share
+  /// The mean over that interval, or of what ended in it.
+  case mean
+  /// The same as one of these three, from the machine's start on.
+  case sinceBoot = "since_boot"
 }
 
 /// A column or row of a tool's table.
@@ -93,14 +107,17 @@ public struct Counter: Hashable, Sendable {
   public let name: String
   /// What it counts.
   public let unit: CounterUnit
-  /// Whether it grows.
+  /// What the value is over time.
   public let nature: CounterNature
+  /// By how much values are larger than they were printed: 100 where they have two decimal places.
+  public let scale: Int64
 
   /// A counter of a tool.
-  public init(name: String, unit: CounterUnit, nature: CounterNature) {
+  public init(name: String, unit: CounterUnit, nature: CounterNature, scale: Int64 = 1) {
     self.name = name
     self.unit = unit
     self.nature = nature
+    self.scale = scale
   }
 }
 
@@ -129,7 +146,7 @@ public struct CounterSample: Sendable {
   public let object: Int32
   /// The counter; a number given by ``CounterSink/counter(_:)``.
   public let counter: Int32
-  /// The value as it was read, wraps and resets included.
+  /// The value as it was read, wraps and resets included, times ``Counter/scale``.
   public let value: Int64
 
   /// A value.

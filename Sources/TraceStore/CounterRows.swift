@@ -53,12 +53,19 @@ final class CounterRows {
 
   func counter(_ counter: Counter) throws -> Int32 {
     let known = try Int32.fetchOne(
-      db, sql: "SELECT counter_id FROM counter WHERE name = ? AND unit = ? AND nature = ?",
-      arguments: [counter.name, counter.unit.rawValue, counter.nature.rawValue])
+      db,
+      sql: """
+        SELECT counter_id FROM counter WHERE name = ? AND unit = ? AND nature = ? AND scale = ?
+        """,
+      arguments: [
+        counter.name, counter.unit.rawValue, counter.nature.rawValue, counter.scale,
+      ])
     if let known { return known }
     try db.execute(
-      sql: "INSERT INTO counter (name, unit, nature) VALUES (?, ?, ?)",
-      arguments: [counter.name, counter.unit.rawValue, counter.nature.rawValue])
+      sql: "INSERT INTO counter (name, unit, nature, scale) VALUES (?, ?, ?, ?)",
+      arguments: [
+        counter.name, counter.unit.rawValue, counter.nature.rawValue, counter.scale,
+      ])
     return Int32(truncatingIfNeeded: db.lastInsertedRowID)
   }
 

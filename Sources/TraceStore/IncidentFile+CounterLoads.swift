@@ -2,7 +2,7 @@ internal import GRDB
 
 /// What the counters of a disk or partition grew by from one reading to the next.
 public struct DiskLoadRow: Sendable {
-  /// major,minor.
+  /// major,minor; the name where a tool prints that alone.
   public let number: String
   /// The name that the machine gives it.
   public let name: String
@@ -11,11 +11,19 @@ public struct DiskLoadRow: Sendable {
   /// Its end.
   public let to: Int64
   /// Reads and writes that were completed.
-  public let requests: Int64
+  public let requests: Double
   /// How long they took together, ms.
-  public let waited: Int64
+  public let waited: Double
   /// Whether the text says how far its times are from UTC.
   public let isUTC: Bool
+}
+
+/// Where the loads of a machine's disks come from.
+public enum DiskLoadTool: CaseIterable, Sendable {
+  /// `/proc/diskstats`: what was counted.
+  case diskstats
+  /// `iostat`: means, printed with two decimal places.
+  case iostat
 }
 
 /// What a CPU did from one reading of `/proc/stat` to the next.
@@ -33,9 +41,16 @@ public struct CPULoadRow: Sendable {
 }
 
 extension IncidentFile {
-  /// The disks and partitions of a machine by `/proc/diskstats`, with dates, in the order of their names and of time. A
-  /// reading in which a counter began anew or fell is left out.
-  public func diskLoads(of machine: String) throws -> [DiskLoadRow] {
+  /// The disks and partitions of a machine by one of the tools, with dates, in the order of their names and of time.
+  public func diskLoads(of machine: String, by tool: DiskLoadTool) throws -> [DiskLoadRow] {
+    switch tool {
+    case .diskstats: try diskstatsLoads(of: machine)
+    case .iostat: try iostatLoads(of: machine)
+    }
+  }
+
+  /// A reading in which a counter began anew or fell is left out.
+  private func diskstatsLoads(of machine: String) throws -> [DiskLoadRow] {
     try fetch(
       """
       SELECT substr(object, 1, instr(object, ' ') - 1), substr(object, instr(object, ' ') + 1),
@@ -55,6 +70,56 @@ extension IncidentFile {
       try DiskLoadRow(
         number: $0[0], name: $0[1], from: $0[2], to: $0[3], requests: $0[4], waited: $0[5],
         isUTC: $0[6])
+    }
+  }
+
+  /// The same by `iostat`, which prints how many a second and how long each took on average; without `-x`, or where it has
+  /// no waits, nothing is said.
+  private func iostatLoads(of machine: String) throws -> [DiskLoadRow] {
+    try fetch(
+      """
+      SELECT object, from_ns, wall_ns, reads + writes AS requests,
+        coalesce(reads * read_ms + writes * write_ms, (reads + writes) * all_ms) AS waited, is_utc
+      FROM (
+        SELECT object, wall_ns - max(interval_ns) AS from_ns, wall_ns, max(interval_ns) AS interval_ns,
+          max(CASE WHEN counter = 'r/s' THEN value END) * max(interval_ns) / 1e9 AS reads,
+          max(CASE WHEN counter = 'w/s' THEN value END) * max(interval_ns) / 1e9 AS writes,
+          max(CASE WHEN counter = 'r_await' THEN value END) AS read_ms,
+          max(CASE WHEN counter = 'w_await' THEN value END) AS write_ms,
+          max(CASE WHEN counter = 'await' THEN value END) AS all_ms,
+          min(utc_offset_s IS NOT NULL) AS is_utc
+        FROM counter_value
+        WHERE machine = ?1 AND tool = 'iostat' AND kind = 'disk' AND interval_ns > 0
+          AND nature IN ('rate', 'mean')
+        GROUP BY object, source_id, wall_ns)
+      WHERE requests < 1e12 AND waited < 1e15
+      ORDER BY object, wall_ns
+      """, [machine]
+    ) {
+      try DiskLoadRow(
+        number: $0[0], name: $0[0], from: $0[1], to: $0[2], requests: $0[3], waited: $0[4],
+        isUTC: $0[5])
+    }
+  }
+
+  /// What `iostat` says of the machine's CPUs, with dates.
+  public func iostatReports(of machine: String) throws -> [CPUReportRow] {
+    try fetch(
+      """
+      SELECT source_id, wall_ns - max(interval_ns), wall_ns,
+        max(CASE WHEN counter = '%steal' THEN value END),
+        sum(CASE WHEN counter IN ('%user', '%nice', '%system') THEN value END),
+        max(utc_offset_s)
+      FROM counter_value
+      WHERE machine = ?1 AND tool = 'iostat' AND kind = 'machine' AND nature = 'share' AND interval_ns > 0
+      GROUP BY source_id, wall_ns
+      ORDER BY source_id, wall_ns
+      """, [machine]
+    ) {
+      try CPUReportRow(
+        source: $0[0], from: $0[1], to: $0[2], stolen: $0[3], counted: nil, late: (0, 0),
+        busy: $0[4], read: nil, written: nil, isWholeSeconds: true,
+        isUTC: ($0[5] as Int64?) != nil)
     }
   }
 

@@ -29,7 +29,7 @@ extension IncidentFile {
             CASE WHEN \(placed.wall) IS NULL OR moment.source_id IN (\(apart)) THEN moment.source_id END,
             sample.moment_id, moment.source_id, moment.ordinal, \(placed.wall),
             sample.sample_id, sample.counter_id, sample.value, counter.nature = 'total', counter.unit = 'ticks',
-            moment.wall_ns IS NOT NULL
+            moment.wall_ns IS NOT NULL, counter.nature IN ('rate', 'share', 'mean')
           FROM counter_sample AS sample
           JOIN counter_moment AS moment USING (moment_id)
           JOIN counter USING (counter_id)
@@ -43,7 +43,8 @@ extension IncidentFile {
             object: row[0], ownSource: row[1], moment: row[2], source: row[3], ordinal: row[4],
             wall: row[5], isDated: row[11]),
           CounterStepWriter.Sample(
-            sample: row[6], counter: row[7], value: row[8], isTotal: row[9], isTicks: row[10]))
+            sample: row[6], counter: row[7], value: row[8], isTotal: row[9], isTicks: row[10],
+            isOfInterval: row[12]))
       }
       try steps.finish()
       return .commit
@@ -119,6 +120,8 @@ private struct CounterStepWriter {
     let value: Int64
     let isTotal: Bool
     let isTicks: Bool
+    /// It is of the time since the object's reading before, whatever that held.
+    let isOfInterval: Bool
   }
 
   /// A counter of the object, with the moment it was read last at.
@@ -131,6 +134,8 @@ private struct CounterStepWriter {
   private var now: Moment?
   private var reading: [Sample] = []
   private var known: [Int64: Known] = [:]
+  /// When the object was read last.
+  private var last: Moment?
 
   init(_ db: Database) throws {
     steps = try BulkInsert(
@@ -142,6 +147,7 @@ private struct CounterStepWriter {
       try settle(now)
       if now.object != moment.object || now.ownSource != moment.ownSource {
         known.removeAll(keepingCapacity: known.count < 1 << 16)
+        last = nil
       }
     }
     now = moment
@@ -160,6 +166,10 @@ private struct CounterStepWriter {
     return fall.overflow || fall.partialValue > 10
   }
 
+  private static func interval(from before: Moment, to now: Moment) -> Int64? {
+    now.isDated ? now.wall.flatMap { wall in before.wall.map { wall &- $0 } } : nil
+  }
+
   /// A reading is complete: first what its counters say together, then each of them.
   private mutating func settle(_ now: Moment) throws {
     var evidence = ResetEvidence()
@@ -172,13 +182,21 @@ private struct CounterStepWriter {
       }
     }
     let isReset = evidence.isReset(inFileOrder: isInFileOrder)
-    for sample in reading {
+    defer { last = now }
+    for sample in reading where sample.isOfInterval {
+      guard let last else { continue }
+      steps.add(sample.sample)
+      steps.add(CounterStepKind.grew.rawValue)
+      steps.add(.min)
+      steps.add(Self.interval(from: last, to: now) ?? .min)
+      try steps.endRow()
+    }
+    for sample in reading where !sample.isOfInterval {
       guard var before = known[sample.counter] else {
         known[sample.counter] = Known(series: CounterSeries(sample.value), at: now)
         continue
       }
-      let interval =
-        now.isDated ? now.wall.flatMap { wall in before.at.wall.map { wall &- $0 } } : nil
+      let interval = Self.interval(from: before.at, to: now)
       let step =
         sample.isTotal
         ? before.series.step(

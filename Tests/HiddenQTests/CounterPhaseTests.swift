@@ -133,6 +133,73 @@ struct CounterPhaseTests {
         + "host 1 cpu_neighbour CPU 1 36 96 low")
   }
 
+  /// Reports of `iostat -xt 1`, the first since boot.
+  private static func iostat(_ disks: [Disk], _ stolen: (Int) -> Int = { _ in 0 }) -> String {
+    "Linux 6.1.0 (x) \t11/29/2026 \t_x86_64_\t(2 CPU)\n\n"
+      + (0..<readings).map { second in
+        let date = Date(timeIntervalSince1970: Double(start + Int64(second)))
+        let rows = disks.map { disk in
+          let load = disk.load(second)
+          let requests = load.requests == 0 ? 0 : load.requests + second % 3
+          let reads = "0.00 0.00 0.00 0.00 0.00 0.00"
+          return "\(disk.name) \(reads) \(requests).00 \(4 * requests).00 0.00 0.00 "
+            + "\(load.wait).\(second % 10) 4.00 1.00 50.00\n"
+        }
+        return """
+          \(date.formatted(.iso8601))
+          avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+                    10.00    0.00    5.0\(second % 10)    1.00   \(stolen(second)).00   40.00
+
+          Device r/s rkB/s rrqm/s %rrqm r_await rareq-sz w/s wkB/s wrqm/s %wrqm w_await wareq-sz aqu-sz %util
+          \(rows.joined())
+
+          """
+      }.joined()
+  }
+
+  @Test("the same out of iostat's reports, whose means say how long a request took")
+  func reports() throws {
+    func isBusy(_ second: Int) -> Bool { 14..<28 ~= second }
+    let guest = Disk(number: (254, 0), name: "vda") { (50, isBusy($0) ? 60 : 3) }
+    let own = Disk(number: (8, 1), name: "sda1") { (50, isBusy($0) ? 58 : 2) }
+    let other = Disk(number: (8, 2), name: "sda2") { (isBusy($0) ? 300 : 0, 50) }
+    let whole = Disk(number: (8, 0), name: "sda") {
+      (own.load($0).requests + other.load($0).requests, own.load($0).wait)
+    }
+    let incident = try Program.incident(of: [
+      "guest/iostat.txt": Self.iostat([guest]),
+      "host/iostat.txt": Self.iostat([whole, own, other]),
+    ])
+    #expect(
+      try Self.phases(incident)
+        == "guest 0 0 1 counters low; guest 1 13 0 counters low; guest 2 27 1 counters low; "
+        + "host host 0 0 1 counters low; host host 1 13 0 counters low; host host 2 27 1 counters low"
+    )
+    #expect(
+      try Self.causes(incident)
+        == "guest 1 disk_neighbour sda2 0 301 low; host 1 disk_neighbour sda2 0 301 low")
+    // Stored as they were printed.
+    #expect(
+      try Program.value(
+        incident,
+        """
+        SELECT group_concat(value || ' ' || interval_ns || ' ' || nature || ' ' || unit, '; ')
+        FROM (
+          SELECT * FROM counter_value WHERE tool = 'iostat' AND object = 'vda' AND counter = 'w_await'
+            AND nature = 'mean' ORDER BY wall_ns LIMIT 2)
+        """) == "3.1 1000000000 mean ms; 3.2 1000000000 mean ms")
+  }
+
+  @Test("stolen time that iostat reports changes as that of /proc/stat")
+  func reportedSteal() throws {
+    let incident = try Program.incident(of: [
+      "guest/iostat.txt": Self.iostat([]) { $0 >= 20 ? 45 : 2 }
+    ])
+    #expect(
+      try Self.phases(incident) == "guest 0 0 1 counters low; guest 1 19 0 counters low")
+    #expect(try Self.causes(incident) == "guest 1 cpu_neighbour - 2 45 low")
+  }
+
   @Test("a guest that asks for more is its own cause, whatever its host's disks do")
   func ownLoad() throws {
     func rate(_ second: Int) -> Int { second >= 20 ? 400 : 50 }

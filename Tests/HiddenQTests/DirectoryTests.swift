@@ -88,7 +88,7 @@ struct DirectoryTests {
     arguments: [
       (
         "Linux 6.1.0 (web1) 11/22/26 _x86_64_ (2 CPU)\n\navg-cpu:  %user   %nice %system\n",
-        "this is iostat, whose averages nothing here uses"
+        "this is iostat without a report of an interval; save such reports with dates"
       ),
       (
         """
@@ -461,7 +461,7 @@ struct DirectoryTests {
       ("Architecture:   x86_64\nCPU(s):   2\n", "lscpu -p"),
       ("driver: virtio_net\nbus-info: 0000:00:03.0\n", "ethtool -S"),
       ("/boot/grub2/grubenv: 1 extent found\n", "filefrag -v"),
-      ("Linux 6.1.0 (web1)  11/22/26  _x86_64_ (2 CPU)\n\navg-cpu:  %user\n", "/proc/diskstats"),
+      ("Linux 6.1.0 (web1)  11/22/26  _x86_64_ (2 CPU)\n\navg-cpu:  %user\n", "iostat -xt 1"),
     ] {
       try Self.write(text, "output.txt", in: folder)
       let file = folder.appending(path: "output.txt").path

@@ -630,3 +630,81 @@ private let start: Int64 = 1_791_367_872_000_000_000
     #expect(summary.problems.first?.line == 2)
   }
 }
+
+/// iostat's reports, in hundredths as they are stored.
+struct IostatTableTests {
+  @Test("columns go by their names, and the first report of a run is of the time since boot")
+  func extended() throws {
+    let (sink, summary) = try read(
+      """
+      Linux 6.1.0 (web1) \t11/22/2026 \t_x86_64_\t(2 CPU)
+
+      11/22/2026 09:30:52 AM
+      avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+                 1.00    0.00    2.00    0.50    0.25   96.25
+
+      Device            r/s     rkB/s   rrqm/s  %rrqm r_await rareq-sz     w/s     wkB/s   wrqm/s  %wrqm w_await wareq-sz     f/s f_await  aqu-sz  %util
+      vda              9.99     99.90     0.00   0.00    9.99     9.99    9.99     99.90     0.00   0.00    9.99     9.99    0.00    0.00    9.99   9.99
+
+      11/22/2026 09:30:53 AM
+      avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+                 6.18    0.00   11.24   48.31    2.25   32.02
+
+      Device            r/s     rkB/s   rrqm/s  %rrqm r_await rareq-sz     w/s     wkB/s   wrqm/s  %wrqm w_await wareq-sz     f/s f_await  aqu-sz  %util
+      vda             12.00    196.00     0.00   0.00    0.58    16.33   41.00    328.50     2.00   4.65    1.07     8.01    1.00   -nan    0.04   3.20
+      dm-0             0.00      0.00     0.00   0.00    0.00     0.00    0.00      0.00     0.00   0.00    0.00     0.00    0.00    0.00    0.00   0.00
+
+      """)
+    #expect(summary.format == "iostat" && summary.skippedLines == 0)
+    #expect(summary.toolClock == "wall" && summary.events == 5)
+    #expect(sink.moments.count == 2)
+    #expect(sink.series("iostat machine ", "%steal") == [25, 225])
+    #expect(sink.series("iostat disk vda", "r/s") == [999, 1_200])
+    #expect(sink.series("iostat disk vda", "w_await") == [999, 107])
+    #expect(sink.series("iostat disk vda", "f_await") == [0])
+    #expect(sink.series("iostat disk dm-0", "%util") == [0])
+    let natures = sink.counters.filter { $0.name == "r/s" }.map(\.nature)
+    #expect(natures == [.sinceBoot, .rate])
+    #expect(sink.counters.allSatisfy { $0.scale == 100 })
+    #expect(sink.counters.first { $0.name == "rkB/s" }?.unit == .kibibytes)
+  }
+
+  @Test("older columns, numbers with a comma, devices alone, and a new run begins with a banner")
+  func older() throws {
+    let run = """
+      Linux 2.6.32-754.el6.x86_64 (db1) \t22.11.2026 \t_x86_64_\t(4 CPU)
+
+      Device:         rrqm/s   wrqm/s     r/s     w/s   rsec/s   wsec/s avgrq-sz avgqu-sz   await  svctm  %util
+      sda               0,02     3,16    0,55    1,36    22,34    36,12    30,61     0,02    9,11   1,48   0,28
+
+      Device:         rrqm/s   wrqm/s     r/s     w/s   rsec/s   wsec/s avgrq-sz avgqu-sz   await  svctm  %util
+      sda               0,00     0,00  120,00    0,00   960,00     0,00     8,00     1,00   97,30   8,20  98,40
+
+
+      """
+    let (sink, summary) = try read(run + run)
+    #expect(summary.format == "iostat" && summary.skippedLines == 0)
+    #expect(summary.toolClock == "none")
+    #expect(sink.series("iostat disk sda", "await") == [911, 9_730, 911, 9_730])
+    #expect(sink.samples(of: .sinceBoot) == 22 && sink.samples(of: .mean) == 8)
+    #expect(sink.counters.first { $0.name == "rsec/s" && $0.nature == .rate }?.unit == .sectors)
+  }
+
+  @Test("what is no report of iostat is none")
+  func others() throws {
+    let (sink, summary) = try read(
+      """
+      avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+                 6.18    0.00   11.24   48.31    2.25   32.02
+
+      Device             tps    kB_read/s    kB_wrtn/s    kB_read    kB_wrtn
+      vda              12.00       196.00       328.50        196        328
+      vda              12.00       196.00
+      vda              12.00       196.00     a 1 2
+
+      """)
+    #expect(summary.skippedLines == 2)
+    #expect(sink.series("iostat disk vda", "tps") == [1_200])
+    #expect(sink.series("iostat disk vda", "kB_read").isEmpty)
+  }
+}

@@ -313,7 +313,8 @@ private let tables: [(format: String, text: String)] = [
     #expect(sink.vmstat[0].runStart?.utcOffset == 0)
     #expect(sink.series("proc-vmstat machine ", "nr_dirty") == [5])
     #expect(sink.series("proc-vmstat machine ", "oom_kill") == [])
-    #expect(count(.otherOutput, summary) == 10)
+    #expect(sink.series("iostat disk vda", "%util") == [10])
+    #expect(count(.otherOutput, summary) == 6)
   }
 
   @Test func aTraceOfAScriptHasDatesAndOtherCommands() throws {
@@ -450,7 +451,7 @@ private let tables: [(format: String, text: String)] = [
     Row(
       "sar", sysstat + "12:06:39      runq-sz  plist-sz   ldavg-1   ldavg-5  ldavg-15   blocked\n"),
     Row("iostat", sysstat + "avg-cpu:  %user   %nice %system %iowait  %steal   %idle\n"),
-    Row("iostat", sysstat + "Device             tps    kB_read/s    kB_wrtn/s\nvda 1.0 2.0 3.0\n"),
+    Row("iostat", sysstat + "Device             tps    kB_read/s    kB_wrtn/s\n"),
     Row(
       "top",
       "top - 10:15:01 up 46 days, 20:48,  1 user,  load average: 4.34, 4.19, 4.15\n"

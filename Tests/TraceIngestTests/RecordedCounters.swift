@@ -31,6 +31,11 @@ final class RecordedCounters: IdleSink {
     values.filter { $0.object == object && $0.counter == counter }.map(\.value)
   }
 
+  /// How many values are of counters of that nature.
+  func samples(of nature: CounterNature) -> Int {
+    samples.count { counters[Int($0.counter)].nature == nature }
+  }
+
   override func object(_ object: CounterObject) throws -> Int32 {
     objects.append(object)
     return Int32(objects.count - 1)

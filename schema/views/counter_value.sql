@@ -16,9 +16,10 @@ SELECT
   counter_object.name AS object,
   -- The counter by the tool's own name. An interface's tx_dropped of a tap is what its guest lost.
   counter.name AS counter,
-  -- 'count', 'bytes', 'pages', 'sectors', 'ns', 'ms', 's' or 'ticks' (1/100 s).
+  -- 'count', 'bytes', 'KiB', 'MiB', 'pages', 'sectors', 'ns', 'ms', 's', 'ticks' (1/100 s) or '%'.
   counter.unit AS unit,
-  -- 'total' grows since boot, 'level' is how much there is.
+  -- 'total' grows since boot, 'level' is how much there is; 'rate' (a second), 'share' and 'mean' are of the interval
+  -- before, 'since_boot' is one of these from the machine's start on.
   counter.nature AS nature,
   -- When, on the reference timeline, in ns; NULL until correlate finds a clock for the source.
   {{reference moment.wall_ns moment.source_id}} AS at_ns,
@@ -26,10 +27,10 @@ SELECT
   moment.wall_ns AS wall_ns,
   -- Seconds the printed time was ahead of UTC; NULL where the text does not say for sure.
   moment.utc_offset_s AS utc_offset_s,
-  -- ns since the sample before; NULL for the first and without dates.
+  -- ns since the sample before, of rates, shares and means since the reading before; NULL for the first and without dates.
   step.interval_ns AS interval_ns,
-  -- The value as it was read.
-  sample.value AS value,
+  -- The value as it was read: a real number where it was printed with decimal places.
+  CASE counter.scale WHEN 1 THEN sample.value ELSE 1.0 * sample.value / counter.scale END AS value,
   -- What a 'total' grew by since the sample before, wraps of 32 bits counted across and after a reset
   -- what it grew since; NULL for the first and for levels.
   step.delta AS delta,

@@ -86,8 +86,15 @@ struct CounterSignals {
 
   init(_ machine: String, _ file: IncidentFile) throws {
     self.machine = machine
-    let reports = try [file.vmstatReports(of: machine), file.procStatReports(of: machine)]
-    let (loads, cpus) = try (file.diskLoads(of: machine), file.cpuLoads(of: machine))
+    let reports = try [
+      file.vmstatReports(of: machine), file.procStatReports(of: machine),
+      file.iostatReports(of: machine),
+    ]
+    // What the kernel counted is better than what a tool printed of it.
+    let loads =
+      try DiskLoadTool.allCases.map { try file.diskLoads(of: machine, by: $0) }
+      .first { !$0.isEmpty } ?? []
+    let cpus = try file.cpuLoads(of: machine)
     let isUTC =
       reports.contains { $0.contains(where: \.isUTC) } || loads.contains(where: \.isUTC)
       || cpus.contains(where: \.isUTC)
@@ -112,8 +119,8 @@ struct CounterSignals {
               return Point(from: $0.from, to: $0.to, amount: amount, base: base)
             }))
       }
-      add(.await) { (Double($0.waited), Double($0.requests)) }
-      add(.rate) { (Double($0.requests), Double($0.to - $0.from) / 1e9) }
+      add(.await) { ($0.waited, $0.requests) }
+      add(.rate) { ($0.requests, Double($0.to - $0.from) / 1e9) }
     }
   }
 

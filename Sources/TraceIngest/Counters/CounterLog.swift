@@ -124,9 +124,10 @@ final class CounterLog {
 
   /// The number of a counter.
   func counter(
-    _ name: String, _ unit: CounterUnit = .count, _ nature: CounterNature = .total
+    _ name: String, _ unit: CounterUnit = .count, _ nature: CounterNature = .total,
+    scale: Int64 = 1
   ) throws -> Int32 {
-    let counter = Counter(name: name, unit: unit, nature: nature)
+    let counter = Counter(name: name, unit: unit, nature: nature, scale: scale)
     if let known = counters[counter] { return known }
     try check(name, among: counters.count)
     let number = try sink.counter(counter)

@@ -51,7 +51,7 @@ extension CounterFormat {
 /// pair comes last.
 let counterFormats: [any CounterFormat] = [
   Vmstat(), Numastat(), EthtoolStatistics(), EthtoolRing(), IPLinkStatistics(), ProcNetDev(),
-  SoftnetStat(), QdiscStatistics(), ProcDiskstats(), ProcSchedstat(), TaskSchedstat(),
+  SoftnetStat(), QdiscStatistics(), Iostat(), ProcDiskstats(), ProcSchedstat(), TaskSchedstat(),
   ProcStat(), ProcVmstat(),
 ]
 
@@ -166,6 +166,8 @@ final class CounterReader: LineFormatReader {
       return try begin(command, bytes, rest, end)
     }
     if Self.isNotice(bytes, text, end) {
+      // `Linux 6.1.0 (web1)  11/22/26  _x86_64_  (2 CPU)`: a run of a tool of sysstat begins.
+      if bytes.has("Linux ", at: text, end) { interrupt(.other) }
       comment(bytes, text, end)
       return note(bytes, text, end)
     }
@@ -468,7 +470,7 @@ enum OwnHeaders {
     bytes.skipBlanks(&start, end)
     let beginnings: [StaticString] = [
       "procs -", "--procs-", "disk- ---", "NIC statistics", "Ring parameters for ", "Inter-|",
-      "qdisc ", "Per-node ", "nr_free_pages ", "nr_zone_", "no stats available",
+      "qdisc ", "Per-node ", "avg-cpu: ", "nr_free_pages ", "nr_zone_", "no stats available",
     ]
     for beginning in beginnings where bytes.has(beginning, at: start, end) { return true }
     var fields = Fields()
@@ -484,6 +486,11 @@ enum OwnHeaders {
     // `cpu  721 0 2407 4640 496 0 425 1001 0 0`
     if bytes.equals("cpu", fields[0]) {
       return fields.count >= 5 && (1..<fields.count).allSatisfy { bytes.isNumber(fields[$0]) }
+    }
+    // `Device            r/s     rkB/s ...`
+    if bytes.equals("Device", fields[0]) || bytes.equals("Device:", fields[0]) {
+      let columns: [StaticString] = ["tps", "r/s", "rrqm/s"]
+      return columns.contains { bytes.equals($0, fields[1]) }
     }
     if bytes.equals("version", fields[0]) { return fields.count == 2 && bytes.isNumber(fields[1]) }
     // `2: eth0: <BROADCAST,UP> mtu 1500`

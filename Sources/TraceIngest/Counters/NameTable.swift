@@ -80,13 +80,16 @@ extension Span where Element == UInt8 {
     return !range.isEmpty
   }
 
-  /// `2292.29` as a number of hundredths; also `2292` and `2292.3`. nil for anything else.
-  func hundredths(_ range: Range<Int>) -> Int64? {
+  /// `2292.29` as a number of hundredths; also `2292` and `2292.3`, and with a comma where tools follow the language. nil
+  /// for anything else.
+  func hundredths(_ range: Range<Int>, orWithComma hasComma: Bool = false) -> Int64? {
     var at = range.lowerBound
     let end = range.upperBound
     guard let whole = decimal(&at, end), whole < 1 << 56 else { return nil }
     guard at < end else { return whole * 100 }
-    guard self[at] == UInt8(ascii: ".") else { return nil }
+    guard self[at] == UInt8(ascii: ".") || hasComma && self[at] == UInt8(ascii: ",") else {
+      return nil
+    }
     at += 1
     let start = at
     guard let part = decimal(&at, end), at == end, at - start <= 2 else { return nil }

@@ -234,7 +234,7 @@ private struct CommandWords {
   /// Programs whose output is one of our formats, all of it or with the right options.
   private static let ours: [StaticString] = [
     "vmstat", "numastat", "numactl", "ethtool", "ip", "tc", "lscpu", "lsblk", "losetup", "dmsetup",
-    "filefrag", "qemu-img", "blkparse", "trace-cmd", "virsh",
+    "filefrag", "qemu-img", "blkparse", "trace-cmd", "virsh", "iostat",
   ]
 
   /// Files that are one of our formats.
@@ -246,7 +246,7 @@ private struct CommandWords {
   /// Programs of others.
   private static let others: [StaticString] = [
     "date", "uname", "uptime", "hostname", "hostnamectl", "free", "df", "du", "ps", "pstree", "top",
-    "htop", "atop", "iotop", "iostat", "mpstat", "sar", "pidstat", "sadf", "dstat", "dool", "nmon",
+    "htop", "atop", "iotop", "mpstat", "sar", "pidstat", "sadf", "dstat", "dool", "nmon",
     "netstat", "nstat", "ss", "ifconfig", "route", "arp", "lspci", "lsusb", "lsmod", "lsof",
     "mount",
     "findmnt", "dmesg", "journalctl", "systemctl", "timedatectl", "chronyc", "ntpq", "sysctl",

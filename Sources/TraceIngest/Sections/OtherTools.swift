@@ -38,12 +38,8 @@ extension KnownOutputs {
         "%usr", "%user", "kB_rd/s", "minflt/s", "cswch/s", "StkSize", "threads", "prio", "usr-ms",
       ],
       advice: "this is pidstat, whose averages nothing here uses; \(Advice.tasks)"),
-    KnownOutput(
-      all: ["avg-cpu:"],
-      advice: "this is iostat, whose averages nothing here uses; save /proc/diskstats in a loop"),
-    KnownOutput(
-      beginning: "Device", any: [" tps ", " r/s ", " rrqm/s "],
-      advice: "this is iostat, whose averages nothing here uses; save /proc/diskstats in a loop"),
+    KnownOutput(all: ["avg-cpu:"], advice: iostat),
+    KnownOutput(beginning: "Device", any: [" tps ", " r/s ", " rrqm/s "], advice: iostat),
     // `CPU %usr %nice %sys %iowait %steal %irq %soft %guest %gnice %idle`: sar -u ALL. mpstat has %irq
     // before %steal.
     KnownOutput(inOrder: [" CPU ", "%steal", "%irq", "%idle"], advice: sar),
@@ -73,6 +69,9 @@ extension KnownOutputs {
       beginning: "{\"sysstat\":",
       advice: "this is JSON of a tool of sysstat, whose averages nothing here uses; \(Advice.cpu)"),
   ]
+
+  private static let iostat =
+    "this is iostat without a report of an interval; save such reports with dates: iostat -xt 1 > FILE"
 
   private static let sar = "this is sar, whose averages nothing here uses; \(Advice.cpu)"
 
