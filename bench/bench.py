@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compares hiddenq's work with that of the usual tools, on the same events.
 
-usage: bench.py [--events N] [--rounds N] [--hiddenq PATH] [--folder DIR] [--keep] [--only PART...]
+usage: bench.py [--events N] [--ios N] [--rounds N] [--hiddenq PATH] [--folder DIR] [--keep] [--only PART...]
 
-Parts: text, binary, memory, allocations, parsing, sched. The block trace is made here, in the binary format of blktrace; its text is
-what blkparse prints of it. Each comparison alternates between both sides; the figures are medians of CPU time
+Parts: text, binary, memory, allocations, parsing, sched, whole. The block trace is made here, in the binary format of blktrace; its text is
+what blkparse prints of it. For the whole, a guest and its host, it is bench/blocks.c that makes both. Each comparison alternates between both sides; the figures are medians of CPU time
 (user and system, of the process and its children) and of their ratios per round, and the largest resident set.
 Wall time is not compared: other work on the machine would decide.
 
@@ -22,7 +22,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PARTS = ["text", "binary", "memory", "allocations", "parsing", "sched"]
+PARTS = ["text", "binary", "memory", "allocations", "parsing", "sched", "whole"]
 PACKAGES = {"blkparse": "blktrace", "btt": "blktrace", "sqlite3": "sqlite3", "perf": "linux-perf",
             "stress-ng": "stress-ng"}
 
@@ -433,6 +433,62 @@ class Bench:
             each = (totals[1] - totals[0]) / (self.events * 7 / 8)
             self.figure("its allocations a line", "%.6f" % each, "< 0.0001", each < 0.0001)
 
+    def make_capture(self):
+        """Block traces of a guest and its host: as text in a capture's folders, and as blktrace writes them."""
+        program, capture, binary = self.path("blocks"), self.path("capture"), self.path("both")
+        subprocess.run(["cc", "-O2", "-o", program, os.path.join(ROOT, "bench", "blocks.c"), "-lm"], check=True)
+        ios = str(self.options.ios)
+        for folder in (capture, os.path.join(capture, "guest"), os.path.join(capture, "host"), binary):
+            os.makedirs(folder, exist_ok=True)
+        subprocess.run([program, ios, capture], check=True)
+        size = 0
+        for side in ("guest", "host"):
+            text = os.path.join(capture, side, "blkparse.txt")
+            os.replace(os.path.join(capture, side + ".txt"), text)
+            size += os.path.getsize(text)
+        subprocess.run([program, ios, binary, "--binary"], check=True)
+        print("\na guest and its host: %s I/Os, %.0f MB text" % (ios, size / 1e6))
+        return capture, binary
+
+    def whole(self):
+        """All that is said of a guest and its host, against the usual tools on both traces."""
+        if not shutil.which("cc"):
+            print("bench: there is no 'cc'; a guest with its host is left out")
+            return
+        capture, binary = self.make_capture()
+        out, incident = self.path("analyzed"), self.path("pair.db")
+
+        def analyze():
+            shutil.rmtree(out, ignore_errors=True)
+            return measure([self.options.hiddenq, "analyze", capture, "-o", out])
+
+        def correlate():
+            shutil.rmtree(out, ignore_errors=True)
+            if os.path.exists(incident):
+                os.remove(incident)
+            ingest = measure([self.options.hiddenq, "ingest", incident, capture])
+            return ingest, measure([self.options.hiddenq, "correlate", incident])
+
+        def tools():
+            costs = []
+            for side in ("guest", "host"):
+                merged = self.path("merged.bin")
+                costs.append(measure(
+                    ["blkparse", "-q", "-i", os.path.join(binary, side), "-d", merged, "-O"],
+                    ["btt", "-i", merged, "-o", self.path("btt")]))
+            return Cost(sum(cost.seconds for cost in costs), max(cost.megabytes for cost in costs))
+        self.head()
+        memory = self.compared.run("analyze, both sides", analyze, [("blkparse -d + btt, both", tools, 1.5)])
+        self.figure("resident set, analyze", "%.0f MB" % memory, "<= 150 MB", memory <= 150)
+        costs = [correlate() for _ in range(self.options.rounds)]
+        ingest = statistics.median(cost.seconds for cost, _ in costs)
+        seconds = statistics.median(cost.seconds for _, cost in costs)
+        memory = max(cost.megabytes for _, cost in costs)
+        goal = 6 * self.options.ios / 1e6
+        self.figure("ingest, both sides", "%.2f s" % ingest, "", True)
+        self.figure("correlate alone", "%.2f s" % seconds, "<= %g s" % goal, seconds <= goal)
+        self.figure("resident set of it", "%.0f MB" % memory, "<= 150 MB", memory <= 150)
+
     def count_allocations(self, command):
         """Calls of malloc and realloc in a run; None where there is no compiler."""
         if not shutil.which("cc"):
@@ -457,6 +513,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hiddenq", default=os.path.join(ROOT, ".build/release/hiddenq"))
     parser.add_argument("--events", type=int, default=5_000_000, help="events of the block trace")
+    parser.add_argument("--ios", type=int, default=1_000_000, help="I/Os of the guest with its host")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
     parser.add_argument("--folder", help="where the data go (default: a temporary folder)")
     parser.add_argument("--keep", action="store_true", help="leave the data there")
@@ -469,8 +526,8 @@ def main():
         return 2
     if {"allocations", "parsing"} & set(options.only) and "memory" not in options.only:
         options.only.append("memory")
-    blocks = set(options.only) - {"sched"}
-    if blocks and not (need("blkparse") and need("btt")):
+    blocks = set(options.only) - {"sched", "whole"}
+    if set(options.only) - {"sched"} and not (need("blkparse") and need("btt")):
         return 2
     folder = options.folder or tempfile.mkdtemp(prefix="hiddenq-bench-")
     os.makedirs(folder, exist_ok=True)
