@@ -9,8 +9,11 @@ struct HopRows {
   func make(_ pending: PendingDisk, host devices: [HostSide], flushes: [Int32: FlushMatching.Match])
     -> [GuestIO]
   {
-    var matchOf = [Int](repeating: -1, count: disk.rows.count)
-    for (place, request) in pending.requests.enumerated() { matchOf[Int(request.row)] = place }
+    var matchOf = [Int32](repeating: -1, count: disk.rows.count)
+    for (place, request) in pending.requests.enumerated() {
+      matchOf[Int(request.row)] = Int32(truncatingIfNeeded: place)
+    }
+    let numbers = RowNumbers(disk.rows, disk.bios)
     var bios: [Int64: [MergedBio]] = [:]
     for bio in disk.bios { bios[bio.request, default: []].append(bio) }
     let device = pending.device.map { devices[$0] }
@@ -18,9 +21,11 @@ struct HopRows {
     var rows: [GuestIO] = []
     rows.reserveCapacity(disk.rows.count + disk.bios.count)
     for (index, request) in disk.rows.enumerated() where isIO(request) {
-      let merged = bios[request.id] ?? []
-      let match = matchOf[index] < 0 ? nil : pending.outcome.matches[matchOf[index]]
-      let isUnmapped = matchOf[index] >= 0 && pending.outcome.unmapped[matchOf[index]]
+      let merged = numbers.hasBios(index) ? bios[request.id] ?? [] : []
+      let place = Int(matchOf[index])
+      let match = place < 0 ? nil : pending.outcome.matches[place]
+      let isUnmapped = place >= 0 && pending.outcome.unmapped[place]
+      let cached = pending.cached.isEmpty ? nil : pending.cached[place]
       var side: HostTimes?
       if let match, let device {
         side = HostTimes(match, device)
@@ -29,10 +34,10 @@ struct HopRows {
       }
       // Its times before and after the step do not compare, neither with each other nor with the host's.
       if request.traits.contains(.acrossStep) { side = nil }
-      for place in 0...merged.count {
-        let bio = place == 0 ? nil : merged[place - 1]
+      for turn in 0...merged.count {
+        let bio = turn == 0 ? nil : merged[turn - 1]
         var row = base(request, bio)
-        if place == 0, !merged.isEmpty {
+        if turn == 0, !merged.isEmpty {
           (row.sector, row.sectors) = leadingRange(request, merged)
         }
         fill(&row, request, side)
@@ -42,7 +47,7 @@ struct HopRows {
         } else if side == nil {
           row.reason = reason(request, device, isUnmapped: isUnmapped)
         }
-        if let device, let deferred = pending.cached[matchOf[index]] {
+        if let device, let deferred = cached {
           absorb(&row, request, deferred, device)
         }
         rows.append(row)
@@ -197,14 +202,18 @@ private struct HostTimes {
   let request: Int64
 
   init?(_ match: RequestMatching.Match, _ device: HostSide) {
-    let pieces = match.pieces.map { device.pieces[Int($0)] }
-    let lastOfBios = pieces.map { device.pieces[Int($0.last)] }
-    guard let critical = lastOfBios.max(by: { $0.completed < $1.completed }) else { return nil }
+    var last: HostPiece?
+    for place in match.pieces {
+      let piece = device.pieces[Int(device.pieces[Int(place)].last)]
+      if piece.completed > last?.completed ?? .min { last = piece }
+    }
+    guard let critical = last else { return nil }
     queued = critical.queued
     issued = critical.issued
     completed = critical.completed
     grade = match.grade
-    requests = Set(pieces.map(\.row)).count
+    requests =
+      match.pieces.count == 1 ? 1 : Set(match.pieces.map { device.pieces[Int($0)].row }).count
     request = device.rows.rows[Int(critical.row)].id
   }
 

@@ -74,8 +74,10 @@ public struct Join: Sendable {
     self.recorded = recorded
     pending = guests.map { _ in PendingDisk() }
     let sides = guests.map { $0.dataRequests }
-    let devices = hosts.map { HostSide($0) }
-    let (regions, unclear) = Self.regions(guests, sides, devices)
+    var devices = hosts.map { HostSide($0) }
+    var regions: [Found?]
+    let unclear: [Int: JoinVerdict]
+    (regions, unclear) = Self.regions(guests, sides, devices)
     let hasBios = devices.contains { !$0.pieces.isEmpty }
     for (place, disk) in guests.enumerated() {
       var join = DiskJoin(disk: disk.stream)
@@ -99,8 +101,9 @@ public struct Join: Sendable {
         guests[$0].source == guest.source && guests[$0].segment == guest.segment
           && regions[$0] != nil
       }
-      joinTrace(places, guests, sides, devices, regions, &flushes)
+      joinTrace(places, guests, sides, devices, &regions, &flushes)
     }
+    for place in devices.indices { devices[place].forgetWays() }
     flushes.settle()
     addRecordedClocks(guests)
     for (place, disk) in guests.enumerated() {
@@ -119,7 +122,7 @@ public struct Join: Sendable {
   // MARK: - Where the disks lie
 
   private struct Found {
-    let region: RegionSearch.Region
+    var region: RegionSearch.Region
     let device: Int
     let runnerUp: Double?
   }
@@ -132,15 +135,16 @@ public struct Join: Sendable {
     var unclear: [Int: JoinVerdict] = [:]
     var searched: [Int64: Int] = [:]
     var later: [Int] = []
+    var sampled = Set<Int>()
     for disk in guests.indices where !sides[disk].isEmpty {
       searched[guests[disk].source, default: 0] += 1
       if searched[guests[disk].source, default: 0] > mostSegments {
         later.append(disk)
         continue
       }
-      for number in devices.indices where !devices[number].pieces.isEmpty {
-        judge(disk, guests[disk], sides[disk], number, devices[number], &judged)
-      }
+      let places = judge(disk, guests[disk], sides[disk], devices)
+      if places.isOfSample { sampled.insert(disk) }
+      judged += places.judged
       if !OffsetCandidates.hasPattern(sides[disk]) { unclear[disk] = .noPattern }
     }
     // Each step back of a trace's clock makes further ones of its disks: they lie where the first do.
@@ -177,7 +181,7 @@ public struct Join: Sendable {
     for entry in judged.filter({ $0.region.share >= leastShare }) + cached
     where found[entry.disk] == nil && unclear[entry.disk] != .severalPlaces {
       if case .distance = entry.region.placement, unclear[entry.disk] == .noPattern,
-        Double(entry.region.placed) < wholeShare * Double(sides[entry.disk].count)
+        Double(entry.region.placed) < wholeShare * Double(entry.region.requests)
       {
         continue
       }
@@ -202,8 +206,15 @@ public struct Join: Sendable {
           && ($0.device != entry.device
             || $0.region.placement.key != entry.region.placement.key)
       }
+      var region = entry.region
+      // Its own pairs and windows are those of all its requests.
+      if sampled.contains(entry.disk) {
+        let search = RegionSearch(guest: sides[entry.disk], host: devices[entry.device])
+        guard let whole = search.region(region.placement, votes: region.votes) else { continue }
+        region = whole
+      }
       found[entry.disk] = Found(
-        region: entry.region, device: entry.device, runnerUp: runnerUp?.region.share)
+        region: region, device: entry.device, runnerUp: runnerUp?.region.share)
     }
     return (found, unclear)
   }
@@ -221,18 +232,49 @@ public struct Join: Sendable {
       && other.region.votes * 2 >= entry.region.votes
   }
 
-  /// Judges the places of a disk on a device.
+  /// Judges the places of a disk on all devices: by some of its requests where those show one, else by all.
   private static func judge(
-    _ disk: Int, _ guest: GuestDisk, _ side: [GuestRequest], _ number: Int, _ device: HostSide,
-    _ judged: inout [Judged]
-  ) {
-    let search = RegionSearch(guest: side, host: device)
+    _ disk: Int, _ guest: GuestDisk, _ side: [GuestRequest], _ devices: [HostSide]
+  ) -> (judged: [Judged], isOfSample: Bool) {
+    let numbers = devices.indices.filter { !devices[$0].pieces.isEmpty }
+    let candidates = numbers.map { addressed(side, devices[$0]) }
+    var judged: [Judged] = []
+    let sample = RegionSearch.sample(of: side)
+    if sample.count < side.count {
+      for (number, candidates) in zip(numbers, candidates) {
+        let search = RegionSearch(guest: sample, host: devices[number])
+        judge(disk, guest, search, number, devices[number], candidates, &judged)
+      }
+      let best = judged.max { $0.region.share < $1.region.share }
+      if let best, best.region.share >= wholeShare, best.region.placed * 4 >= sample.count {
+        return (judged, true)
+      }
+      judged = []
+    }
+    for (number, candidates) in zip(numbers, candidates) {
+      let search = RegionSearch(guest: side, host: devices[number])
+      judge(disk, guest, search, number, devices[number], candidates, &judged)
+      judgeHidden(disk, side, search, number, devices[number], candidates, &judged)
+    }
+    return (judged, false)
+  }
+
+  private typealias Candidates = [OffsetCandidates.Candidate]
+
+  /// The places of a disk on a device that addresses show, the best first.
+  private static func addressed(_ side: [GuestRequest], _ device: HostSide) -> Candidates {
     let all = OffsetCandidates.find(
       guest: side, host: device.pieces, remapDeltas: device.rows.remapDeltas)
     let named = Set(device.rows.remapDeltas)
-    let candidates =
-      all.prefix(mostCandidates)
+    return Candidates(all.prefix(mostCandidates))
       + all.dropFirst(mostCandidates).filter { named.contains($0.distance) }.prefix(32)
+  }
+
+  /// Judges the places of a disk on a device that maps and addresses show.
+  private static func judge(
+    _ disk: Int, _ guest: GuestDisk, _ search: RegionSearch, _ number: Int, _ device: HostSide,
+    _ candidates: Candidates, _ judged: inout [Judged]
+  ) {
     // A map is of a file; the file system under it may begin at any partition of the device.
     let starts = [0] + device.rows.remapDeltas.prefix(8)
     for (place, map) in guest.maps.enumerated() {
@@ -250,6 +292,13 @@ public struct Join: Sendable {
         judged.append((disk, number, region))
       }
     }
+  }
+
+  /// Judges those that show only when all requests are looked at, where none is as good as can be.
+  private static func judgeHidden(
+    _ disk: Int, _ side: [GuestRequest], _ search: RegionSearch, _ number: Int,
+    _ device: HostSide, _ candidates: Candidates, _ judged: inout [Judged]
+  ) {
     let isPlaced = judged.contains {
       $0.disk == disk && $0.device == number && $0.region.share >= wholeShare
     }
@@ -298,7 +347,7 @@ public struct Join: Sendable {
   /// All disks of one stretch of a trace: they share its clock.
   private mutating func joinTrace(
     _ places: [Int], _ guests: [GuestDisk], _ sides: [[GuestRequest]], _ devices: [HostSide],
-    _ regions: [Found?], _ flushes: inout FlushMatching
+    _ regions: inout [Found?], _ flushes: inout FlushMatching
   ) {
     guard let first = places.first, let found = regions[first] else { return }
     let reference = devices[found.device].rows.source
@@ -327,24 +376,32 @@ public struct Join: Sendable {
       )
     }
     var unique: [Int: Set<Int32>] = [:]
-    let candidates = places.flatMap { place -> [CausalPair] in
-      guard let found = regions[place] else { return [] }
+    var candidates: [[CausalPair]] = []
+    for place in places {
+      guard let found = regions[place] else { continue }
       let device = devices[found.device]
       let search = RegionSearch(guest: sides[place], host: device)
       let stragglers = search.stragglers(found.region)
       unique[place] = Set(stragglers.lazy.filter(\.isUnique).map { sides[place][$0.place].row })
-      return found.region.pairs
-        + stragglers.map { straggler in
+      candidates.append(found.region.pairs)
+      candidates.append(
+        stragglers.map { straggler in
           let (request, piece) = (
             sides[place][straggler.place], device.pieces[Int(straggler.piece)]
           )
           return CausalPair(
             cause: request.issued, effect: piece.queued, answer: piece.completed,
             end: request.completed, isUnique: straggler.isUnique)
-        }
+        })
+      // The clock that they show is all that is needed of them.
+      regions[place]?.region.forgetPairs()
     }
-    let moments = places.flatMap { sides[$0].flatMap { [$0.issued, $0.completed] } }.sorted()
-    guard var clock = GuestClock(ClockFit.fit(candidates), moments: moments) else {
+    lazy var moments = places.flatMap { sides[$0].flatMap { [$0.issued, $0.completed] } }.sorted()
+    let rough = ClockFit.fit { body in
+      for pairs in candidates { pairs.forEach(body) }
+    }
+    candidates = []
+    guard var clock = GuestClock(rough, moments: moments) else {
       for place in places { disks[place].verdict = .noClock }
       return
     }
@@ -353,13 +410,20 @@ public struct Join: Sendable {
     }
     // Matching within a bound confirms the bound: it shuts out the very pairs that would contradict it. So
     // the clock is fitted to what a wider window matches, and only the last matching uses the bound.
-    for _ in 0..<Self.mostRounds {
-      let pairs = matchers.flatMap { matcher in
-        Self.pairs(
-          matcher.matching.match(clock, widening: Self.falsifierWindow), sides[matcher.place],
-          side(matcher), clock, unique[matcher.place] ?? [])
+    var last: (clock: GuestClock, outcomes: [RequestMatching.Outcome])?
+    func forEachPair(
+      _ outcomes: [RequestMatching.Outcome], _ clock: GuestClock, _ body: (CausalPair) -> Void
+    ) {
+      for (matcher, outcome) in zip(matchers, outcomes) {
+        Self.forEachPair(
+          outcome, sides[matcher.place], side(matcher), clock, unique[matcher.place] ?? [], body)
       }
-      guard let better = GuestClock(ClockFit.fit(pairs), moments: moments) else { break }
+    }
+    for _ in 0..<Self.mostRounds {
+      let outcomes = matchers.map { $0.matching.match(clock, widening: Self.falsifierWindow) }
+      last = (clock, outcomes)
+      let fitted = ClockFit.fit { forEachPair(outcomes, clock, $0) }
+      guard let better = GuestClock(fitted, moments: moments) else { break }
       let isSettled = better.isSame(as: clock)
       clock = better
       if isSettled { break }
@@ -370,14 +434,15 @@ public struct Join: Sendable {
     }
     let source = guests[first].source
     let mayStep = guests.contains { $0.source == source && $0.segment != guests[first].segment }
+    // The last matching within the wide window may have been with this clock.
+    let wide =
+      last?.clock == clock
+      ? last?.outcomes
+      : matchers.map { $0.matching.match(clock, widening: Self.falsifierWindow) }
+    var violations = 0
+    forEachPair(wide ?? [], clock) { if !clock.allows($0) { violations += 1 } }
+    last = nil
     let outcomes = matchers.map { $0.matching.match(clock, mayStep: mayStep) }
-    let violations = matchers.reduce(0) { count, matcher in
-      count
-        + Self.pairs(
-          matcher.matching.match(clock, widening: Self.falsifierWindow), sides[matcher.place],
-          side(matcher), clock
-        ).count { !clock.allows($0) }
-    }
     for (matcher, outcome) in zip(matchers, outcomes) {
       let place = matcher.place
       guard let found = regions[place] else { continue }
@@ -415,12 +480,11 @@ public struct Join: Sendable {
     }
   }
 
-  /// The matches that may constrain a clock: sound, and whole on both sides.
-  private static func pairs(
+  /// Calls with the matches that may constrain a clock: sound, and whole on both sides.
+  private static func forEachPair(
     _ outcome: RequestMatching.Outcome, _ guest: [GuestRequest], _ device: HostSide,
-    _ clock: GuestClock, _ unique: Set<Int32> = []
-  ) -> [CausalPair] {
-    var pairs: [CausalPair] = []
+    _ clock: GuestClock, _ unique: Set<Int32>, _ body: (CausalPair) -> Void
+  ) {
     for (request, match) in zip(guest, outcome.matches) {
       guard let match, match.grade != .ambiguous, !request.isAliased, !request.isLossy else {
         continue
@@ -431,16 +495,19 @@ public struct Join: Sendable {
         let to = max(from, clock.reference(request.completed) + Self.falsifierWindow)
         if device.rows.hasLosses(in: from...to) { continue }
       }
-      let pieces = match.pieces.map { device.pieces[Int($0)] }
-      guard !pieces.contains(where: \.isAliased), let effect = pieces.map(\.queued).min(),
-        let answer = pieces.map(\.completed).max()
-      else { continue }
-      pairs.append(
+      var (effect, answer, isAliased) = (Int64.max, Int64.min, false)
+      for place in match.pieces {
+        let piece = device.pieces[Int(place)]
+        effect = min(effect, piece.queued)
+        answer = max(answer, piece.completed)
+        if piece.isAliased { isAliased = true }
+      }
+      guard !isAliased, effect != .max else { continue }
+      body(
         CausalPair(
           cause: request.issued, effect: effect, answer: answer, end: request.completed,
-          isUnique: unique.contains(request.row)))
+          isUnique: !unique.isEmpty && unique.contains(request.row)))
     }
-    return pairs
   }
 
   /// How many guest requests would find a piece if the host's pieces lay at random in their region: the
@@ -468,9 +535,8 @@ public struct Join: Sendable {
 struct HostSide {
   let rows: HostDevice
   let pieces: [HostPiece]
-  let index: PieceIndex
-  /// Places in the pieces by (sector, operation, arrival).
-  let byStart: [Int32]
+  private(set) var index: PieceIndex
+  private(set) var starts: StartIndex
   /// What the pieces of each operation span, and how many they are.
   let extents: [(operation: BlockOperation, pieces: (sector: Int64, end: Int64, count: Int))]
 
@@ -479,19 +545,25 @@ struct HostSide {
     let pieces = device.pieces
     self.pieces = pieces
     index = PieceIndex(pieces)
-    byStart = pieces.indices.map { Int32($0) }.sorted {
-      let (a, b) = (pieces[Int($0)], pieces[Int($1)])
-      return (a.sector, a.operation.rawValue, a.queued, $0)
-        < (b.sector, b.operation.rawValue, b.queued, $1)
+    starts = StartIndex(pieces)
+    var extents = [(sector: Int64, end: Int64, count: Int)](
+      repeating: (.max, .min, 0), count: BlockOperation.allCases.count)
+    for piece in pieces {
+      let place = piece.operation.rawValue
+      extents[place].sector = min(extents[place].sector, piece.sector)
+      extents[place].end = max(extents[place].end, piece.end)
+      extents[place].count += 1
     }
-    extents = BlockOperation.allCases.compactMap { operation in
-      let own = pieces.lazy.filter { $0.operation == operation }
-      guard let low = own.map(\.sector).min(), let high = own.map(\.end).max() else { return nil }
-      return (operation, (low, high, own.count))
+    self.extents = BlockOperation.allCases.compactMap { operation in
+      let own = extents[operation.rawValue]
+      return own.count > 0 ? (operation, own) : nil
     }
   }
 
   var span: ClosedRange<Int64> { rows.first...max(rows.first, rows.last) }
+
+  /// Nothing is looked for any more.
+  mutating func forgetWays() { (index, starts) = (PieceIndex([]), StartIndex([])) }
 }
 
 /// What the matching has to say about a disk, before it is made into rows.

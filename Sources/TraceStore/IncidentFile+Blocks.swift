@@ -78,10 +78,10 @@ extension IncidentFile {
     }
   }
 
-  /// All requests of each of these stretches, in the order in which they ended.
+  /// All requests of each of these stretches, in the order in which they ended; without their `G`, `I` and lines.
   ///
   /// One pass over the table for all of them: it has no index by stretch, which would cost each ingest.
-  public func requests(of streams: [BlockStream]) throws -> [Int32: [BlockRequest]] {
+  public func requests(of streams: [BlockStream]) throws -> [Int32: BlockRequests] {
     try translating {
       try queue.read { db in
         let kinds = try requestKinds(db)
@@ -89,18 +89,24 @@ extension IncidentFile {
         let statement = try RawStatement(
           db,
           """
-          SELECT request_id, kind_id, sector, sectors, at_ns, got, inserted, issued, completed, line,
-            cpus
+          SELECT request_id, kind_id, sector, sectors, at_ns, issued, completed, cpus
           FROM block_request ORDER BY request_id
           """)
-        var requests: [Int32: [BlockRequest]] = [:]
-        for stream in streams {
-          requests[stream.stream] = []
-          requests[stream.stream]?.reserveCapacity(stream.requests)
+        let places = Dictionary(
+          streams.enumerated().map { ($1.stream, $0) }, uniquingKeysWith: { first, _ in first })
+        var found = streams.map { _ in BlockRequests() }
+        for (place, stream) in streams.enumerated() {
+          found[place].reserveCapacity(stream.requests)
         }
+        // Mostly as the one before.
+        var last: (number: Int64, kind: RequestKind, place: Int?)?
         while try statement.step() {
-          guard let kind = kinds[statement.integer(1)] else { throw StoreError.damagedRequest }
-          guard requests[kind.stream] != nil else { continue }
+          let number = statement.integer(1)
+          if last?.number != number {
+            guard let kind = kinds[number] else { throw StoreError.damagedRequest }
+            last = (number, kind, places[kind.stream])
+          }
+          guard let kind = last?.kind, let place = last?.place else { continue }
           var request = BlockRequest()
           let at = statement.integer(4)
           func stamp(_ delta: Int64) throws -> Stamp {
@@ -118,13 +124,10 @@ extension IncidentFile {
           request.traits = kind.traits
           request.error = kind.error
           if kind.isQueued { request.queued = try stamp(0) }
-          request.got = try stamp(statement.integer(5))
-          request.inserted = try stamp(statement.integer(6))
-          request.issued = try stamp(statement.integer(7))
+          request.issued = try stamp(statement.integer(5))
           request.firstIssued = request.issued
-          request.completed = try stamp(statement.integer(8))
-          request.line = statement.integer(9)
-          let cpus = CPUPair(packed: statement.integer(10))
+          request.completed = try stamp(statement.integer(6))
+          let cpus = CPUPair(packed: statement.integer(7))
           (request.issuedCPU, request.completedCPU) = (cpus.issued, cpus.completed)
           if let detour = try detours.detour(of: request.id) {
             if detour.firstIssued != .min { request.firstIssued = try stamp(detour.firstIssued) }
@@ -135,9 +138,10 @@ extension IncidentFile {
           guard request.sector <= BlockEvent.mostSectors,
             (0...BlockRequest.longest).contains(request.sectors)
           else { throw StoreError.damagedRequest }
-          requests[kind.stream]?.append(request)
+          found[place].append(request)
         }
-        return requests
+        return Dictionary(
+          zip(streams.map(\.stream), found), uniquingKeysWith: { first, _ in first })
       }
     }
   }

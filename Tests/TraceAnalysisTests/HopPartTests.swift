@@ -112,7 +112,9 @@ struct HopPartTests {
       threads, known: Span(from: 0, to: 20 * Self.second), .own, population, Self.names, sums
     ) { Int($0.culprit) }
     parts.add(
-      ios, device: 0, IOHalves(ios, rows, HostThreads([hostRows], tids: [1: 21, 2: 22])))
+      ios, device: 0,
+      IOHalves(
+        ios, BlockRequests(rows), HostThreads([BlockRequests(hostRows)], tids: [1: 21, 2: 22])))
     // In the order of their ends, now and then all that is over goes out.
     for (number, act) in acts.sorted(by: { $0.span.to < $1.span.to }).enumerated() {
       if let culprit = act.culprit {
@@ -194,7 +196,7 @@ struct HopPartTests {
       row.completed = Stamp(issued + Int64.random(in: 1...120, using: &generator))
       rows.append(row)
     }
-    let users = DeviceUsers(rows) { _, row in
+    let users = DeviceUsers(BlockRequests(rows)) { _, row in
       row.task == 0 ? .own : .other("\(row.task)", isGuest: false)
     }
     let parts = DeviceParts(users) { user in

@@ -85,7 +85,8 @@ struct IntervalTests {
       (0..<9).map { Self.request(Int32($0 % 3), completed: Int64($0) * 100_000_000) } + [
         Self.request(3, completed: nil), Self.request(4, completed: 5, sectors: 0),
       ]
-    let sums = DeviceIntervals(requests, covered: 0...1_000_000_000, named: 2) { request in
+    let sums = DeviceIntervals(BlockRequests(requests), covered: 0...1_000_000_000, named: 2) {
+      request in
       request.task == 0 ? .guest("vm1") : .thread("t\(request.task)")
     }
     func count(_ owner: DeviceIntervals.Owner?) -> Int {

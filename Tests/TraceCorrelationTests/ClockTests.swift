@@ -9,8 +9,33 @@ struct FeasiblePolygonTests {
     let points = [(0, 5), (1, 1), (2, 4), (3, 0), (4, 3), (3, 9)].map {
       FeasiblePolygon.Point(x: $0.0, y: $0.1)
     }
-    #expect(FeasiblePolygon.hull(points, lower: true).map(\.x) == [0, 1, 3, 4])
-    #expect(FeasiblePolygon.hull(points, lower: false).map(\.x) == [4, 3, 0])
+    #expect(Self.hull(points, isLower: true).map(\.x) == [0, 1, 3, 4])
+    #expect(Self.hull(points, isLower: false).map(\.x) == [4, 3, 0])
+  }
+
+  private static func hull(
+    _ points: [FeasiblePolygon.Point], isLower: Bool
+  ) -> [FeasiblePolygon.Point] {
+    var hull = FeasiblePolygon.Hull(isLower: isLower)
+    for point in points { hull.add(point) }
+    return hull.points
+  }
+
+  @Test("the hull of many points, of which few are held at once, bounds all of them")
+  func hullOfMany() {
+    var state: UInt64 = 7
+    let points = (0..<10_000).map { _ in
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return FeasiblePolygon.Point(x: Int64(state >> 40), y: Int64(state >> 20 & 0xfffff))
+    }
+    let hull = Self.hull(points, isLower: true)
+    #expect(hull.first?.x == points.map(\.x).min() && hull.last?.x == points.map(\.x).max())
+    for (a, b) in zip(hull, hull.dropFirst()) {
+      #expect(
+        points.allSatisfy { point in
+          Int128(b.x - a.x) * Int128(point.y - a.y) >= Int128(b.y - a.y) * Int128(point.x - a.x)
+        })
+    }
   }
 
   @Test("one request bounds the offset from both sides")

@@ -46,7 +46,7 @@ struct DamagedInputTests {
     var looks = 10
     let index = PieceIndex(device.pieces)
     let isWhole = index.forEach(
-      overlapping: 0..<BlockEvent.mostSectors, queuedFrom: 0, to: 100, in: device.pieces,
+      overlapping: 0..<BlockEvent.mostSectors, queuedFrom: 0, to: 100,
       looks: &looks
     ) { met.append($0) }
     #expect(isWhole && met == [0, 1, 2])
@@ -55,7 +55,7 @@ struct DamagedInputTests {
     looks = 2
     #expect(
       !index.forEach(
-        overlapping: 0..<BlockEvent.mostSectors, queuedFrom: 0, to: 100, in: device.pieces,
+        overlapping: 0..<BlockEvent.mostSectors, queuedFrom: 0, to: 100,
         looks: &looks
       ) { _ in })
   }

@@ -166,6 +166,6 @@ final class CorrelationContext {
 /// A device's stretch of a block trace with its requests.
 struct TracedDevice {
   let stream: BlockStream
-  let rows: [BlockRequest]
+  let rows: BlockRequests
   let bios: [MergedBio]
 }

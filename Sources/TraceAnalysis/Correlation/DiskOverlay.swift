@@ -3,22 +3,22 @@ internal import TraceModel
 
 /// The halves of the virtio queue of one disk's I/Os, and who has to act in them.
 struct IOHalves {
-  private let rows: [BlockRequest]
+  private let rows: BlockRequests
   /// Of each I/O the place of its request in `rows`; -1: without one, or it was not followed.
   private var places: [Int32]
   /// The id of the host's thread that queued it; 0 where it is not known.
   private var workers: [Int32]
 
   /// Of I/Os in the order of their requests, and the requests themselves.
-  init(_ ios: [GuestIO], _ rows: [BlockRequest], _ threads: HostThreads) {
+  init(_ ios: [GuestIO], _ rows: BlockRequests, _ threads: HostThreads) {
     self.rows = rows
     places = [Int32](repeating: -1, count: ios.count)
     workers = [Int32](repeating: 0, count: ios.count)
     var row = 0
     for index in ios.indices {
       // Both are in the order of the requests.
-      while row < rows.count, rows[row].id < ios[index].request { row += 1 }
-      guard row < rows.count, rows[row].id == ios[index].request,
+      while row < rows.count, rows.id(at: row) < ios[index].request { row += 1 }
+      guard row < rows.count, rows.id(at: row) == ios[index].request,
         Self.moments(ios[index]) != nil
       else { continue }
       places[index] = Int32(row)
@@ -74,7 +74,7 @@ struct DiskOverlay {
 
   /// Begins; what can be said of an I/O is 0 from here on.
   init(
-    disk: Int, _ ios: inout [GuestIO], _ rows: [BlockRequest], _ threads: HostThreads,
+    disk: Int, _ ios: inout [GuestIO], _ rows: BlockRequests, _ threads: HostThreads,
     _ overlay: WaitOverlay
   ) {
     self.disk = disk

@@ -25,7 +25,7 @@ enum GivenMaps {
 
   /// The map of a disk that an incident.yaml gives; nil where it gives none. An extent without an end reaches
   /// to the disk's last requested sector.
-  static func written(_ extents: [GivenDeviceExtent], _ rows: [BlockRequest]) -> ExtentMap? {
+  static func written(_ extents: [GivenDeviceExtent], _ rows: BlockRequests) -> ExtentMap? {
     guard !extents.isEmpty else { return nil }
     let end = rows.lazy.map { $0.sector + $0.sectors }.max() ?? 0
     return ExtentMap(

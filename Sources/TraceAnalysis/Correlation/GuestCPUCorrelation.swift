@@ -171,7 +171,7 @@ struct GuestCPUCorrelation: CorrelationPass {
   }
 
   private static func check(
-    _ rows: [BlockRequest], _ clock: GuestClock, _ side: GuestThreads
+    _ rows: BlockRequests, _ clock: GuestClock, _ side: GuestThreads
   ) -> RunCheck {
     var moments: [(at: Int64, error: Int64, thread: Int64)] = []
     func add(_ stamp: Stamp, _ cpu: Int32) {

@@ -298,7 +298,7 @@ struct DeviceIntervals {
 
   /// The guests, and so many others by name.
   init(
-    _ requests: [BlockRequest], covered: ClosedRange<Int64>, named most: Int,
+    _ requests: BlockRequests, covered: ClosedRange<Int64>, named most: Int,
     owner: (BlockRequest) -> Owner
   ) {
     let grid = IntervalGrid(covered)

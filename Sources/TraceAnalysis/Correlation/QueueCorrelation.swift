@@ -63,7 +63,7 @@ struct QueueCorrelation: CorrelationPass {
 
   /// Flushes carry no data and take no place in the schedulers; across a step no stay is known.
   private static func stays(
-    _ rows: [BlockRequest], _ stay: (BlockRequest) -> QueueDepth.Stay
+    _ rows: BlockRequests, _ stay: (BlockRequest) -> QueueDepth.Stay
   ) -> [QueueDepth.Stay] {
     rows.lazy.filter { $0.operation != .flush && !$0.traits.contains(.acrossStep) }.map(stay)
   }

@@ -3,16 +3,16 @@ internal import TraceModel
 
 /// Which task queued a request, found in the requests themselves: by number it would take a table of them all.
 struct RequestTasks {
-  private let devices: [[BlockRequest]]
+  private let devices: [BlockRequests]
 
   /// Of the requests of some devices, each in the order of their numbers.
-  init(_ devices: [[BlockRequest]]) { self.devices = devices.filter { !$0.isEmpty } }
+  init(_ devices: [BlockRequests]) { self.devices = devices.filter { !$0.isEmpty } }
 
   /// The task; nil for a request of another device.
   func task(of request: Int64) -> Int32? {
     for rows in devices {
-      let place = rows.partitioningIndex { $0.id >= request }
-      if place < rows.count, rows[place].id == request { return rows[place].task }
+      let place = rows.indices.partitioningIndex { rows.id(at: $0) >= request }
+      if place < rows.count, rows.id(at: place) == request { return rows[place].task }
     }
     return nil
   }
@@ -28,7 +28,7 @@ struct HostThreads {
   }
 
   /// Of the requests of some devices, each in the order of their numbers, and the ids of the threads, by task.
-  init(_ devices: [[BlockRequest]], tids: [Int32: UInt32]) {
+  init(_ devices: [BlockRequests], tids: [Int32: UInt32]) {
     (tasks, self.tids) = (RequestTasks(devices), tids)
   }
 

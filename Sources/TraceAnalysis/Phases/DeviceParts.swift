@@ -15,12 +15,12 @@ struct DeviceUsers {
   }
 
   /// Those that carry data and came to an end.
-  let rows: [BlockRequest]
+  let rows: BlockRequests
   /// Of each of them the place among ``users``.
   let places: [Int32]
   let users: [User]
 
-  init(_ rows: [BlockRequest], _ user: (_ place: Int, BlockRequest) -> User) {
+  init(_ rows: BlockRequests, _ user: (_ place: Int, BlockRequest) -> User) {
     self.rows = rows
     var users: [User] = []
     var known: [User: Int32] = [:]

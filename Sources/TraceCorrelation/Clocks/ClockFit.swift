@@ -23,8 +23,23 @@ enum ClockFit {
 
   /// The segments of the clock, in order; empty when the pairs do not go together.
   static func fit(_ pairs: [CausalPair]) -> [ClockRelation] {
+    fit { body in pairs.forEach(body) }
+  }
+
+  /// The same of pairs that a body is called with; they are kept only where no one line allows all.
+  static func fit(_ forEachPair: (_ body: (CausalPair) -> Void) -> Void) -> [ClockRelation] {
     // Mostly one line allows all.
-    if let whole = ClockRelation(pairs) { return [whole] }
+    var bounds = FeasiblePolygon.Bounds()
+    var count = 0
+    forEachPair { pair in
+      bounds.add(pair)
+      count += 1
+    }
+    if let whole = ClockRelation(bounds, pairs: count, removed: 0) { return [whole] }
+    guard count > 0 else { return [] }
+    var pairs: [CausalPair] = []
+    pairs.reserveCapacity(count)
+    forEachPair { pairs.append($0) }
     var search = Search(pairs)
     return search.segments(atMostWrong: max(3, Int(Double(pairs.count) * mostWrong)))
   }
@@ -321,16 +336,17 @@ enum ClockFit {
     }
 
     private func relation(_ segment: Segment) -> ClockRelation? {
-      var ceilings: [FeasiblePolygon.Bound] = []
-      var floors: [FeasiblePolygon.Bound] = []
+      var bounds = FeasiblePolygon.Bounds()
       for part in segment.parts {
         for constraint in constraints[part] where !isOut[Int(constraint.pair)] {
-          let bound = FeasiblePolygon.Bound(own: constraint.own, distance: constraint.distance)
-          if constraint.isFloor { floors.append(bound) } else { ceilings.append(bound) }
+          if constraint.isFloor {
+            bounds.addFloor(constraint.own, constraint.distance)
+          } else {
+            bounds.addCeiling(constraint.own, constraint.distance)
+          }
         }
       }
-      return ClockRelation(
-        ceilings: ceilings, floors: floors, pairs: segment.whole, removed: segment.removed)
+      return ClockRelation(bounds, pairs: segment.whole, removed: segment.removed)
     }
   }
 }

@@ -2,7 +2,7 @@
 ///
 /// The bound is proven as long as the clock runs evenly: every line that contradicts no matched request
 /// lies within it.
-public struct ClockRelation: Sendable {
+public struct ClockRelation: Sendable, Equatable {
   /// The first matched moment, own ns.
   public let from: Int64
   /// The last matched moment, own ns.
@@ -18,22 +18,17 @@ public struct ClockRelation: Sendable {
 
   /// The relation that these pairs allow; nil when there are none or no line fits.
   init?(_ pairs: [CausalPair]) {
-    self.init(
-      ceilings: pairs.map { .init(own: $0.cause, distance: $0.effect - $0.cause) },
-      floors: pairs.map { .init(own: $0.end, distance: $0.answer - $0.end) }, pairs: pairs.count,
-      removed: 0)
+    var bounds = FeasiblePolygon.Bounds()
+    for pair in pairs { bounds.add(pair) }
+    self.init(bounds, pairs: pairs.count, removed: 0)
   }
 
   /// The relation that so many pairs allow, of which some may bind it with one of their ends only.
-  init?(
-    ceilings: [FeasiblePolygon.Bound], floors: [FeasiblePolygon.Bound], pairs: Int, removed: Int
-  ) {
-    let from = min(ceilings.lazy.map(\.own).min() ?? .max, floors.lazy.map(\.own).min() ?? .max)
-    let to = max(ceilings.lazy.map(\.own).max() ?? .min, floors.lazy.map(\.own).max() ?? .min)
-    guard from <= to else { return nil }
+  init?(_ bounds: FeasiblePolygon.Bounds, pairs: Int, removed: Int) {
+    guard bounds.first <= bounds.last else { return nil }
     self.init(
-      FeasiblePolygon(ceilings: ceilings, floors: floors), over: from...to, pairs: pairs,
-      removed: removed, recorded: 0)
+      FeasiblePolygon(bounds), over: bounds.first...bounds.last, pairs: pairs, removed: removed,
+      recorded: 0)
   }
 
   /// The relation that a record alone allows over a trace, where no request binds it.

@@ -29,9 +29,9 @@ public struct CausalPair: Sendable {
 /// the other can bind, so hundreds of thousands of requests leave a few dozen half-planes.
 ///
 /// (Duda et al. 1987; Poirier, Roy, Dagenais 2010: the convex hull method of trace synchronisation.)
-struct FeasiblePolygon {
+struct FeasiblePolygon: Equatable {
   /// A line: slope beyond 1, and ns at the origin.
-  struct Line {
+  struct Line: Equatable {
     var slope: Double
     var shift: Double
   }
@@ -48,35 +48,61 @@ struct FeasiblePolygon {
   /// Its corners, none when no line fits.
   private(set) var corners: [Line]
 
-  /// A point that the line must pass on one side.
-  struct Bound {
-    /// ns on the own clock.
-    let own: Int64
-    /// Reference minus own, ns.
-    let distance: Int64
+  /// Points, of which only those are kept that may bind a line: so there may be any number of them, and they come in any
+  /// order.
+  struct Bounds {
+    private(set) var ceilings = Hull(isLower: true)
+    private(set) var floors = Hull(isLower: false)
+    /// The first and the last own moment; the first is behind the last where there is none.
+    private(set) var first = Int64.max
+    private(set) var last = Int64.min
+    /// The first distance of a ceiling, of a floor where there is none; and how far any ceiling is from it.
+    var base: Int64 { (ceilings.first ?? floors.first)?.y ?? 0 }
+    private(set) var spread = 0.0
+
+    /// A line passes below it.
+    mutating func addCeiling(_ own: Int64, _ distance: Int64) {
+      add(own)
+      ceilings.add(Point(x: own, y: distance))
+      spread = max(spread, abs(Double(distance - base)))
+    }
+
+    /// A line passes above it.
+    mutating func addFloor(_ own: Int64, _ distance: Int64) {
+      add(own)
+      floors.add(Point(x: own, y: distance))
+    }
+
+    /// Both of a pair.
+    mutating func add(_ pair: CausalPair) {
+      addCeiling(pair.cause, pair.effect - pair.cause)
+      addFloor(pair.end, pair.answer - pair.end)
+    }
+
+    private mutating func add(_ own: Int64) {
+      first = min(first, own)
+      last = max(last, own)
+    }
   }
 
   /// The lines that fit these pairs, which come in any order.
   init(_ pairs: [CausalPair]) {
-    self.init(
-      ceilings: pairs.map { Bound(own: $0.cause, distance: $0.effect - $0.cause) },
-      floors: pairs.map { Bound(own: $0.end, distance: $0.answer - $0.end) })
+    var bounds = Bounds()
+    for pair in pairs { bounds.add(pair) }
+    self.init(bounds)
   }
 
-  /// The lines that pass below the ones and above the others, which come in any order.
-  init(ceilings: [Bound], floors: [Bound]) {
-    let first = min(
-      ceilings.lazy.map(\.own).min() ?? .max, floors.lazy.map(\.own).min() ?? .max)
-    let last = max(ceilings.lazy.map(\.own).max() ?? .min, floors.lazy.map(\.own).max() ?? .min)
+  /// The lines that pass below the ones and above the others.
+  init(_ bounds: Bounds) {
+    let (first, last) = (bounds.first, bounds.last)
     guard first <= last else {
       self.init(origin: 0, base: 0, spread: 0, span: 0)
       return
     }
-    let base = (ceilings.first ?? floors.first)?.distance ?? 0
-    let spread = ceilings.reduce(0) { max($0, abs(Double($1.distance - base))) }
     self.init(
-      origin: first + (last - first) / 2, base: base, spread: spread, span: Double(last - first))
-    corners = Self.cut(corners, ceilings, floors, origin: origin, base: base)
+      origin: first + (last - first) / 2, base: bounds.base, spread: bounds.spread,
+      span: Double(last - first))
+    corners = cut(bounds)
   }
 
   /// All lines that a clock can follow, near enough to distances of that spread over that span of time.
@@ -106,11 +132,9 @@ struct FeasiblePolygon {
 
   /// The lines of this polygon that contradict none of these pairs either.
   func intersected(with pairs: [CausalPair]) -> FeasiblePolygon {
-    FeasiblePolygon(
-      origin: origin, base: base,
-      corners: Self.cut(
-        corners, pairs.map { Bound(own: $0.cause, distance: $0.effect - $0.cause) },
-        pairs.map { Bound(own: $0.end, distance: $0.answer - $0.end) }, origin: origin, base: base))
+    var bounds = Bounds()
+    for pair in pairs { bounds.add(pair) }
+    return FeasiblePolygon(origin: origin, base: base, corners: cut(bounds))
   }
 
   private init(origin: Int64, base: Int64, corners: [Line]) {
@@ -119,21 +143,15 @@ struct FeasiblePolygon {
     self.corners = corners
   }
 
-  private static func cut(
-    _ corners: [Line], _ ceilings: [Bound], _ floors: [Bound], origin: Int64, base: Int64
-  ) -> [Line] {
-    let ceilings = ceilings.map { Point(x: $0.own - origin, y: $0.distance - base) }
-    let floors = floors.map { Point(x: $0.own - origin, y: $0.distance - base) }
+  private func cut(_ bounds: Bounds) -> [Line] {
     var corners = corners
-    for point in hull(ceilings, lower: true) {
-      corners = cut(corners) {
-        $0.slope * Double(point.x) + $0.shift - Double(point.y) - rounding
-      }
+    for point in bounds.ceilings.points {
+      let (x, y) = (Double(point.x - origin), Double(point.y - base))
+      corners = Self.cut(corners) { $0.slope * x + $0.shift - y - Self.rounding }
     }
-    for point in hull(floors, lower: false) {
-      corners = cut(corners) {
-        Double(point.y) - $0.slope * Double(point.x) - $0.shift - rounding
-      }
+    for point in bounds.floors.points {
+      let (x, y) = (Double(point.x - origin), Double(point.y - base))
+      corners = Self.cut(corners) { y - $0.slope * x - $0.shift - Self.rounding }
     }
     return corners
   }
@@ -228,21 +246,45 @@ struct FeasiblePolygon {
     let y: Int64
   }
 
-  /// The lower or upper hull by a monotone chain; Int128, for two differences of a day in ns overflow
-  /// Int64 when multiplied.
-  static func hull(_ points: [Point], lower: Bool) -> [Point] {
-    let sorted = points.sorted { ($0.x, $0.y) < ($1.x, $1.y) }
-    var chain: [Point] = []
-    for point in lower ? sorted : sorted.reversed() {
-      while chain.count >= 2 {
-        let (a, b) = (chain[chain.count - 2], chain[chain.count - 1])
-        let cross =
-          Int128(b.x - a.x) * Int128(point.y - a.y) - Int128(b.y - a.y) * Int128(point.x - a.x)
-        guard cross <= 0 else { break }
-        chain.removeLast()
-      }
-      chain.append(point)
+  /// The lower or upper hull of points by a monotone chain, which keeps those of a few thousand at a time: the hull of all
+  /// is that of the hulls of parts.
+  struct Hull {
+    let isLower: Bool
+    /// The point that came first.
+    private(set) var first: Point?
+    private var kept: [Point] = []
+    private var pending: [Point] = []
+
+    private static let most = 2048
+
+    init(isLower: Bool) { self.isLower = isLower }
+
+    mutating func add(_ point: Point) {
+      if first == nil { first = point }
+      pending.append(point)
+      guard pending.count >= Self.most else { return }
+      kept += Self.chain(pending, isLower)
+      pending.removeAll(keepingCapacity: true)
     }
-    return chain
+
+    /// Those that can bind, from the first to the last of a lower hull, from the last to the first of an upper one.
+    var points: [Point] { Self.chain(kept + pending, isLower) }
+
+    /// Int128, for two differences of a day in ns overflow Int64 when multiplied.
+    private static func chain(_ points: [Point], _ isLower: Bool) -> [Point] {
+      let sorted = points.sorted { ($0.x, $0.y) < ($1.x, $1.y) }
+      var chain: [Point] = []
+      for point in isLower ? sorted : sorted.reversed() {
+        while chain.count >= 2 {
+          let (a, b) = (chain[chain.count - 2], chain[chain.count - 1])
+          let cross =
+            Int128(b.x - a.x) * Int128(point.y - a.y) - Int128(b.y - a.y) * Int128(point.x - a.x)
+          guard cross <= 0 else { break }
+          chain.removeLast()
+        }
+        chain.append(point)
+      }
+      return chain
+    }
   }
 }

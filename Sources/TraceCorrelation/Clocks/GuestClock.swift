@@ -1,7 +1,7 @@
 internal import TraceModel
 
 /// The clock of a trace, stretch by stretch: a relation of its own between any two steps.
-public struct GuestClock: Sendable {
+public struct GuestClock: Sendable, Equatable {
   /// The stretches, in order of time.
   public let stretches: [ClockRelation]
   /// Own time from which each but the first is used.
@@ -9,9 +9,14 @@ public struct GuestClock: Sendable {
 
   /// The clock of these stretches; nil when there are none. `moments` are times that the trace shows, in
   /// order: between the last pair of one stretch and the first of the next the step is where nothing
-  /// happened for longest, for over a step forward nothing can.
-  init?(_ stretches: [ClockRelation], moments: [Int64]) {
+  /// happened for longest, for over a step forward nothing can. Nobody asks for them where there is no step.
+  init?(_ stretches: [ClockRelation], moments: @autoclosure () -> [Int64]) {
     guard !stretches.isEmpty else { return nil }
+    guard stretches.count > 1 else {
+      (self.stretches, starts) = (stretches, [])
+      return
+    }
+    let moments = moments()
     let sorted = stretches.sorted { $0.from < $1.from }
     self.stretches = sorted
     starts = zip(sorted, sorted.dropFirst()).map { before, after in

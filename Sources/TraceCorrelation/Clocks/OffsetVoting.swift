@@ -1,3 +1,5 @@
+internal import TraceModel
+
 /// Finds a clock's offset when nothing is known of it: every candidate pair allows an interval of offsets,
 /// and the point that most intervals cover is the offset.
 enum OffsetVoting {
@@ -18,33 +20,38 @@ enum OffsetVoting {
 
   /// The best stretch; nil when there are no intervals.
   static func peak(_ intervals: [Interval]) -> Peak? {
-    // Overlapping intervals of one voter count once: join them first.
-    let sorted = intervals.sorted { ($0.voter, $0.low) < ($1.voter, $1.low) }
-    var edges: [(at: Int64, step: Int)] = []
-    edges.reserveCapacity(sorted.count * 2)
-    var current: Interval?
-    func close() {
-      guard let interval = current else { return }
-      edges.append((interval.low, 1))
-      edges.append((interval.high, -1))
+    // Overlapping intervals of one voter count once: join them first. Mostly they come in that order.
+    let isSorted = intervals.indices.dropFirst().allSatisfy {
+      (intervals[$0 - 1].voter, intervals[$0 - 1].low) <= (intervals[$0].voter, intervals[$0].low)
     }
+    let sorted =
+      isSorted ? intervals : intervals.sorted { ($0.voter, $0.low) < ($1.voter, $1.low) }
+    var starts: [Int64] = []
+    var ends: [Int64] = []
+    starts.reserveCapacity(sorted.count)
+    ends.reserveCapacity(sorted.count)
+    var current: Interval?
     for interval in sorted where interval.low <= interval.high {
       if let open = current, open.voter == interval.voter, interval.low <= open.high {
         current?.high = max(open.high, interval.high)
+        ends[ends.count - 1] = max(open.high, interval.high)
       } else {
-        close()
+        starts.append(interval.low)
+        ends.append(interval.high)
         current = interval
       }
     }
-    close()
+    NumberSort.sort(&starts)
+    NumberSort.sort(&ends)
     // An interval ends after its last point: at equal places starts come first.
-    edges.sort { ($0.at, -$0.step) < ($1.at, -$1.step) }
     var best: Peak?
-    var depth = 0
-    for (index, edge) in edges.enumerated() {
-      depth += edge.step
-      if edge.step > 0, depth > best?.voters ?? 0, index + 1 < edges.count {
-        best = Peak(low: edge.at, high: edges[index + 1].at, voters: depth)
+    var ended = 0
+    for (begun, start) in starts.enumerated() {
+      while ends[ended] < start { ended += 1 }
+      let depth = begun + 1 - ended
+      if depth > best?.voters ?? 0 {
+        let next = begun + 1 < starts.count ? min(starts[begun + 1], ends[ended]) : ends[ended]
+        best = Peak(low: start, high: next, voters: depth)
       }
     }
     return best

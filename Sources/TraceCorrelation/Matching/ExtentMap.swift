@@ -97,6 +97,19 @@ public struct ExtentMap: Sendable {
     return ranges
   }
 
+  /// The stretch of the host's device that holds these sectors side by side; nil when they are in several, or some of
+  /// them nowhere.
+  func translateWhole(_ sector: Int64, _ sectors: Int64) -> Range<Int64>? {
+    let index = extents.count == 1 ? 0 : firstExtent(endingAfter: sector)
+    guard index < extents.count else { return nil }
+    let extent = extents[index]
+    guard extent.guestSector <= sector,
+      sector + sectors <= extent.guestSector + extent.sectors
+    else { return nil }
+    let start = extent.hostSector + sector - extent.guestSector
+    return start..<start + sectors
+  }
+
   private func firstExtent(endingAfter sector: Int64) -> Int {
     var low = 0
     var high = extents.count

@@ -32,18 +32,18 @@ struct HostCache {
     _ guest: [GuestRequest], _ outcome: RequestMatching.Outcome, _ device: HostSide,
     _ map: ExtentMap, _ clock: GuestClock
   ) {
-    var claimed = Set<Int32>()
-    var direct = 0
-    for (request, match) in zip(guest, outcome.matches) {
-      guard let match else { continue }
-      claimed.formUnion(match.pieces)
-      if request.operation == .write { direct += 1 }
-    }
     let open = guest.indices.filter { place in
       outcome.matches[place] == nil && !outcome.unmapped[place] && !guest[place].isLossy
         && Self.isCovered(guest[place], device, clock)
     }
     guard !open.isEmpty else { return }
+    var claimed = [Bool](repeating: false, count: device.pieces.count)
+    var direct = 0
+    for (request, match) in zip(guest, outcome.matches) {
+      guard let match else { continue }
+      for piece in match.pieces { claimed[Int(piece)] = true }
+      if request.operation == .write { direct += 1 }
+    }
     var later: [Int: Deferred] = [:]
     for place in open where guest[place].operation == .write {
       later[place] = Self.deferred(guest[place], device, map, clock, claimed)
@@ -80,7 +80,7 @@ struct HostCache {
   /// The first later writes that no guest request has in its own time and that hold all of the sectors.
   private static func deferred(
     _ request: GuestRequest, _ device: HostSide, _ map: ExtentMap, _ clock: GuestClock,
-    _ claimed: Set<Int32>
+    _ claimed: [Bool]
   ) -> Deferred? {
     guard let ranges = map.translate(request.sector, request.sectors) else { return nil }
     let from = clock.reference(request.issued) - clock.error(at: request.issued)
@@ -97,14 +97,14 @@ struct HostCache {
 
   private static func cover(
     _ ranges: [Range<Int64>], _ from: Int64, _ to: Int64, _ device: HostSide,
-    _ claimed: Set<Int32>, _ looks: inout Int
+    _ claimed: [Bool], _ looks: inout Int
   ) -> Deferred? {
     var pieces = Set<Int32>()
     for range in ranges {
       let isWhole = device.index.forEach(
-        overlapping: range, queuedFrom: from, to: to, in: device.pieces, looks: &looks
+        overlapping: range, queuedFrom: from, to: to, looks: &looks
       ) {
-        if device.pieces[Int($0)].operation == .write, !claimed.contains($0) { pieces.insert($0) }
+        if device.pieces[Int($0)].operation == .write, !claimed[Int($0)] { pieces.insert($0) }
       }
       guard isWhole else { return nil }
     }

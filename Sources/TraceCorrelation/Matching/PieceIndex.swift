@@ -1,74 +1,85 @@
 internal import TraceModel
 
-/// Finds the host's pieces at an address and time: sorted by (granule of the device, arrival), so that a
-/// block which is hit a thousand times costs no more than one hit once.
-struct PieceIndex {
-  private struct Entry {
-    let granule: Int64
-    let queued: Int64
-    let piece: Int32
-  }
-
-  private let entries: [Entry]
+/// Finds the host's pieces at an address and time: filed by granule of the device, those of each in order of arrival, so
+/// that a block which is hit a thousand times costs no more than one hit once.
+final class PieceIndex {
+  private let table: PlaceTable
   /// Pieces too long to be filed under each granule (discards of gigabytes).
   private let long: [Int32]
+  /// The granules that hold any, in order: for a range of so many that most of them hold none.
+  private lazy var granules = Self.granules(pieces)
+  private let pieces: [HostPiece]
 
   /// 64 KiB: most requests lie in one or two.
   private static let shift: Int64 = 7
   private static let mostGranules: Int64 = 64
 
+  /// Of a device's pieces, which are in order of arrival.
   init(_ pieces: [HostPiece]) {
-    var entries: [Entry] = []
-    var long: [Int32] = []
-    entries.reserveCapacity(pieces.count + pieces.count / 4)
-    for (index, piece) in pieces.enumerated() {
-      let first = piece.sector >> Self.shift
-      let last = (piece.end - 1) >> Self.shift
-      if last - first >= Self.mostGranules {
-        long.append(Int32(index))
-        continue
-      }
-      for granule in first...last {
-        entries.append(Entry(granule: granule, queued: piece.queued, piece: Int32(index)))
+    self.pieces = pieces
+    table = PlaceTable { add in
+      for index in pieces.indices {
+        Self.forEachGranule(pieces[index]) { add($0, Int32(truncatingIfNeeded: index)) }
       }
     }
-    entries.sort { ($0.granule, $0.queued, $0.piece) < ($1.granule, $1.queued, $1.piece) }
-    self.entries = entries
+    var long: [Int32] = []
+    for index in pieces.indices where Self.isLong(pieces[index]) {
+      long.append(Int32(truncatingIfNeeded: index))
+    }
     self.long = long
+  }
+
+  private static func isLong(_ piece: HostPiece) -> Bool {
+    (piece.end - 1) >> shift - piece.sector >> shift >= mostGranules
+  }
+
+  @inline(__always)
+  private static func forEachGranule(_ piece: HostPiece, _ body: (Int64) -> Void) {
+    let (first, last) = (piece.sector >> shift, (piece.end - 1) >> shift)
+    guard last - first < mostGranules else { return }
+    var granule = first
+    while granule <= last {
+      body(granule)
+      granule += 1
+    }
+  }
+
+  private static func granules(_ pieces: [HostPiece]) -> [Int64] {
+    var granules: [Int64] = []
+    for piece in pieces { forEachGranule(piece) { granules.append($0) } }
+    NumberSort.sort(&granules)
+    var last: Int64?
+    granules.removeAll { granule in
+      defer { last = granule }
+      return granule == last
+    }
+    return granules
   }
 
   /// Calls for each piece that shares sectors with the range and was queued within the times, once.
   ///
   /// `looks` is how many entries may be looked at, and then how many are left; false when they did not suffice.
   func forEach(
-    overlapping range: Range<Int64>, queuedFrom low: Int64, to high: Int64,
-    in pieces: [HostPiece], looks: inout Int, _ body: (Int32) -> Void
+    overlapping range: Range<Int64>, queuedFrom low: Int64, to high: Int64, looks: inout Int,
+    _ body: (Int32) -> Void
   ) -> Bool {
     let first = range.lowerBound >> Self.shift
     let last = (range.upperBound - 1) >> Self.shift
-    var granule = first
-    while granule <= last {
-      var index = lowerBound(granule, low)
-      guard index < entries.count else { break }
-      guard entries[index].granule == granule else {
-        // On to the next that holds any: a damaged request may be as long as the largest disk.
-        granule = entries[index].granule
-        continue
+    if last - first < Self.mostGranules {
+      var granule = first
+      while granule <= last {
+        guard visit(granule, from: first, range, low, high, &looks, body) else { return false }
+        granule += 1
       }
-      while index < entries.count, entries[index].granule == granule, entries[index].queued <= high
-      {
-        guard looks > 0 else { return false }
-        looks -= 1
-        let piece = pieces[Int(entries[index].piece)]
-        if piece.sector < range.upperBound, piece.end > range.lowerBound,
-          // Filed under several granules: taken in the first that both have.
-          granule == max(first, piece.sector >> Self.shift)
-        {
-          body(entries[index].piece)
+    } else {
+      // A damaged request may be as long as the largest disk.
+      var place = granules.partitioningIndex { $0 >= first }
+      while place < granules.count, granules[place] <= last {
+        guard visit(granules[place], from: first, range, low, high, &looks, body) else {
+          return false
         }
-        index += 1
+        place += 1
       }
-      granule += 1
     }
     for index in long {
       guard looks > 0 else { return false }
@@ -83,18 +94,99 @@ struct PieceIndex {
     return true
   }
 
-  private func lowerBound(_ granule: Int64, _ queued: Int64) -> Int {
-    var low = 0
-    var high = entries.count
-    while low < high {
-      let middle = (low + high) / 2
-      let entry = entries[middle]
-      if (entry.granule, entry.queued) < (granule, queued) {
-        low = middle + 1
-      } else {
-        high = middle
+  @inline(__always)
+  private func visit(
+    _ granule: Int64, from first: Int64, _ range: Range<Int64>, _ low: Int64, _ high: Int64,
+    _ looks: inout Int, _ body: (Int32) -> Void
+  ) -> Bool {
+    let entries = table.entries(of: granule)
+    var entry = entries.lowerBound
+    if entries.count > 1 { entry = firstEntry(entries, low) }
+    while entry < entries.upperBound {
+      let index = table[entry]
+      let piece = pieces[Int(index)]
+      entry += 1
+      guard piece.queued <= high else { break }
+      guard piece.queued >= low, piece.sector >> Self.shift <= granule,
+        (piece.end - 1) >> Self.shift >= granule
+      else { continue }
+      guard looks > 0 else { return false }
+      looks -= 1
+      if piece.sector < range.upperBound, piece.end > range.lowerBound,
+        // Filed under several granules: taken in the first that both have.
+        granule == max(first, piece.sector >> Self.shift)
+      {
+        body(index)
       }
     }
-    return low
+    return true
+  }
+
+  private func firstEntry(_ entries: Range<Int>, _ low: Int64) -> Int {
+    var (from, to) = (entries.lowerBound, entries.upperBound)
+    while from < to {
+      let middle = from + (to - from) / 2
+      if pieces[Int(table[middle])].queued < low { from = middle + 1 } else { to = middle }
+    }
+    return from
+  }
+}
+
+/// Finds the host's pieces that begin at an address, with a direction.
+struct StartIndex {
+  private let table: PlaceTable
+  private let pieces: [HostPiece]
+
+  /// Of a device's pieces, which are in order of arrival.
+  init(_ pieces: [HostPiece]) {
+    self.pieces = pieces
+    table = PlaceTable { add in
+      for index in pieces.indices {
+        let piece = pieces[index]
+        add(Self.number(piece.sector, piece.operation), Int32(truncatingIfNeeded: index))
+      }
+    }
+  }
+
+  private static func number(_ sector: Int64, _ operation: BlockOperation) -> Int64 {
+    sector << 3 | Int64(operation.rawValue)
+  }
+
+  /// Calls for each, in order of arrival, as long as the body wants more.
+  @inline(__always)
+  func forEach(
+    _ sector: Int64, _ operation: BlockOperation, queuedFrom low: Int64 = .min,
+    _ body: (Int32) -> Bool
+  ) {
+    let entries = table.entries(of: Self.number(sector, operation))
+    var entry = entries.lowerBound
+    if low != .min, entries.count > 1 {
+      var to = entries.upperBound
+      while entry < to {
+        let middle = entry + (to - entry) / 2
+        if pieces[Int(table[middle])].queued < low { entry = middle + 1 } else { to = middle }
+      }
+    }
+    while entry < entries.upperBound {
+      let index = table[entry]
+      entry += 1
+      let piece = pieces[Int(index)]
+      guard piece.sector == sector, piece.operation == operation, piece.queued >= low else {
+        continue
+      }
+      if !body(index) { return }
+    }
+  }
+
+  /// Whether more than so many begin there, counted as far as that.
+  func hasMore(than most: Int, _ sector: Int64, _ operation: BlockOperation) -> Bool {
+    let entries = table.entries(of: Self.number(sector, operation))
+    guard entries.count > most else { return false }
+    var count = 0
+    forEach(sector, operation) { _ in
+      count += 1
+      return count <= most
+    }
+    return count > most
   }
 }

@@ -46,23 +46,26 @@ struct RegionSearch {
     let votes: Int
     /// Share of the guest's requests, while both traces ran, that the best offset can place.
     let share: Double
-    /// Requests that were placed.
+    /// Requests that were placed, and of how many.
     let placed: Int
+    let requests: Int
     /// Share of the host's reads that begin where a read of the guest would lie which lie in such a read's
     /// time; 0 where most requests were placed anyway.
     let answered: Double
     /// How many those are.
     let answers: Int
     /// Matched requests that constrain the clock: unique on both sides.
-    let pairs: [CausalPair]
+    private(set) var pairs: [CausalPair]
     /// The windows of the trace, with their offsets.
-    let windows: [Window]
+    private(set) var windows: [Window]
+
+    /// They have said what they can.
+    mutating func forgetPairs() { (pairs, windows) = ([], []) }
   }
 
   private let guest: [GuestRequest]
   private let host: [HostPiece]
-  /// Places in `host` by (sector, kind, arrival).
-  private let byStart: [Int32]
+  private let starts: StartIndex
   private let span: ClosedRange<Int64>
 
   /// Windows of the guest's trace in which the clock is taken as even.
@@ -86,7 +89,7 @@ struct RegionSearch {
     self.guest = guest
     self.host = host.pieces
     span = host.span
-    byStart = host.byStart
+    starts = host.starts
   }
 
   /// A window of the guest's trace and the offset it agrees on.
@@ -100,8 +103,8 @@ struct RegionSearch {
   func region(_ placement: Placement, votes: Int, window: Int64 = window) -> Region? {
     let windows = windows(placement, window)
     guard !windows.isEmpty else { return nil }
-    var claims: [Int32: Int] = [:]
-    var matches: [(guest: Int, piece: Int32)] = []
+    var claims = [UInt8](repeating: 0, count: host.count)
+    var matches: [(guest: Int32, piece: Int32)] = []
     var placed = 0
     var inside = 0
     for window in windows {
@@ -126,14 +129,14 @@ struct RegionSearch {
         }
         if count > 0 { placed += 1 }
         if count == 1, let found {
-          claims[found, default: 0] += 1
-          matches.append((index, found))
+          claims[Int(found)] = min(2, claims[Int(found)] + 1)
+          matches.append((Int32(truncatingIfNeeded: index), found))
         }
       }
     }
     let pairs: [CausalPair] = matches.compactMap { index, piece in
-      let (request, host) = (guest[index], host[Int(piece)])
-      guard claims[piece] == 1, !request.isAliased, !request.isLossy, !host.isAliased,
+      let (request, host) = (guest[Int(index)], host[Int(piece)])
+      guard claims[Int(piece)] == 1, !request.isAliased, !request.isLossy, !host.isAliased,
         request.completed - request.issued >= host.completed - host.queued
       else { return nil }
       return CausalPair(
@@ -144,7 +147,7 @@ struct RegionSearch {
     let (answers, asked) =
       share < Join.leastShare ? answers(placement, windows) : (answers: 0, asked: 0)
     return Region(
-      placement: placement, votes: votes, share: share, placed: placed,
+      placement: placement, votes: votes, share: share, placed: placed, requests: guest.count,
       answered: asked == 0 ? 0 : Double(answers) / Double(asked), answers: answers, pairs: pairs,
       windows: windows)
   }
@@ -276,10 +279,11 @@ struct RegionSearch {
     var found: Int32?
     var count = 0
     placement.forEachStart(request) { sector in
-      let index = lowerBound(sector, request.operation, .min)
-      guard matches(index, sector, request.operation) else { return }
-      count += matches(index + 1, sector, request.operation) ? 2 : 1
-      found = byStart[index]
+      starts.forEach(sector, request.operation) { piece in
+        count += 1
+        found = piece
+        return count < 2
+      }
     }
     guard count == 1, let found, host[Int(found)].sectors == request.sectors,
       !host[Int(found)].isAliased
@@ -387,11 +391,10 @@ struct RegionSearch {
     _ request: GuestRequest, _ placement: Placement, _ body: (Int32) -> Void
   ) {
     placement.forEachStart(request) { sector in
-      var index = lowerBound(sector, request.operation, .min)
-      guard !matches(index + Self.mostOccurrences, sector, request.operation) else { return }
-      while matches(index, sector, request.operation) {
-        body(byStart[index])
-        index += 1
+      guard !starts.hasMore(than: Self.mostOccurrences, sector, request.operation) else { return }
+      starts.forEach(sector, request.operation) { piece in
+        body(piece)
+        return true
       }
     }
   }
@@ -402,37 +405,30 @@ struct RegionSearch {
     _ body: (Int32) -> Bool
   ) {
     placement.forEachStart(request) { sector in
-      var index = lowerBound(sector, request.operation, queuedFrom)
-      let first = index
-      while matches(index, sector, request.operation), index - first < Self.mostInTime {
-        let piece = host[Int(byStart[index])]
-        if piece.queued > completedTo { break }
-        if piece.completed <= completedTo, !body(byStart[index]) { break }
-        index += 1
+      var looks = 0
+      starts.forEach(sector, request.operation, queuedFrom: queuedFrom) { index in
+        let piece = host[Int(index)]
+        guard looks < Self.mostInTime, piece.queued <= completedTo else { return false }
+        looks += 1
+        return piece.completed > completedTo || body(index)
       }
     }
   }
+}
 
-  private func matches(_ place: Int, _ sector: Int64, _ operation: BlockOperation) -> Bool {
-    guard place < byStart.count else { return false }
-    let piece = host[Int(byStart[place])]
-    return piece.sector == sector && piece.operation == operation
-  }
-
-  private func lowerBound(_ sector: Int64, _ operation: BlockOperation, _ queued: Int64) -> Int {
-    var low = 0
-    var high = byStart.count
-    while low < high {
-      let middle = (low + high) / 2
-      let piece = host[Int(byStart[middle])]
-      if (piece.sector, piece.operation.rawValue, piece.queued)
-        < (sector, operation.rawValue, queued)
-      {
-        low = middle + 1
-      } else {
-        high = middle
-      }
+extension RegionSearch {
+  /// Of many requests some runs, spread over the whole trace, which show a place as well as all of them; of fewer all.
+  static func sample(of requests: [GuestRequest]) -> [GuestRequest] {
+    guard requests.count > 2 * sampleRuns * sampleRun else { return requests }
+    var sample: [GuestRequest] = []
+    sample.reserveCapacity(sampleRuns * sampleRun)
+    for run in 0..<sampleRuns {
+      let first = run * (requests.count - sampleRun) / (sampleRuns - 1)
+      sample += requests[first..<first + sampleRun]
     }
-    return low
+    return sample
   }
+
+  /// How many runs, and how many requests each has: an offset shows in some hundred.
+  private static let (sampleRuns, sampleRun) = (16, 1024)
 }

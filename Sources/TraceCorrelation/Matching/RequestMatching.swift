@@ -10,7 +10,7 @@ struct RequestMatching {
   struct Match {
     let grade: MatchGrade
     /// Places in the host's pieces, by address; none where there were too many to tell.
-    let pieces: [Int32]
+    let pieces: PieceList
   }
 
   /// Requests of one block issued within this of each other are interchangeable, ns.
@@ -59,9 +59,77 @@ struct RequestMatching {
     var unmapped: [Bool]
   }
 
+  /// What a request can have.
   private struct Candidates {
-    var ranges: [Range<Int64>] = []
-    var pieces: [Int32] = []
+    let ranges: [Range<Int64>]
+    let pieces: [Int32]
+  }
+
+  /// Which pieces each request can have, and which requests can have each piece, in order.
+  private struct Wishes {
+    private var starts: [Int] = [0]
+    private var pieces: [Int32] = []
+    private var wantedStarts: [Int] = []
+    private var wanting: [Int32] = []
+
+    init(requests: Int) {
+      starts.reserveCapacity(requests + 1)
+      pieces.reserveCapacity(requests + requests / 8)
+    }
+
+    /// Adds a piece for the next request.
+    mutating func add(_ piece: Int32) { pieces.append(piece) }
+
+    /// The next request has all of its pieces.
+    mutating func endRequest() { starts.append(pieces.count) }
+
+    /// It has too many.
+    mutating func dropRequest() {
+      pieces.removeLast(pieces.count - (starts.last ?? 0))
+      endRequest()
+    }
+
+    /// All requests have theirs.
+    mutating func endRequests(ofPieces count: Int) {
+      wantedStarts = [Int](repeating: 0, count: count + 1)
+      for piece in pieces { wantedStarts[Int(piece)] += 1 }
+      var sum = 0
+      for piece in wantedStarts.indices {
+        (wantedStarts[piece], sum) = (sum, sum + wantedStarts[piece])
+      }
+      wanting = [Int32](repeating: 0, count: pieces.count)
+      for place in 0..<(starts.count - 1) {
+        for entry in starts[place]..<starts[place + 1] {
+          let piece = Int(pieces[entry])
+          wanting[wantedStarts[piece]] = Int32(truncatingIfNeeded: place)
+          wantedStarts[piece] += 1
+        }
+      }
+      // Each start has moved on to that of the next piece.
+      for piece in stride(from: count, to: 0, by: -1) {
+        wantedStarts[piece] = wantedStarts[piece - 1]
+      }
+      if !wantedStarts.isEmpty { wantedStarts[0] = 0 }
+    }
+
+    func count(of place: Int) -> Int { starts[place + 1] - starts[place] }
+
+    /// The pieces that a request can have.
+    func pieces(of place: Int32) -> ArraySlice<Int32> {
+      pieces[starts[Int(place)]..<starts[Int(place) + 1]]
+    }
+
+    /// The requests that can have a piece, in order of issue.
+    func wanting(_ piece: Int32) -> ArraySlice<Int32> {
+      wanting[wantedStarts[Int(piece)]..<wantedStarts[Int(piece) + 1]]
+    }
+
+    /// The only piece that a request can have, which no other can; nil where there are others of either.
+    func only(of place: Int) -> Int32? {
+      guard count(of: place) == 1 else { return nil }
+      let piece = pieces[starts[place]]
+      return wantedStarts[Int(piece) + 1] - wantedStarts[Int(piece)] == 1 ? piece : nil
+    }
   }
 
   /// One pass with these clocks; `widening` is added to the bound on both sides, ns. `mayStep`:
@@ -70,128 +138,153 @@ struct RequestMatching {
     var outcome = Outcome(
       matches: [Match?](repeating: nil, count: guest.count),
       unmapped: [Bool](repeating: false, count: guest.count))
-    var candidates = [Candidates](repeating: Candidates(), count: guest.count)
-    /// Which requests want a piece, as a chain through `wishes`.
-    var wantedBy: [Int32: [Int32]] = [:]
+    let wishes = wishes(clock, widening, &outcome)
+    settle(wishes, &outcome)
+    gradeAliases(&outcome)
+    gradeCutBios(&outcome)
+    gradeSteps(clock, isStepping: mayStep || clock.stretches.count > 1, wishes, &outcome)
+    return outcome
+  }
+
+  private func wishes(
+    _ clock: GuestClock, _ widening: Int64, _ outcome: inout Outcome
+  ) -> Wishes {
+    var wishes = Wishes(requests: guest.count)
     var looks = (guest.count + host.count) * Self.meanLooks + 1 << 22
-    for (place, request) in guest.enumerated() {
-      guard let ranges = map.translate(request.sector, request.sectors) else {
+    for place in guest.indices {
+      let request = guest[place]
+      let whole = map.translateWhole(request.sector, request.sectors)
+      guard whole != nil || map.translate(request.sector, request.sectors) != nil else {
         outcome.unmapped[place] = true
+        wishes.endRequest()
         continue
       }
       let longest = clock.longest(from: request.issued, to: request.completed)
       let low = clock.bounds(at: request.issued).lowerBound - widening
       let high = clock.bounds(at: request.completed).upperBound + widening
-      var found = Candidates(ranges: ranges)
       var depth: Int64 = 0
       var own = min(looks, Self.mostLooks)
       looks -= own
-      var isWhole = true
-      for range in ranges where isWhole {
-        isWhole = index.forEach(
-          overlapping: range, queuedFrom: low, to: high, in: host, looks: &own
-        ) { piece in
+      func look(_ range: Range<Int64>) -> Bool {
+        index.forEach(overlapping: range, queuedFrom: low, to: high, looks: &own) { piece in
           let candidate = host[Int(piece)]
           // H3 as a whole needs no offset: below zero it proves a wrong match.
           let returned = host[Int(candidate.last)].completed
           if returned <= high, candidate.operation == request.operation,
             returned - candidate.queued <= longest
           {
-            found.pieces.append(piece)
+            wishes.add(piece)
             depth += min(candidate.end, range.upperBound) - max(candidate.sector, range.lowerBound)
           }
         }
       }
+      let isWhole =
+        whole.map(look)
+        ?? (map.translate(request.sector, request.sectors) ?? []).allSatisfy(look)
       looks += own
-      guard isWhole, depth <= Self.mostDepth * request.sectors else {
-        outcome.matches[place] = Match(grade: .ambiguous, pieces: [])
-        continue
+      if isWhole, depth <= Self.mostDepth * request.sectors {
+        wishes.endRequest()
+      } else {
+        outcome.matches[place] = Match(grade: .ambiguous, pieces: PieceList())
+        wishes.dropRequest()
       }
-      for piece in found.pieces { wantedBy[piece, default: []].append(Int32(place)) }
-      candidates[place] = found
     }
-    for group in groups(candidates, wantedBy) { settle(group, candidates, wantedBy, &outcome) }
-    gradeAliases(&outcome)
-    gradeCutBios(&outcome)
-    gradeSteps(clock, isStepping: mayStep || clock.stretches.count > 1, wantedBy, &outcome)
-    return outcome
+    wishes.endRequests(ofPieces: host.count)
+    return wishes
   }
 
-  /// Requests that compete for pieces, each group in order of issue.
-  private func groups(
-    _ candidates: [Candidates], _ wantedBy: [Int32: [Int32]]
-  ) -> [[Int32]] {
-    var group = [Int32](repeating: -1, count: guest.count)
-    var groups: [[Int32]] = []
-    for place in guest.indices where group[place] < 0 && !candidates[place].pieces.isEmpty {
-      let number = Int32(groups.count)
+  /// Settles requests that compete for pieces, each group in order of issue.
+  private func settle(_ wishes: Wishes, _ outcome: inout Outcome) {
+    var isGrouped = [Bool](repeating: false, count: guest.count)
+    for place in guest.indices where !isGrouped[place] && wishes.count(of: place) > 0 {
+      // Nearly all: one piece, and nobody else who wants it.
+      if let piece = wishes.only(of: place),
+        let range = map.translateWhole(guest[place].sector, guest[place].sectors)
+      {
+        let candidate = host[Int(piece)]
+        if candidate.sector <= range.lowerBound, candidate.end >= range.upperBound {
+          outcome.matches[place] = Match(
+            grade: candidate.sectors > guest[place].sectors ? .merged : .exact,
+            pieces: PieceList(piece))
+        }
+        continue
+      }
       var members: [Int32] = []
       var pending = [Int32(place)]
-      group[place] = number
+      isGrouped[place] = true
       while let next = pending.popLast() {
         members.append(next)
-        for piece in candidates[Int(next)].pieces {
-          for other in wantedBy[piece] ?? [] where group[Int(other)] < 0 {
-            group[Int(other)] = number
+        for piece in wishes.pieces(of: next) {
+          for other in wishes.wanting(piece) where !isGrouped[Int(other)] {
+            isGrouped[Int(other)] = true
             pending.append(other)
           }
         }
       }
-      groups.append(members.sorted())
+      settle(members.sorted(), wishes, &outcome)
     }
-    return groups
   }
 
-  private func settle(
-    _ group: [Int32], _ candidates: [Candidates], _ wantedBy: [Int32: [Int32]],
-    _ outcome: inout Outcome
-  ) {
+  private func candidates(_ place: Int32, _ wishes: Wishes) -> Candidates {
+    let request = guest[Int(place)]
+    return Candidates(
+      ranges: map.translate(request.sector, request.sectors) ?? [],
+      pieces: Array(wishes.pieces(of: place)))
+  }
+
+  private func settle(_ group: [Int32], _ wishes: Wishes, _ outcome: inout Outcome) {
     if group.count == 1, let place = group.first {
-      let request = candidates[Int(place)]
-      if let only = uniqueTiling(request, [:]) {
-        outcome.matches[Int(place)] = Match(grade: grade(only, place), pieces: only)
+      if let only = uniqueTiling(candidates(place, wishes), [:]) {
+        outcome.matches[Int(place)] = Match(grade: grade(only, place), pieces: PieceList(only))
         return
       }
     }
+    let requests = group.map { candidates($0, wishes) }
+    /// The place of a request in the group, which is in order.
+    func turn(of place: Int32) -> Int { group.partitioningIndex { $0 >= place } }
     // What each piece has given away, so that a piece serves several requests only where they lie side by
     // side (QEMU merged them).
     var taken: [Int32: [Range<Int64>]] = [:]
     // First those that only one tiling fits; each settles others. They are looked at in order of issue, pass
     // after pass, where a rival took what they want.
-    var isOpen = Set(group)
-    var waiting = Set(group)
-    var queue = Queue(group.map { Queue.Turn(pass: 0, place: $0) })
-    while let turn = queue.next() {
-      waiting.remove(turn.place)
-      let request = candidates[Int(turn.place)]
-      guard let only = uniqueTiling(request, taken) else { continue }
-      take(only, request.ranges, &taken)
-      outcome.matches[Int(turn.place)] = Match(grade: grade(only, turn.place), pieces: only)
-      isOpen.remove(turn.place)
+    var isOpen = [Bool](repeating: true, count: group.count)
+    var isWaiting = isOpen
+    var queue = Queue(group.indices.map { Queue.Turn(pass: 0, place: Int32($0)) })
+    while let next = queue.next() {
+      let number = Int(next.place)
+      isWaiting[number] = false
+      guard let only = uniqueTiling(requests[number], taken) else { continue }
+      take(only, requests[number].ranges, &taken)
+      let place = group[number]
+      outcome.matches[Int(place)] = Match(grade: grade(only, place), pieces: PieceList(only))
+      isOpen[number] = false
       for piece in only {
-        for rival in wantedBy[piece] ?? []
-        where isOpen.contains(rival) && waiting.insert(rival).inserted {
+        for other in wishes.wanting(piece) {
+          let rival = turn(of: other)
+          guard isOpen[rival], !isWaiting[rival] else { continue }
+          isWaiting[rival] = true
           queue.add(
-            Queue.Turn(pass: rival > turn.place ? turn.pass : turn.pass + 1, place: rival))
+            Queue.Turn(
+              pass: rival > number ? next.pass : next.pass + 1, place: Int32(rival)))
         }
       }
     }
     // Then by order of arrival: the ring and the driver keep it.
-    var uncertain: [Int32] = []
-    for place in group where isOpen.contains(place) {
-      let request = candidates[Int(place)]
-      guard let tiling = firstTiling(request, taken) else { continue }
-      take(tiling, request.ranges, &taken)
-      outcome.matches[Int(place)] = Match(grade: grade(tiling, place), pieces: tiling)
-      uncertain.append(place)
+    var uncertain: [Int] = []
+    for number in group.indices where isOpen[number] {
+      guard let tiling = firstTiling(requests[number], taken) else { continue }
+      take(tiling, requests[number].ranges, &taken)
+      outcome.matches[Int(group[number])] = Match(
+        grade: grade(tiling, group[number]), pieces: PieceList(tiling))
+      uncertain.append(number)
     }
     // A piece of the same blocks that is nobody's might be its as well: of some request a trace has no line.
-    for place in uncertain where hasAlternative(place, candidates[Int(place)], taken, outcome) {
-      makeAmbiguous(place, &outcome)
+    for number in uncertain where hasAlternative(group[number], requests[number], taken, outcome) {
+      makeAmbiguous(group[number], &outcome)
     }
     if group.count > 1 || !uncertain.isEmpty {
-      gradeRivals(group, candidates, wantedBy, &outcome)
-      gradeUnmatchedRivals(group, wantedBy, &outcome)
+      gradeRivals(group, wishes, &outcome)
+      gradeUnmatchedRivals(group, wishes, &outcome)
     }
   }
 
@@ -257,18 +350,17 @@ struct RequestMatching {
   /// Two requests of the same blocks that could each have the other's pieces: sound when the host's pieces
   /// do not overlap, for then order decides, or when it makes no difference.
   private func gradeRivals(
-    _ group: [Int32], _ candidates: [Candidates], _ wantedBy: [Int32: [Int32]],
-    _ outcome: inout Outcome
+    _ group: [Int32], _ wishes: Wishes, _ outcome: inout Outcome
   ) {
     for first in group {
       guard let a = outcome.matches[Int(first)], let piece = a.pieces.first else { continue }
       let horizon = guest[Int(first)].completed + Self.horizon
-      for second in wantedBy[piece] ?? [] where second > first {
+      for second in wishes.wanting(piece) where second > first {
         // They are in order of issue: what follows came too late to compete.
         if guest[Int(second)].issued > horizon { break }
         guard let b = outcome.matches[Int(second)], a.pieces != b.pieces,
-          a.pieces.allSatisfy({ candidates[Int(second)].pieces.contains($0) }),
-          b.pieces.allSatisfy({ candidates[Int(first)].pieces.contains($0) }),
+          a.pieces.allSatisfy({ wishes.pieces(of: second).contains($0) }),
+          b.pieces.allSatisfy({ wishes.pieces(of: first).contains($0) }),
           sameBlocks(first, second)
         else { continue }
         let disjoint =
@@ -288,12 +380,12 @@ struct RequestMatching {
   /// Two requests of the same blocks were at the driver together, and the host shows one for both: whose it is, and which
   /// of the two completions is whose, cannot be told.
   private func gradeUnmatchedRivals(
-    _ group: [Int32], _ wantedBy: [Int32: [Int32]], _ outcome: inout Outcome
+    _ group: [Int32], _ wishes: Wishes, _ outcome: inout Outcome
   ) {
     for place in group {
       guard let match = outcome.matches[Int(place)], match.grade != .ambiguous else { continue }
       let hasRival = match.pieces.contains { piece in
-        (wantedBy[piece] ?? []).contains {
+        wishes.wanting(piece).contains {
           outcome.matches[Int($0)] == nil && sameBlocks(place, $0)
         }
       }
@@ -339,7 +431,7 @@ struct RequestMatching {
   /// Near a step of the clock, and where most requests find nothing since a step was not found, time does not tell
   /// which of several requests of the same blocks is whose.
   private func gradeSteps(
-    _ clock: GuestClock, isStepping: Bool, _ wantedBy: [Int32: [Int32]], _ outcome: inout Outcome
+    _ clock: GuestClock, isStepping: Bool, _ wishes: Wishes, _ outcome: inout Outcome
   ) {
     var doubted: [Int32] = []
     func doubt(_ place: Int, _ time: ClosedRange<Int64>) {
@@ -357,8 +449,8 @@ struct RequestMatching {
     for place in amongUnmatched(clock, outcome) { doubt(place, .min ... .max) }
     // A request that has its piece only because a rival took the other is as doubtful as the rival.
     while let place = doubted.popLast() {
-      for piece in outcome.matches[Int(place)]?.pieces ?? [] {
-        for rival in wantedBy[piece] ?? [] {
+      for piece in outcome.matches[Int(place)]?.pieces ?? PieceList() {
+        for rival in wishes.wanting(piece) {
           guard let match = outcome.matches[Int(rival)], match.grade != .ambiguous,
             !match.pieces.contains(piece)
           else { continue }
@@ -375,7 +467,7 @@ struct RequestMatching {
     BlockOperation.allCases.flatMap { operation in
       var across: (begin: [Int], end: [Int]) = ([], [])
       var outside: (begin: Int, end: Int) = (0, 0)
-      var inside: [Int] = []
+      var inside: [Int32] = []
       for (place, request) in guest.enumerated()
       where request.operation == operation && !outcome.unmapped[place] {
         let (issued, completed) = (
@@ -390,15 +482,17 @@ struct RequestMatching {
         } else if completed > hostTime.upperBound {
           across.end.append(place)
         } else {
-          inside.append(place)
+          inside.append(Int32(truncatingIfNeeded: place))
         }
       }
       // Of traces that were started together a few requests are across, and none outside.
       if outside.begin < Self.fewestNeighbours { across.begin = [] }
       if outside.end < Self.fewestNeighbours { across.end = [] }
-      let found = inside.map { outcome.matches[$0]?.pieces.isEmpty == false }
-      let among = inside.indices.filter { found[$0] && isAmongUnmatched($0, found) }
-      return across.begin + across.end + among.map { inside[$0] }
+      let found = inside.map { outcome.matches[Int($0)]?.pieces.isEmpty == false }
+      let among =
+        found.allSatisfy { $0 }
+        ? [] : inside.indices.filter { found[$0] && isAmongUnmatched($0, found) }
+      return across.begin + across.end + among.map { Int(inside[$0]) }
     }
   }
 
@@ -435,7 +529,7 @@ struct RequestMatching {
     var others = false
     for range in ranges where !others {
       let isWhole = index.forEach(
-        overlapping: range, queuedFrom: low, to: high, in: host, looks: &looks
+        overlapping: range, queuedFrom: low, to: high, looks: &looks
       ) { piece in
         if host[Int(piece)].operation == guest[place].operation, !match.pieces.contains(piece) {
           others = true

@@ -28,13 +28,13 @@ public struct PageCacheDisk: Sendable {
   /// Where partitions and mapped devices lie on it: sectors to add to theirs.
   public let partitions: [String: Int64]
   /// Its requests.
-  public let rows: [BlockRequest]
+  public let rows: BlockRequests
   /// Its I/Os.
   public let ios: [GuestIO]
 
   /// A disk.
   public init(
-    device: String, partitions: [String: Int64], rows: [BlockRequest], ios: [GuestIO]
+    device: String, partitions: [String: Int64], rows: BlockRequests, ios: [GuestIO]
   ) {
     self.device = device
     self.partitions = partitions

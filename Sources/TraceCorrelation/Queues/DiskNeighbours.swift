@@ -172,14 +172,14 @@ public struct DiskNeighbours: Sendable {
 
   /// The requests of threads that belong to no guest, by the parts of the device that are guests'.
   public static func foreign(
-    _ requests: [BlockRequest], _ regions: [ExtentMap.Extent]
+    _ requests: BlockRequests, _ regions: [ExtentMap.Extent]
   ) -> [BlockRequest] {
     zip(requests, isForeign(requests, regions)).filter(\.1).map(\.0)
   }
 
   /// Of each request whether it is one of those.
   public static func isForeign(
-    _ requests: [BlockRequest], _ regions: [ExtentMap.Extent]
+    _ requests: BlockRequests, _ regions: [ExtentMap.Extent]
   ) -> [Bool] {
     let sorted = regions.sorted { $0.hostSector < $1.hostSector }
     var inside: [Int32: Int] = [:]
