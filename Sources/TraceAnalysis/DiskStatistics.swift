@@ -43,11 +43,11 @@ public struct DiskStatistics: Sendable {
 
   private static func computed(_ ios: [HopValues], isJoined: Bool) -> [Group] {
     var groups: [Group] = []
-    HopStatistics.eachGroup(ios, isJoined: isJoined) { op, ios in
+    HopStatistics.eachGroup(ios, isJoined: isJoined) { op, numbers in
       var group = Group(op: op)
-      for (hop, statistics) in HopStatistics.hops(ios) { group.hops[hop] = statistics }
-      group.tail = TailStatistics.shares(ios)
-      group.whatIf = TailStatistics.whatIf(ios)
+      for (hop, statistics) in numbers.hops { group.hops[hop] = statistics }
+      group.tail = numbers.tail
+      group.whatIf = numbers.whatIf
       groups.append(group)
     }
     return groups

@@ -17,38 +17,29 @@ public struct HopValues: Sendable {
   }
 }
 
-/// The distributions of hops over many I/Os.
+/// Which I/Os of many count together.
 public enum HopStatistics {
-  /// Calls with the I/Os that count, as `all` of those that carry data and then per operation: one group at a
-  /// time, so that one copy is held.
+  /// Calls with the numbers of the I/Os that count, as `all` of those that carry data and then per operation: one group
+  /// at a time. The I/Os are gone through several times, and not copied.
   ///
   /// Where guest and host are joined only I/Os with a certain and whole way count, so that the hops of a
   /// row of percentages belong to the same I/Os and add up. Flushes are apart: they carry no data and have
   /// other costs.
   public static func eachGroup(
-    _ ios: [HopValues], isJoined: Bool, _ body: (_ op: String, _ ios: [HopValues]) throws -> Void
+    _ ios: some Sequence<HopValues>, isJoined: Bool,
+    _ body: (_ op: String, _ numbers: HopNumbers) throws -> Void
   ) rethrows {
-    func counted(_ isIncluded: (BlockOperation) -> Bool) -> [HopValues] {
-      ios.filter { isIncluded($0.operation) && (!isJoined || $0.isSound && $0.times.isWhole) }
+    func isCounted(_ io: HopValues) -> Bool { !isJoined || io.isSound && io.times.isWhole }
+    var counts = [Int](repeating: 0, count: BlockOperation.allCases.count)
+    for io in ios where isCounted(io) { counts[io.operation.rawValue] += 1 }
+    func numbers(_ isIncluded: @escaping (BlockOperation) -> Bool) -> HopNumbers {
+      HopNumbers(ios.lazy.filter { isIncluded($0.operation) && isCounted($0) }.map(\.times))
     }
-    let data = counted { $0 != .flush }
-    if !data.isEmpty { try body(BlockOperation.together, data) }
-    for operation in BlockOperation.inReports {
-      let own = counted { $0 == operation }
-      if !own.isEmpty { try body(operation.name, own) }
+    if counts.reduce(0, +) > counts[BlockOperation.flush.rawValue] {
+      try body(BlockOperation.together, numbers { $0 != .flush })
     }
-  }
-
-  /// The distribution of each hop that was observed.
-  public static func hops(_ ios: [HopValues]) -> [(Hop, LatencyStatistics)] {
-    let total = ios.reduce(0) { $0 + Double($1.times[.total].nanoseconds ?? 0) }
-    return Hop.allCases.compactMap { hop in
-      let values = ios.compactMap { $0.times[hop].nanoseconds }
-      guard var statistics = LatencyStatistics(values) else { return nil }
-      if total > 0 {
-        statistics.shareOfTotal = values.reduce(0) { $0 + Double($1) } / total
-      }
-      return (hop, statistics)
+    for operation in BlockOperation.inReports where counts[operation.rawValue] > 0 {
+      try body(operation.name, numbers { $0 == operation })
     }
   }
 }

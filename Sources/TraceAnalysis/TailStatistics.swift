@@ -48,48 +48,4 @@ public enum TailStatistics {
   static let hops = Hop.allCases.filter {
     Hop.blockParts.contains($0) || $0 == .virtioQueue
   }
-
-  /// The hops around each percentile; a hop that was not observed in all of those I/Os is left out.
-  public static func shares(_ ios: [HopValues]) -> [TailShare] {
-    var order = ios.indices.filter { ios[$0].times[.block].isSeen }
-    order.sort {
-      let (a, b) = (ios[$0].times[.block].rawValue, ios[$1].times[.block].rawValue)
-      return a != b ? a < b : $0 < $1
-    }
-    return percentiles.filter { order.count >= $0.least }.flatMap { percentile, _ in
-      let around = order[band(of: percentile, among: order.count)].map { ios[$0] }
-      let whole = around.reduce(0.0) { $0 + Double($1.times[.block].rawValue) }
-      return (hops + [.block]).compactMap { hop -> TailShare? in
-        let values = around.compactMap { $0.times[hop].nanoseconds }
-        guard values.count == around.count, whole > 0 else { return nil }
-        let sum = values.reduce(0.0) { $0 + Double($1) }
-        return TailShare(
-          percentile: percentile, hop: hop, ios: around.count,
-          mean: sum / Double(around.count), share: sum / whole)
-      }
-    }
-  }
-
-  /// The percentiles without each hop, over the I/Os in which all of it was observed.
-  public static func whatIf(_ ios: [HopValues]) -> [WhatIf] {
-    hops.flatMap { hop -> [WhatIf] in
-      var now: [Int64] = []
-      var without: [Int64] = []
-      for io in ios {
-        guard let block = io.times[.block].nanoseconds, let part = io.times[hop].nanoseconds else {
-          continue
-        }
-        now.append(block)
-        without.append(block - part)
-      }
-      now.sort()
-      without.sort()
-      return percentiles.filter { now.count >= $0.least }.map { percentile, _ in
-        WhatIf(
-          hop: hop, percentile: percentile,
-          now: LatencyStatistics.quantile(now, percentile / 100),
-          without: LatencyStatistics.quantile(without, percentile / 100))
-      }
-    }
-  }
 }

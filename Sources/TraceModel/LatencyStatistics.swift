@@ -20,7 +20,8 @@ public struct LatencyStatistics: Sendable, Equatable {
   /// The distribution of these latencies in ns; nil when there are none.
   public init?(_ nanoseconds: [Int64]) {
     guard let greatest = nanoseconds.max() else { return nil }
-    let sorted = nanoseconds.sorted()
+    var sorted = nanoseconds
+    NumberSort.sort(&sorted)
     count = sorted.count
     mean = sorted.reduce(0) { $0 + Double($1) } / Double(sorted.count)
     p50 = Self.quantile(sorted, 0.5)
@@ -47,7 +48,15 @@ public struct LatencyStatistics: Sendable, Equatable {
 
   /// The value that a share `q` of the sorted, non-empty values does not exceed.
   public static func quantile(_ sorted: [Int64], _ q: Double) -> Int64 {
-    let rank = Int((q * Double(sorted.count)).rounded(.up))
-    return sorted[Swift.min(sorted.count - 1, Swift.max(0, rank - 1))]
+    sorted[rank(of: q, among: sorted.count)]
+  }
+
+  /// The shares of which it tells the values.
+  public static let shares = [0.5, 0.9, 0.99, 0.999]
+
+  /// The nearest rank of a share of so many sorted values, from 0.
+  public static func rank(of q: Double, among count: Int) -> Int {
+    let rank = Int((q * Double(count)).rounded(.up))
+    return Swift.min(count - 1, Swift.max(0, rank - 1))
   }
 }

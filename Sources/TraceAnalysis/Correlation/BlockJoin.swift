@@ -84,19 +84,20 @@ struct BlockJoin: CorrelationPass {
       return
     }
     // Of those that never came to an end nothing is known; a trace may hold nothing else.
-    let hops = own.flatMap { $0.ios.lazy.map(\.hops).filter(\.times.isObserved) }
-    try HopStatistics.eachGroup(hops, isJoined: own.contains { $0.verdict == .joined }) { op, ios in
-      for (hop, statistics) in HopStatistics.hops(ios) {
+    let hops = own.lazy.flatMap(\.ios).filter(\.times.isObserved).map(\.hops)
+    try HopStatistics.eachGroup(hops, isJoined: own.contains { $0.verdict == .joined }) {
+      op, numbers in
+      for (hop, statistics) in numbers.hops {
         try writer.add(
           HopRow(stream: disk.disk, op: op, hop: hop, statistics: statistics))
       }
-      for share in TailStatistics.shares(ios) {
+      for share in numbers.tail {
         try writer.add(
           TailRow(
             stream: disk.disk, op: op, percentile: share.percentile, hop: share.hop,
             ios: share.ios, mean: share.mean, share: share.share))
       }
-      for row in TailStatistics.whatIf(ios) {
+      for row in numbers.whatIf {
         try writer.add(
           WhatIfRow(
             stream: disk.disk, op: op, hop: row.hop, percentile: row.percentile,
