@@ -35,21 +35,15 @@ extension IncidentFile {
         let rows = try Row.fetchAll(
           db,
           sql: """
-            SELECT block_stream.stream_id, source_id, name, layer, device, segment, first_ns, last_ns,
-              coalesce(requests, 0), coalesce(issued_requests, 0)
+            SELECT block_stream.stream_id, source_id, name, layer, device, segment, first_ns, last_ns
             FROM block_stream JOIN source_file USING (source_id) JOIN machine USING (machine_id)
-              LEFT JOIN (
-                SELECT stream_id, sum(of_kind) AS requests, sum(issued_of_kind) AS issued_requests
-                FROM block_kind JOIN (
-                  SELECT kind_id, count(*) AS of_kind,
-                    count(*) FILTER (WHERE issued IS NOT NULL AND completed IS NOT NULL) AS issued_of_kind
-                  FROM block_request GROUP BY kind_id) USING (kind_id)
-                GROUP BY stream_id) USING (stream_id)
             WHERE duplicate_of IS NULL
             ORDER BY block_stream.stream_id
             """)
+        let counts = try requestCounts(db)
         return try rows.map { row in
           let stream: Int32 = try row[0]
+          let count = counts[stream] ?? (0, 0)
           let remaps = try Int64.fetchAll(
             db, sql: "SELECT delta FROM block_remap WHERE stream_id = ? ORDER BY count DESC, delta",
             arguments: [stream]
@@ -67,7 +61,7 @@ extension IncidentFile {
           return try BlockStream(
             stream: stream, source: row[1],
             machine: Machine(name: row[2], layer: row.word(3)),
-            device: row[4], segment: row[5], requests: row[8], issuedRequests: row[9],
+            device: row[4], segment: row[5], requests: count.all, issuedRequests: count.issued,
             first: row[6] ?? 0, last: row[7] ?? 0, remapDeltas: remaps,
             losses: losses.map { loss in
               let (from, to): (Int64, Int64) = try (loss[0], loss[1])
@@ -76,6 +70,33 @@ extension IncidentFile {
         }
       }
     }
+  }
+
+  /// How many requests each stretch has, and how many of them were seen at the driver and back. Counted here: SQLite
+  /// would sort them.
+  private func requestCounts(_ db: Database) throws -> [Int32: (all: Int, issued: Int)] {
+    let statement = try RawStatement(
+      db, "SELECT kind_id, issued IS NOT NULL AND completed IS NOT NULL FROM block_request")
+    var ofKind: [Int64: (all: Int, issued: Int)] = [:]
+    // Mostly as the one before.
+    var (last, count) = (Int64.min, (all: 0, issued: 0))
+    while try statement.step() {
+      let kind = statement.integer(0)
+      if kind != last {
+        ofKind[last] = count
+        (last, count) = (kind, ofKind[kind] ?? (0, 0))
+      }
+      count.all += 1
+      count.issued += Int(statement.integer(1))
+    }
+    ofKind[last] = count
+    var counts: [Int32: (all: Int, issued: Int)] = [:]
+    for (number, kind) in try requestKinds(db) {
+      guard let own = ofKind[number] else { continue }
+      counts[kind.stream, default: (0, 0)].all += own.all
+      counts[kind.stream, default: (0, 0)].issued += own.issued
+    }
+    return counts
   }
 
   /// All requests of each of these stretches, in the order in which they ended; without their `G`, `I` and lines.

@@ -85,6 +85,9 @@ enum OffsetCandidates {
       }
       if pairs > mostPairs { break }
     }
+    // Hardly any pair of the host has the difference of one of the guest's.
+    var differences = Differences()
+    for shape in shapes.keys { differences.insert(shape.difference) }
     var byTask: [Int32: [Int32]] = [:]
     for index in host.indices { byTask[host[index].task, default: []].append(Int32(index)) }
     for task in byTask.keys.sorted() {
@@ -93,7 +96,8 @@ enum OffsetCandidates {
         for second in (first + 1)..<min(first + 1 + reach, pieces.count)
         where second < pieces.count {
           let (a, b) = (host[Int(pieces[first])], host[Int(pieces[second])])
-          guard let shape = shape(a, b), let sectors = shapes[shape], sectors.count <= mostEqual
+          guard differences.mayContain(b.sector - a.sector), let shape = shape(a, b),
+            let sectors = shapes[shape], sectors.count <= mostEqual
           else { continue }
           for (one, other) in sectors {
             body(one, a.sector - one)
@@ -101,6 +105,26 @@ enum OffsetCandidates {
           }
         }
       }
+    }
+  }
+
+  /// A set of numbers that may take another for one of them.
+  private struct Differences {
+    private var bits = [UInt64](repeating: 0, count: 1 << 16)
+
+    private static func bit(_ number: Int64) -> (word: Int, mask: UInt64) {
+      let hash = (UInt64(bitPattern: number) &* 0x9e37_79b9_7f4a_7c15) >> 42
+      return (Int(truncatingIfNeeded: hash >> 6), 1 << (hash & 63))
+    }
+
+    mutating func insert(_ number: Int64) {
+      let (word, mask) = Self.bit(number)
+      bits[word] |= mask
+    }
+
+    func mayContain(_ number: Int64) -> Bool {
+      let (word, mask) = Self.bit(number)
+      return bits[word] & mask != 0
     }
   }
 

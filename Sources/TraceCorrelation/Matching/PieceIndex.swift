@@ -3,7 +3,7 @@ internal import TraceModel
 /// Finds the host's pieces at an address and time: filed by granule of the device, those of each in order of arrival, so
 /// that a block which is hit a thousand times costs no more than one hit once.
 final class PieceIndex {
-  private let table: PlaceTable
+  private lazy var table = Self.table(pieces)
   /// Pieces too long to be filed under each granule (discards of gigabytes).
   private let long: [Int32]
   /// The granules that hold any, in order: for a range of so many that most of them hold none.
@@ -12,16 +12,11 @@ final class PieceIndex {
 
   /// 64 KiB: most requests lie in one or two.
   private static let shift: Int64 = 7
-  private static let mostGranules: Int64 = 64
+  static let mostGranules: Int64 = 64
 
   /// Of a device's pieces, which are in order of arrival.
   init(_ pieces: [HostPiece]) {
     self.pieces = pieces
-    table = PlaceTable { add in
-      for index in pieces.indices {
-        Self.forEachGranule(pieces[index]) { add($0, Int32(truncatingIfNeeded: index)) }
-      }
-    }
     var long: [Int32] = []
     for index in pieces.indices where Self.isLong(pieces[index]) {
       long.append(Int32(truncatingIfNeeded: index))
@@ -33,14 +28,40 @@ final class PieceIndex {
     (piece.end - 1) >> shift - piece.sector >> shift >= mostGranules
   }
 
+  /// Whether there are any of those.
+  var hasLong: Bool { !long.isEmpty }
+
+  /// The first and the last granule of a range.
   @inline(__always)
-  private static func forEachGranule(_ piece: HostPiece, _ body: (Int64) -> Void) {
+  static func granules(of range: Range<Int64>) -> ClosedRange<Int64> {
+    let first = range.lowerBound >> shift
+    return first...max(first, (range.upperBound - 1) >> shift)
+  }
+
+  /// Whether a piece that is filed under a granule shares sectors with a range, and this granule is the first that both
+  /// have.
+  @inline(__always)
+  static func isMet(_ piece: HostPiece, by range: Range<Int64>, in granule: Int64) -> Bool {
+    piece.sector < range.upperBound && piece.end > range.lowerBound
+      && granule == max(range.lowerBound >> shift, piece.sector >> shift)
+  }
+
+  @inline(__always)
+  static func forEachGranule(_ piece: HostPiece, _ body: (Int64) -> Void) {
     let (first, last) = (piece.sector >> shift, (piece.end - 1) >> shift)
     guard last - first < mostGranules else { return }
     var granule = first
     while granule <= last {
       body(granule)
       granule += 1
+    }
+  }
+
+  private static func table(_ pieces: [HostPiece]) -> PlaceTable {
+    PlaceTable { add in
+      for index in pieces.indices {
+        forEachGranule(pieces[index]) { add($0, Int32(truncatingIfNeeded: index)) }
+      }
     }
   }
 
@@ -68,14 +89,14 @@ final class PieceIndex {
     if last - first < Self.mostGranules {
       var granule = first
       while granule <= last {
-        guard visit(granule, from: first, range, low, high, &looks, body) else { return false }
+        guard visit(granule, range, low, high, &looks, body) else { return false }
         granule += 1
       }
     } else {
       // A damaged request may be as long as the largest disk.
       var place = granules.partitioningIndex { $0 >= first }
       while place < granules.count, granules[place] <= last {
-        guard visit(granules[place], from: first, range, low, high, &looks, body) else {
+        guard visit(granules[place], range, low, high, &looks, body) else {
           return false
         }
         place += 1
@@ -96,7 +117,7 @@ final class PieceIndex {
 
   @inline(__always)
   private func visit(
-    _ granule: Int64, from first: Int64, _ range: Range<Int64>, _ low: Int64, _ high: Int64,
+    _ granule: Int64, _ range: Range<Int64>, _ low: Int64, _ high: Int64,
     _ looks: inout Int, _ body: (Int32) -> Void
   ) -> Bool {
     let entries = table.entries(of: granule)
@@ -112,10 +133,8 @@ final class PieceIndex {
       else { continue }
       guard looks > 0 else { return false }
       looks -= 1
-      if piece.sector < range.upperBound, piece.end > range.lowerBound,
-        // Filed under several granules: taken in the first that both have.
-        granule == max(first, piece.sector >> Self.shift)
-      {
+      // Filed under several granules: taken in the first that both have.
+      if Self.isMet(piece, by: range, in: granule) {
         body(index)
       }
     }

@@ -33,6 +33,8 @@ struct RequestMatching {
   private static let (neighbours, fewestNeighbours) = (8, 4)
   /// How many pieces are looked at for others of the same blocks.
   private static let mostOthers = 4096
+  /// Requests after which pieces that no later one can have are let go.
+  private static let stretch = 256
   /// How many requests may begin while one is at the driver.
   private static let mostTogether = 1 << 13
 
@@ -83,9 +85,12 @@ struct RequestMatching {
     /// The next request has all of its pieces.
     mutating func endRequest() { starts.append(pieces.count) }
 
+    /// It begins anew.
+    mutating func clearRequest() { pieces.removeLast(pieces.count - (starts.last ?? 0)) }
+
     /// It has too many.
     mutating func dropRequest() {
-      pieces.removeLast(pieces.count - (starts.last ?? 0))
+      clearRequest()
       endRequest()
     }
 
@@ -151,7 +156,10 @@ struct RequestMatching {
   ) -> Wishes {
     var wishes = Wishes(requests: guest.count)
     var looks = (guest.count + host.count) * Self.meanLooks + 1 << 22
+    var near = NearPieces(host)
+    let begins = begins(clock, widening)
     for place in guest.indices {
+      if place.isMultiple(of: Self.stretch) { near.forget(before: begins[place / Self.stretch]) }
       let request = guest[place]
       let whole = map.translateWhole(request.sector, request.sectors)
       guard whole != nil || map.translate(request.sector, request.sectors) != nil else {
@@ -163,20 +171,38 @@ struct RequestMatching {
       let low = clock.bounds(at: request.issued).lowerBound - widening
       let high = clock.bounds(at: request.completed).upperBound + widening
       var depth: Int64 = 0
-      var own = min(looks, Self.mostLooks)
+      let most = min(looks, Self.mostLooks)
+      var own = most
       looks -= own
-      func look(_ range: Range<Int64>) -> Bool {
-        index.forEach(overlapping: range, queuedFrom: low, to: high, looks: &own) { piece in
-          let candidate = host[Int(piece)]
-          // H3 as a whole needs no offset: below zero it proves a wrong match.
-          let returned = host[Int(candidate.last)].completed
-          if returned <= high, candidate.operation == request.operation,
-            returned - candidate.queued <= longest
-          {
-            wishes.add(piece)
-            depth += min(candidate.end, range.upperBound) - max(candidate.sector, range.lowerBound)
-          }
+      near.move(to: high)
+      func add(_ piece: Int32, _ range: Range<Int64>) {
+        let candidate = host[Int(piece)]
+        // H3 as a whole needs no offset: below zero it proves a wrong match.
+        let returned = host[Int(candidate.last)].completed
+        if returned <= high, candidate.operation == request.operation,
+          returned - candidate.queued <= longest
+        {
+          wishes.add(piece)
+          depth += min(candidate.end, range.upperBound) - max(candidate.sector, range.lowerBound)
         }
+      }
+      func look(_ range: Range<Int64>) -> Bool {
+        index.forEach(overlapping: range, queuedFrom: low, to: high, looks: &own) {
+          add($0, range)
+        }
+      }
+      // Nearly all: in one piece, and few others are near.
+      if let whole, !index.hasLong {
+        let isWhole = near.forEach(overlapping: whole, queuedFrom: low, to: high, looks: &own) {
+          add($0, whole)
+        }
+        if isWhole == true, depth <= Self.mostDepth * request.sectors {
+          looks += own
+          wishes.endRequest()
+          continue
+        }
+        wishes.clearRequest()
+        (depth, own) = (0, most)
       }
       let isWhole =
         whole.map(look)
@@ -191,6 +217,19 @@ struct RequestMatching {
     }
     wishes.endRequests(ofPieces: host.count)
     return wishes
+  }
+
+  /// Of each stretch of requests, from where on in time pieces may be of any of them or of a later one.
+  private func begins(_ clock: GuestClock, _ widening: Int64) -> [Int64] {
+    var begins = [Int64](repeating: .max, count: guest.count / Self.stretch + 1)
+    for place in guest.indices {
+      let low = clock.bounds(at: guest[place].issued).lowerBound - widening
+      begins[place / Self.stretch] = min(begins[place / Self.stretch], low)
+    }
+    for stretch in begins.indices.dropLast().reversed() {
+      begins[stretch] = min(begins[stretch], begins[stretch + 1])
+    }
+    return begins
   }
 
   /// Settles requests that compete for pieces, each group in order of issue.

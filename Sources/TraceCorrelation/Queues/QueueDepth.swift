@@ -72,10 +72,7 @@ public struct QueueDepth: Sendable {
       }
     }
     // At one moment those that enter come first: what takes no time has been there.
-    let order = NumberSort.order(of: moments.count) {
-      moments[$0].at << 1 | (moments[$0].change < 0 ? 1 : 0)
-    }
-    moments = order.map { moments[Int($0)] }
+    moments.sort { $0.at != $1.at ? $0.at < $1.at : $0.change > $1.change }
     let start = moments[0].at
     let end = max(last, moments[moments.count - 1].at)
     let length = Self.length(for: end - start, most: Int64(max(1, most)))
