@@ -310,6 +310,8 @@ struct TraceDatFile {
       )
     }
     guard (256...1 << 16).contains(buffer.1.pageSize) else { throw Failure.damaged }
+    // The buffer of all is empty where an instance was recorded, and its place may be none.
+    guard !buffer.1.cpus.isEmpty else { return }
     let head = try Self.bytes(source, buffer.0, 16, size)
     buffers.append(
       Buffer(
