@@ -1181,6 +1181,42 @@ CREATE TABLE latency_count (
   count INTEGER NOT NULL
 ) STRICT;
 
+-- How many I/Os of an interval had a hop of about what length; of the busiest disks.
+CREATE TABLE hop_count (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor.
+  device TEXT NOT NULL,  -- names: devices
+  -- The hop, as in io_hop.
+  hop TEXT NOT NULL,  -- kept
+  -- Begin of the interval, in ns, as in latency_interval.
+  at_ns INTEGER NOT NULL,
+  -- The hop took at least so long, in ns: 1, 2 or 5 times a power of ten, or 0.
+  low_ns INTEGER NOT NULL,
+  -- And less than that, in ns; NULL: any longer.
+  high_ns INTEGER,
+  -- I/Os with data.
+  count INTEGER NOT NULL,
+  -- The sum of their times, in ns.
+  sum_ns INTEGER NOT NULL  -- a sum
+) STRICT;
+
+-- The slowest I/Os of a disk: of all, and of each interval; of the busiest disks.
+CREATE TABLE slow_io (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor.
+  device TEXT NOT NULL,  -- names: devices
+  -- Begin of the interval, in ns, as in latency_interval; NULL: of all I/Os.
+  at_ns INTEGER,
+  -- Its place among them, from 1.
+  place INTEGER NOT NULL,
+  -- From Q to C, in ns.
+  block_ns INTEGER NOT NULL,
+  -- The guest request that carried it.
+  request_id INTEGER NOT NULL
+) STRICT;
+
 -- What a host's device completed over time, and for whom; intervals as in latency_interval.
 CREATE TABLE device_sum (
   -- The host.

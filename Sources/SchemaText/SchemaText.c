@@ -229,6 +229,12 @@ static const char viewGivenClockRelation[] = {
 static const char viewDeviceName[] = {
 #embed "../../schema/views/device_name.sql" suffix(, 0)
 };
+static const char viewHopCell[] = {
+#embed "../../schema/views/hop_cell.sql" suffix(, 0)
+};
+static const char viewSlowestIO[] = {
+#embed "../../schema/views/slowest_io.sql" suffix(, 0)
+};
 static const char viewConfiguration[] = {
 #embed "../../schema/views/configuration.sql" suffix(, 0)
 };
@@ -330,6 +336,8 @@ static const struct SchemaFile files[] = {
     {"views/given_clock_relation.sql", viewGivenClockRelation},
     {"views/device_name.sql", viewDeviceName},
     {"views/configuration.sql", viewConfiguration},
+    {"views/hop_cell.sql", viewHopCell},
+    {"views/slowest_io.sql", viewSlowestIO},
     {"indexes.sql", indexes},
     {"queries/hops.sql", queryHops},
     {"queries/unmatched.sql", queryUnmatched},

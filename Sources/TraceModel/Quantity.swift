@@ -143,6 +143,13 @@ extension Quantity {
 }
 
 extension Quantity {
+  /// `1 I/O`, `2,034 I/Os`.
+  public static func ios(_ number: Int) -> String {
+    number == 1 ? "1 I/O" : "\(count(Int64(number))) I/Os"
+  }
+}
+
+extension Quantity {
   /// Parts of a whole as percents with one digit that add up to 100.0: each is cut, and the tenths that are left go to those
   /// that lost most. Nil where a part is below nothing, so that another may be more than all.
   public static func shares(_ parts: [Double]) -> [String]? {

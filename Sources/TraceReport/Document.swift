@@ -26,7 +26,7 @@ public struct Document: Sendable {
     }
     for block in unfolded {
       switch block {
-      case .details, .code, .contents: continue
+      case .details, .code, .contents, .panels: continue
       case .figure(let figure) where !figure.isInText: continue
       case .heading:
         if case .heading = kept.last { kept.removeLast() }
@@ -92,6 +92,8 @@ public enum Block: Sendable {
   case findings([Finding])
   /// A picture.
   case figure(Figure)
+  /// Single intervals of time, to which a picture leads.
+  case panels([Panel])
   /// What only some readers want: folded where that can be, and left out where it cannot.
   case details(String, [Block])
   /// What is worth little: folded where that can be.
@@ -122,6 +124,9 @@ public struct Anchor: Hashable, Sendable {
 
   /// A finding's, by its place among the findings.
   public static func finding(_ place: Int) -> Anchor { Anchor(id: "finding-\(place + 1)") }
+
+  /// A column of time's, by its place among them.
+  public static func interval(_ place: Int) -> Anchor { Anchor(id: "t-\(place + 1)") }
 }
 
 /// The title of a section.
@@ -144,6 +149,16 @@ public struct Heading: Sendable, ExpressibleByStringInterpolation {
   public init(stringLiteral title: String) { self.init(title) }
 }
 
+/// What is known of an interval of time.
+public struct Panel: Sendable {
+  /// Where links to it lead.
+  public let anchor: Anchor
+  /// When it was, and what happened in a few words.
+  public let title: String
+  /// Its numbers.
+  public let facts: [Fact]
+}
+
 /// What happened.
 public struct Answer: Sendable {
   /// How bad it is; nil where nothing unusual was found.
@@ -152,6 +167,10 @@ public struct Answer: Sendable {
   public var isUnsure = false
   /// What, since when, whose, how sure, what to do.
   public var facts: [Fact]
+  /// What the colour of its border says, in words.
+  public var label: String {
+    severity?.rawValue ?? (isUnsure ? "cannot tell" : "nothing unusual")
+  }
 }
 
 /// A short remark.

@@ -519,6 +519,9 @@ public enum ExplanationText {
     return lines + held(guest).enumerated().flatMap { labelled($0 == 0 ? "Held" : "", $1) }
   }
 
+  /// Of fewer I/Os no number stands for all.
+  private static let fewestIOs = 10
+
   /// What is to be said of a guest of which no change was found.
   static func steadySentence(_ guest: GuestStory) -> String {
     guard let first = guest.phases.first, let last = guest.phases.last else {
@@ -539,6 +542,11 @@ public enum ExplanationText {
         "\(title(guest)): no change was found\(time) in what its host's traces show of it: its requests there, and its "
         + "threads' waits for a CPU. What its I/Os felt only its own block trace tells. How small a change would have been "
         + "seen is not known (confidence none)."
+    }
+    if let disk = guest.disks.first, guest.disks.count == 1, disk.count < fewestIOs {
+      return
+        "\(title(guest)): no change was looked for, as \(Quantity.ios(disk.count)) from Q to C \(disk.count == 1 ? "is" : "are") too "
+        + "few (confidence none)."
     }
     let isSure = guest.smallestChange?.isSure ?? false
     var text =

@@ -316,4 +316,18 @@ public struct LayerChart: Sendable {
   public let onsets: [Onset]
   /// When the guest stood still, s.
   public let pauses: [ClosedRange<Double>]
+  /// The intervals that have a panel.
+  public var columns: [Column] = []
+
+  /// An interval that leads to its panel.
+  public struct Column: Sendable {
+    /// s.
+    public let from: Double
+    /// s.
+    public let to: Double
+    /// The panel.
+    public let anchor: Anchor
+    /// What it says.
+    public let note: String
+  }
 }

@@ -29,12 +29,72 @@ public enum MarkdownRenderer {
           }.joined(separator: "\n"))
       case .figure(let figure):
         if figure.isInText { parts += [escaped(figure.title), render(figure.numbers)] }
-      case .details, .folded, .code:
+      case .details, .folded, .code, .panels:
         // For those who have the incident file at hand.
         break
       }
     }
     return parts.joined(separator: "\n\n") + "\n"
+  }
+
+  /// Lines of a ticket.
+  static let mostLines = 60
+  /// Findings and rows of a ticket, as far as its lines allow.
+  private static let (mostFindings, mostRows) = (10, 16)
+
+  /// The answer, what it rests on, one table and the findings in a line each, in at most ``mostLines`` lines.
+  public static func ticket(_ document: Document) -> String {
+    for left in stride(from: mostFindings, through: 0, by: -1) {
+      let text = render(
+        ticketDocument(document, findings: left, rows: max(4, mostRows - (mostFindings - left))))
+      if text.split(separator: "\n", omittingEmptySubsequences: false).count - 1 <= mostLines {
+        return text
+      }
+    }
+    return document.verdict
+  }
+
+  private static func ticketDocument(_ document: Document, findings most: Int, rows: Int)
+    -> Document
+  {
+    var blocks = Array(document.blocks[..<document.endOfVerdict])
+    let rest = document.blocks[document.endOfVerdict...]
+    let table = rest.lazy.compactMap { block -> Table? in
+      switch block {
+      case .table(let table): table
+      case .figure(let figure) where figure.isInText: figure.numbers
+      default: nil
+      }
+    }.first
+    if var table {
+      if table.rows.count > rows { table.rows = Array(table.rows.prefix(rows)) }
+      blocks.append(.table(table))
+    }
+    let every = rest.flatMap { block -> [Finding] in
+      if case .findings(let findings) = block { findings } else { [] }
+    }
+    // What the answer says already is not said again.
+    let told = Set(
+      document.blocks.flatMap { block -> [String] in
+        if case .answer(let answer) = block { answer.facts.map(\.value) } else { [] }
+      })
+    let all = every.filter { !told.contains($0.sentence) }
+    if !all.isEmpty {
+      blocks.append(
+        .heading(told.isEmpty || all.count == every.count ? "What it shows" : "Also seen"))
+      blocks.append(
+        .facts(
+          all.prefix(most).map { finding in
+            Fact(
+              "\(finding.severity.rawValue) \(finding.code.rawValue)"
+                + (finding.guest.map { " (\(Printable.text($0)))" } ?? ""), finding.sentence)
+          }))
+    }
+    let more = all.count > most ? "\(all.count - most) more findings and all" : "All"
+    blocks.append(
+      .paragraph(
+        "\(more) details: report.html, or 'hiddenq report INCIDENT --format markdown --full'."))
+    return Document(title: document.title, blocks: blocks)
   }
 
   private static func render(_ facts: [Fact]) -> String {

@@ -35,7 +35,9 @@ struct SectionOrder {
   private func details() -> [any ReportSection] {
     func place(_ section: any ReportSection) -> Int {
       let anchor = type(of: section).anchor
-      if [FindingSection.anchor, HopSection.anchor].contains(anchor) { return -1 }
+      if [FindingSection.anchor, IntervalSection.anchor, HopSection.anchor].contains(anchor) {
+        return -1
+      }
       return findings.firstIndex { $0.code.section == anchor && $0.severity > .info }
         ?? findings.count
     }
@@ -93,6 +95,6 @@ struct SectionOrder {
   private func isQuiet(_ anchor: Anchor) -> Bool {
     if Self.ofTime.contains(anchor) { return isHealthy }
     return Self.judged.contains(anchor) && concerning(anchor).isEmpty
-      || anchor == QEMUSection.anchor
+      || [QEMUSection.anchor, IntervalSection.anchor, ConfigurationSection.anchor].contains(anchor)
   }
 }

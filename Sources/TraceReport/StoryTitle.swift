@@ -8,6 +8,8 @@ struct StoryTitle {
   let names: DeviceNames
   /// Whether files of a host are among those of the incident.
   let hasHost: Bool
+  /// How long the longest trace is, ns: a guest's few I/Os say nothing of that.
+  let captured: Int64
 
   /// `guest web1, disk vdb: writes 4.2x slower since 08:58:38.7 UTC; fio uses the same disk`; nil where nothing can be said
   /// of any guest.
@@ -89,8 +91,12 @@ struct StoryTitle {
 
   private func steady(_ guest: GuestStory) -> String? {
     guard let first = guest.phases.first, let last = guest.phases.last else { return nil }
-    let (length, isTooLong) = last.to.subtractingReportingOverflow(first.from)
-    let span = isTooLong ? "the capture" : "\(Quantity.decimal(Double(length) / 1e9, digits: 0)) s"
+    let (known, isTooLong) = last.to.subtractingReportingOverflow(first.from)
+    let length = known < 1_000_000_000 ? max(known, captured) : known
+    let span =
+      isTooLong
+      ? "the capture"
+      : "\(Quantity.decimal(Double(length) / 1e9, digits: length < 1_000_000_000 ? 1 : 0)) s"
     let count = explanation.guests.count
     let who =
       (count == 1 ? ExplanationText.name(guest.guest) : "\(count) guests")
@@ -100,16 +106,19 @@ struct StoryTitle {
       let thing = Explanation.thing(of: finding.code) ?? finding.code.rawValue
       if !things.contains(thing) { things.append(thing) }
     }
+    // A capture that would not have shown a change does not say that all was well.
+    let isSure = guest.smallestChange?.isSure ?? false
+    let hasIOs = !guest.isSeenByHost && !guest.isCounted
     guard !things.isEmpty else {
-      // A capture that would not have shown a change does not say that all was well.
-      let isSure = guest.smallestChange?.isSure ?? false
       return isSure
         ? "Nothing unusual in \(span) of \(who)"
         : "No change found in \(span) of \(who)"
-          + (guest.isSeenByHost || guest.isCounted ? "" : "; too few I/Os to tell")
+          + (hasIOs ? "; too few I/Os to tell" : "")
     }
     let shown = things.prefix(3).joined(separator: ", ") + (things.count > 3 ? ", ..." : "")
     return
-      "\(shown.prefix(1).uppercased())\(shown.dropFirst()) in \(span) of \(who); no change meanwhile"
+      "\(shown.prefix(1).uppercased())\(shown.dropFirst()) in \(span) of \(who); "
+      + (isSure
+        ? "no change meanwhile" : hasIOs ? "too few I/Os to tell of a change" : "no change found")
   }
 }

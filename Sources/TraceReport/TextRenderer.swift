@@ -50,7 +50,7 @@ public enum TextRenderer {
           lines += wrapped(figure.title, width: width) + tableLines(figure.numbers)
         }
       case .folded(_, let inner): lines.append(render(inner))
-      case .details, .code:
+      case .details, .code, .panels:
         // For those who have the incident file at hand.
         break
       }

@@ -83,7 +83,7 @@ struct AnalyzeCommand: ParsableCommand {
     try Incident.correlate(file)
     let document = try Report.document(file, ReportRequest())
     try Output.write(HTMLRenderer.render(document), to: outdir + "/report.html")
-    try Output.write(MarkdownRenderer.render(document), to: outdir + "/report.md")
+    try Output.write(MarkdownRenderer.ticket(document), to: outdir + "/report.md")
     Output.print(ExplanationText.render(try Explanation(file, IOFilter())) + "\n")
     Output.print(TextRenderer.render(document.withoutAnswer))
     Output.print(outcome.leftOut(all: allFiles))

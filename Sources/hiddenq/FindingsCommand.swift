@@ -55,7 +55,9 @@ struct FindingsCommand: ParsableCommand {
   @Option(help: "text, table, csv, json, jsonl or markdown.")
   var format = Format.text
 
-  @Option(help: ArgumentHelp("Exit with 1 from this severity on.", valueName: "severity"))
+  @Option(
+    help: ArgumentHelp(
+      "Exit with status 1 if a finding has at least this severity.", valueName: "severity"))
   var failOn: FailOn?
 
   @Option(help: ArgumentHelp("Only this guest, and what is about none.", valueName: "name"))

@@ -69,7 +69,7 @@ struct IngestCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Refuse a file of which more lines cannot be used, in percent.", valueName: "percent"))
+      "Reject a file if more than this percentage of its lines is unusable.", valueName: "percent"))
   var maxSkipped = 10.0
 
   @Option(

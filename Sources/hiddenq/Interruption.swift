@@ -77,7 +77,7 @@ enum Interruption {
       work.abandon()
       end(number, "interrupted; nothing in \(path) is half done")
     }
-    let late = "interrupted; what was half done in \(path) is taken back when it is next opened"
+    let late = "interrupted; uncommitted changes in \(path) are rolled back when it is next opened"
     guard isFirst else {
       work.abandon()
       end(number, late)

@@ -37,7 +37,7 @@ struct CorrelateCommand: ParsableCommand {
 
 struct QueryCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "query", abstract: "Runs SQL that reads, or a stored query.",
+    commandName: "query", abstract: "Runs a read-only SQL statement or a stored query.",
     discussion: """
       The views and their columns: 'hiddenq schema'. Stored queries: --list. A statement that reads what \
       'correlate' finds runs that first when it is due; exit status 3: it is due, and the file cannot be \

@@ -65,8 +65,11 @@ struct ReportCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("Write here instead.", valueName: "file"))
   var output: String?
 
-  @Option(help: "text, markdown, html or json.")
+  @Option(help: "text, markdown (for a ticket: at most 60 lines), html or json.")
   var format = Format.text
+
+  @Flag(help: "All of the report as Markdown.")
+  var full = false
 
   @OptionGroup var filter: FilterOptions
 
@@ -81,7 +84,10 @@ struct ReportCommand: ParsableCommand {
     let text =
       switch format {
       case .text: TextRenderer.render(try Report.document(file, request))
-      case .markdown: MarkdownRenderer.render(try Report.document(file, request))
+      case .markdown:
+        full
+          ? MarkdownRenderer.render(try Report.document(file, request))
+          : MarkdownRenderer.ticket(try Report.document(file, request))
       case .html: HTMLRenderer.render(try Report.document(file, request))
       case .json: try JSONReport.render(file, request)
       }
@@ -106,7 +112,8 @@ enum Incident {
     do {
       let file = try IncidentFile(path, mode: mode)
       if file.wasRolledBack {
-        Exit.complain("\(path): an interrupted run had left it half written; that was taken back")
+        Exit.complain(
+          "\(path): recovered from an interrupted run (uncommitted changes rolled back)")
       }
       if let version = file.formerVersion {
         Exit.complain("\(path): its schema was version \(version) and has been brought up to date")

@@ -53,7 +53,8 @@ import Testing
     #expect(findings.count == 1)
     #expect(
       (findings.first?["sentence"] as? String)?.contains(
-        "stress-ng-cpu (2 threads; pids 3141, 3142; 0.67 CPUs used; on CPUs 0, 1) for ") == true)
+        "stress-ng-cpu (2 threads; pids 3141, 3142; 0.67 CPUs used; on CPUs 0, 1) held it for ")
+        == true)
     #expect(findings.first?["guest"] as? String == "guest")
     let kinds = try Self.rows(
       incident,
@@ -136,7 +137,7 @@ import Testing
     // proc-stat was read three times in these seconds.
     let report = try Program.run("report", incident).output
       .split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    #expect(report.contains("so few samples tell nothing, even 0 would be within 37.6 points"))
+    #expect(report.contains("too few samples to compare, even 0 would be within 37.6 points"))
     #expect(!report.contains("they agree within"))
     let neighbour =
       try Self.rows(

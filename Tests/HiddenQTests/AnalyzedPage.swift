@@ -4,8 +4,8 @@ import Testing
 
 /// What `analyze` makes of a capture: the page that people attach, and what programs read.
 struct AnalyzedPage {
-  private let folder: String
-  private var incident: String { folder + "/incident.db" }
+  let folder: String
+  var incident: String { folder + "/incident.db" }
 
   init(of capture: URL) throws {
     folder = try Repository.temporaryFolder().path
@@ -45,7 +45,8 @@ struct AnalyzedPage {
     let pictures = page.matches(of: /<svg [^>]*>/)
     #expect(pictures.count > 5)
     for picture in pictures {
-      #expect(picture.0.contains("role=\"img\""))
+      // One with links in it is no single picture.
+      #expect(picture.0.contains("role=\"img\"") || picture.0.contains("role=\"group\""))
       #expect(picture.0.contains("aria-label=\""))
     }
   }
@@ -113,6 +114,129 @@ struct AnalyzedPage {
     #expect(page.contains("What it shows"))
     let said = try String(contentsOf: errors, encoding: .utf8)
     #expect(!said.contains("CONSOLE"), "\(said)")
+  }
+
+  /// On a page of such a width no letters overlap, no mark lies outside of its figure, and links and folds have names.
+  func checkLayout(width: Int) throws {
+    let page = try page().replacing(
+      /<meta http-equiv="Content-Security-Policy"[^>]*>/, with: ""
+    ).replacing("</body>", with: "<script>\(Self.layout)</script></body>")
+    func escaped(_ text: String) -> String {
+      text.replacing("&", with: "&amp;").replacing("\"", with: "&quot;")
+    }
+    // A browser's window is never as narrow as a telephone's; a frame is.
+    let dom = try Chromium.required().dom(
+      of:
+        "<!DOCTYPE html><html><body><iframe style=\"border:0;width:\(width)px;height:900px\" srcdoc=\""
+        + "\(escaped(page))\"></iframe></body></html>")
+    let faults = try #require(dom.firstMatch(of: /<pre id="faults">([^<]*)<\/pre>/)?.1)
+    let lines = faults.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.first == "\(width)")
+    #expect(lines.dropFirst().filter { !$0.isEmpty } == [])
+  }
+
+  private static let layout = """
+    (function () {
+      var faults = [];
+      document.querySelectorAll('details').forEach(function (fold) { fold.open = true; });
+      function box(element) { return element.getBoundingClientRect(); }
+      document.querySelectorAll('svg').forEach(function (svg) {
+        var frame = box(svg), name = (svg.getAttribute('aria-label') || '').slice(0, 40) + ': ';
+        var texts = Array.from(svg.querySelectorAll('text')).filter(function (text) { return box(text).width > 0; });
+        texts.forEach(function (text, place) {
+          var own = box(text);
+          if (own.left < frame.left - 1 || own.right > frame.right + 1 || own.top < frame.top - 1
+            || own.bottom > frame.bottom + 2) { faults.push('outside: ' + name + text.textContent); }
+          texts.slice(place + 1).forEach(function (other) {
+            var its = box(other);
+            var width = Math.min(own.right, its.right) - Math.max(own.left, its.left);
+            var height = Math.min(own.bottom, its.bottom) - Math.max(own.top, its.top);
+            if (width > 1 && height > 3) { faults.push('overlap: ' + name + text.textContent + ' and ' + other.textContent); }
+          });
+        });
+        svg.querySelectorAll('rect, path').forEach(function (mark) {
+          var own = box(mark);
+          if (own.left < frame.left - 2 || own.right > frame.right + 2 || own.top < frame.top - 2
+            || own.bottom > frame.bottom + 2) { faults.push('mark outside: ' + name + mark.getAttribute('class')); }
+        });
+      });
+      if (document.documentElement.scrollWidth > window.innerWidth + 1) { faults.push('wider than the page'); }
+      document.querySelectorAll('a, summary').forEach(function (link) {
+        if (!link.textContent.trim() && !link.getAttribute('aria-label')) { faults.push('without a name: ' + link.outerHTML.slice(0, 80)); }
+      });
+      var pre = window.parent.document.createElement('pre');
+      pre.id = 'faults';
+      pre.textContent = window.innerWidth + '\\n' + faults.join('\\n').split('<').join('(');
+      window.parent.document.body.replaceChildren(pre);
+    })();
+    """
+
+  /// With the policy that Jenkins and others send, a browser asks for nothing but the page, and refuses nothing but the style
+  /// sheet in it.
+  func checkPolicy() throws {
+    let chromium = try Chromium.required()
+    let server = Process()
+    server.executableURL = URL(filePath: "/usr/bin/env")
+    let log = try Repository.temporaryFolder().appending(path: "asked.txt")
+    server.arguments = ["python3", "-c", Self.server, folder, log.path]
+    let output = Pipe()
+    server.standardOutput = output
+    server.standardError = FileHandle.nullDevice
+    try server.run()
+    defer { if server.isRunning { server.terminate() } }
+    var port = ""
+    while !port.hasSuffix("\n") {
+      guard let byte = try output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty else {
+        try Test.cancel("there is no python3 here")
+      }
+      port += String(decoding: byte, as: UTF8.self)
+    }
+    let said = try chromium.said(
+      of: "http://127.0.0.1:\(port.dropLast())/report.html")
+    let asked = try String(contentsOf: log, encoding: .utf8).split(separator: "\n")
+    #expect(asked.contains("/report.html"))
+    #expect(asked.allSatisfy { $0 == "/report.html" || $0 == "/favicon.ico" }, "\(asked)")
+    for line in said.split(separator: "\n") where line.contains("CONSOLE") {
+      #expect(line.contains("inline style") || line.contains("favicon"), "\(line)")
+    }
+  }
+
+  private static let server = """
+    import functools, http.server, sys, time
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self):
+            self.send_header('Content-Security-Policy', "sandbox; default-src 'none'; img-src 'self'; style-src 'self'")
+            super().end_headers()
+        def log_message(self, text, *values):
+            with open(sys.argv[2], 'a') as log:
+                print(self.path, file=log)
+    server = http.server.HTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=sys.argv[1]))
+    print(server.server_port, flush=True)
+    server.timeout = 1
+    end = time.time() + 30
+    while time.time() < end:
+        server.handle_request()
+    """
+
+  /// Each column of the picture over time leads to a panel, and each panel has the numbers of its interval.
+  func checkPanels() throws {
+    let page = try page()
+    let columns = page.matches(of: /<a href="#(t-[0-9]+)" aria-label="([^"]*)"/).map {
+      (String($0.1), String($0.2))
+    }
+    let panels = page.matches(
+      of: /<details class="panel"><summary>([^<]*)<\/summary><div id="(t-[0-9]+)">/
+    ).map { (String($0.2), String($0.1)) }
+    #expect(columns.count > 10)
+    #expect(columns.map(\.0) == panels.map(\.0) && columns.map(\.1) == panels.map(\.1))
+    let stated = try Program.value(
+      incident, "SELECT count(*) FROM latency_interval WHERE op = 'write' AND guest = 'guest'")
+    #expect("\(panels.count)" == stated)
+    // The slowest I/Os of an interval stand with the lines that they were read from.
+    #expect(
+      page.matches(
+        of: /<dt>#[0-9]+<\/dt><dd>(read|write) [^<]*: [^<]* = H2 [^<]*:[0-9]+, [^<]*:[0-9]+<\/dd>/
+      ).count > columns.count)
   }
 
   /// Every link leads to a place of the page, no two places have one name, and every finding can be reached.

@@ -2,6 +2,41 @@ import Foundation
 import TestSupport
 import Testing
 
+/// The page of a whole capture, which has every kind of section: how it lies on the page, and where its links lead.
+@Suite struct WholePageTests {
+  private let page = Self.page
+  private static let page = Result {
+    try AnalyzedPage(of: Repository.fixtures.appending(path: "kvm-cpu-neighbour"))
+  }
+
+  @Test("one file that loads nothing and runs nothing, and stays small; its structure is right")
+  func inert() throws {
+    try page.get().checkInert()
+    try page.get().checkStructure()
+    try page.get().checkLinks()
+  }
+
+  @Test("each column of time leads to the panel of its interval")
+  func panels() throws { try page.get().checkPanels() }
+
+  @Test(
+    "no letters overlap and no mark lies outside, wide and narrow, where there is a browser",
+    arguments: [1280, 400])
+  func layout(_ width: Int) throws { try page.get().checkLayout(width: width) }
+
+  @Test("under a policy that forbids styles nothing else is refused, where there is a browser")
+  func policy() throws { try page.get().checkPolicy() }
+
+  @Test("figures are the same without the style sheet, where there is a browser")
+  func withoutStyles() throws { try page.get().checkWithoutStyles() }
+
+  @Test("text, Markdown, page, JSON and views have the same numbers; parts add up to 100.0 %")
+  func numbers() throws { try page.get().checkNumbers() }
+
+  @Test("settings stand with the file and line that states them")
+  func configuration() throws { try page.get().checkConfiguration() }
+}
+
 /// The report as people attach it, and as programs read it.
 @Suite struct HTMLReportTests {
   private let page = Self.page

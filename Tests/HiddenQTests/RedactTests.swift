@@ -122,7 +122,11 @@ struct RedactTests {
       let outcome = try Program.run(
         "query", incident, "SELECT \(columns) FROM \(view)", "--format", "jsonl")
       #expect(outcome.status == 0, "\(outcome.errors)")
-      return outcome.output.split(separator: "\n").map(String.init)
+      // An address in an option has a pseudonym of its own, which no name leads back from.
+      let text =
+        view == "configuration"
+        ? outcome.output.replacing(/mac=[0-9a-f:]+/, with: "mac=") : outcome.output
+      return text.split(separator: "\n").map(String.init)
     }
     let views = Set(
       try Program.run("schema", "--format", "csv").output.split(separator: "\n").dropFirst()

@@ -46,8 +46,8 @@ struct CounterFindingTests {
     #expect(found.first?.confidence == "low")
     #expect(
       found.first?.sentence
-        == "Of the time that it counted the guest shows 30.0 % stolen on average of 2 samples, 40.0 % at most, "
-        + "beside 55.0 % of its own work (us + sy).")
+        == "Of the time that it counted, the guest shows 30.0 % stolen on average of 2 samples, 40.0 % at most. "
+        + "Its own work (us + sy) is 55.0 %.")
     #expect(found.first?.next.hasPrefix("In the guest: read /proc/stat twice.") ?? false)
   }
 
@@ -196,7 +196,7 @@ struct CounterFindingTests {
     #expect(
       found.map(\.sentence) == [
         "tap tap1 of host lost 1,000 of 10,000 packets (10.0 %) on the way to the guest since the interface "
-          + "came up; the counter was read once, so when is not known."
+          + "came up. The counter was read once, so when is not known."
       ])
     #expect(found.map(\.severity) == ["info"])
     #expect(found.map(\.confidence) == ["low"])

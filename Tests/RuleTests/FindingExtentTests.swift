@@ -144,7 +144,8 @@ struct FindingExtentTests {
     let findings = try incident.file.findings()
     let neighbour = try Self.find("NOISY_CPU_NEIGHBOUR", findings)
     #expect(
-      neighbour.sentence.contains("hog (pid 900; 0.40 CPUs used; on CPU 3) for 2.000 s, 40."),
+      neighbour.sentence.contains(
+        "hog (pid 900; 0.40 CPUs used; on CPU 3) held it for 2.000 s, 40."),
       "\(neighbour.sentence)")
     #expect(neighbour.severity == .critical && neighbour.guest == "vm1")
     let steal = try Self.find("STEAL_HIDDEN", findings)

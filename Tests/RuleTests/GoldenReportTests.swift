@@ -1,7 +1,9 @@
 import Foundation
 import TestSupport
 import Testing
+import TraceAnalysis
 import TraceModel
+import TraceReport
 
 /// What is reported of ten small incidents, each with one cause, and of their twins without it.
 ///
@@ -165,6 +167,11 @@ struct GoldenReportTests {
     // Every number of a finding is in its evidence.
     let found = try incident.findings()
     #expect(found[scenario.code] != nil, "\(found)")
+    for finding in try incident.file.findings() + twin.file.findings() {
+      for sentence in Sentences.of(finding.sentence) + Sentences.of(finding.nextStep) {
+        #expect(Sentences.words(of: sentence) <= 25, "\(finding.code.rawValue): \(sentence)")
+      }
+    }
     #expect(try twin.findings()[scenario.code].map { !$0.hasPrefix("info") } != true)
     let document: [String: Any] = [
       "with_the_cause": try Self.comparable(incident.json()),
@@ -186,6 +193,33 @@ struct GoldenReportTests {
     if let difference = Self.difference(golden, now, at: "") {
       Issue.record("\(scenario.name): \(difference)")
     }
+  }
+
+  @Test(
+    "the Markdown report of the incident and of its twin is what it was, and fits a ticket",
+    arguments: scenarios)
+  func markdown(_ scenario: Scenario) throws {
+    let texts = try [true, false].map { hasCause in
+      let incident = try scenario.make(hasCause)
+      try incident.correlate()
+      let text = MarkdownRenderer.ticket(try Report.document(incident.file, ReportRequest()))
+      #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 61)
+      return text
+    }
+    let now = texts.joined(separator: "\n---\n\n")
+    let file = Self.folder.appending(path: "\(scenario.name).md")
+    if Repository.isRecording {
+      try Data(now.utf8).write(to: file)
+      Issue.record("recorded \(file.lastPathComponent); run again without RECORD")
+      return
+    }
+    let golden = try String(contentsOf: file, encoding: .utf8)
+    let lines = zip(golden.components(separatedBy: "\n"), now.components(separatedBy: "\n"))
+    for (line, (expected, got)) in lines.enumerated() where expected != got {
+      Issue.record("\(file.lastPathComponent):\(line + 1): expected '\(expected)', got '\(got)'")
+      return
+    }
+    #expect(golden.count == now.count)
   }
 
   @Test("the first path that differs is named, with both values")

@@ -80,14 +80,14 @@ struct LeastInputTests {
     let found = try incident.findings()
     let steal = try #require(found["STEAL_HIDDEN"])
     #expect(
-      steal.hasPrefix("critical: Of a guest that no file names on h 2 vCPUs waited 0.792 s"),
+      steal.hasPrefix("critical: On h, 2 vCPUs of a guest that no file names waited 0.792 s"),
       "\(steal)")
     #expect(steal.contains("39.8 % of their time in 0.996 s"), "\(steal)")
     #expect(steal.contains("CPU 0/KVM (501) 0.396 s, CPU 1/KVM (502) 0.396 s"), "\(steal)")
     let neighbour = try #require(found["NOISY_CPU_NEIGHBOUR"])
     #expect(
       neighbour.contains(
-        "burn (2 threads; pids 900, 901; 0.80 CPUs used; on CPUs 0, 1) for 0.792 s, 39.8 % of the time of their vCPUs"
+        "burn (2 threads; pids 900, 901; 0.80 CPUs used; on CPUs 0, 1) held it for 0.792 s, 39.8 % of the time of their vCPUs"
       ),
       "\(neighbour)")
 
@@ -134,9 +134,9 @@ struct LeastInputTests {
     // 200 of 8.0 ms beside 200 of 0.2 and 200 of 0.8 ms: 1.6 of 1.8 s.
     let words = try #require(try finding(Self.blocks(neighbour: "rsync")))
     #expect(
-      words.hasPrefix("warning: On 259,0 of h, which guests use too, others took 88.9 %"),
+      words.hasPrefix("warning: On 259,0 of h, which guests use too, others used 88.9 %"),
       "\(words)")
-    #expect(words.contains("with 200 requests, 88.9 % of that time"), "\(words)")
+    #expect(words.contains("made 200 requests, 88.9 % of that time"), "\(words)")
     #expect(
       words.contains("took 803.0 us on the host on average, in the others 203.0 us"), "\(words)")
     // Alone; the kernel's write-back, which may be a guest's; and a host without any hypervisor.
@@ -157,7 +157,7 @@ struct LeastInputTests {
     #expect(
       try incident.rows(
         "SELECT severity, guest, substr(sentence, 1, 54) FROM finding WHERE code = 'NOISY_DISK_NEIGHBOUR'"
-      ) == ["warning,,\"On 8,16 of h, which guests use too, others took 88.9 %\""])
+      ) == ["warning,,\"On 8,16 of h, which guests use too, others used 88.9 %\""])
   }
 
   // MARK: - Issues and completions
@@ -308,7 +308,7 @@ struct LeastInputTests {
     let stall = try #require(try words { $0 == 69 })
     #expect(
       stall.hasPrefix("critical: 8,16 of h completed nothing for 2."), "\(stall)")
-    #expect(stall.contains("to the end of the trace, with 1 requests in it"), "\(stall)")
+    #expect(stall.contains("to the end of the trace, with 1 request in it"), "\(stall)")
     #expect(try words { $0 == 69 || $0 % 9 == 4 } == nil)
   }
 
@@ -395,13 +395,13 @@ struct LeastInputTests {
     let incident = try SmallIncident()
     try incident.add(pair)
     let told = try #require(try incident.findings()["NOISY_DISK_NEIGHBOUR"])
-    #expect(told.contains("others took 9"), "\(told)")
+    #expect(told.contains("others used 9"), "\(told)")
     try incident.alter("UPDATE device_neighbour SET share = 1.815")
     let again = try #require(
       try Findings.find(in: incident.file, thresholds: ["disk-neighbour": 11])
         .first { $0.code.rawValue == "NOISY_DISK_NEIGHBOUR" }?.sentence)
     #expect(again.contains("contradict each other: a part of a whole would be 181.5 %"), "\(again)")
-    #expect(!again.contains("others took"), "\(again)")
+    #expect(!again.contains("others used"), "\(again)")
   }
 
   // MARK: - Codes

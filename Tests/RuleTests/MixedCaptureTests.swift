@@ -59,7 +59,7 @@ struct MixedCaptureTests {
     try incident.add(Self.pair(2).guest, "guest", "vm1")
     let words = try Self.mixed(incident)
     #expect(words.contains("Two recordings of guest vm1 are in one incident file"), "\(words)")
-    #expect(words.contains("in the time that both cover, one has "), "\(words)")
+    #expect(words.contains("In the time that both cover, one has "), "\(words)")
 
     let lines = Self.pair(1).guest.split(separator: "\n", omittingEmptySubsequences: true)
     let halves = try SmallIncident()

@@ -112,7 +112,7 @@ struct QueueRuleTests {
       }.filter { $0.queued < 2_500_000 || $0.queued % 5 == 0 }
     ).findings()
     let words = try #require(collapsed["BACKPRESSURE_COLLAPSE"])
-    #expect(words.contains("more waited and less was done"), "\(words)")
+    #expect(words.contains("More waited and less was done"), "\(words)")
     let burst = try HandMadePair(
       ios: HandMadePair.steady(seconds: 4) { io, place in
         if io.queued > 2_500_000 { io.hostScheduled = 100_000 }

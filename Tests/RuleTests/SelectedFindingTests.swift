@@ -50,7 +50,7 @@ struct SelectedFindingTests {
       try Self.find(code, incident, 9_900_000_000..<21 * Self.second))
     // 500 requests of 9 ms, in the whole beside twice as many I/Os.
     #expect(
-      busy.sentence.contains("with 500 requests") && whole.sentence.contains("with 500 requests"))
+      busy.sentence.contains("made 500 requests") && whole.sentence.contains("made 500 requests"))
     #expect(busy.sentence != whole.sentence)
     // No table has its sums, and it says so.
     #expect(busy.evidenceSQL == nil && busy.because.contains("no statement that returns them"))
@@ -107,11 +107,11 @@ struct SelectedFindingTests {
     #expect(try found(3 * Self.second..<6 * Self.second) == nil)
     let both = try #require(try found(0..<8 * Self.second))
     #expect(both.severity == .critical)
-    #expect(both.sentence.contains("2 such times, together 1.500 s"), "\(both.sentence)")
+    #expect(both.sentence.contains("It happened 2 times, together 1.500 s"), "\(both.sentence)")
     #expect(both.sentence.contains("3 of its I/Os waited"), "\(both.sentence)")
     // A pause that began before the part reaches into it.
     let one = try #require(try found(7_500_000_000..<14 * Self.second))
-    #expect(!one.sentence.contains("such times") && one.extent.from == 7 * Self.second)
+    #expect(!one.sentence.contains("It happened") && one.extent.from == 7 * Self.second)
     let rows = try incident.file.rows(#require(one.evidenceSQL))
     #expect(rows.map { $0.integer("longest_ns") } == [1_200_000_000])
     let short = try #require(try found(14 * Self.second..<16 * Self.second))
@@ -237,16 +237,17 @@ struct SelectedFindingTests {
     let (steal, neighbour) = ("STEAL_HIDDEN", "NOISY_CPU_NEIGHBOUR")
     #expect(try said(neighbour, 0..<5 * Self.second) == nil)
     #expect(
-      try said(steal, 0..<5 * Self.second)?.contains("waited 2.000 s for a CPU of the host, 40.0 %")
+      try said(steal, 0..<5 * Self.second)?.contains("waited 2.000 s for a CPU, 40.0 %")
         == true)
     let late = try #require(try said(neighbour, 5 * Self.second..<10 * Self.second))
     #expect(
-      late.contains("hog (pid ") && late.contains("CPUs used; on CPU 0) for 2.000 s"), "\(late)")
+      late.contains("hog (pid ") && late.contains("CPUs used; on CPU 0) held it for 2.000 s"),
+      "\(late)")
     let middle = try #require(try said(neighbour, 2_500_000_000..<7_500_000_000))
-    #expect(middle.contains(") for 1.000 s, 20.0 %"), "\(middle)")
+    #expect(middle.contains(") held it for 1.000 s, 20.0 %"), "\(middle)")
     // 3 ms into a wait of 4.
     let cut = try #require(try said(neighbour, 5 * Self.second..<6_004_000_000))
-    #expect(cut.contains(") for 0.403 s"), "\(cut)")
+    #expect(cut.contains(") held it for 0.403 s"), "\(cut)")
     // A time that the trace does not reach is not judged, and nothing is said to be missing.
     let beyond = try Findings.find(in: incident.file, window: 20 * Self.second..<30 * Self.second)
     #expect(

@@ -232,12 +232,8 @@ public struct Comparison: Sendable {
 
   /// What the guests of after call their disks.
   private mutating func readNames(_ files: [IncidentFile]) throws {
-    for listed in try files.flatMap({ try $0.listedDevices() }) {
-      // Of several names the first in the alphabet, so that the same files give the same text.
-      let known = diskNames[listed.machine]?[listed.device]
-      if known.map({ listed.name < $0 }) ?? true {
-        diskNames[listed.machine, default: [:]][listed.device] = listed.name
-      }
+    for names in try files.map({ try $0.deviceNames() }) {
+      diskNames.merge(names) { known, new in known.merging(new) { name, _ in name } }
     }
   }
 

@@ -101,7 +101,7 @@ extension ComparisonFindings {
       confidence: .low, because: caveat,
       evidenceSQL: waitEvidence,
       nextStep: "Look a layer below the host: CPUs, caches and memory that its CPUs share, its own "
-        + "hypervisor, its storage, its clock frequency. Do not blame the nearest layer.")
+        + "hypervisor, its storage, its clock frequency. The nearest layer is not the cause.")
   }
 }
 

@@ -55,17 +55,17 @@ struct BackpressureCollapse: Rule {
         sentence: Printable.text(
           "\(device): with \(Quantity.decimal(depth, digits: 1)) I/Os in the stack it served "
             + "\(Quantity.decimal(rate, digits: 0)) per second, with its usual "
-            + "\(Quantity.decimal(usualDepth, digits: 1)) it served \(Quantity.decimal(usual, digits: 0)): more "
+            + "\(Quantity.decimal(usualDepth, digits: 1)) it served \(Quantity.decimal(usual, digits: 0)). More "
             + "waited and less was done in \(Quantity.count(crowded)) slices of 100 ms, "
             + "\(Quantity.decimal(share, digits: 1)) % of the busy time."),
         confidence: .medium,
         because:
-          "An association of slices of one trace: bytes per second fell as well, and slices in which the "
+          "An association of slices of one trace: bytes per second fell as well. Slices in which the "
           + "device completed nothing are left out. It does not say what came first.",
         evidenceSQL: sql(
           evidence, "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))"),
         nextStep:
-          "Look at which hop holds them then ('queue_depth'), and limit what is in flight at the top (iodepth, "
+          "See which hop holds them then ('queue_depth'). Limit what is in flight at the top (iodepth, "
           + "nr_requests, queue-size) to where the throughput still grew.",
         extent: Finding.Extent(
           from: row.integer("from_ns"), to: row.integer("to_ns"), error: 2 * Self.slice,

@@ -22,7 +22,7 @@ enum BelowGuest {
     var sentence =
       "\(device): it is joined with no host's trace, so all below the guest's scheduler is one hop (H3+H4+H5, D to C in "
       + "the guest): median \(Quantity.time(median)), p99 \(Quantity.time(slow)), "
-      + "\(Quantity.count(count)) I/Os"
+      + "\(Quantity.ios(Int(clamping: count)))"
     if let seconds = row.integer("seconds"), seconds >= fewestSeconds {
       let goesWith = [
         ("the steal that the guest reports", "steal_correlation"),

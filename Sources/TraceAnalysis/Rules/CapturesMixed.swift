@@ -97,7 +97,7 @@ struct CapturesMixed: Rule {
         guard moments.count == 2, let first = Self.moments(moments[0]),
           let second = Self.moments(moments[1])
         else { return nil }
-        reason = "one is of \(first), the other of \(second) UTC"
+        reason = "One is of \(first), the other of \(second) UTC"
       } else {
         guard row.integer("overlap_ns") ?? 0 > 0, row.integer("is_one_clock") == 1,
           tried < Self.mostPairs
@@ -110,7 +110,7 @@ struct CapturesMixed: Rule {
           own >= Self.fewestRequests, its >= Self.fewestRequests, both * 10 < min(own, its)
         else { return nil }
         reason =
-          "in the time that both cover, one has \(Quantity.count(own)) requests and the other "
+          "In the time that both cover, one has \(Quantity.count(own)) requests and the other "
           + "\(Quantity.count(its)), of which \(Quantity.count(both)) are the same"
       }
       told.insert(machine)
@@ -118,7 +118,7 @@ struct CapturesMixed: Rule {
         code, .critical, guest: nil,
         sentence: Printable.text(
           "Two recordings of \(layer) \(machine) are in one incident file: \(path) and \(otherPath) are both of its "
-            + "device \(device), and \(reason)."),
+            + "device \(device). \(reason)."),
         confidence: .high,
         because:
           "Two forms of one trace have the same requests. Sums over two recordings belong to neither of them, so "

@@ -107,7 +107,7 @@ struct CompletionsMissing: Rule {
     let isBeside = row.integer("is_beside") == 1
     return Finding(
       code, isBeside ? .info : .warning, guest: row.text("layer") == "guest" ? machine : nil,
-      sentence: place + what + files + (isBeside ? "; no guest's disk is mapped to it." : "."),
+      sentence: place + what + files + (isBeside ? ". No guest's disk is mapped to it." : "."),
       confidence: .high, because: because,
       evidenceSQL: Self.sql(
         "source_id = \(source) AND request.device = \(Evidence.literal(device))"),

@@ -50,10 +50,11 @@ struct DeviceStall: Rule {
       sentence +=
         " completed nothing for \(Quantity.time(longest)) from \(when) on"
         + (isOpen == 1 ? ", to the end of the trace," : "")
-        + " with \(Quantity.count(waiting)) requests in it (median of D to C: \(Quantity.time(median)))"
+        + " with \(Quantity.count(waiting)) \(waiting == 1 ? "request" : "requests") in it. The median of D to C is "
+        + Quantity.time(median)
       if count > 1 {
         sentence +=
-          "; \(Quantity.count(count)) such times, together \(Quantity.time(whole))"
+          ". It happened \(Quantity.count(count)) times, together \(Quantity.time(whole))"
       }
       return Finding(
         code,

@@ -4,7 +4,7 @@ internal import TraceStore
 /// How sentences call a process that uses a device, by a row with its `comm`, `pid`, `iops`, `mb_per_s`, `from_ns`, `to_ns`,
 /// `first_sector` and `last_sector`.
 enum DiskUser {
-  /// `fio (pid 3011, 384 IOPS, 1.6 MB/s, sectors 2099200 to 4196351) with 9,246 requests`.
+  /// `fio (pid 3011, 384 IOPS, 1.6 MB/s, sectors 2099200 to 4196351) made 9,246 requests`.
   static func words(_ row: QueryRow, requests: Int64) -> String {
     var facts: [String] = []
     if let pid = row.integer("pid"), pid > 0 { facts.append("pid \(pid)") }
@@ -17,7 +17,7 @@ enum DiskUser {
     }
     return (row.text("comm") ?? "others")
       + (facts.isEmpty ? "" : " (\(facts.joined(separator: ", ")))")
-      + " with \(Quantity.count(requests)) requests"
+      + " made \(Quantity.count(requests)) \(requests == 1 ? "request" : "requests")"
   }
 
   private static func whole(_ rate: Double) -> String {

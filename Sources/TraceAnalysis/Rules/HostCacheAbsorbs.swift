@@ -16,7 +16,7 @@ struct HostCacheAbsorbs: Rule {
       "SELECT 1 FROM hop_summary WHERE hop = 'host_scheduler'"))
   private let share = Threshold(
     "absorbed", 5, "%",
-    "writes that no host request carried at their time, from which on it is told")
+    "writes that no host request carried at their time, from which on it is reported")
   var thresholds: [Threshold] { [share] }
 
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
@@ -51,10 +51,10 @@ struct HostCacheAbsorbs: Rule {
     guard let written = row.integer("written"), written > 0,
       let mean = row.integer("deferred_mean_ns"),
       let longest = row.integer("deferred_max_ns")
-    else { return "; the trace does not show when they came to the disk" }
+    else { return ". The trace does not show when they came to the disk" }
     return
-      "; \(Quantity.count(written)) of them are seen to come to the disk, \(Quantity.time(mean)) later on "
-      + "average, \(Quantity.time(longest)) at most"
+      ". \(Quantity.count(written)) of them came to the disk later, by \(Quantity.time(mean)) on "
+      + "average and \(Quantity.time(longest)) at most"
   }
 
   private static func sql(_ condition: String) -> String {

@@ -75,15 +75,15 @@ struct HostDiskNeighbour: Rule {
     {
       effect = Double(beside) / Double(alone) - 1
       words =
-        "; in the tenths of a second in which they were active, the guests' requests took \(Quantity.time(beside)) on "
+        ". In the tenths of a second in which they were active, the guests' requests took \(Quantity.time(beside)) on "
         + "the host on average, in the others \(Quantity.time(alone))"
     }
     let isFelt = effect.map { $0 >= evidence.value(of: slower) / 100 } ?? true
     return Finding(
       code, isFelt ? .warning : .info, guest: nil,
       sentence: Printable.text(
-        "On \(device) of \(machine), which guests use too, others took \(Quantity.decimal(whole, digits: 1)) % of the "
-          + "device's time (D to C of all requests): " + parts.joined(separator: "; ") + words + "."
+        "On \(device) of \(machine), which guests use too, others used \(Quantity.decimal(whole, digits: 1)) % of the "
+          + "device's time (D to C of all requests). " + parts.joined(separator: ". ") + words + "."
       ),
       confidence: .medium,
       because:

@@ -16,7 +16,7 @@ struct LatencyStacking: Rule {
   private let most = Threshold(
     "stacked-dominant", 50, "%", "the same, from which on one hop dominates and nothing is stacked")
   private let slow = Threshold(
-    "stacked-p99", 1, "ms", "p99 of Q to C, from which on it is told")
+    "stacked-p99", 1, "ms", "p99 of Q to C, from which on it is reported")
   private let severe = Threshold(
     "stacked-p99-warning", 10, "ms", "the same, from which on it is a warning")
   var thresholds: [Threshold] { [least, most, slow, severe] }
@@ -47,7 +47,7 @@ struct LatencyStacking: Rule {
       return Finding(
         code, Double(p99) >= evidence.value(of: severe) * 1e6 ? .warning : .info, guest: guest,
         sentence: Printable.text(
-          "\(device): the I/Os around the p99 of Q to C (\(Quantity.time(p99))) lost their time in several "
+          "\(device): the I/Os around the p99 of Q to C (\(Quantity.time(p99))) spent their time in several "
             + "places: " + parts.joined(separator: ", ") + "."),
         confidence: .medium,
         because:

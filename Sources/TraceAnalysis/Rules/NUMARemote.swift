@@ -31,7 +31,7 @@ struct NUMARemote: Rule {
         code, .warning, guest: placement.guest,
         sentence:
           "About \(Quantity.decimal(share, digits: 1)) % of the guest's memory accesses must go to "
-          + "another node: it ran \(Quantity.decimal(ran, digits: 1)) % of its time on node "
+          + "another node. It ran \(Quantity.decimal(ran, digits: 1)) % of its time on node "
           + "\(main.node), where \(Quantity.decimal(held, digits: 1)) % of its memory lies.",
         confidence: .medium,
         because:

@@ -103,7 +103,7 @@ struct NetDropBeforeWire: Rule {
           "\(point) of \(machine) had no buffer for a packet \(Quantity.count(drops)) times (\(counters))"
             + (numbers.number("drops_per_s").map {
               ", \(Quantity.decimal($0, digits: 1)) per second"
-            } ?? "") + "; how many were lost by that is not counted."),
+            } ?? "") + ". How many were lost by that is not counted."),
         confidence: .low,
         because: "The interface keeps packets in a buffer of its own as long as it has room.",
         evidenceSQL: evidence.proof(sql),
@@ -129,11 +129,12 @@ struct NetDropBeforeWire: Rule {
       // How many of them anybody missed is not known.
       if severity == .critical { severity = .warning }
       sentence +=
-        "; it is the first point there that drops: for want of a buffer, or frames that nobody wanted."
+        ". It is the first point there that drops: for want of a buffer, or frames that nobody wanted."
     } else if isFilter {
-      sentence += "; filters or limits at the interface (tc) dropped them, not the network."
+      sentence += ". Filters or limits at the interface (tc) dropped them, not the network."
     } else {
-      sentence += "; it is the first point there that loses, a local queue, not the network."
+      sentence +=
+        ". It is the first point there that loses packets: a local queue, not the network."
     }
     return Finding(
       code, severity, guest: guest, sentence: Printable.text(sentence),
@@ -258,12 +259,12 @@ struct NetDropBeforeWire: Rule {
         sentence: Printable.text(
           "\(counter) of \(object) on \(machine) \(count)\(time): the provider \(fate), because "
             + "\(limit) was exceeded"
-            + (grown == nil ? "; it was read once, so when is not known." : ".")),
+            + (grown == nil ? ". It was read once, so when is not known." : ".")),
         confidence: grown == nil ? .low : .medium,
         because:
           "The driver shows the provider's own count"
           + (fate.contains("queued")
-            ? "; how many were lost and how many only delayed it does not tell." : "."),
+            ? ". How many were lost and how many only delayed is not counted." : "."),
         evidenceSQL: sql,
         nextStep:
           "Spread the load over more or larger instances, or smooth its bursts; queues inside the guest do "
@@ -323,8 +324,8 @@ struct NetDropBeforeWire: Rule {
         code, .info, guest: row.text("guest"),
         sentence: Printable.text(
           sentence
-            + " since \([1, 6].contains(position) ? "the machine was started" : "the interface came up"); "
-            + "the counter was read once, so when is not known."),
+            + " since \([1, 6].contains(position) ? "the machine was started" : "the interface came up"). "
+            + "The counter was read once, so when is not known."),
         confidence: .low,
         because: Printable.text(
           "The kernel counted them (\(row.text("counters") ?? "")), but it may all be long ago."),
@@ -368,8 +369,8 @@ struct NetDropBeforeWire: Rule {
             + (isCounted
               ? "the available counters do not show it." : "no file counts them."),
           isCounted ? counters : sql,
-          "Record on the guest and on its host, for the time of the load: while sleep 1; do date "
-            + "+%s.%N; ip -s -s link; tc -s qdisc; cat /proc/net/softnet_stat; done")
+          "Record on the guest and on its host while the load runs: 'while sleep 1; do date "
+            + "+%s.%N; ip -s -s link; tc -s qdisc; cat /proc/net/softnet_stat; done'.")
       ]
     }
     let taps = points.filter { $0.text("point")?.hasPrefix("tap ") ?? false }

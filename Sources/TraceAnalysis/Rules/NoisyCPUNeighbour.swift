@@ -174,12 +174,12 @@ struct NoisyCPUNeighbour: Rule {
     return Finding(
       code, severity, guest: victim.guest,
       sentence: (victim.guest == nil
-        ? "While threads of guests that no file names waited for a CPU of the host, others were on it: "
-        : "While its threads waited for a CPU of the host, others were on it: ")
-        + parts.joined(separator: "; ") + (lost?.words ?? "") + ".",
+        ? "While threads of guests that no file names waited for a CPU of the host, others ran on it. "
+        : "While its threads waited for a CPU of the host, others ran on it. ")
+        + parts.joined(separator: ". ") + (lost?.words ?? "") + ".",
       confidence: .high,
       because:
-        "Each wait is laid over what ran on that CPU meanwhile; the parts add up to the waits, and the "
+        "Each wait is compared with what ran on that CPU meanwhile; the parts add up to the waits. The "
         + "guest's own threads and the kernel's are not counted."
         + (lost == nil
           ? ""
@@ -206,7 +206,7 @@ struct NoisyCPUNeighbour: Rule {
     }
 
     var words: String {
-      "; its I/Os waited \(Quantity.time(time)) for these CPUs, \(Quantity.decimal(share, digits: 1)) % of their time "
+      ". Its I/Os waited \(Quantity.time(time)) for these CPUs, \(Quantity.decimal(share, digits: 1)) % of their time "
         + "from Q to C"
     }
   }
@@ -237,7 +237,7 @@ struct NoisyCPUNeighbour: Rule {
       (row.text("neighbour_guest").map { "guest \($0)" }
         ?? name + (row.integer("is_guest") == 1 ? " of another guest" : ""))
       + (facts.isEmpty ? "" : " (\(facts.joined(separator: "; ")))")
-    return Printable.text(who) + " for \(Quantity.seconds(wait)), "
+    return Printable.text(who) + " held it for \(Quantity.seconds(wait)), "
       + "\(Quantity.decimal(share, digits: 1)) % of the time of "
       + (victim == "vCPUs" ? "\(whose) vCPUs" : Printable.text(victim))
   }

@@ -16,7 +16,7 @@ struct NoisyDiskNeighbour: Rule {
       Evidence.Kind.hostBlocks.sql))
   private let told = Threshold(
     "disk-neighbour", 10, "%",
-    "share of the device's time (D to C, summed) that others took, from which on it is told")
+    "share of the device's time (D to C, summed) that others used, from which on it is reported")
   private let severe = Threshold(
     "disk-neighbour-critical", 50, "%", "the same, from which on it is critical")
   private let slower = Threshold(
@@ -68,22 +68,22 @@ struct NoisyDiskNeighbour: Rule {
       return Finding(
         code, severity, guest: guest,
         sentence: Printable.text(
-          "On \(hostDevice) of \(host), which holds its disk \(device), others took "
-            + "\(Quantity.decimal(whole, digits: 1)) % of the device's time (D to C of all requests): "
-            + names.joined(separator: "; ") + (effect?.words ?? "")
+          "On \(hostDevice) of \(host), which holds its disk \(device), others used "
+            + "\(Quantity.decimal(whole, digits: 1)) % of the device's time (D to C of all requests). "
+            + names.joined(separator: ". ") + (effect?.words ?? "")
             + (first.number("host_pct").map {
-              "; of its time from Q to C \(Quantity.decimal($0, digits: 1)) % is on that device (H4 and H5)"
+              ". Of its time from Q to C, \(Quantity.decimal($0, digits: 1)) % is on that device"
             } ?? "") + "."),
         confidence: effect == nil ? .medium : .high,
         because: effect == nil
-          ? "These threads asked for parts of the device that are no guest's. There are too few of the "
+          ? "These threads used parts of the device that belong to no guest. There are too few of the "
             + "guest's I/Os without them to say how much they cost it."
-          : "These threads asked for parts of the device that are no guest's; the guest's I/Os beside them "
+          : "These threads used parts of the device that belong to no guest. The guest's I/Os beside them "
             + "are compared with those of the same trace that met none.",
         evidenceSQL: evidence.proof(sql),
         nextStep: !isFelt
           ? "Nothing to do for this guest at this load; watch it where the device comes closer to its limit."
-          : "Limit it (io.max, io.weight of its cgroup), or move it to another device. 'hiddenq explain' says when "
+          : "Limit it (io.max, io.weight of its cgroup), or move it to another device. 'hiddenq explain' shows when "
             + "it began, 'hiddenq compare INCIDENT --split TIME' what differs since then.",
         extent: try
           (evidence.cause(
@@ -110,8 +110,8 @@ struct NoisyDiskNeighbour: Rule {
       lost = Evidence.time(
         Double(row.integer("ios_beside") ?? 0) * (Double(beside) - Double(alone)))
       words =
-        "; beside \(row.text("comm") ?? "them") the guest's I/Os took \(Quantity.time(beside)) on the host on "
-        + "average (H4 and H5), with no neighbour \(Quantity.time(alone))"
+        ". While \(row.text("comm") ?? "one of them") was active, the guest's I/Os spent \(Quantity.time(beside)) on the "
+        + "host on average (H4 and H5), otherwise \(Quantity.time(alone))"
     }
   }
 

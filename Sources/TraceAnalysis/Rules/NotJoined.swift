@@ -47,7 +47,7 @@ struct NotJoined: Rule {
           + (all == 1
             ? "its 1 I/O could not be followed"
             : "none of its \(Quantity.count(all)) I/Os could be followed")
-          + " through a host; below the guest's scheduler all is one hop."),
+          + " through a host. Below the guest's scheduler all is one hop."),
       confidence: .none,
       because: "It is joined with no host's block trace; the report says why, disk by disk.",
       evidenceSQL: sql,
@@ -55,7 +55,7 @@ struct NotJoined: Rule {
   }
 
   static let ask =
-    "Ask for the host's block trace of the disk below it, from Q to C and over the same time: "
+    "Ask for the host's block trace of the disk below it, from Q to C and over the same time. Run "
     + "blktrace -d DEVICE -o - | blkparse -i - (or 'hiddenq capture host')."
 
   private static func sql(_ condition: String) -> String {

@@ -15,7 +15,8 @@ struct PageCacheHides: Rule {
       without: "the guest's page cache events",
       "SELECT 1 FROM hop_summary WHERE hop = 'page_cache'"))
   private let residency = Threshold(
-    "page-cache-residency", 500, "ms", "median time from dirtying to Q, from which on it is told")
+    "page-cache-residency", 500, "ms",
+    "median time from dirtying to Q, from which on it is reported")
   private let throttled = Threshold(
     "page-cache-throttled", 100, "ms",
     "time that the kernel held one thread back because too much was dirty, from which on it is a warning"

@@ -61,17 +61,17 @@ struct RingSaturated: Rule {
         : "\(device): \(queue) was full"
       if wasGivenBack, let wait = row.integer("requeue_mean_ns") {
         sentence +=
-          "; the driver gave back \(Quantity.decimal(back, digits: 1)) % of the I/Os (D, R, D), which "
+          ". The driver gave back \(Quantity.decimal(back, digits: 1)) % of the I/Os (D, R, D), which "
           + "waited \(Quantity.time(wait)) each for a place"
       }
       sentence +=
-        "; it held \(Quantity.count(depth)) requests at most, in \(Quantity.decimal(share, digits: 1)) % of "
+        ". It held \(Quantity.count(depth)) \(depth == 1 ? "request" : "requests") at most, in \(Quantity.decimal(share, digits: 1)) % of "
         + "\(Quantity.count(slices)) time slices just as many, and "
         + "\(Quantity.decimal(above, digits: 1)) waited above it on average"
       let busy = row.number("thread_busy_pct")
       if let busy, let thread = row.text("thread") {
         sentence +=
-          "; \(thread), which empties it, ran for \(Quantity.decimal(busy, digits: 1)) % of the time"
+          ". \(thread), which empties it, ran for \(Quantity.decimal(busy, digits: 1)) % of the time"
       }
       let isThreadBusy = busy ?? 0 >= Self.busy
       let isDeviceFull = row.number("device_full_pct") ?? 0 >= Self.busy
@@ -79,7 +79,7 @@ struct RingSaturated: Rule {
         let limit = row.integer("device_ceiling")
       {
         sentence +=
-          "; below it the device is full as well (\(Quantity.count(limit)) requests, in "
+          ". Below it the device is full as well (\(Quantity.count(limit)) requests, in "
           + "\(Quantity.decimal(full, digits: 1)) % of its time slices)"
       }
       return Finding(

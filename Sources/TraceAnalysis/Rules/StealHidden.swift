@@ -203,10 +203,10 @@ struct StealHidden: Rule {
       let (busy, said) = (Quantity.decimal(busy, digits: 1), Quantity.decimal(said, digits: 1))
       if let counted {
         sentence +=
-          "; the guest counted \(Quantity.decimal(counted, digits: 1)) % of its time, and shows \(busy) % of that "
+          ". The guest counted \(Quantity.decimal(counted, digits: 1)) % of its time, and shows \(busy) % of that "
           + "as its own work (us + sy) and \(said) % as stolen"
       } else {
-        sentence += "; the guest shows \(busy) % of its own work (us + sy) and \(said) % stolen"
+        sentence += ". The guest shows \(busy) % of its own work (us + sy) and \(said) % stolen"
       }
     }
     sentence += Self.holders(row)
@@ -222,7 +222,7 @@ struct StealHidden: Rule {
           : "Nothing to do for this guest's I/O at this load; 'culprit' has every thread that held the CPUs."
         : isQuota
           ? "Look at the CPU quota of the guest's cgroup (cpu.max, cpu.stat: nr_throttled)."
-          : "See the view 'culprit' for who was on the CPUs; give the vCPUs, iothreads and vhost threads "
+          : "See the view 'culprit' for who was on the CPUs. Give the vCPUs, iothreads and vhost threads "
             + "CPUs of their own, or move what shares them.",
       extent: try (severity == .info ? evidence.cause(of: guest, [.ownCPU]) : cause)
         ?? evidence.extent(ofTrace: row.integer("source_id")))
@@ -241,7 +241,7 @@ struct StealHidden: Rule {
     return isFelt ? .warning : .info
   }
 
-  /// `; meanwhile the CPUs were held by the VM's own threads (76.3 %) and the host's kernel (15.3 %)`.
+  /// `. Meanwhile the CPUs were held by the VM's own threads (76.3 %) and the host's kernel (15.3 %)`.
   private static func holders(_ row: QueryRow) -> String {
     func words(_ parts: [(column: String, words: String)], least: Double = 1) -> [String] {
       parts.compactMap { column, words in
@@ -256,7 +256,7 @@ struct StealHidden: Rule {
     ])
     let idle = words([("throttled_pct", "idle, as under a quota")], least: 10)
     let parts = (held.isEmpty ? [] : ["held by " + list(held)]) + idle
-    return parts.isEmpty ? "" : "; meanwhile the CPUs were " + list(parts)
+    return parts.isEmpty ? "" : ". Meanwhile the CPUs were " + list(parts)
   }
 
   /// Whether a guest may have counted such a part of its time.
@@ -290,11 +290,11 @@ struct StealHidden: Rule {
         others >= evidence.value(of: critical)
           ? .critical : others >= evidence.value(of: warning) ? .warning : .info, guest: nil,
         sentence: Printable.text(
-          "Of \(UnnamedGuest.name(row)) on \(machine) \(vcpus == 1 ? "1 vCPU" : "\(vcpus) vCPUs") waited "
-            + "\(Quantity.seconds(waited)) for a CPU of the host, \(Quantity.decimal(share, digits: 1)) % of \(vcpus == 1 ? "its" : "their") time in "
-            + "\(Quantity.seconds(span)): \(threads)\(vcpus > Int64(Self.mostThreads) ? ", ..." : "")"
+          "On \(machine), \(vcpus == 1 ? "1 vCPU" : "\(vcpus) vCPUs") of \(UnnamedGuest.name(row)) waited "
+            + "\(Quantity.seconds(waited)) for a CPU, \(Quantity.decimal(share, digits: 1)) % of \(vcpus == 1 ? "its" : "their") time in "
+            + "\(Quantity.seconds(span)). By vCPU: \(threads)\(vcpus > Int64(Self.mostThreads) ? ", ..." : "")"
             + (own >= 1
-              ? "; for \(Quantity.decimal(own, digits: 1)) % of that time hypervisors' own threads or recording tools held the "
+              ? ". For \(Quantity.decimal(own, digits: 1)) % of that time hypervisors' own threads or recording tools held the "
                 + "CPUs" : "") + "."
         ),
         confidence: .medium,
@@ -371,13 +371,14 @@ struct StealHidden: Rule {
     case 1? where tolerance >= measured:
       return (
         .medium,
-        "Every wait is in the host's scheduler trace. Over the same seconds \(both), but so few samples "
-          + "are known to \(Quantity.decimal(tolerance, digits: 1)) points only: any would agree."
+        "Every wait is in the host's scheduler trace. Over the same seconds \(both). Too few samples to "
+          + "compare: they are known to \(Quantity.decimal(tolerance, digits: 1)) points only."
           + doubt
       )
     case 1?:
       return (
-        lost > 0 ? .medium : .high, "Over the same seconds \(both), within \(within)." + doubt
+        lost > 0 ? .medium : .high,
+        "Over the same seconds \(both). They agree within \(within)." + doubt
       )
     case nil:
       return (
@@ -666,7 +667,7 @@ struct StealHidden: Rule {
       + (samples == 1 ? ", " : "s, ") + "\(Quantity.decimal(most, digits: 1)) % at most"
     let busy =
       row.number("busy_pct").map {
-        ", beside \(Quantity.decimal($0, digits: 1)) % of its own work (us + sy)"
+        ". Its own work (us + sy) is \(Quantity.decimal($0, digits: 1)) %"
       } ?? ""
     guard let stolen, let counted = row.number("counted_pct"),
       let readings = row.integer("readings")
@@ -675,7 +676,7 @@ struct StealHidden: Rule {
       return [
         Finding(
           code, .warning, guest: guest,
-          sentence: "Of the time that it counted the guest shows \(shown)\(busy).",
+          sentence: "Of the time that it counted, the guest shows \(shown)\(busy).",
           confidence: .low,
           because:
             "The guest's own account, of the time that it counted: a guest whose ticks come late counts less "

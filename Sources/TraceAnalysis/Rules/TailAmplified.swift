@@ -11,7 +11,7 @@ struct TailAmplified: Rule {
   let code = Finding.Code.tailAmplified
   let about = Subject.tail
   private let ratio = Threshold(
-    "tail-ratio", 10, "", "p99 over p50 of Q to C, from which on it is told")
+    "tail-ratio", 10, "", "p99 over p50 of Q to C, from which on it is reported")
   private let severe = Threshold(
     "tail-p99", 10, "ms", "p99 of Q to C, from which on that is a warning")
   var thresholds: [Threshold] { [ratio, severe] }

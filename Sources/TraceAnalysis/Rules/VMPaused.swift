@@ -38,23 +38,23 @@ struct VMPaused: Rule {
       let host = isHostStill == 1 ? ", and nothing ran on its host" : ""
       let clock =
         isClockStill == 1
-        ? "; its clock stood still, too, so its own files do not show it" : "; its clock went on"
+        ? ". Its clock stood still, too, so its own files do not show it" : ". Its clock went on"
       return Finding(
         code, severity(longest, evidence), guest: guest,
         sentence:
           "It stood still\(host) for \(Quantity.time(longest)), within \(Quantity.time(error)), "
           + place(from, to, longest) + clock
           + (count > 1
-            ? "; \(Quantity.count(count)) such times, together \(Quantity.time(whole))" : "")
+            ? ". It happened \(Quantity.count(count)) times, together \(Quantity.time(whole))" : "")
           + (spanning > 0
-            ? "; \(Quantity.count(spanning)) of its I/Os waited for it: no device took that time"
+            ? ". \(Quantity.count(spanning)) of its I/Os waited for it: no device took that time"
             : "") + ".",
         confidence: Finding.Confidence(name: confidence) ?? .none,
         because: "At that time \(because).",
         evidenceSQL: sql(evidence, "guest = \(Evidence.literal(guest))"),
         nextStep:
           "Look for who stopped it at that time: QEMU's log and QMP events (STOP, RESUME), snapshots, migration, "
-          + "backup, 'virsh suspend'; where the host stood still, its kernel log. 'pause' has every such time.",
+          + "backup, 'virsh suspend'. If the host stood still, see its kernel log. 'pause' has every such time.",
         extent: Finding.Extent(
           from: first, to: last, hasOnset: true, explains: Evidence.time(row.number("lost_ns"))))
     }

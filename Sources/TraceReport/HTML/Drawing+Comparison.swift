@@ -138,7 +138,7 @@ extension Drawing {
     }
     for (time, name) in moments(from, to) {
       marks.append(line(.grid, "M\(number(x(time))) \(number(top))V\(number(bottom))"))
-      marks.append(text(x(time), bottom + 14, name, anchor: "middle", isSoft: true))
+      marks.append(text(x(time), bottom + 18, name, anchor: "middle", isSoft: true))
     }
     for (name, mark, points) in [
       ("before", Mark.first, pair.before), ("after", .second, pair.after),

@@ -26,18 +26,46 @@ extension Drawing {
     for pause in chart.pauses {
       marks.append(shade(pause, axis, "pause", Paint.soft, "0.3", head.height - 4, bottom))
     }
-    for onset in chart.onsets {
+    var last: Double?
+    for (onset, top) in zip(chart.onsets, head.tops) {
+      let x = axis.x(onset.at)
+      // Lines that nearly touch would look like one: every other is dashed, and each begins at its name.
+      let isClose = last.map { abs(x - $0) < 5 } ?? false
       marks.append(
         .element(
           "path",
           at: [
             "class": "onset", "fill": "none", "stroke": Paint.critical, "stroke-width": "1.2",
-            "d": "M\(number(axis.x(onset.at))) \(number(head.height - 6))V\(number(bottom))",
+            "stroke-dasharray": isClose ? "4 3" : "none",
+            "d": "M\(number(x)) \(number(top))V\(number(bottom))",
           ], [.element("title", onset.name)]))
+      last = isClose ? nil : x
     }
     marks += head.marks
     marks += axis.labels(y: bottom + 14)
-    return frame(height: bottom + axis.labelHeight + 4, label: title, marks)
+    marks += chart.columns.compactMap { column($0, axis, head.height - 4, bottom) }
+    return frame(
+      height: bottom + axis.labelHeight + 4, label: title, hasLinks: !chart.columns.isEmpty, marks)
+  }
+
+  /// An interval over all lanes, to click on. The panels can be reached by keys; a hundred stops in a picture would be in the way.
+  private static func column(
+    _ column: LayerChart.Column, _ axis: TimeAxis, _ top: Double, _ bottom: Double
+  ) -> Markup? {
+    guard
+      let (from, to) = axis.ends(.init(from: column.from, to: column.to, value: nil)), to > from
+    else { return nil }
+    return .element(
+      "a",
+      at: ["href": "#\(column.anchor.id)", "aria-label": column.note, "tabindex": "-1"],
+      [
+        .element(
+          "rect",
+          at: [
+            "class": "column", "fill": Paint.page, "fill-opacity": "0", "x": number(from),
+            "y": number(top), "width": number(to - from), "height": number(bottom - top),
+          ], [.element("title", column.note)])
+      ])
   }
 
   private static func height(of lane: LayerChart.Lane) -> Double {

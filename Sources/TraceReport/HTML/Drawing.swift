@@ -118,10 +118,10 @@ enum Drawing {
     }
     let width = (axis.right - axis.left) / Double(max(1, map.columns))
     for (step, opacity) in shades.enumerated() {
-      let own = map.cells.filter { shade($0.count) == step }.map {
+      let own = runs(map.cells.filter { shade($0.count) == step }).map {
         (
-          axis.left + Double($0.column) * width, bottom - Double($0.row + 1) * height, width - 0.5,
-          height - 0.5
+          axis.left + Double($0.column) * width, bottom - Double($0.row + 1) * height,
+          width * Double($0.length) - 0.5, height - 0.5
         )
       }
       if !own.isEmpty {
@@ -135,6 +135,19 @@ enum Drawing {
         .axis, "M\(number(axis.left)) \(number(top))V\(number(bottom))H\(number(axis.right))"))
     marks += axis.labels(y: bottom + 14)
     return frame(height: bottom + axis.labelHeight, label: map.title, marks)
+  }
+
+  /// Cells of a row that stand beside each other, as one.
+  private static func runs(_ cells: [HeatMapCell]) -> [(column: Int, row: Int, length: Int)] {
+    var runs: [(column: Int, row: Int, length: Int)] = []
+    for cell in cells.sorted(by: { ($0.row, $0.column) < ($1.row, $1.column) }) {
+      if let last = runs.last, last.row == cell.row, last.column + last.length == cell.column {
+        runs[runs.count - 1].length += 1
+      } else {
+        runs.append((cell.column, cell.row, 1))
+      }
+    }
+    return runs
   }
 
   /// The shades and what they stand for.
@@ -230,10 +243,10 @@ enum Drawing {
             "stroke-width": "1.8", "d": path,
           ], [.element("title", line.name)]))
     }
-    marks += axis.labels(y: bottom + 14)
+    marks += axis.labels(y: bottom + 18)
     marks += legend(
-      chart.lines.map { ($0.mark, $0.name) }, x: left, y: bottom + axis.labelHeight + 12)
-    return frame(height: bottom + axis.labelHeight + 22, label: title, marks)
+      chart.lines.map { ($0.mark, $0.name) }, x: left, y: bottom + axis.labelHeight + 16)
+    return frame(height: bottom + axis.labelHeight + 26, label: title, marks)
   }
 
   /// 1, 2 or 5 times a power of ten that is not below the value.
@@ -249,13 +262,17 @@ enum Drawing {
   // MARK: - Parts
 
   /// A drawing of `width` by `height`, which the page may give another ratio if it has no letters.
+  ///
+  /// One with links in it is no single picture for those who hear it.
   static func frame(
-    height: Double, label: String, keepsRatio: Bool = true, _ marks: [Markup]
+    height: Double, label: String, keepsRatio: Bool = true, hasLinks: Bool = false,
+    _ marks: [Markup]
   ) -> Markup {
     .element(
       "svg",
       at: [
-        "viewBox": "0 0 \(number(width)) \(number(height))", "role": "img", "aria-label": label,
+        "viewBox": "0 0 \(number(width)) \(number(height))",
+        "role": hasLinks ? "group" : "img", "aria-label": label,
         "preserveAspectRatio": keepsRatio ? "xMidYMid" : "none",
       ], marks)
   }

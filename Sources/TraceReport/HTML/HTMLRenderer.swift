@@ -137,7 +137,7 @@ public enum HTMLRenderer {
           "class":
             "answer \(answer.severity?.rawValue ?? (answer.isUnsure ? "unsure" : "healthy"))",
         ],
-        [render(answer.facts)])
+        [.element("p", at: ["class": "severity"], answer.label), render(answer.facts)])
     case .remarks(let remarks):
       .element(
         "p", at: ["class": "remarks"],
@@ -157,6 +157,7 @@ public enum HTMLRenderer {
           render(finding, consequences: consequences, among: findings, headings)
         })
     case .figure(let figure): render(figure)
+    case .panels(let panels): .lines(panels.map(render))
     case .details(let summary, let blocks), .folded(let summary, let blocks):
       .element(
         "details", [.element("summary", summary)] + blocks.map { render($0) })
@@ -214,6 +215,16 @@ public enum HTMLRenderer {
             .element("pre", at: ["tabindex": "0"], finding.evidenceSQL ?? "-- none: see above"),
           ]),
       ] + seen)
+  }
+
+  /// An interval of time, closed until it is asked for: a browser opens what holds the place that a link leads to.
+  private static func render(_ panel: Panel) -> Markup {
+    .element(
+      "details", at: ["class": "panel"],
+      [
+        .element("summary", panel.title),
+        .element("div", at: ["id": panel.anchor.id], [render(panel.facts)]),
+      ])
   }
 
   private static func render(_ waterfall: Waterfall) -> Markup {

@@ -81,6 +81,11 @@ enum StyleSheet {
     .answer.critical { border-left-color: var(--critical); } .answer.warning { border-left-color: var(--warning); }
     .answer.unsure { border-left-color: var(--line); }
     .answer.healthy { border-left-color: #009e73; } .answer dd { max-width: 52rem; }
+    .answer .severity { margin: 0; } .answer.critical .severity { color: var(--critical); }
+    .answer.warning .severity { color: var(--warning); } .answer.info .severity { color: var(--info); }
+    .panel { margin: .1rem 0; font-size: .9rem; } .panel dl { margin: .2rem 0 .6rem 1rem; }
+    .panel div { scroll-margin-top: 3.5rem; } .panel div:target { outline: 2px solid var(--info); }
+    svg .column:hover { fill: var(--info); fill-opacity: .12; }
     .remarks { font-size: .9rem; } .state { color: var(--soft); font-size: .9rem; font-weight: 400; }
     a { color: var(--info); } nav ul { columns: 2; padding-left: 1.2rem; font-size: .9rem; }
     details.section { border-top: 1px solid var(--line); margin: .6rem 0 0; padding-top: .4rem; }
@@ -99,7 +104,7 @@ enum StyleSheet {
       body { max-width: none; font-size: 11pt; } .scroll, .drawing, pre { overflow: visible; }
       th, td { white-space: pre-wrap; } thead { display: table-header-group; }
       .drawing svg { min-width: 0; } h2, h3 { break-after: avoid; } .scroll { break-inside: avoid; }
-      tr { break-inside: avoid; } details:not([open]):not(.section) { display: none; } nav { display: none; } }
+      tr { break-inside: avoid; } details:not([open]):not(.section):not(.panel) { display: none; } nav { display: none; } }
 
     """
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import TraceModel
 
 /// The time of a picture, s, with ticks in seconds and on the wall clock.
@@ -49,7 +50,8 @@ struct TimeAxis {
 
   /// Seconds, and below them the wall clock.
   func labels(y: Double) -> [Markup] {
-    let digits = step < 0.01 ? 3 : step < 0.1 ? 2 : step < 1 ? 1 : 0
+    // As many as tell one tick from the next.
+    let digits = (0..<6).first { step >= pow(10, -Double($0)) * 0.999 } ?? 6
     return ticks.flatMap { tick -> [Markup] in
       // The last may stand at the border.
       let (place, anchor) = x(tick) > right - 24 ? (right + 8, "end") : (x(tick), "middle")
@@ -65,10 +67,13 @@ struct TimeAxis {
     } + (zero == nil ? [] : [Drawing.text(0, y + 14, "UTC", anchor: "start", isSoft: true)])
   }
 
-  /// The names of moments above the lanes, in as many lines as they need.
-  func head(_ onsets: [LayerChart.Onset]) -> (height: Double, marks: [Markup]) {
+  /// The names of moments above the lanes, in as many lines as they need, and where the line of each begins.
+  func head(
+    _ onsets: [LayerChart.Onset]
+  ) -> (height: Double, marks: [Markup], tops: [Double]) {
     var ends: [Double] = []
     var marks: [Markup] = []
+    var tops: [Double] = []
     for onset in onsets {
       let width = 6.6 * Double(onset.name.count)
       let at = x(onset.at)
@@ -77,6 +82,7 @@ struct TimeAxis {
       let row = ends.firstIndex { $0 < from } ?? ends.count
       if row == ends.count { ends.append(0) }
       ends[row] = from + width + 8
+      tops.append(3 + 15 * Double(row))
       marks.append(
         .element(
           "text",
@@ -86,6 +92,6 @@ struct TimeAxis {
             "y": Drawing.number(12 + 15 * Double(row)), "text-anchor": isLeft ? "end" : "start",
           ], onset.name))
     }
-    return (16 + 15 * Double(ends.count), marks)
+    return (16 + 15 * Double(ends.count), marks, tops)
   }
 }

@@ -10,6 +10,8 @@ struct AnswerSection: ReportSection {
   private static let mostCauses = 2
   private static let mostOthers = 3
   private static let mostGuests = 8
+  /// The part of the CPU waits from which on the tools that record belong to how sure the answer is.
+  private static let leastRecorders = 0.01
   /// Findings that are named besides.
   private static let mostFindings = 4
 
@@ -26,7 +28,8 @@ struct AnswerSection: ReportSection {
     var facts: [Fact] = []
     var told: [Finding] = []
     if let phase = worst.largest {
-      facts += Self.facts(worst, phase, try DeviceNames(file))
+      facts += Self.facts(
+        worst, phase, try DeviceNames(file), try RecorderShare(file, guest: worst.guest))
       if let cause = phase.causes.first {
         let finding = explanation.finding(about: cause, of: worst)
         if let finding { told.append(finding) }
@@ -55,14 +58,14 @@ struct AnswerSection: ReportSection {
               ? [Remark("\(others.count - Self.mostFindings) more", FindingSection.anchor)] : [])))
     }
     let guests = explanation.guests.dropFirst()
-    if !guests.isEmpty {
+    for (place, guest) in guests.prefix(Self.mostGuests).enumerated() {
       facts.append(
         Fact(
-          "Other guests",
-          guests.prefix(Self.mostGuests).map { ExplanationText.oneLine($0).joined(separator: " ") }
-            .joined(separator: "; ")
-            + (guests.count > Self.mostGuests
-              ? "; \(guests.count - Self.mostGuests) more" : "")))
+          place == 0 ? "Other guests" : "",
+          ExplanationText.oneLine(guest).joined(separator: " ") + "."))
+    }
+    if guests.count > Self.mostGuests {
+      facts.append(Fact("", "\(guests.count - Self.mostGuests) more guests."))
     }
     let severities = explanation.findings.map(\.severity)
     let severity =
@@ -89,7 +92,8 @@ struct AnswerSection: ReportSection {
   // MARK: A change
 
   private static func facts(
-    _ guest: GuestStory, _ phase: GuestStory.Phase, _ names: DeviceNames
+    _ guest: GuestStory, _ phase: GuestStory.Phase, _ names: DeviceNames,
+    _ recorders: RecorderShare?
   ) -> [Fact] {
     let place =
       phase.devices.isEmpty
@@ -126,7 +130,12 @@ struct AnswerSection: ReportSection {
               $0.because.isEmpty || $0.kind == CauseKind.unknown.name
                 ? ""
                 : " That this is the cause: \(Printable.text($0.confidence)), as \(Printable.text($0.because))."
-            } ?? ""))))
+            } ?? ""))
+          + (recorders.map {
+            $0.share >= leastRecorders
+              ? " Recording tools had the CPU for \(Quantity.share($0.share)) of the CPU waits."
+              : ""
+          } ?? "")))
     let rest = guest.changed.filter { $0.number != phase.number }
     if !rest.isEmpty {
       facts.append(

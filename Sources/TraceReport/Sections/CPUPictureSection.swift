@@ -39,7 +39,7 @@ struct CPUPictureSection: ReportSection {
     func part(_ name: String, _ kind: CulpritClass) -> Int64 { waits[name]?[kind] ?? 0 }
     let bars = names.map { name in
       StackedBars.Bar(
-        label: name.count > 22 ? "..." + name.suffix(19) : name,
+        label: name.count > 18 ? "..." + name.suffix(15) : name,
         parts: kinds.filter { part(name, $0) > 0 }.map { kind in
           StackedBars.Part(
             mark: .culprit(kind), value: Double(part(name, kind)),

@@ -45,8 +45,8 @@ struct CPUSection: ReportSection {
   }
 
   private static let legend =
-    "Over the whole scheduler trace; stays and waits whose begin or end it does not show are left out. "
-    + "A wait is blamed on what was on that CPU meanwhile: a sibling is a thread of the same guest, "
+    "Over the whole scheduler trace; intervals cut off by its ends are left out. "
+    + "Each wait is assigned to what ran on that CPU meanwhile: a sibling is a thread of the same guest, "
     + "'throttled' a CPU that was idle although the thread could run."
 
   private static func title(_ guest: String?) -> String { guest ?? "a guest that no file names" }
@@ -157,7 +157,7 @@ struct CPUSection: ReportSection {
     }
     return Fact(
       Printable.text("\(row.guest) \(row.device)"),
-      "\(Quantity.count(row.count)) I/Os: in, \(Quantity.seconds(row.submitWait)) of "
+      "\(Quantity.ios(Int(clamping: row.count))): in, \(Quantity.seconds(row.submitWait)) of "
         + "\(Quantity.seconds(row.submit))\(part(row.submitWait, row.submit)); back, "
         + "\(Quantity.seconds(row.backWait)) of \(Quantity.seconds(row.back))"
         + "\(part(row.backWait, row.back)).")
@@ -267,7 +267,7 @@ struct CPUSection: ReportSection {
       text += " from \(Quantity.seconds(from)) to \(Quantity.seconds(to)): "
       switch row.integer("agrees") {
       case 1? where tolerance >= measured:
-        text += "so few samples tell nothing, even 0 would be within"
+        text += "too few samples to compare, even 0 would be within"
       case 1?: text += "they agree within"
       case nil:
         text +=

@@ -49,10 +49,11 @@ struct ClockSection: ReportSection {
       + "(\(Quantity.seconds(clock.from)) to \(Quantity.seconds(clock.to))); "
     switch clock.method {
     case "recorded": text += "no request binds it, what was recorded does"
-    case "matched requests": text += "\(Quantity.count(Int64(clock.pairs))) requests bind it"
+    case "matched requests":
+      text += "constrained by \(Quantity.count(Int64(clock.pairs))) matched requests"
     default:
       text +=
-        "\(Quantity.count(Int64(clock.pairs))) requests bind it, and what was recorded narrows it"
+        "constrained by \(Quantity.count(Int64(clock.pairs))) matched requests and by recorded readings"
     }
     if clock.removedPairs > 0 { text += ", \(clock.removedPairs) taken out as wrong pairs" }
     if clock.violations > 0 { text += ", \(clock.violations) contradict it" }

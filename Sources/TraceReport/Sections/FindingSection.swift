@@ -69,7 +69,7 @@ struct FindingSection: ReportSection {
     var blocks: [Block] = [.heading("What it shows")]
     blocks.append(
       judged.isEmpty
-        ? .paragraph("No rule found anything to say about what was read.") : .findings(judged))
+        ? .paragraph("No findings.") : .findings(judged))
     if !open.isEmpty {
       blocks += [
         .heading("What could not be judged"),

@@ -42,13 +42,18 @@ struct HeatSection: ReportSection {
     _ file: IncidentFile, _ disk: DiskRow, _ filter: IOFilter, _ span: ClosedRange<Int64>,
     maps most: Int
   ) throws -> Figure? {
-    let grid = IntervalGrid(span, most: Self.mostColumns)
     let zero = try Report.timeline(file, filter)?.wall?.utc(0)
     var maps: [HeatMap] = []
     var rows: [[String]] = []
+    let stored = try StoredHeat(file, filter)
+    let grid = IntervalGrid(span, most: Self.mostColumns)
+    let (start, length, columns) =
+      stored.map { ($0.start, $0.length, $0.columns) }
+      ?? (grid.begin(of: 0), grid.length, grid.count)
     for hop in Self.hops.prefix(most) {
-      let cells = try file.heat(
-        hop, filter, start: grid.begin(of: 0), width: grid.length, edges: Self.edges)
+      let cells =
+        try stored?.cells(of: hop)
+        ?? file.heat(hop, filter, start: start, width: length, edges: Self.edges)
       guard !cells.isEmpty else { continue }
       // Rows between the lowest and the highest that hold something.
       let lowest = cells.map(\.row).min() ?? 0
@@ -56,12 +61,12 @@ struct HeatSection: ReportSection {
       let shown = Array(lowest...highest)
       maps.append(
         HeatMap(
-          title: hop.title, columns: grid.count, rows: shown.map(Self.name),
+          title: hop.title, columns: columns, rows: shown.map(Self.name),
           decades: shown.indices.filter { (shown[$0] - 1) % 3 == 0 && shown[$0] > 0 },
           cells: cells.map {
             HeatMapCell(column: $0.column, row: $0.row - lowest, count: $0.count)
           },
-          from: Double(grid.begin(of: 0)) / 1e9, length: Double(grid.length) / 1e9, zero: zero))
+          from: Double(start) / 1e9, length: Double(length) / 1e9, zero: zero))
       for row in shown {
         let count = cells.filter { $0.row == row }.reduce(0) { $0 + $1.count }
         if count > 0 { rows.append([hop.title, Self.name(row), Quantity.count(Int64(count))]) }
@@ -81,7 +86,7 @@ struct HeatSection: ReportSection {
   }
 
   /// 1 us, 2 us, 5 us, 10 us, ... to 100 s; below the first and above the last is a row, too.
-  private static let edges: [Int64] =
+  fileprivate static let edges: [Int64] =
     (0..<8).flatMap { power -> [Int64] in
       let unit = (0..<power).reduce(Int64(1_000)) { result, _ in 10 * result }
       return [unit, 2 * unit, 5 * unit]
@@ -102,4 +107,45 @@ struct HeatSection: ReportSection {
     default: "\(Quantity.decimal(Double(nanoseconds) / 1e9, digits: 0)) s"
     }
   }
+}
+
+/// The cells that correlation counted for a disk: reading them takes no time that grows with the number of I/Os.
+private struct StoredHeat {
+  /// Begin of the first column, ns.
+  let start: Int64
+  /// Of a column, ns.
+  let length: Int64
+  let columns: Int
+  private let cells: [Hop: [HeatCell]]
+
+  /// Nil where a part of the I/Os is selected, or none of the disk's are counted.
+  init?(_ file: IncidentFile, _ filter: IOFilter) throws {
+    guard filter.from == nil, filter.to == nil, filter.op == nil, let guest = filter.guest,
+      let device = filter.device
+    else { return nil }
+    let own = "guest = \(SQLText.literal(guest)) AND device = \(SQLText.literal(device))"
+    let intervals = try file.rows(
+      "SELECT DISTINCT at_ns, interval_ns FROM latency_interval WHERE \(own) AND op = 'all' ORDER BY at_ns"
+    )
+    guard let first = intervals.first?.integer("at_ns"),
+      let last = intervals.last?.integer("at_ns"),
+      let apart = ChartedDisk.length(intervals), apart > 0
+    else { return nil }
+    let length = Int64((apart * 1e9).rounded())
+    (start, self.length, columns) = (first, length, Int((last - first) / length) + 1)
+    var cells: [Hop: [HeatCell]] = [:]
+    for row in try file.rows("SELECT * FROM hop_cell WHERE \(own) ORDER BY hop, at_ns, low_ns") {
+      guard let hop = row.text("hop").flatMap(Hop.init(name:)), let at = row.integer("at_ns"),
+        let low = row.integer("low_ns"), let count = row.integer("count")
+      else { continue }
+      cells[hop, default: []].append(
+        HeatCell(
+          column: Int((at - first) / length), row: HeatSection.edges.partitioningIndex { $0 > low },
+          count: Int(clamping: count)))
+    }
+    guard !cells.isEmpty else { return nil }
+    self.cells = cells
+  }
+
+  func cells(of hop: Hop) -> [HeatCell] { cells[hop] ?? [] }
 }

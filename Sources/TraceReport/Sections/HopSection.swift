@@ -36,7 +36,7 @@ struct HopSection: ReportSection {
         ios < Self.leastIOs && !tables.isEmpty
         ? [
           .folded(
-            Printable.text("\(disk.guest) \(disk.device): \(Quantity.count(Int64(ios))) I/Os"),
+            Printable.text("\(disk.guest) \(disk.device): \(Quantity.ios(ios))"),
             tables)
         ] : tables
     }

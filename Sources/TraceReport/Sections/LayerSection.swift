@@ -11,7 +11,8 @@ struct LayerSection: ReportSection {
       let guest = explanation.guests.first, !guest.isCounted, !guest.phases.isEmpty
     else { return [] }
     let layers = try Layers(file, guest)
-    guard let figure = layers.figure else { return [] }
+    let columns = try IntervalSection.panels(file, guest).map(\.column)
+    guard let figure = layers.figure(columns) else { return [] }
     var blocks: [Block] = [.heading("All layers on one time axis"), .figure(figure)]
     if !layers.missing.isEmpty {
       blocks.append(
@@ -33,50 +34,32 @@ private struct Layers {
 
   /// Owners that have a colour of their own.
   private static let mostOwners = 4
+  /// Points of the network path that have a line.
+  private static let mostLosses = 3
   /// A limit far above all that was there would only flatten the lines.
   private static let farLimit = 4.0
 
   init(_ file: IncidentFile, _ guest: GuestStory) throws {
     self.guest = guest
     names = try DeviceNames(file)
-    let phase = guest.largest
-    let own = SQLText.literal(guest.guest)
-    let busiest = try file.rows(
-      """
-      SELECT device, op, sum(count) AS count FROM latency_interval WHERE guest = \(own)
-      GROUP BY device, op ORDER BY count DESC, device, op
-      """)
-    let device =
-      phase?.devices.first.flatMap { device in
-        busiest.contains { $0.text("device") == device } ? device : nil
-      } ?? busiest.first?.text("device")
-    let op = phase?.headline(guest.op)?.op ?? guest.op
-    if let device {
-      // Of one operation alone it and all are the same.
-      let ops = busiest.filter { $0.text("device") == device }
-      let whole = ops.first { $0.text("op") == BlockOperation.together }?.integer("count")
-      let only = ops.first {
-        $0.text("op") != BlockOperation.together && $0.integer("count") == whole
-      }?.text("op")
-      try addLatency(file, own, device, op == BlockOperation.together ? only ?? op : op)
+    let disk = try ChartedDisk(file, guest)
+    if let disk {
+      try addLatency(file, disk)
     } else {
       missing.append("latencies (no I/O is known from Q to C)")
     }
-    try addDevice(file, device)
+    try addDevice(file, disk)
     try addWaits(file)
     try addSteal(file)
+    try addLosses(file)
   }
 
   // MARK: - Lanes
 
-  private mutating func addLatency(
-    _ file: IncidentFile, _ own: String, _ device: String, _ op: String
-  ) throws {
+  private mutating func addLatency(_ file: IncidentFile, _ disk: ChartedDisk) throws {
+    let (device, op, length, intervals) = (disk.device, disk.op, disk.length, disk.intervals)
     let selected =
-      "WHERE guest = \(own) AND device = \(SQLText.literal(device)) AND op = \(SQLText.literal(op))"
-    let intervals = try file.rows("SELECT * FROM latency_interval \(selected) ORDER BY at_ns")
-    guard let first = intervals.first, let length = Self.length(intervals) else { return }
-    _ = first
+      "WHERE guest = \(SQLText.literal(guest.guest)) AND device = \(SQLText.literal(device)) AND op = \(SQLText.literal(op))"
     let cells = try file.rows("SELECT * FROM latency_cell \(selected) ORDER BY at_ns, low_ns")
       .compactMap { row -> LayerChart.Cell? in
         guard let at = row.integer("at_ns"), let low = row.number("low_ns"),
@@ -95,7 +78,7 @@ private struct Layers {
         })
     }
     let count = intervals.compactMap { $0.integer("count") }.saturatingSum(\.self)
-    let word = op == BlockOperation.together ? "I/Os" : "\(op)s"
+    let word = disk.word
     lanes.append(
       LayerChart.Lane(
         title: guest.isSeenByHost ? "\(word) on the host" : "Guest \(word)",
@@ -118,18 +101,8 @@ private struct Layers {
       })
   }
 
-  private mutating func addDevice(_ file: IncidentFile, _ device: String?) throws {
-    var filter = IOFilter()
-    (filter.guest, filter.device) = (guest.guest, device)
-    let joined = try file.disks(filter).first { $0.verdict == .joined }
-    var place = joined.flatMap { disk in
-      disk.host.flatMap { host in disk.hostDevice.map { (machine: host, device: $0) } }
-    }
-    if place == nil, guest.isSeenByHost, let device {
-      place = try file.rows(
-        "SELECT machine FROM device_interval WHERE device = \(SQLText.literal(device)) AND guest = \(SQLText.literal(guest.guest)) LIMIT 1"
-      ).first?.text("machine").map { ($0, device) }
-    }
+  private mutating func addDevice(_ file: IncidentFile, _ disk: ChartedDisk?) throws {
+    let place = try disk?.place(file)
     guard let place else {
       missing.append("the device below and its queue (a block trace of the host that is joined)")
       return
@@ -203,7 +176,8 @@ private struct Layers {
       series(Printable.text(guest.guest), .owner(0)) { counts[own]?[$0] ?? 0 }
     ]
     for (place, owner) in shown.enumerated() {
-      let name = owner.guest.map { "guest \($0)" } ?? owner.comm ?? ""
+      let name =
+        owner.guest.map { Report.name(Machine(name: $0, layer: .guest)) } ?? owner.comm ?? ""
       found.append(series(Printable.text(name), .owner(place + 1)) { counts[owner]?[$0] ?? 0 })
     }
     let sums = Dictionary(
@@ -232,9 +206,7 @@ private struct Layers {
     var waits: [Culprit: [Int64: Double]] = [:]
     for row in rows {
       guard let kind = row.text("class"), let at = row.integer("at_ns") else { continue }
-      let name =
-        row.text("comm") ?? row.text("of_guest").map { "guest \($0)" }
-        ?? Self.words(ofClass: kind)
+      let name = CulpritName.text(row, kind)
       waits[Culprit(kind: kind, name: name), default: [:]][at, default: 0] +=
         row.number("wait_ns") ?? 0
     }
@@ -261,7 +233,7 @@ private struct Layers {
     }
     for (place, culprit) in others.enumerated() {
       found.append(
-        series(Printable.text(culprit.name), .owner(place + 1)) { waits[culprit]?[$0] ?? 0 })
+        series(culprit.name, .owner(place + 1)) { waits[culprit]?[$0] ?? 0 })
     }
     let sums = Dictionary(
       whole.map { ($0.integer("at_ns") ?? 0, $0.number("wait_ns") ?? 0) },
@@ -277,16 +249,6 @@ private struct Layers {
         content: .stack(found), covered: Self.covered(whole), isPercent: true))
   }
 
-  private static func words(ofClass kind: String) -> String {
-    switch CulpritClass(name: kind) {
-    case .sibling: "its own threads"
-    case .kernel: "the kernel"
-    case .throttled: "nobody (a quota)"
-    case .unknown: "nobody seen"
-    case .guest, .host, nil: kind
-    }
-  }
-
   private mutating func addSteal(_ file: IncidentFile) throws {
     let seconds = try file.stealSeconds(guest: guest.guest).filter { $0.reported != nil }
     guard !seconds.isEmpty else { return }
@@ -296,6 +258,34 @@ private struct Layers {
         content: .curves([
           .init(name: "steal", mark: .owner(4), stretches: Self.seconds(seconds, \.reported))
         ]), covered: Self.covered(seconds), isPercent: true))
+  }
+
+  /// Where packets were lost, as rates between two readings.
+  private mutating func addLosses(_ file: IncidentFile) throws {
+    let points = Dictionary(
+      grouping: try ChartedDisk.losses(file, of: guest.guest), by: \.point)
+    func weight(_ point: String) -> Double { points[point]?.reduce(0) { $0 + $1.packets } ?? 0 }
+    let shown = points.keys.sorted {
+      let (left, right) = (weight($0), weight($1))
+      return left != right ? left > right : $0 < $1
+    }.prefix(Self.mostLosses)
+    guard !shown.isEmpty else { return }
+    let series = shown.enumerated().map { place, point in
+      LayerChart.Series(
+        name: Printable.text(point), mark: .owner(place + 1),
+        stretches: (points[point] ?? []).map { loss in
+          let (from, to) = (Double(loss.from) / 1e9, Double(loss.to) / 1e9)
+          return .init(from: from, to: to, value: loss.packets / max(1e-9, to - from))
+        })
+    }
+    lanes.append(
+      LayerChart.Lane(
+        title: "Packets lost",
+        subtitle: series.count == 1 ? "per s, at \(series[0].name)" : "per s, at",
+        content: .curves(series),
+        covered: Self.joined(
+          series.flatMap(\.stretches).map { ($0.from, $0.to) }.sorted { $0 < $1 }))
+    )
   }
 
   private static func seconds(
@@ -339,24 +329,23 @@ private struct Layers {
   }
 
   /// How far apart the intervals are, s; of one alone its length.
-  private static func length(_ rows: [QueryRow]) -> Double? {
-    let times = rows.compactMap { $0.integer("at_ns") }
-    let apart = zip(times, times.dropFirst()).map { $1 - $0 }.filter { $0 > 0 }.min()
-    return (apart ?? rows.first?.integer("interval_ns")).map { Double($0) / 1e9 }
-  }
+  private static func length(_ rows: [QueryRow]) -> Double? { ChartedDisk.length(rows) }
 
   // MARK: - The figure
 
-  var figure: Figure? {
+  func figure(_ columns: [LayerChart.Column]) -> Figure? {
     guard !lanes.isEmpty, let first = guest.phases.first, let last = guest.phases.last,
       last.to > first.from
     else { return nil }
     let own = (from: Double(first.from) / 1e9, to: Double(last.to) / 1e9)
-    let spare = 0.25 * (own.to - own.from)
     let covered = lanes.flatMap(\.covered)
+    let all =
+      (covered.map(\.upperBound).max() ?? own.to) - (covered.map(\.lowerBound).min() ?? own.from)
+    // Of a few I/Os in a long capture what else was there is the picture.
+    let spare = own.to - own.from < 0.1 * all ? all : 0.25 * (own.to - own.from)
     let from = max(own.from - spare, min(own.from, covered.map(\.lowerBound).min() ?? own.from))
     let to = min(own.to + spare, max(own.to, covered.map(\.upperBound).max() ?? own.to))
-    let chart = LayerChart(
+    var chart = LayerChart(
       from: from, to: to, zero: guest.wall.map { $0.utc(0) }, lanes: lanes,
       phases: guest.changed.map {
         Double($0.from) / 1e9...max(Double($0.from), Double($0.to)) / 1e9
@@ -367,6 +356,7 @@ private struct Layers {
       pauses: guest.pauses.filter(\.isPlaced).map {
         Double($0.from) / 1e9...max(Double($0.from), Double($0.to)) / 1e9
       })
+    chart.columns = columns
     return Figure(
       title: "\(ExplanationText.title(guest)): all layers over time",
       reading:
@@ -374,7 +364,8 @@ private struct Layers {
         + "counts I/Os by when they began and how long they took: the darker the more (1, up to 4, up to 16, ...). "
         + (guest.changed.isEmpty
           ? "" : "Shaded: not as usual; red lines: where that begins and ends. ")
-        + "Hatched: not traced.",
+        + "Hatched: not traced."
+        + (columns.isEmpty ? "" : " A click on a column opens its interval."),
       drawing: .layers(chart), numbers: numbers, isInText: false)
   }
 
@@ -383,8 +374,8 @@ private struct Layers {
     let at = "\(Quantity.decimal(Double(phase.from) / 1e9, digits: 1)) s: "
     if phase.isBaseline { return at + "as before" }
     if phase.isStall { return at + "nothing completes" }
-    if let cause = phase.causes.first, let name = cause.name, cause.began != nil {
-      return at + ExplanationText.name(name)
+    if let cause = phase.causes.first, let name = cause.name {
+      return at + ExplanationText.name(name) + (cause.began == nil ? " (ran before)" : "")
     }
     guard let change = phase.headline(guest.op), change.isSure else { return at + "change" }
     let what = "\(ExplanationText.operation(change.op)) \(change.delta < 0 ? "faster" : "slower")"

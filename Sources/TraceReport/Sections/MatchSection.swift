@@ -75,7 +75,7 @@ struct MatchSection: ReportSection {
       return .paragraph("The host's page cache served \(count) \(ios.op)s \(took).")
     }
     var text =
-      "The host's page cache took \(count) writes \(took): the guest was told that they were done "
+      "The host's page cache took \(count) writes \(took): the guest got the answer that they were done "
       + "while the disk did not have them."
     if let deferred = LatencyStatistics(ios.deferred) {
       text +=

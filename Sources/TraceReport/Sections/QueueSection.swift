@@ -9,6 +9,8 @@ struct QueueSection: ReportSection {
   private static let mostFigures = 6
   private static let mostPoints = 120
   private static let mostRows = 24
+  /// Rows of a picture's numbers.
+  private static let mostNumbers = 30
   /// A queue that never held so many on average of an interval has a line in the table, and no picture.
   private static let leastPictured = 0.5
   /// Nor has one through which so few requests went that they can be counted in the table.
@@ -58,8 +60,8 @@ struct QueueSection: ReportSection {
   }
 
   /// Neighbouring intervals together, so that there are not too many.
-  private static func merged(_ queue: [QueuePoint]) -> [QueuePoint] {
-    let together = (queue.count - 1) / mostPoints + 1
+  private static func merged(_ queue: [QueuePoint], most: Int = mostPoints) -> [QueuePoint] {
+    let together = (queue.count - 1) / most + 1
     guard together > 1 else { return queue }
     return stride(from: 0, to: queue.count, by: together).map { start in
       let own = queue[start..<min(queue.count, start + together)]
@@ -122,9 +124,9 @@ struct QueueSection: ReportSection {
         columns: [
           .number("at"), .number("entered"), .number("mean depth"), .number("largest"),
         ],
-        rows: queue.map { point in
+        rows: merged(queue, most: mostNumbers).map { point in
           [
-            Quantity.seconds(point.at), "\(point.arrivals)",
+            Quantity.seconds(point.at), Quantity.count(Int64(point.arrivals)),
             Quantity.decimal(point.mean, digits: 2), "\(point.greatest)",
           ]
         }), isInText: false)

@@ -51,7 +51,7 @@ struct TailSection: ReportSection {
     }
     let bars = percentiles.map { whole in
       StackedBars.Bar(
-        label: "p\(label(whole.percentile)) (\(whole.ios) I/Os)",
+        label: "p\(label(whole.percentile)) (\(Quantity.ios(whole.ios)))",
         parts: parts.compactMap { hop in
           guard let part = share(whole.percentile, hop), let mark = Mark(hop) else { return nil }
           return StackedBars.Part(

@@ -19,6 +19,11 @@ public struct HeatCell: Sendable {
   public let row: Int
   /// How many I/Os.
   public let count: Int
+
+  /// A cell.
+  public init(column: Int, row: Int, count: Int) {
+    (self.column, self.row, self.count) = (column, row, count)
+  }
 }
 
 /// A point of `queue_depth`.
