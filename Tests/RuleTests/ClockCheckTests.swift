@@ -74,4 +74,43 @@ struct ClockCheckTests {
       try incident.report().contains(
         "1 of 3 recorded relations of both clocks contradict it"))
   }
+
+  /// 120 writes of a program, each with the page that it dirties, the bio that it queues and its times on a CPU.
+  private static func recording() -> String {
+    (0..<120).flatMap { number -> [String] in
+      let start = 5_000_000_000 + number * 10_000_000 + number * number * 7_919 % 9_000_000
+      let blocks = "254,0 WS \(2_048 + 8 * number) + 8"
+      func line(_ after: Int, _ task: String, _ event: String) -> String {
+        let time = start + after
+        let fraction = String(1_000_000_000 + time % 1_000_000_000).dropFirst()
+        return "\(task) [000] \(time / 1_000_000_000).\(fraction): \(event)\n"
+      }
+      func turn(_ from: String, _ to: String) -> String {
+        "sched:sched_switch: prev_comm=\(from) prev_prio=120 prev_state=S ==> next_comm=\(to) next_prio=120"
+      }
+      let (dd, idle) = ("dd 77/77", "swapper 0/0")
+      let position = "dev 254,0 ino 12 pos \(4_096 * number) len 4096"
+      return [
+        line(0, idle, turn("swapper/0 prev_pid=0", "dd next_pid=77")),
+        line(10_000, dd, "ext4:ext4_da_write_begin: \(position)"),
+        line(12_000, dd, "writeback:writeback_dirty_folio: bdi 254:0: ino=12 index=\(number)"),
+        line(14_000, dd, "ext4:ext4_da_write_end: \(position) copied 4096"),
+        line(30_000, dd, "block:block_bio_queue: \(blocks) [dd]"),
+        line(31_000, dd, "block:block_getrq: \(blocks) [dd]"),
+        line(33_000, dd, "block:block_rq_issue: 254,0 WS 4096 () \(2_048 + 8 * number) + 8 [dd]"),
+        line(40_000, dd, turn("dd prev_pid=77", "swapper/0 next_pid=0")),
+        line(140_000, idle, "block:block_rq_complete: 254,0 WS () \(2_048 + 8 * number) + 8 [0]"),
+      ]
+    }.joined()
+  }
+
+  @Test("a recording of the scheduler, of blocks and of the page cache has one relation")
+  func allInOne() throws {
+    let incident = try SmallIncident(of: ["guest/all.txt": Self.recording()])
+    try incident.correlate()
+    #expect(
+      try incident.value(
+        "SELECT count(*), max(abs(offset_ns) <= error_ns), max(error_ns) < 100000 FROM machine_clock_tie"
+      ) == "1,1,1")
+  }
 }

@@ -81,7 +81,13 @@ struct PageCacheCorrelation: CorrelationPass {
   }
 
   func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {
-    for row in clocks { try writer.add(row) }
+    for row in clocks {
+      // A file with events of the scheduler, too, is tied by those: there is one relation between two clocks.
+      let isTied = context.threads.traces.contains {
+        $0.source == row.source && $0.block == row.other && $0.clock != nil
+      }
+      if !isTied { try writer.add(row) }
+    }
     for row in pages {
       try writer.addOldestPage(row.page, request: row.request, sector: row.sector, known: row.known)
     }
