@@ -308,7 +308,7 @@ CREATE TABLE counter (
   name TEXT NOT NULL,  -- kept
   unit TEXT NOT NULL,  -- kept
   nature TEXT NOT NULL CHECK (nature IN ('total', 'level', 'rate', 'share', 'mean', 'since_boot')),  -- kept
-  scale INTEGER NOT NULL CHECK (scale IN (1, 100)),  -- kept
+  scale INTEGER NOT NULL CHECK (scale IN (1, 100)),
   UNIQUE (name, unit, nature, scale)
 ) STRICT;
 
