@@ -40,7 +40,7 @@ extension RealFiles {
     // Traces have their own tests; these are the tables and facts.
     let traces: Set = [
       "blktrace", "perf-sched", "perf-script", "ftrace", "trace-cmd", "perf-sched-timehist",
-      "perf-sched-latency",
+      "perf-sched-latency", "perf-data", "trace-dat",
     ]
     let ours = Set(allFormats.map(\.name)).subtracting(traces)
     for file in files {

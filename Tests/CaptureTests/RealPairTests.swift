@@ -19,7 +19,7 @@ import Testing
     let outcome = try Program.run("compare", pair[0], pair[1])
     #expect(
       outcome.words.hasPrefix(
-        "Perhaps worse, not shown: guest 254,16: I/Os take 13.1 ms on average"))
+        "Perhaps worse, not shown: guest vdb: I/Os take 13.1 ms on average"))
     #expect(outcome.words.contains("after only, a rate limit seems to hold at 200 requests/s"))
     #expect(!outcome.words.contains("FALSE_OPTIMISATION"))
   }
@@ -62,7 +62,7 @@ import Testing
   func noisyDisk() throws {
     let (status, first, _) = try Self.compared("kvm-baseline", "kvm-noisy-disk")
     #expect(status == 1)
-    #expect(first.hasPrefix("Worse: guest 254,16: I/Os take "))
+    #expect(first.hasPrefix("Worse: guest vdb: I/Os take "))
     #expect(first.contains("fio used the same disk after only"))
     let before = try #require(first.components(separatedBy: "Found after and not before").first)
     for hop in ["H4 host sched", "H5 hardware"] {
@@ -86,7 +86,7 @@ import Testing
     #expect(
       first.firstMatch(
         of:
-          /guest 254,16, total: .* mean, ms [0-9.]+ [0-9.]+ -2[0-9.]+ % [^)]+[)] no difference shown/
+          /guest vdb [(]254,16[)], total: .* mean, ms [0-9.]+ [0-9.]+ -2[0-9.]+ % [^)]+[)] no difference shown/
       )
         != nil)
     #expect(first.contains("stress-ng-cpu used the same CPUs before only"))
