@@ -34,15 +34,25 @@ struct BlockDuplicates {
     let requests: Int64
     /// Those that were seen ending.
     let completed: Int64
+    /// Those whose Q was seen.
+    let queued: Int64
     /// Whether it tells of other things as well.
     let isMixed: Bool
     /// The step of its times, ns.
     let resolution: Int64
 
-    /// `block_bio_queue` alone, as page-cache traces have it.
+    /// No request was seen ending: `block_bio_queue` alone, as page-cache traces have it, or `block_rq_issue`.
     var isQueueOnly: Bool { requests > 0 && completed == 0 }
+    /// By which moment its requests are known again in another source: the last that most of them have.
+    var moment: Moment {
+      if 2 * completed >= requests { return .completed }
+      return 2 * queued >= requests ? .queued : .issued
+    }
     var isBlktrace: Bool { format == "blktrace" }
   }
+
+  /// A moment of a request that both sources show.
+  private enum Moment { case queued, issued, completed }
 
   private struct Key: Hashable {
     let device: String
@@ -95,6 +105,8 @@ struct BlockDuplicates {
            WHERE block_stream.source_id = other.source_id),
           (SELECT count(completed) FROM block_request JOIN block_kind USING (kind_id) JOIN block_stream USING (stream_id)
            WHERE block_stream.source_id = other.source_id),
+          (SELECT count(*) FROM block_request JOIN block_kind USING (kind_id) JOIN block_stream USING (stream_id)
+           WHERE block_stream.source_id = other.source_id AND is_queued),
           EXISTS (SELECT 1 FROM traced_inode WHERE traced_inode.source_id = other.source_id)
             OR EXISTS (SELECT 1 FROM sched_thread WHERE sched_thread.source_id = other.source_id),
           coalesce(other.resolution_ns, 1000)
@@ -105,8 +117,8 @@ struct BlockDuplicates {
       arguments: [sourceID]
     ).map {
       try Source(
-        id: $0[0], format: $0[1], requests: $0[2], completed: $0[3], isMixed: $0[4],
-        resolution: $0[5])
+        id: $0[0], format: $0[1], requests: $0[2], completed: $0[3], queued: $0[4],
+        isMixed: $0[5], resolution: $0[6])
     }
   }
 
@@ -124,8 +136,8 @@ struct BlockDuplicates {
   private func tie(_ less: Source, _ more: Source) throws -> Tie? {
     var wanted: [(key: Key, time: Int64)] = []
     let step = max(1, less.requests / Int64(Self.sample))
-    let isQueued = less.isQueueOnly
-    try forEachRequest(of: less.id, every: step, isQueued) { wanted.append(($0, $1)) }
+    let moment = less.moment
+    try forEachRequest(of: less.id, every: step, moment) { wanted.append(($0, $1)) }
     // Devices that only one of them saw say nothing.
     let shared = try devices(of: less.id).filter { try devices(of: more.id).contains($0) }
     wanted.removeAll { !shared.contains($0.key.device) }
@@ -133,7 +145,7 @@ struct BlockDuplicates {
     var times: [Key: [Int64]] = [:]
     var first = Int64.max
     var last = Int64.min
-    try forEachRequest(of: more.id, every: 1, isQueued) { key, time in
+    try forEachRequest(of: more.id, every: 1, moment) { key, time in
       first = min(first, time)
       last = max(last, time)
       guard keys.contains(key) else { return }
@@ -212,36 +224,18 @@ struct BlockDuplicates {
       db, sql: "SELECT DISTINCT device FROM block_stream WHERE source_id = ?", arguments: [source])
   }
 
-  /// Requests with an address, by the time of their completion; or bios by that of their arrival, where one
-  /// of the two shows nothing else. Merges make requests longer than their first bio: then the length does
+  /// Requests with an address, by the time of their completion; or bios by that of their arrival, or requests by that of
+  /// their D, where one of the two shows nothing else. Merges make requests longer than their first bio: then the length does
   /// not count.
   private func forEachRequest(
-    of source: Int64, every step: Int64, _ isQueued: Bool, _ body: (Key, Int64) -> Void
+    of source: Int64, every step: Int64, _ moment: Moment, _ body: (Key, Int64) -> Void
   ) throws {
     let devices = try Row.fetchAll(
       db, sql: "SELECT stream_id, device FROM block_stream WHERE source_id = ?",
       arguments: [source])
     for row in devices {
       let device: String = try row[1]
-      let statement = try RawStatement(
-        db,
-        isQueued
-          ? """
-          SELECT sector, 0, rwbs & 14, at_ns
-          FROM block_request JOIN block_kind USING (kind_id)
-          WHERE stream_id = ?1 AND sector IS NOT NULL AND is_queued
-            AND request_id % ?2 = 0
-          UNION ALL
-          SELECT merged_bio.sector, 0, merged_bio.rwbs & 14, queued_ns
-          FROM merged_bio JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
-          WHERE stream_id = ?1 AND queued_ns IS NOT NULL AND bio_id % ?2 = 0
-          """
-          : """
-          SELECT sector, sectors, rwbs & 14, at_ns + completed
-          FROM block_request JOIN block_kind USING (kind_id)
-          WHERE stream_id = ?1 AND sector IS NOT NULL AND completed IS NOT NULL
-            AND request_id % ?2 = 0
-          """)
+      let statement = try RawStatement(db, Self.requests(by: moment))
       statement.bind(try row[0], at: 1)
       statement.bind(step, at: 2)
       while try statement.step() {
@@ -254,16 +248,39 @@ struct BlockDuplicates {
     }
   }
 
+  private static func requests(by moment: Moment) -> String {
+    switch moment {
+    case .queued:
+      """
+      SELECT sector, 0, rwbs & 14, at_ns
+      FROM block_request JOIN block_kind USING (kind_id)
+      WHERE stream_id = ?1 AND sector IS NOT NULL AND is_queued
+        AND request_id % ?2 = 0
+      UNION ALL
+      SELECT merged_bio.sector, 0, merged_bio.rwbs & 14, queued_ns
+      FROM merged_bio JOIN block_request USING (request_id) JOIN block_kind USING (kind_id)
+      WHERE stream_id = ?1 AND queued_ns IS NOT NULL AND bio_id % ?2 = 0
+      """
+    case .issued, .completed:
+      """
+      SELECT sector, sectors, rwbs & 14, at_ns + \(moment == .issued ? "issued" : "completed") AS moment
+      FROM block_request JOIN block_kind USING (kind_id)
+      WHERE stream_id = ?1 AND sector IS NOT NULL AND moment IS NOT NULL
+        AND request_id % ?2 = 0
+      """
+    }
+  }
+
   /// Requests of the lesser one that ended before the other began or after its end: more than the few at the ends of
   /// two tools that were started one after the other.
   private func leftOut(_ less: Source, _ more: Source, _ tie: Tie) throws -> Int64 {
     var (first, last) = (Int64.max, Int64.min)
-    try forEachRequest(of: more.id, every: 1, less.isQueueOnly) { _, time in
+    try forEachRequest(of: more.id, every: 1, less.moment) { _, time in
       first = min(first, time)
       last = max(last, time)
     }
     var outside: Int64 = 0
-    try forEachRequest(of: less.id, every: 1, less.isQueueOnly) { key, time in
+    try forEachRequest(of: less.id, every: 1, less.moment) { key, time in
       guard tie.devices.contains(key.device) else { return }
       if time + tie.offset < first - Self.wander || time + tie.offset > last + Self.wander {
         outside += 1

@@ -502,6 +502,32 @@ struct DirectoryTests {
     return incident
   }
 
+  @Test("requests of which hardly one was seen ending count once, too", arguments: [0, 1])
+  func issuedAlone(_ completed: Int) throws {
+    let folder = try Repository.temporaryFolder()
+    func trace(_ digits: Int) -> String {
+      (0..<20).map { number in
+        let sector = 8_000 + 8 * number
+        func line(_ after: Int, _ event: String) -> String {
+          let time = String(10_000_000 + number * number * 1_000 + after)
+          let fraction = String((time + "789").dropFirst(2).prefix(digits))
+          return "  dd  77 [000]  3199.\(fraction): block:block_rq_\(event)\n"
+        }
+        return line(0, "issue: 254,16 WS 4096 () \(sector) + 8 [dd]")
+          + (number < completed ? line(400, "complete: 254,16 WS () \(sector) + 8 [0]") : "")
+      }.joined()
+    }
+    try Self.write(trace(9), "a.txt", in: folder)
+    try Self.write(trace(6), "b.txt", in: folder)
+    let incident = folder.path + ".db"
+    for name in ["a.txt", "b.txt"] {
+      let outcome = try Program.run(
+        "ingest", incident, folder.appending(path: name).path, "--guest", "g")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(try Program.value(incident, "SELECT count(*) FROM request") == "20", "\(name)")
+    }
+  }
+
   @Test("a single request counts once, whichever tools saw it; one that took longer is another")
   func singleRequestOfTwoTools() throws {
     let folder = try Repository.temporaryFolder()
