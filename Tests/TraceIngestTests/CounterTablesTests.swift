@@ -656,7 +656,7 @@ struct IostatTableTests {
 
       """)
     #expect(summary.format == "iostat" && summary.skippedLines == 0)
-    #expect(summary.toolClock == "wall" && summary.events == 5)
+    #expect(summary.toolClock == "wall" && summary.events == 3)
     #expect(sink.moments.count == 2)
     #expect(sink.series("iostat machine ", "%steal") == [25, 225])
     #expect(sink.series("iostat disk vda", "r/s") == [999, 1_200])
@@ -690,6 +690,20 @@ struct IostatTableTests {
     #expect(sink.counters.first { $0.name == "rsec/s" && $0.nature == .rate }?.unit == .sectors)
   }
 
+  @Test("a report of the time since boot alone is refused, with what to save")
+  func sinceBootAlone() throws {
+    let text = """
+      avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+                 6.18    0.00   11.24   48.31    2.25   32.02
+
+      Device             tps    kB_read/s    kB_wrtn/s    kB_read    kB_wrtn
+      vda              12.00       196.00       328.50        196        328
+
+      """
+    let error = #expect(throws: IngestError.self) { try read(text) }
+    #expect("\(String(describing: error))".contains("without a report of an interval"))
+  }
+
   @Test("what is no report of iostat is none")
   func others() throws {
     let (sink, summary) = try read(
@@ -702,9 +716,16 @@ struct IostatTableTests {
       vda              12.00       196.00
       vda              12.00       196.00     a 1 2
 
-      """)
+      """
+        + String(
+          repeating: """
+
+            Device             tps    kB_read/s    kB_wrtn/s    kB_read    kB_wrtn
+            vda              13.00       196.00       328.50        196        328
+
+            """, count: 3))
     #expect(summary.skippedLines == 2)
-    #expect(sink.series("iostat disk vda", "tps") == [1_200])
+    #expect(sink.series("iostat disk vda", "tps") == [1_200, 1_300, 1_300, 1_300])
     #expect(sink.series("iostat disk vda", "kB_read").isEmpty)
   }
 }

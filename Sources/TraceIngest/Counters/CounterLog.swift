@@ -17,6 +17,8 @@ final class CounterLog {
   var interval: Int64?
   /// Data lines that were used.
   var events: Int64 = 0
+  /// Data lines with means over all time since the machine's start, of which no analysis has anything.
+  var linesSinceBoot: Int64 = 0
   /// Earliest and latest date that came with data.
   private(set) var first = Stamp.unseen
   private(set) var last = Stamp.unseen

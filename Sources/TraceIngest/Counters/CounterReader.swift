@@ -458,7 +458,7 @@ final class CounterReader: LineFormatReader {
     let lines = reader.lines
     return (
       reader.takers.first { $0 < formats.count }, reader.takers.first { $0 >= formats.count },
-      lines.used + lines.bad, lines.used, reader.log.events
+      lines.used + lines.bad, lines.used, reader.log.events + reader.log.linesSinceBoot
     )
   }
 }

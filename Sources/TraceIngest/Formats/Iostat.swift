@@ -65,7 +65,7 @@ private final class IostatTable: CounterTable {
       let name = bytes.text(from: fields[0].lowerBound, to: fields[0].upperBound)
       try add(log, try log.object("iostat", .disk, name), columns, values)
     }
-    log.events += 1
+    if reports == 1 { log.linesSinceBoot += 1 } else { log.events += 1 }
     return true
   }
 
