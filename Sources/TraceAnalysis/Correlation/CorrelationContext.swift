@@ -88,6 +88,18 @@ final class CorrelationContext {
     (self.streams, self.guests, self.hosts) = (streams, guests, hosts)
   }
 
+  /// The span of a traced device, ns on the reference or on its own clock; nil where it has no event, or no clock ties it
+  /// to the reference.
+  func span(of device: Int32, onReference: Bool) -> ClosedRange<Int64>? {
+    guard let stream = streams.first(where: { $0.stream == device }), stream.first <= stream.last
+    else { return nil }
+    guard onReference else { return stream.first...stream.last }
+    let clock = clocks.first { $0.source == stream.source && $0.segment == stream.segment }?.clock
+    guard let clock else { return nil }
+    let (from, to) = (clock.reference(stream.first), clock.reference(stream.last))
+    return from <= to ? from...to : nil
+  }
+
   // MARK: Read once
 
   /// Value of a property that is read from the file when it is first asked for.

@@ -32,17 +32,7 @@ struct DrillDownCorrelation: CorrelationPass {
     for disk in busiest {
       let own = parts[disk] ?? []
       let isOnReference = isOnReference[disk.guest] ?? false
-      let spans = own.compactMap { part -> ClosedRange<Int64>? in
-        guard let stream = streams[part.disk], stream.first <= stream.last else { return nil }
-        guard isOnReference else { return stream.first...stream.last }
-        guard
-          let clock = context.clocks.first(where: {
-            $0.source == stream.source && $0.segment == stream.segment
-          })?.clock
-        else { return nil }
-        let (from, to) = (clock.reference(stream.first), clock.reference(stream.last))
-        return from <= to ? from...to : nil
-      }
+      let spans = own.compactMap { context.span(of: $0.disk, onReference: isOnReference) }
       let rows = HopIntervals(own.map(\.ios), covered: spans) {
         (isOnReference ? $0.reference : $0.queued).nanoseconds
       }
@@ -140,7 +130,7 @@ struct HopIntervals {
       for (number, hop) in Self.hops.enumerated() {
         guard let own = io.times[hop].nanoseconds else { continue }
         let cell = place * row + Self.borders.partitioningIndex { $0 > own } - 1
-        // Below zero, within the clock's bound, is no time at all.
+        // A time below zero, within the clock's bound, stands in the first cell; the sum keeps it.
         let known = max(place * row, cell)
         sums[number][known].count += 1
         sums[number][known].sum.add(saturating: own)

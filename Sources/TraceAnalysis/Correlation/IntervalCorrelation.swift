@@ -33,17 +33,7 @@ struct IntervalCorrelation: CorrelationPass {
       let byDevice = Dictionary(grouping: disks) { streams[$0.disk]?.device ?? "" }
       for (device, parts) in byDevice.sorted(by: { $0.key < $1.key })
       where parts.contains(where: { busiest.contains($0.disk) }) {
-        let spans = parts.compactMap { part -> ClosedRange<Int64>? in
-          guard let stream = streams[part.disk], stream.first <= stream.last else { return nil }
-          guard isOnReference else { return stream.first...stream.last }
-          guard
-            let clock = context.clocks.first(where: {
-              $0.source == stream.source && $0.segment == stream.segment
-            })?.clock
-          else { return nil }
-          let (from, to) = (clock.reference(stream.first), clock.reference(stream.last))
-          return from <= to ? from...to : nil
-        }
+        let spans = parts.compactMap { context.span(of: $0.disk, onReference: isOnReference) }
         let moments = { (io: GuestIO) in (isOnReference ? io.reference : io.queued).nanoseconds }
         if let rows = LatencyIntervals(parts.map(\.ios), covered: spans, moment: moments) {
           latencies.append((guest, device, rows))
