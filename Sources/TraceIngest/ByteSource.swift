@@ -113,6 +113,7 @@ public final class ByteSource {
     let named = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) }
     for folder in [named, "/var/tmp", "/tmp"] {
       guard opened < 0, let folder else { continue }
+      // mkstemp(3) replaces the six letters.
       var template = Array("\(folder)/hiddenq-XXXXXX".utf8CString)
       opened = unsafe template.withUnsafeMutableBufferPointer { name -> Int32 in
         guard let base = name.baseAddress else { return -1 }

@@ -73,8 +73,8 @@ extension IncidentFile {
     }
   }
 
-  /// The same by `iostat`, which prints how many a second and how long each took on average; without `-x`, or where it has
-  /// no waits, nothing is said.
+  /// The same by `iostat`, which prints how many a second and how long each took on average; reports
+  /// without waits (no `-x`) are skipped.
   private func iostatLoads(of machine: String) throws -> [DiskLoadRow] {
     try fetch(
       """

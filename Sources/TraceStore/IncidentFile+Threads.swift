@@ -104,8 +104,8 @@ extension IncidentFile {
     }
   }
 
-  /// The same of some threads from the last to the first: when they waited and ran alone. Between them `limit` is told a moment that none of those still
-  /// to come reaches past, own ns; nil when none is to come.
+  /// The same of some threads from the last to the first; of their slices only the times of waits and runs are set. After
+  /// each chunk `limit` gets a moment that no later call reaches past, own ns; nil after the last.
   public func forEachTimeBackwards(
     of source: Int64, threads isWanted: (Int64) -> Bool, _ body: (ThreadSlice) throws -> Void,
     limit: (Int64?) throws -> Void

@@ -91,7 +91,7 @@ public struct Culprits {
     let victims: Set<Int64>
     let part: (Part) -> Void
 
-    /// The threads by their numbers, and what is told of each part.
+    /// The threads by their numbers, and what receives each part of their waits.
     public init(_ victims: Set<Int64>, part: @escaping (Part) -> Void) {
       (self.victims, self.part) = (victims, part)
     }

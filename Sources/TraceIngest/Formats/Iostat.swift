@@ -97,7 +97,7 @@ private final class IostatTable: CounterTable {
     }
   }
 
-  /// Hundredths; nil for one that is no number (`-nan`, after a counter of the kernel fell). Nil where something else stands.
+  /// Hundredths; a nil element is `-nan`, printed after a counter of the kernel fell. Nil if a field is not a number.
   private static func values(_ bytes: Span<UInt8>, _ fields: Fields, from first: Int) -> [Int64?]? {
     var values: [Int64?] = []
     for index in first..<fields.count {

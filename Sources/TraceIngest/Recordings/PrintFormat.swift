@@ -47,7 +47,7 @@ enum PrintFormat {
     return tables
   }
 
-  /// `{ 0x00000001, "S" }`; the position moves to its end. Nil for a value that is no number, such as the name of a
+  /// `{ 0x00000001, "S" }`; the position moves to its end. Nil for a value that is not a number, such as the name of a
   /// constant.
   private static func symbol(_ bytes: Span<UInt8>, _ at: inout Int) -> Symbol? {
     let start = at + 1

@@ -5,7 +5,7 @@ struct ByteCursor {
   let end: Int
   var isSwapped: Bool
 
-  /// The bytes end too early, or a length is no length.
+  /// The bytes end too early, or a length is invalid.
   struct Short: Error {}
 
   init(_ range: Range<Int>, isSwapped: Bool) {

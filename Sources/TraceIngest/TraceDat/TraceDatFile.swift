@@ -21,7 +21,7 @@ struct TraceDatFile {
 
   /// Why it cannot be read.
   enum Failure: Error {
-    /// It ends too early, or a length is no length.
+    /// It ends too early, or a length is invalid.
     case damaged
     case version(String)
     case compression(String)

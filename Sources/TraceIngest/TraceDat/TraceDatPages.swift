@@ -106,7 +106,7 @@ struct TraceDatPages {
         at = end
         return false
       }
-      // 1 marks it and is no time.
+      // 1 marks it and is not a time.
       if delta != 1 { stamp &+= delta }
       let length = Int(bytes.span.load32(at: at + 4, isSwapped))
       at = length <= end - at - 4 ? at + 4 + length : end
