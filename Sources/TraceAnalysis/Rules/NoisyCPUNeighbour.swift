@@ -276,7 +276,7 @@ struct NoisyCPUNeighbour: Rule {
         confidence: .none, because: "The input is missing.", evidenceSQL: "SELECT * FROM source",
         nextStep: isTraced
           ? "Save 'ps -eLo pid,ppid,tid,psr,comm' of the host and QEMU's reply to query-cpus-fast."
-          : "On the host: 'perf sched record -a -- sleep 30; perf sched script > sched.txt', with "
+          : "On the host: the perf.data of 'perf sched record -k CLOCK_MONOTONIC -a -- sleep 30', with "
             + "'ps -eLo pid,ppid,tid,psr,comm'.")
     ]
   }

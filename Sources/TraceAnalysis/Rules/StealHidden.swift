@@ -467,7 +467,7 @@ struct StealHidden: Rule {
         + ". They do not show who was on the CPUs.",
       evidenceSQL: sql,
       nextStep:
-        "On the host: 'perf sched record -a -- sleep 30; perf sched script > sched.txt' and "
+        "On the host: the perf.data of 'perf sched record -k CLOCK_MONOTONIC -a -- sleep 30' and "
         + "'ps -eLo pid,ppid,tid,psr,comm' show who was on the CPUs.")
   }
 
@@ -718,7 +718,7 @@ struct StealHidden: Rule {
   }
 
   private static let ask =
-    "On the host (ask the provider): 'perf sched record -a -- sleep 30; perf sched script > sched.txt' and "
+    "On the host (ask the provider): the perf.data of 'perf sched record -k CLOCK_MONOTONIC -a -- sleep 30' and "
     + "'ps -eLo pid,ppid,tid,psr,comm'."
 }
 

@@ -5,8 +5,7 @@
 enum PerfSchedMap {
   /// What to do instead.
   static let hint =
-    "this is perf sched map, a picture without wakeups; make the events instead: "
-    + "perf sched script > FILE.txt"
+    "this is perf sched map, a picture without wakeups; give the perf.data that it was made of"
 
   /// Whether most of the first lines are rows of the map.
   static func isMap(_ head: Span<UInt8>) -> Bool {

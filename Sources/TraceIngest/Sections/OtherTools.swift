@@ -257,8 +257,7 @@ extension KnownOutputs {
     KnownOutput(
       beginning: "Analyze events for ",
       advice:
-        "this is perf kvm stat, which nothing here uses; convert its perf.data: perf script -i FILE > "
-        + "FILE.txt"),
+        "this is perf kvm stat, which nothing here uses; give the perf.data that it was made of"),
     KnownOutput(
       beginning: "\"(PDH-CSV ",
       advice: "this is a table of esxtop -b or of Windows' counters, which nothing here reads"),
@@ -281,7 +280,7 @@ extension KnownOutputs {
       ], isVague: true,
       advice:
         "its lines have events of the kernel without what places them; print thread, CPU, time, event and payload: "
-        + "perf script -F comm,tid,cpu,time,event,trace -i FILE > FILE.txt, or trace-cmd report -i FILE > FILE.txt"
+        + "perf script -F comm,tid,cpu,time,event,trace -i FILE > FILE.txt, or give perf.data or trace.dat itself"
     ),
     KnownOutput(
       beginning: "Performance counter stats for",
@@ -290,7 +289,7 @@ extension KnownOutputs {
     ),
     KnownOutput(
       beginning: "# Overhead",
-      advice: "this is perf report; convert its perf.data: perf script -i FILE > FILE.txt"),
+      advice: "this is perf report; give the perf.data that it was made of"),
     KnownOutput(
       beginning: "TIME(s)", all: ["COMM"],
       advice:
