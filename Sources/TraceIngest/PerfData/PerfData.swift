@@ -68,6 +68,8 @@ final class PerfDataReader: ByteFormatReader {
     self.records = nil
     try records.finish(&summary)
     if records.events.used == 0 { throw Self.refused(records.records, reason(records)) }
+    let topology = records.features.topology.batch
+    if topology.count > 0 { try sink.receive(topology) }
     if records.order.isForced {
       summary.problems.append(
         Problem(

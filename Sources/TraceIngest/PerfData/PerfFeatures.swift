@@ -14,6 +14,8 @@ struct PerfFeatures {
     case cpuID = 9
     case memory = 10
     case commandLine = 11
+    case cpuTopology = 13
+    case nodeTopology = 14
     case sampleTimes = 21
     case clock = 23
     case directory = 24
@@ -22,6 +24,8 @@ struct PerfFeatures {
   }
 
   private(set) var headers: [SourceHeader] = []
+  /// CPUs and memory nodes.
+  private(set) var topology = PerfTopology()
   /// The time of day, ns since 1970, at which perf's clock was 0.
   private(set) var start: (nanoseconds: Int64, clock: String)?
   /// The data are in further files of a directory.
@@ -49,6 +53,7 @@ struct PerfFeatures {
         let (one, other) = (try cursor.word(bytes), try cursor.word(bytes))
         add("nrcpus online", String(min(one, other)))
         add("nrcpus avail", String(max(one, other)))
+        topology.setCPUs(available: max(one, other), online: min(one, other))
       case .cpuName: add("cpudesc", try string(bytes, &cursor))
       case .cpuID: add("cpuid", try string(bytes, &cursor))
       case .memory: add("total memory", "\(try cursor.long(bytes)) kB")
@@ -62,6 +67,8 @@ struct PerfFeatures {
           words.append(word)
         }
         add("cmdline", words.joined(separator: " "))
+      case .cpuTopology: try topology.readCPUs(bytes, &cursor)
+      case .nodeTopology: try topology.readNodes(bytes, &cursor)
       case .sampleTimes:
         let (first, last) = (try cursor.long(bytes), try cursor.long(bytes))
         guard first > 0, last >= first, last < UInt64(Int64.max) else { return }
