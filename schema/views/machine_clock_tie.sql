@@ -19,7 +19,8 @@ SELECT
   machine_clock.drift_ppm AS drift_ppm,
   -- How far off the relation may be between from_ns and to_ns, in ns.
   machine_clock.error_ns AS error_ns,
-  -- 'same events', or 'writes within write-back' where no event is in both.
+  -- 'one file': both are in one file, whose events one clock stamped. 'queued while on a CPU': a thread that queues a
+  -- bio is on a CPU. 'same events', or 'writes within write-back' where no event is in both.
   machine_clock.method AS method,
   -- Pairs that it rests on.
   machine_clock.pairs AS pairs,

@@ -264,9 +264,11 @@ struct SchedulingCorrelation: CorrelationPass {
     let blame = observers.culprits.blame
     let throttling = Throttling(blame, owners: owners)
     let clock = try block.flatMap { block in
-      try Self.clock(
-        file, source, block, extents, tids: byNumber.mapValues(\.tid),
-        tied: file.tiedOffset(toolClock: start.toolClock, to: block.source))
+      block.source == source
+        ? .oneFile
+        : try Self.clock(
+          file, source, block, extents, tids: byNumber.mapValues(\.tid),
+          tied: file.tiedOffset(toolClock: start.toolClock, to: block.source))
     }
     let known = blocks.sources.isEmpty ? .own : clock
     if let neighbours, let known {

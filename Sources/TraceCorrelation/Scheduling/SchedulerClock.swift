@@ -4,6 +4,8 @@ public struct SchedulerClock: Sendable {
   public enum Method: String, Sendable {
     /// There is no block trace: its times are their own.
     case own = "own clock"
+    /// Both are in one file, whose events one clock stamped.
+    case oneFile = "one file"
     /// A thread that queues a bio is on a CPU at that moment.
     case containment = "queued while on a CPU"
     /// Another trace of the same clock has block events that the block trace has, too.
@@ -18,10 +20,14 @@ public struct SchedulerClock: Sendable {
   private let placed: [GuestClock]
 
   /// Whether times need no change.
-  var isIdentity: Bool { method == .own && placed.isEmpty }
+  var isIdentity: Bool { (method == .own || method == .oneFile) && placed.isEmpty }
 
   /// Times that need no change.
   public static let own = SchedulerClock(method: .own, fitted: nil, offset: 0, bound: 0, placed: [])
+
+  /// The clock of a file that has the events of both.
+  public static let oneFile = SchedulerClock(
+    method: .oneFile, fitted: nil, offset: 0, bound: 0, placed: [])
 
   /// A clock that is a constant away, within a bound, ns.
   public static func constant(_ offset: Int64, bound: Int64) -> SchedulerClock {
