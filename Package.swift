@@ -109,7 +109,7 @@ let package = Package(
       name: "RuleTests",
       dependencies: [
         "TraceModel", "TraceIngest", "TraceStore", "TraceAnalysis", "TraceReport", "TestSupport",
-        .product(name: "GRDB", package: "GRDB.swift"),
+        "TraceIngestTests", .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: house),
     .testTarget(

@@ -144,6 +144,35 @@ CREATE TABLE block_remap (
   count INTEGER NOT NULL
 ) STRICT;
 
+-- The session in which a recording was made, and what its clock counts. The numbers of sessions (hexadecimal) tie the
+-- recordings of a guest and its host, whatever the files are called. ns = tsc_zero + (cycles * tsc_multiplier >> tsc_shift),
+-- NULL where the times are no cycles of the processor. What was added to the times of the clock is in added_ns.
+CREATE TABLE trace_session (
+  source_id INTEGER PRIMARY KEY REFERENCES source_file,
+  trace_id TEXT,  -- kept
+  peer_trace_id TEXT,  -- kept
+  protocol TEXT CHECK (protocol IN ('kvm', 'ptp')),  -- kept
+  tsc_multiplier INTEGER,
+  tsc_shift INTEGER,
+  tsc_zero_ns INTEGER,  -- a moment
+  added_ns INTEGER NOT NULL  -- a moment
+) STRICT;
+
+-- A guest that was recorded together with the host whose recording it is: what the host calls it, and its session.
+CREATE TABLE session_guest (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  guest TEXT NOT NULL,  -- names: machines
+  trace_id TEXT NOT NULL  -- kept
+) STRICT;
+
+-- What messages between a guest and its host measured of their clocks: a moment on both. host_ns is without what the
+-- host's recording adds to its times.
+CREATE TABLE session_moment (
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  own_ns INTEGER NOT NULL,  -- a moment
+  host_ns INTEGER NOT NULL  -- a moment
+) STRICT;
+
 -- Two clocks of one machine, tied by requests that both tools saw: other = own + offset_ns.
 CREATE TABLE clock_tie (
   source_id INTEGER NOT NULL REFERENCES source_file,
@@ -1264,9 +1293,9 @@ CREATE TABLE wait_sum (
 CREATE TABLE recorded_clock (
   source_id INTEGER NOT NULL REFERENCES source_file,
   reference_source_id INTEGER NOT NULL REFERENCES source_file,
-  origin TEXT NOT NULL CHECK (origin IN ('given', 'readings')),  -- kept
+  origin TEXT NOT NULL CHECK (origin IN ('given', 'readings', 'time shift')),  -- kept
   path TEXT NOT NULL,  -- names: files
-  line INTEGER NOT NULL,
+  line INTEGER,
   at_ns INTEGER NOT NULL,
   recorded_ns INTEGER NOT NULL,  -- a moment
   recorded_error_ns INTEGER NOT NULL,

@@ -253,6 +253,7 @@ let allRules: [any Rule] = [
   NoisyDiskNeighbour(), HostDiskNeighbour(), RingSaturated(), NetDropBeforeWire(),
   BackpressureCollapse(),
   DoubleQueueing(), PageCacheHides(), HostCacheAbsorbs(), NotExplained(), ClockContradiction(),
+  TimeShiftContradiction(),
   CopiedTraces(), NotJoined(), CompletionsMissing(), TraceIncomplete(),
 ]
 

@@ -24,6 +24,8 @@ public struct SourceSummary: Sendable {
   public var resolution: Int64?
   /// What the file says about itself: the machine's name, the kernel, the command line.
   public var headers: [SourceHeader] = []
+  /// The session that made it, and how its clock relates to others.
+  public var session: TraceSession?
   /// The absolute start of the clock, ns, where the source records one, and on which clock.
   public var start: (nanoseconds: Int64, clock: String)?
   /// The absolute start of the clock on CLOCK_MONOTONIC, ns, where the source records it.

@@ -59,12 +59,12 @@ public struct RecordedClockRow: Sendable {
   public var source: Int64
   /// The trace whose clock is the reference.
   public var reference: Int64
-  /// `given` or `readings`.
+  /// `given`, `readings` or `time shift`.
   public var origin: String
   /// The file that recorded it.
   public var path: String
-  /// Its line.
-  public var line: Int64
+  /// Its line; nil where it has no lines.
+  public var line: Int64?
   /// A moment on the own clock, ns.
   public var at: Int64
   /// On the reference by the record, ns.
@@ -78,7 +78,7 @@ public struct RecordedClockRow: Sendable {
 
   /// A row.
   public init(
-    source: Int64, reference: Int64, origin: String, path: String, line: Int64, at: Int64,
+    source: Int64, reference: Int64, origin: String, path: String, line: Int64?, at: Int64,
     recorded: Int64, recordedError: Int64, found: Int64, foundError: Int64?
   ) {
     self.source = source

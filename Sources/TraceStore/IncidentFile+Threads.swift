@@ -149,7 +149,13 @@ extension IncidentFile {
         try Row.fetchAll(
           db,
           sql: """
-            SELECT machine.name AS machine, thread_role.*, path
+            SELECT machine.name AS machine, thread_role.*, path,
+              (SELECT guest_machine.name FROM session_guest JOIN trace_session USING (trace_id)
+               JOIN source_file AS guest_file ON guest_file.source_id = trace_session.source_id
+               JOIN machine AS guest_machine ON guest_machine.machine_id = guest_file.machine_id
+               WHERE session_guest.source_id = thread_role.source_id
+                 AND session_guest.guest = thread_role.guest AND guest_machine.layer = 'guest'
+               ORDER BY trace_session.source_id LIMIT 1) AS recorded_guest
             FROM thread_role JOIN source_file USING (source_id) JOIN machine USING (machine_id)
             ORDER BY source_id, line
             """
@@ -160,7 +166,9 @@ extension IncidentFile {
           fact.comm = try row["comm"]
           fact.role = try row.wordIfAny("role")
           fact.vcpu = try row["vcpu"]
-          fact.guest = try row["guest"]
+          // The guest's own recording is of the same session: what the guest is called here.
+          let recorded: String? = try row["recorded_guest"]
+          fact.guest = try recorded ?? row["guest"]
           return try ThreadFactRow(machine: row["machine"], fact: fact, path: row["path"])
         }
       }

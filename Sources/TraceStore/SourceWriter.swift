@@ -102,6 +102,7 @@ final class SourceWriter: EventSink {
         sql: "INSERT INTO source_header (source_id, name, value) VALUES (?, ?, ?)",
         arguments: [sourceID, header.name, header.value])
     }
+    if let session = summary.session { try db.insert(session, sourceID: sourceID) }
     for problem in summary.problems { try db.insert(problem, sourceID: sourceID) }
     for loss in summary.losses {
       try db.execute(

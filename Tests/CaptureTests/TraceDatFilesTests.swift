@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import TraceModel
 
+@testable import HiddenQTests
 @testable import TraceIngest
 @testable import TraceIngestTests
 
@@ -102,6 +103,34 @@ import TraceModel
       other.headers.contains {
         $0.name == "guest vm1" && $0.value.hasSuffix("vCPU 0 is thread 4711, vCPU 1 is thread 4712")
       })
+  }
+
+  @Test(
+    "guest and host of one session: the clocks' relation is the true one, and nothing is fitted")
+  func sessionRelatesTheClocks() throws {
+    let incident = try Repository.temporaryFolder().appending(path: "incident.db").path
+    for (file, side, name) in [("guest-pair", "--guest", "web1"), ("host-pair", "--host", "kvm7")] {
+      let path = try Self.path("own/pair-synthetic-kvm/\(file).dat")
+      #expect(try Program.run("ingest", incident, path, side, name).status == 0)
+    }
+    // No disk of the guest was traced.
+    #expect(try Program.run("correlate", incident).status == 3)
+    // 4e12 cycles lay between the counters; the guest's events have the host's times.
+    #expect(
+      try Program.value(
+        incident,
+        """
+        SELECT reference || ' ' || method || ' ' || offset_ns || ' ' || drift_ppm || ' ' || error_ns || ' ' || pairs
+        FROM clock WHERE machine = 'web1'
+        """) == "kvm7 tsc time shift 0.0 0.0 1 0")
+    // The same switches of one machine, seen twice within some microseconds.
+    #expect(
+      try Program.value(
+        incident,
+        """
+        SELECT max(abs(guest.first_ns - host.first_ns)) < 5000 FROM source AS guest, source AS host
+        WHERE guest.layer = 'guest' AND host.layer = 'host'
+        """) == "1")
   }
 
   @Test("a relation that was only measured does not move a guest's events")

@@ -287,6 +287,19 @@ final class SmallIncident {
     return name
   }
 
+  /// Reads a recording.
+  func add(recording bytes: [UInt8], _ side: Layer, _ machine: String, path: String) throws {
+    let folder = try Repository.temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let place = folder.appending(path: path)
+    try Data(bytes).write(to: place)
+    var run: IngestRun? = try IngestRun(input: SourceInput(path: place.path))
+    _ = try file.addSource(Machine(name: machine, layer: side), path: path) { sink in
+      guard let run = run.take() else { throw IngestError.empty }
+      return try run.read(into: sink)
+    }
+  }
+
   // MARK: What is made of it
 
   /// Correlates what came in since the last time.

@@ -236,3 +236,73 @@ struct RecordedClockTests {
     #expect(abs(io.reference.rawValue - simulation.reference(own - 1_500)) <= 502)
   }
 }
+
+struct ExactRelationTests {
+  /// Ten seconds of requests, and a relation that is off the true one.
+  private static func simulated(
+    off: Int64, requests: Int = 100
+  ) -> (simulation: Simulation, record: ClockRecord) {
+    var simulation = Simulation(seed: 22)
+    simulation.drift = 12
+    if requests > 0 { simulation.load(seconds: 10, perSecond: requests) }
+    let middle: Int64 = 5_000_000_000
+    let exact = ExactRelation(
+      own: middle, reference: simulation.reference(middle) + off, gain: 12e-6)
+    return (
+      simulation,
+      ClockRecord(
+        source: 1, reference: 2, span: 0...10_000_000_000, records: [], exact: exact)
+    )
+  }
+
+  @Test("a relation that is known takes the place of what requests leave open, to the nanosecond")
+  func isUsed() throws {
+    let (simulation, record) = Self.simulated(off: 0)
+    let join = Join(guests: [simulation.disk], hosts: [simulation.device], recorded: [record])
+    let clock = try #require(join.clocks.first)
+    for own in stride(from: Int64(0), through: 20_000_000_000, by: 50_000_000) {
+      #expect(abs(clock.clock.reference(own) - simulation.reference(own)) <= 1)
+      #expect(clock.clock.error(at: own) == 1)
+    }
+    let relation = try #require(clock.clock.stretches.first)
+    #expect(relation.isExact && relation.pairs > 100 && clock.violations == 0)
+    #expect(try #require(clock.byRequests).error(at: 0) > 1_000)
+  }
+
+  @Test("one that requests contradict is left out")
+  func isContradicted() throws {
+    let (simulation, record) = Self.simulated(off: 5_000_000)
+    let join = Join(guests: [simulation.disk], hosts: [simulation.device], recorded: [record])
+    let clock = try #require(join.clocks.first)
+    #expect(clock.clock == clock.byRequests)
+  }
+
+  @Test("a trace without a matched request is placed by it")
+  func alone() throws {
+    var (simulation, record) = Self.simulated(off: 0, requests: 0)
+    for at in 1...3 { simulation.add(at: Int64(at) * 1_000_000_000, hasHost: false) }
+    let join = Join(guests: [simulation.disk], hosts: [simulation.device], recorded: [record])
+    let clock = try #require(join.clocks.first?.clock)
+    let own: Int64 = 3_000_000_000
+    #expect(abs(clock.reference(own) - simulation.reference(own)) <= 1)
+    #expect(clock.error(at: own) == 1)
+  }
+
+  @Test("two clocks that count one counter are related exactly")
+  func cyclesAreConverted() throws {
+    let own = try #require(CycleClock(multiplier: 1 << 30, shift: 31, zero: 0))
+    let same = try #require(CycleClock(multiplier: 1 << 30, shift: 31, zero: -7_000))
+    #expect(own.time(1_000_000_000_000_003, on: same) == 999_999_999_993_003)
+    #expect(own.gain(of: same) == 0)
+    // 100 ppm faster: cycles are rounded down.
+    let faster = try #require(CycleClock(multiplier: 1_000_100, shift: 20, zero: 0))
+    let slower = try #require(CycleClock(multiplier: 1_000_000, shift: 20, zero: 500))
+    #expect(faster.time(1_000_100_000_000, on: slower) == 1_000_000_000_500)
+    #expect(abs(slower.gain(of: faster) - 1e-4) < 1e-12)
+    #expect(CycleClock(multiplier: 0, shift: 20, zero: 0) == nil)
+    #expect(CycleClock(multiplier: 5, shift: 33, zero: 0) == nil)
+    #expect(
+      own.time(.max, on: try #require(CycleClock(multiplier: .max >> 32, shift: 0, zero: 0))) == nil
+    )
+  }
+}

@@ -9,9 +9,10 @@ final class KeptEventSink: IdleSink {
   private(set) var slices: [ThreadSlice] = []
   private(set) var threads: [TracedThread] = []
 
-  private(set) var facts: [ThreadFact] = []
+  private(set) var topology = TopologyBatch()
+  var facts: [ThreadFact] { topology.threads }
 
-  override func receive(_ batch: TopologyBatch) { facts += batch.threads }
+  override func receive(_ batch: TopologyBatch) { topology.append(batch) }
 
   override var keepsEvents: Bool { true }
 

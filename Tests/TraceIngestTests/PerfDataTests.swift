@@ -60,6 +60,55 @@ struct PerfDataTests {
       features: [(1, formats), (3, make.string("host1"))] + more)
   }
 
+  @Test(
+    "CPUs, cores, sockets and memory nodes are those of the machine", arguments: [false, true])
+  func topologyIsRead(isBigEndian: Bool) throws {
+    let make = PerfBytes(isBigEndian: isBigEndian)
+    let siblings = make.u32(1) + make.string("0-3")
+    let places = [(0, 0), (1, 0), (0, 1), (-1, -1)].flatMap { make.u32($0.0) + make.u32($0.1) }
+    func node(_ number: Int, _ total: Int, _ free: Int, _ cpus: String) -> [UInt8] {
+      make.u32(number) + make.u64(total) + make.u64(free) + make.string(cpus)
+    }
+    let features = [
+      (7, make.u32(4) + make.u32(3)), (13, siblings + siblings + places),
+      (14, make.u32(2) + node(0, 4096, 1024, "0-1") + node(1, 2048, 0, "2,3")),
+    ]
+    let batch = try read(Self.file(make, more: features)).sink.topology
+    // CPU 3 is off: its place is not known, its node is.
+    #expect(
+      batch.cpus.map { [$0.cpu, $0.core ?? -1, $0.socket ?? -1, $0.node ?? -1] } == [
+        [0, 0, 0, 0], [1, 1, 0, 0], [2, 0, 1, 1], [3, -1, -1, 1],
+      ])
+    #expect(
+      batch.nodes.map { "\($0.node) \($0.kind) \($0.value)" } == [
+        "0 size 4194304", "0 free 1048576", "1 size 2097152", "1 free 0",
+      ])
+    // How many there are tells their numbers where none is off.
+    let counted = try read(Self.file(make, more: [(7, make.u32(2) + make.u32(2))])).sink.topology
+    #expect(counted.cpus.map(\.cpu) == [0, 1] && counted.nodes.isEmpty)
+    let off = try read(Self.file(make, more: [(7, make.u32(2) + make.u32(1))])).sink.topology
+    #expect(off.cpus.isEmpty)
+    // What is cut or no list says nothing.
+    for bad in [
+      (14, make.u32(9) + node(0, 4096, 1024, "0-1")), (14, make.u32(1) + node(0, 1, 5, "0")),
+      (13, make.u32(1 << 20)), (14, make.u32(1) + node(0, 8, 1, "3-1,x")),
+    ] {
+      #expect(try read(Self.file(make, more: [bad])).sink.schedLines == Self.expected)
+    }
+  }
+
+  @Test("the processor's counter relates perf's own clock to others that count it")
+  func countersAreKept() throws {
+    var make = PerfBytes()
+    let conversion = make.record(79, make.u64(31) + make.u64(1 << 30) + make.u64(-500))
+    let own = try read(Self.file(make, data: conversion + Self.records(make))).summary
+    #expect(
+      try #require(own.session).cycles == CycleClock(multiplier: 1 << 30, shift: 31, zero: -500))
+    make.clock = 1
+    let other = try read(Self.file(make, data: conversion + Self.records(make))).summary
+    #expect(other.session == nil && other.toolClock == "monotonic")
+  }
+
   @Test("a file gives its events in the order of time", arguments: [false, true], [64, 112, 144])
   func fileIsRead(isBigEndian: Bool, size: Int) throws {
     let make = PerfBytes(isBigEndian: isBigEndian)

@@ -61,9 +61,13 @@ struct TraceBytes {
   }
 
   private var formats: [UInt8] {
-    var bytes = make.u32(1) + Array("sched\0".utf8) + make.u32(2)
-    for format in [PerfBytes.switchFormat, PerfBytes.wakingFormat] {
-      bytes += make.u64(format.utf8.count) + Array(format.utf8)
+    let systems = [
+      ("sched", [PerfBytes.switchFormat, PerfBytes.wakingFormat]), ("block", Self.blockFormats),
+    ]
+    var bytes = make.u32(systems.count)
+    for (system, formats) in systems {
+      bytes += Array("\(system)\0".utf8) + make.u32(formats.count)
+      for format in formats { bytes += make.u64(format.utf8.count) + Array(format.utf8) }
     }
     return bytes
   }

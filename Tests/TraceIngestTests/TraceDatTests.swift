@@ -176,6 +176,37 @@ struct TraceDatTests {
     #expect(sink.facts.map(\.tid) == [4711, 4712])
     #expect(sink.facts.allSatisfy { $0.role == .vcpu && $0.guest == "vm1" })
     #expect(summary.headers.contains(SourceHeader(name: "trace id", value: "1234")))
+    let session = try #require(summary.session)
+    #expect(session.id == 0x1234 && session.peer == nil && session.cycles == nil)
+    #expect(session.guests == [TraceSession.Guest(name: "vm1", id: 9)])
+  }
+
+  @Test(
+    "what relates a recording to others is kept: its session, its host's, cycles, what messages measured"
+  )
+  func sessionIsKept() throws {
+    var trace = TraceBytes()
+    trace.clock = "x86-tsc"
+    let ticks = (14, trace.make.u32(1 << 30) + trace.make.u32(31) + trace.make.u64(0))
+    // OFFSET: 500 ns.
+    let offset = (7, Array("500\0".utf8))
+    let samples = [(1000, 4_000, 1, 0), (2000, 6_000, 1, 0)]
+    trace.options = [(12, Self.shift(trace.make, flags: 0, samples)), ticks, offset]
+    let exact = try #require(try read(trace.version6(Self.cpus(trace))).summary.session)
+    #expect(exact.peer == 5 && exact.shift == .kvm && exact.measured.isEmpty && exact.added == 500)
+    #expect(exact.cycles == CycleClock(multiplier: 1 << 30, shift: 31, zero: 500))
+    // It says nothing of the third CPU, whose events have the guest's times.
+    let three = Self.cpus(trace) + [Self.cpus(trace)[1]]
+    #expect(try #require(try read(trace.version6(three)).summary.session).shift == nil)
+    trace.options = [(12, Self.shift(trace.make, flags: 1, samples)), ticks, offset]
+    let measured = try #require(try read(trace.version6(Self.cpus(trace))).summary.session)
+    #expect(measured.shift == .ptp)
+    // Of both CPUs: on the guest's clock with what the file adds, on the host's without.
+    #expect(
+      measured.measured
+        == [(1_000, 2_500), (1_500, 4_000), (1_000, 2_500), (1_500, 4_000)].map {
+          TraceSession.Moment(own: $0, host: $1)
+        })
   }
 
   @Test("a date makes the times those of the wall clock")

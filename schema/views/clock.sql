@@ -23,7 +23,9 @@ SELECT
   -- The bound in the middle of the span, in ns.
   clock_relation.error_middle_ns AS error_middle_ns,
   -- How it was found. Of a guest's block trace: 'matched requests'; 'matched requests, recorded' where what
-  -- was recorded of both clocks narrows the bound; 'recorded' where no request was matched.
+  -- was recorded of both clocks narrows the bound; 'recorded' where no request was matched; 'time shift' where trace-cmd
+  -- recorded the relation that KVM keeps, and 'time shift, matched requests' where requests agree with it. Of a
+  -- scheduler trace: 'one file' with the block trace, 'queued while on a CPU' or 'same events'.
   clock_relation.method AS method,
   -- Matched pairs that constrain it.
   clock_relation.pairs AS pairs,

@@ -6,10 +6,11 @@ SELECT
   machine.name AS guest,
   -- 'given': an incident.yaml says it. 'readings': somebody read the guest's clock between two readings of
   -- the host's; CLOCK_MONOTONIC (else the wall clocks) and the starts of both traces on it make it a relation.
+  -- 'time shift': trace-cmd recorded it in the guest's file.
   recorded_clock.origin AS origin,
   -- The file.
   recorded_clock.path AS path,
-  -- Its line, from 1.
+  -- Its line, from 1; NULL where it has no lines.
   recorded_clock.line AS line,
   -- The moment, in ns on the guest's trace clock; it may lie before or after the trace.
   recorded_clock.at_ns AS at_ns,

@@ -72,7 +72,13 @@ struct BlockJoin: CorrelationPass {
     }
   }
 
+  /// How a relation is called that trace-cmd recorded.
+  static let timeShift = "time shift"
+
   private static func method(_ relation: ClockRelation) -> String {
+    if relation.isExact {
+      return relation.pairs == 0 ? timeShift : timeShift + ", matched requests"
+    }
     if relation.recordedMoments == 0 { return "matched requests" }
     return relation.pairs == 0 ? "recorded" : "matched requests, recorded"
   }

@@ -10,7 +10,8 @@ public struct Correlation {
     PauseCorrelation.self, QueueCorrelation.self, PhaseCorrelation.self, CauseCorrelation.self,
     CounterPhaseCorrelation.self, NeighbourCorrelation.self, NeighbourPlaces.self,
     SwappedSearch.self,
-    RecordedClockCheck.self, IntervalCorrelation.self, DrillDownCorrelation.self,
+    RecordedClockCheck.self, SessionClocks.self, IntervalCorrelation.self,
+    DrillDownCorrelation.self,
   ]
 
   /// Those that tell what changed: the only ones for which it matters what a person named.

@@ -4,15 +4,16 @@ internal import TraceStore
 
 /// What was recorded of guests' clocks and their host's.
 ///
-/// It narrows the bound that the requests leave, and places a trace of which no request was matched. What
-/// contradicts the requests is left out, for their bound is proven, and is a finding; which of the two is
-/// wrong the files do not tell.
+/// What relates them exactly, since both recordings count one counter, is the relation. What else was recorded narrows
+/// the bound that the requests leave, and places a trace of which no request was matched. What contradicts the requests
+/// is left out, for their bound is proven, and is a finding; which of the two is wrong the files do not tell.
 struct RecordedClocks {
   /// A moment of a guest's trace for which something was recorded.
   private struct Moment {
     let origin: String
     let path: String
-    let line: Int64
+    /// nil: the file has no lines.
+    var line: Int64?
     let own: Int64
     let reference: Int64
     /// ns; nil: not said.
@@ -35,12 +36,14 @@ struct RecordedClocks {
   }
 
   private var moments: [Pair: [Moment]] = [:]
+  private var exact: [Pair: ExactRelation] = [:]
   private var spans: [Int64: ClosedRange<Int64>] = [:]
   /// Of the clocks of these guests' traces on those of these hosts', by the names of the machines.
   init(_ file: IncidentFile, guests: [Int64: String], hosts: [Int64: String]) throws {
     let given = try file.givenClockRelations()
     let readings = try file.clockReadings()
-    guard !given.isEmpty || !readings.isEmpty else { return }
+    let sessions = try RecordedSessions(file)
+    guard !given.isEmpty || !readings.isEmpty || !sessions.isEmpty else { return }
     // The file of readings does not name the guest: with several it is anybody's.
     let isOnlyGuest = try file.machineNames(.guest).count == 1
     for (source, guest) in guests {
@@ -55,9 +58,30 @@ struct RecordedClocks {
           own += readings.lazy.filter { $0.machine == host }
             .compactMap { Self.moment($0, trace, other) }
         }
-        moments[Pair(source: source, reference: reference)] = own
+        let pair = Pair(source: source, reference: reference)
+        add(sessions, pair, &own)
+        moments[pair] = own
       }
     }
+  }
+
+  /// What trace-cmd recorded of the clocks of a guest and its host.
+  private mutating func add(_ sessions: RecordedSessions, _ pair: Pair, _ moments: inout [Moment]) {
+    guard let span = spans[pair.source], let path = sessions.row(pair.source)?.path else { return }
+    func moment(_ own: Int64, _ reference: Int64, _ error: Int64) -> Moment {
+      Moment(
+        origin: "time shift", path: path, own: own, reference: reference, error: error,
+        isBound: false)
+    }
+    if let relation = sessions.relation(of: pair.source, over: span, to: pair.reference) {
+      exact[pair] = relation
+      moments += [span.lowerBound, span.upperBound].map { own in
+        var moment = moment(own, relation.reference(at: own), ExactRelation.error)
+        moment.drift = relation.gain * 1e6
+        return moment
+      }
+    }
+    moments += sessions.measured(of: pair.source, to: pair.reference).map(moment)
   }
 
   /// What somebody wrote down about block traces.
@@ -114,9 +138,10 @@ struct RecordedClocks {
       guard let trace = spans[pair.source] else { return nil }
       let records = Dictionary(grouping: moments, by: \.path).sorted { $0.key < $1.key }
         .map { $0.value.compactMap(\.bound) }.filter { !$0.isEmpty }
-      guard !records.isEmpty else { return nil }
+      guard !records.isEmpty || exact[pair] != nil else { return nil }
       return ClockRecord(
-        source: pair.source, reference: pair.reference, span: trace, records: records)
+        source: pair.source, reference: pair.reference, span: trace, records: records,
+        exact: exact[pair])
     }.sorted { ($0.source, $0.reference) < ($1.source, $1.reference) }
   }
 

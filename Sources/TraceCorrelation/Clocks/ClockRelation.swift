@@ -13,6 +13,8 @@ public struct ClockRelation: Sendable, Equatable {
   public let removedPairs: Int
   /// Recorded moments that narrow its bound.
   public let recordedMoments: Int
+  /// Whether it is known, and no pair bounds it.
+  public let isExact: Bool
   private let polygon: FeasiblePolygon
   private let line: FeasiblePolygon.Line
 
@@ -46,12 +48,27 @@ public struct ClockRelation: Sendable, Equatable {
       removed: removedPairs, recorded: recordedMoments + recorded.count)
   }
 
+  /// A relation that is known, over so many pairs that do not contradict it.
+  init(_ exact: ExactRelation, over span: ClosedRange<Int64>, pairs: Int, removed: Int) {
+    polygon = FeasiblePolygon(exact)
+    line = polygon.best
+    (from, to) = (span.lowerBound, span.upperBound)
+    (self.pairs, removedPairs, recordedMoments) = (pairs, removed, 0)
+    isExact = true
+  }
+
+  /// Whether the pairs that bound this relation allow one that is known.
+  func allows(_ exact: ExactRelation) -> Bool {
+    narrowed(by: [exact.recorded(at: from), exact.recorded(at: to)]) != nil
+  }
+
   private init?(
     _ polygon: FeasiblePolygon, over span: ClosedRange<Int64>, pairs: Int, removed: Int,
     recorded: Int
   ) {
     guard polygon.isFeasible else { return nil }
     self.polygon = polygon
+    isExact = false
     line = polygon.best
     from = span.lowerBound
     to = span.upperBound

@@ -105,6 +105,13 @@ struct FeasiblePolygon: Equatable {
     corners = cut(bounds)
   }
 
+  /// The one line that is known to be right.
+  init(_ exact: ExactRelation) {
+    self.init(
+      origin: exact.own, base: exact.reference - exact.own,
+      corners: [Line(slope: exact.gain, shift: 0)])
+  }
+
   /// All lines that a clock can follow, near enough to distances of that spread over that span of time.
   init(origin: Int64, base: Int64, spread: Double, span: Double) {
     self.origin = origin

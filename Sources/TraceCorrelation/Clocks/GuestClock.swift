@@ -108,6 +108,8 @@ public struct GuestClock: Sendable, Equatable {
   func doubt(at own: Int64) -> Int64 {
     let index = stretch(at: own)
     let relation = stretches[index]
+    // Two clocks that count one counter do not step against each other.
+    if relation.isExact { return 0 }
     if index > 0, own <= relation.from {
       return abs(relation.reference(own) - stretches[index - 1].reference(own))
     }

@@ -29,15 +29,19 @@ public struct ClockRecord: Sendable {
   public let span: ClosedRange<Int64>
   /// Each record's moments.
   public let records: [[RecordedMoment]]
+  /// What both recordings say of the one counter that they count; nil where they do not.
+  public let exact: ExactRelation?
 
   /// Records of a trace's clock.
   public init(
-    source: Int64, reference: Int64, span: ClosedRange<Int64>, records: [[RecordedMoment]]
+    source: Int64, reference: Int64, span: ClosedRange<Int64>, records: [[RecordedMoment]],
+    exact: ExactRelation? = nil
   ) {
     self.source = source
     self.reference = reference
     self.span = span
     self.records = records
+    self.exact = exact
   }
 
   /// The clock with the bound that requests and records leave together. A record that contradicts the requests
@@ -46,7 +50,18 @@ public struct ClockRecord: Sendable {
   /// Between two steps of a clock only moments between its requests there count, for the rest may be of another
   /// segment; likewise where all of them together contradict the requests, for the clock may have stepped
   /// before the first or after the last.
+  ///
+  /// A relation that is known takes the place of what the requests leave open, if none of them contradicts it.
   func narrowing(_ clock: GuestClock) -> GuestClock {
+    if let exact, let first = clock.stretches.first, let last = clock.stretches.last,
+      clock.stretches.allSatisfy({ $0.allows(exact) })
+    {
+      return GuestClock(
+        ClockRelation(
+          exact, over: first.from...max(first.from, last.to),
+          pairs: clock.stretches.reduce(0) { $0 + $1.pairs },
+          removed: clock.stretches.reduce(0) { $0 + $1.removedPairs }))
+    }
     let isWhole = clock.stretches.count == 1
     return clock.mapRelations { relation in
       var relation = relation
@@ -62,6 +77,7 @@ public struct ClockRecord: Sendable {
 
   /// The clock by the records alone; nil where they contradict each other.
   var clock: GuestClock? {
-    ClockRelation(records.flatMap(\.self), over: span).map { GuestClock($0) }
+    if let exact { return GuestClock(ClockRelation(exact, over: span, pairs: 0, removed: 0)) }
+    return ClockRelation(records.flatMap(\.self), over: span).map { GuestClock($0) }
   }
 }

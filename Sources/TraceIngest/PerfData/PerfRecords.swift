@@ -55,6 +55,8 @@ struct PerfRecords {
   private var ofGuests: Int64 = 0
   private var switchEvent: UInt16?
   private var hasSwitchTracepoint = false
+  /// How the processor's counter becomes perf's own clock.
+  private var cycles: CycleClock?
   private var unpacker: Unpacker?
   private var isUnpacked = false
   /// How far the file that is being read has come, of several.
@@ -407,6 +409,10 @@ struct PerfRecords {
       features.add(
         "tsc conversion",
         "shift \(values[0]) mult \(values[1]) zero \(Int64(bitPattern: values[2]))")
+      // Of a counter that is shorter than a word there is more to say; that of x86 is not.
+      if end - body >= 42, bytes[body + 41] != 0 { return }
+      cycles = CycleClock(
+        multiplier: values[1], shift: values[0], zero: Int64(bitPattern: values[2]))
     default: break
     }
   }
@@ -662,6 +668,11 @@ struct PerfRecords {
     summary.headers = features.headers
     summary.start = features.start
     summary.toolClock = clock.map(PerfFeatures.name(ofClock:)) ?? "perf"
+    if clock == nil, let cycles {
+      var session = TraceSession()
+      session.cycles = cycles
+      summary.session = session
+    }
     if let clock {
       summary.headers.append(
         SourceHeader(name: "clockid", value: "\(PerfFeatures.name(ofClock: clock)) (\(clock))"))

@@ -143,8 +143,9 @@ private struct TraceDatMerge {
     case "x86-tsc", "tsc2nsec":
       guard file.clock.ticks == nil else { return }
       hint =
-        "its times are cycles of the processor (trace_clock x86-tsc), and it does not say how long one is; record with "
-        + "'trace-cmd record -C mono', or let trace-cmd 3 write TSC2NSEC"
+        "its times are cycles of the processor (trace_clock x86-tsc), and it does not say how long one is (TSC2NSEC); print "
+        + "it with the frequency that 'dmesg | grep tsc' names: trace-cmd report -t --ts2secs HZ -i FILE > FILE.txt, or "
+        + "record with 'trace-cmd record -C mono'"
     case "counter", "uptime":
       hint =
         "its times are ticks of a counter (trace_clock \(name)), whose length it does not say; record with "
@@ -158,8 +159,7 @@ private struct TraceDatMerge {
     // trace-cmd 3.1 calls the clock of an instance `local` whatever it is.
     buffer.clock.isEmpty || buffer.clock == "local" || file.clockName.isEmpty
       || buffer.clock == file.clockName
-      || ["x86-tsc", "tsc2nsec"].contains(buffer.clock)
-        && ["x86-tsc", "tsc2nsec"].contains(file.clockName)
+      || ["x86-tsc", "tsc2nsec"].contains(buffer.clock) && file.countsCycles
   }
 
   private mutating func bind(_ file: TraceDatFile) {
@@ -313,6 +313,7 @@ private struct TraceDatMerge {
       try sink.receive(batch)
     }
     summary.headers = file.headers
+    summary.session = file.session
     summary.toolClock = Self.toolClock(file)
     summary.headers.append(
       SourceHeader(name: "trace_clock", value: file.clockName.isEmpty ? "not said" : file.clockName)

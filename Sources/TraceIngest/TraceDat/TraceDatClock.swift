@@ -14,16 +14,43 @@ struct TraceDatClock {
   func nanoseconds(_ stamp: UInt64, cpu: Int) -> Int64? {
     var time = stamp
     if let shift { time = shift.host(time, cpu: cpu) }
+    guard let counted = counted(time) else { return nil }
+    let (sum, isTooLarge) = counted.addingReportingOverflow(offset)
+    guard !isTooLarge, sum >= 0, sum < Stamp.mostSeconds * 1_000_000_000 else { return nil }
+    return sum
+  }
+
+  /// A stamp in nanoseconds, without what is added to them.
+  @inline(__always)
+  private func counted(_ stamp: UInt64) -> Int64? {
+    var time = stamp
     if let ticks {
       let (high, low) = time.multipliedFullWidth(by: UInt64(ticks.multiplier))
       guard ticks.shift < 64, high >> ticks.shift == 0 else { return nil }
       time = ticks.shift == 0 ? low : high << (64 - UInt64(ticks.shift)) | low >> ticks.shift
     }
-    guard time < UInt64(Int64.max) else { return nil }
-    let (sum, isTooLarge) = Int64(time).addingReportingOverflow(offset)
-    guard !isTooLarge, sum >= 0, sum < Stamp.mostSeconds * 1_000_000_000 else { return nil }
-    return sum
+    return Int64(exactly: time)
   }
+
+  /// What a relation that was measured says of moments, on the guest's clock and on the host's.
+  var measured: [TraceSession.Moment] {
+    guard let shift, shift.isMeasured else { return [] }
+    var own = self
+    own.shift = nil
+    var moments: [TraceSession.Moment] = []
+    for (cpu, samples) in shift.cpus.enumerated() {
+      for sample in samples where moments.count < Self.mostMoments {
+        let stamp = UInt64(bitPattern: sample.time)
+        guard let time = own.nanoseconds(stamp, cpu: cpu),
+          let host = counted(shift.host(stamp, cpu: cpu))
+        else { continue }
+        moments.append(TraceSession.Moment(own: time, host: host))
+      }
+    }
+    return moments
+  }
+
+  private static let mostMoments = 4096
 }
 
 /// What trace-cmd wrote into a guest's file about its clock and its host's.
@@ -106,6 +133,9 @@ struct TimeShift {
     }
     return scaled &+ UInt64(bitPattern: offset)
   }
+
+  /// Whether it says something of a CPU.
+  func covers(_ cpu: Int) -> Bool { cpu < cpus.count && !cpus[cpu].isEmpty }
 
   /// For people: `kvm, offset 4000000000000, scaling 1 >> 0`.
   var words: String {

@@ -61,6 +61,9 @@ struct TraceDatFile {
   private(set) var clock = TraceDatClock()
   /// The clock that was set, `local` where nothing says.
   private(set) var clockName = ""
+  /// The session in which it was made.
+  private var id: UInt64?
+  private var guests: [TraceSession.Guest] = []
   /// Threads of the host that are vCPUs of a guest.
   private(set) var threads: [ThreadFact] = []
   private(set) var names: [(tid: UInt32, name: TaskName)] = []
@@ -75,6 +78,7 @@ struct TraceDatFile {
   private static let mostSections = 4096
   private static let mostBuffers = 256
   private static let mostCPUs: UInt32 = 1 << 14
+  private static let mostGuests = 1 << 10
 
   init(_ source: ByteSource, size: UInt64) throws {
     let head = try Self.bytes(source, 0, min(size, 256), size)
@@ -367,6 +371,7 @@ struct TraceDatFile {
       case Option.id:
         // A later one is of a session that was attached.
         let id = try cursor.long(bytes)
+        self.id = id
         headers.removeAll { $0.name == "trace id" }
         add("trace id", String(id, radix: 16))
       case Option.timeShift:
@@ -435,6 +440,7 @@ struct TraceDatFile {
     let id = try cursor.long(bytes)
     let count = try cursor.word(bytes)
     guard count <= Self.mostCPUs else { return }
+    if guests.count < Self.mostGuests { guests.append(TraceSession.Guest(name: name, id: id)) }
     var words: [String] = []
     for _ in 0..<count {
       let vcpu = try cursor.word(bytes)
@@ -451,6 +457,31 @@ struct TraceDatFile {
     add(
       "guest \(name)",
       (["trace id \(String(id, radix: 16))"] + words).joined(separator: ", "))
+  }
+
+  /// Its times are cycles of the processor.
+  var countsCycles: Bool { ["x86-tsc", "tsc2nsec"].contains(clockName) }
+
+  /// What relates its clock to those of other recordings; nil where nothing does.
+  var session: TraceSession? {
+    var session = TraceSession()
+    session.id = id
+    session.guests = guests
+    session.added = clock.offset
+    if countsCycles, let ticks = clock.ticks {
+      session.cycles = CycleClock(
+        multiplier: UInt64(ticks.multiplier), shift: UInt64(ticks.shift), zero: clock.offset)
+    }
+    if let shift = clock.shift {
+      session.peer = shift.peer
+      // Events of a CPU of which it says nothing have the guest's times.
+      let isWhole = buffers.allSatisfy { $0.cpus.allSatisfy { shift.covers($0.cpu) } }
+      session.shift = shift.isMeasured ? .ptp : isWhole ? .kvm : nil
+      session.measured = clock.measured
+    }
+    let isEmpty =
+      id == nil && guests.isEmpty && session.peer == nil && session.cycles == nil
+    return isEmpty ? nil : session
   }
 
   /// `field: local_t commit;	offset:8;	size:8;	signed:1;`

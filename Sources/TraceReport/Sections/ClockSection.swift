@@ -13,7 +13,8 @@ struct ClockSection: ReportSection {
     }
     var blocks: [Block] = []
     if !guests.isEmpty {
-      blocks += [.paragraph(Self.causality), .facts(guests.map(Self.causal))]
+      let areRecorded = guests.allSatisfy { $0.method.hasPrefix("time shift") }
+      blocks += (areRecorded ? [] : [.paragraph(Self.causality)]) + [.facts(guests.map(Self.causal))]
     }
     blocks += Self.recorded(try file.clockChecks(guest: request.filter.guest))
     let schedulers = all.filter { $0.toolClock != "wall" && !Self.isGuests($0) }
@@ -33,7 +34,8 @@ struct ClockSection: ReportSection {
 
   /// Whether it is the clock of a guest's block trace.
   static func isGuests(_ clock: ClockSummary) -> Bool {
-    clock.method.hasPrefix("matched requests") || clock.method == "recorded"
+    ["matched requests", "time shift"].contains { clock.method.hasPrefix($0) }
+      || clock.method == "recorded"
   }
 
   private static let check =
@@ -48,6 +50,11 @@ struct ClockSection: ReportSection {
       + "\(Quantity.time(clock.error)) at the ends "
       + "(\(Quantity.seconds(clock.from)) to \(Quantity.seconds(clock.to))); "
     switch clock.method {
+    case "time shift":
+      text += "recorded by trace-cmd, which is exact; there is no request to check it"
+    case "time shift, matched requests":
+      text +=
+        "recorded by trace-cmd, which is exact; \(Quantity.count(Int64(clock.pairs))) matched requests agree"
     case "recorded": text += "no request binds it, what was recorded does"
     case "matched requests":
       text += "constrained by \(Quantity.count(Int64(clock.pairs))) matched requests"
@@ -87,7 +94,7 @@ struct ClockSection: ReportSection {
         .paragraph(
           "WARNING, \(name): \(Quantity.count(Int64(wrong.count))) of "
             + "\(Quantity.count(Int64(rows.count))) recorded relations of both clocks contradict it. "
-            + "\(Printable.text(first.path)), line \(first.line), is "
+            + "\(Printable.text(first.path))\(first.line.map { ", line \($0)," } ?? "") is "
             + "\(Quantity.time(Int64(clamping: apart.magnitude))) \(apart < 0 ? "before" : "after") what "
             + "the requests show, and both together may be off by "
             + "\(Quantity.time(first.recordedError + (first.foundError ?? 0))). One of them is wrong: is the "
@@ -109,6 +116,8 @@ struct ClockSection: ReportSection {
     if clock.pairs > 0 {
       text +=
         "who queued \(Quantity.count(Int64(clock.pairs))) bios was on a CPU at that moment"
+    } else if clock.method == "one file" {
+      text += "both are in one file"
     } else {
       text += "from block events that both tools saw"
     }

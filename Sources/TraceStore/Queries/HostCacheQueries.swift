@@ -52,8 +52,8 @@ public struct ClockCheckRow: Sendable {
   public let guest: String
   /// The file that recorded it.
   public let path: String
-  /// Its line.
-  public let line: Int64
+  /// Its line; nil where it has no lines.
+  public let line: Int64?
   /// The moment on the guest's clock, ns.
   public let at: Int64
   /// On the reference by the record, and its error, ns.

@@ -1,0 +1,50 @@
+internal import TraceModel
+internal import TraceStore
+
+/// trace-cmd recorded how a guest's clock stands to its host's (`TIME_SHIFT`), and the requests show another relation.
+///
+/// By the protocol `kvm` it is what KVM itself keeps, so it can only be of another session, another host or a guest that
+/// was migrated or restored meanwhile. By `ptp` it was measured, and is given some tens of milliseconds.
+struct TimeShiftContradiction: Rule {
+  let code = Finding.Code.traceIncomplete
+  let about = Subject.input
+  let thresholds: [Threshold] = []
+
+  func findings(_ evidence: Evidence) throws -> [Finding] {
+    try evidence.rows(Self.sql("1")).compactMap { row in
+      guard let guest = row.text("guest"), let path = row.text("path"),
+        let apart = row.integer("largest_ns"), let allowed = row.integer("allowed_ns")
+      else { return nil }
+      let isMeasured = row.text("recorded")?.hasPrefix("ptp") ?? false
+      return Finding(
+        code, .warning, guest: guest,
+        sentence: Printable.text(
+          "\(path): the relation of the clocks that trace-cmd \(isMeasured ? "measured" : "took from KVM") "
+            + "(TIME_SHIFT) contradicts what the requests show, by up to \(Quantity.time(apart)) where both "
+            + "together may be off by \(Quantity.time(allowed))."),
+        confidence: isMeasured ? .medium : .high,
+        because:
+          "No request may reach the host before the guest issued it: the relation that the requests show is "
+          + "bounded by causality. The recorded one holds for one session of trace-cmd"
+          + (isMeasured
+            ? ", and was measured with messages." : ", on the host where the guest then ran."),
+        evidenceSQL: Self.sql(
+          "guest = \(Evidence.literal(guest)) AND path = \(Evidence.literal(path))"),
+        nextStep:
+          "See that both recordings are of one session ('trace id' and 'time shift' in the view 'header') and that "
+          + "the guest was not migrated or restored in between. The two halves of H3 rest on the requests' relation."
+      )
+    }
+  }
+
+  private static func sql(_ condition: String) -> String {
+    """
+    SELECT guest, path, count(contradicts) AS checks, sum(contradicts) AS contradictions,
+      max(CASE WHEN contradicts THEN abs(recorded_ns - found_ns) END) AS largest_ns,
+      CAST(max(CASE WHEN contradicts THEN recorded_error_ns + found_error_ns END) AS INTEGER) AS allowed_ns,
+      (SELECT value FROM header WHERE header.source_id = clock_check.source_id AND name = 'time shift') AS recorded
+    FROM clock_check WHERE origin = 'time shift' AND \(condition) GROUP BY guest, path
+    HAVING sum(contradicts) > 0 ORDER BY guest, path
+    """
+  }
+}
