@@ -69,7 +69,7 @@ import TraceModel
       try readSchedFile(folder.appending(path: "map.txt").path)
     } throws: { error in
       guard case IngestError.unrecognized(let hint?) = error else { return false }
-      return hint.contains("perf sched script")
+      return hint.contains("give the perf.data")
     }
   }
 }

@@ -30,7 +30,7 @@ struct PerfSchedTests {
       try readSched(map)
     } throws: { error in
       guard case IngestError.unrecognized(let hint?) = error else { return false }
-      return hint.contains("perf sched script")
+      return hint.contains("give the perf.data")
     }
   }
 
