@@ -14,7 +14,8 @@ struct ClockSection: ReportSection {
     var blocks: [Block] = []
     if !guests.isEmpty {
       let areRecorded = guests.allSatisfy { $0.method.hasPrefix("time shift") }
-      blocks += (areRecorded ? [] : [.paragraph(Self.causality)]) + [.facts(guests.map(Self.causal))]
+      blocks +=
+        (areRecorded ? [] : [.paragraph(Self.causality)]) + [.facts(guests.map(Self.causal))]
     }
     blocks += Self.recorded(try file.clockChecks(guest: request.filter.guest))
     let schedulers = all.filter { $0.toolClock != "wall" && !Self.isGuests($0) }
