@@ -37,8 +37,10 @@ struct PerfAttribute {
   let clock: Int32?
   /// Its number among the recorded events; 0 as long as there is none.
   var event: UInt16 = 0
-  /// Its records are kept.
+  /// Its records are kept,
   var isUsed = false
+  /// and of them these bytes.
+  var kept = KeptFields.all
 
   /// Where a sample has these fields, from its beginning; -1: nowhere.
   let idAt: Int

@@ -148,6 +148,7 @@ struct PerfRecords {
     attributes[index].event = event
     let isWhole = attribute.parts & PerfAttribute.Part.raw != 0 && attribute.timeAt >= 0
     attributes[index].isUsed = events.isUsed(event) && isWhole
+    attributes[index].kept = events.kept(event)
     if events.name(event) == "sched_switch", isWhole { hasSwitchTracepoint = true }
   }
 
@@ -305,7 +306,7 @@ struct PerfRecords {
     var record = TracepointRecord()
     record.time = time
     record.cpu = cpu
-    record.length = UInt32(truncatingIfNeeded: raw.count)
+    record.length = UInt16(truncatingIfNeeded: raw.count)
     record.event = attributes[place].event
     let tidAt = attributes[place].tidAt
     if tidAt >= 0 {
@@ -314,7 +315,7 @@ struct PerfRecords {
       // -1: the thread had ended already.
       if record.tid == .max { (record.tid, record.pid) = (commonThread(bytes, raw), 0) }
     }
-    order.add(record, bytes, at: raw.lowerBound)
+    order.add(record, bytes, at: raw.lowerBound, keeping: attributes[place].kept)
     if order.isFull { try order.relieve(&events) }
   }
 
@@ -462,7 +463,7 @@ struct PerfRecords {
     record.pid = trailer.pid
     record.event = switchEvent
     record.length = 48
-    order.add(record, fields.span, at: 0)
+    order.add(record, fields.span, at: 0, keeping: .all)
     stream.note(time, trailer.cpu)
   }
 

@@ -17,6 +17,12 @@ struct CursorQueue {
   /// The number of the file with the earliest record.
   var first: Int? { heap.first?.cursor }
 
+  /// The file with the earliest record but for the first.
+  var second: Place? {
+    guard heap.count > 2 else { return heap.count > 1 ? heap[1] : nil }
+    return heap[2].precedes(heap[1]) ? heap[2] : heap[1]
+  }
+
   mutating func insert(_ place: Place) {
     heap.append(place)
     var child = heap.count - 1

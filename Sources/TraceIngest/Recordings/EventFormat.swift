@@ -245,6 +245,17 @@ struct EventFormat {
     byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 || byte == UInt8(ascii: "_")
   }
 
+  /// The bytes of a record that its own fields have. Fields that are located elsewhere in it may be anywhere behind.
+  var kept: KeptFields {
+    let own = fields.filter { !$0.key.hasPrefix("common_") }.values
+    var kept = KeptFields()
+    if own.allSatisfy({ $0.offset >= 8 }) { kept.start = 8 }
+    if own.allSatisfy({ $0.shape == .plain && $0.size > 0 }) {
+      kept.end = UInt16(clamping: own.map(\.end).max() ?? Int(UInt16.max))
+    }
+    return kept
+  }
+
   /// The field of this name; nil where this kernel has none.
   subscript(_ name: String) -> EventField? { fields[name] }
 }

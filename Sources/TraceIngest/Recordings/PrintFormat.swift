@@ -226,9 +226,17 @@ struct SwitchLetters {
     }
   }
 
-  /// The state as the kernel prints it: its first letter, whether `+` stands behind it, and whether `|N` does.
-  @inline(__always)
-  func read(_ state: Int64) -> (letter: UInt8, isPreempted: Bool, isIdle: Bool) {
+  /// A state as the kernel prints it: its first letter, whether `+` stands behind it, and whether `|N` does.
+  typealias Spelled = (letter: UInt8, isPreempted: Bool, isIdle: Bool)
+
+  /// How many states ``usual`` has: those of kernels since 4.14.
+  static let usualCount = 1 << 9
+
+  /// The states that occur, by their numbers.
+  var usual: [Spelled] { (0..<Self.usualCount).map { read(Int64($0)) } }
+
+  /// Reads a state.
+  func read(_ state: Int64) -> Spelled {
     let isPreempted = state & preempted != 0
     // The kernel masks with the bits below that of a preemption.
     let rest = preempted > 0 ? state & (preempted &- 1) : state

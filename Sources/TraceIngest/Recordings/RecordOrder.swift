@@ -4,202 +4,265 @@
 /// mark is older than what came before this one. Within a round each CPU's piece is in order, so the pieces are merged.
 /// Records of the same time stay in the order of the file, as in perf's output.
 struct RecordOrder {
-  private var records: [TracepointRecord] = []
-  private var spare: [TracepointRecord] = []
-  /// Where the pieces in ``records`` begin that are in order.
-  private var runs: [Int] = []
-  /// The fields of the records that wait.
+  /// Records one behind the other that are in order; those from `next` on wait.
+  private struct Run {
+    var next: Int
+    var end: Int
+  }
+
+  /// What came between two marks.
+  private struct Round {
+    var records: [TracepointRecord] = []
+    var runs: [Run] = []
+    /// Where their fields are.
+    var chunks: [Int] = []
+
+    mutating func removeAll() {
+      records.removeAll(keepingCapacity: true)
+      runs.removeAll(keepingCapacity: true)
+      chunks.removeAll(keepingCapacity: true)
+    }
+  }
+
+  private var older = Round()
+  private var current = Round()
+  /// The fields of the records that wait, in chunks that are used again.
   private var bytes: [UInt8]
+  private var free: [Int] = []
+  /// Where the next fields go, and how many bytes there are before the chunk ends.
   private var used = 0
-  /// What their starts count from.
-  private var base = 0
-  /// Fields of records before the round that is being read.
-  private var ofEarlier = 0
+  private var room = 0
+  /// What is given out next.
+  private var batch: [TracepointRecord] = []
   private var limit = Int64.min
   private(set) var latest = Int64.min
   /// Records that were given out before their round was whole, because too much waited.
   private(set) var isForced = false
-
-  private static let leastSettled = 1 << 20
   private var settledAt = RecordOrder.leastSettled
 
+  private static let leastSettled = 1 << 20
+  private static let batchSize = 4096
+  /// Some thousand records: a round of an idle machine takes one.
+  private static let chunk = 1 << 18
+  /// Before a record's fields, which may be stored without the first, and behind the last name, which is loaded in words.
+  private static let margin = 16
   /// Bytes of fields and records that wait, at most: what two rounds of perf with its usual buffers are on a machine of
   /// some hundred CPUs. More are given out, the older half, as perf does.
   private static let most = 384 << 20
+  /// Of usual buffers; an array that grows is in memory twice for a moment.
+  private static let usual = 1 << 26
 
-  init() { bytes = [UInt8](repeating: 0, count: 1 << 20) }
+  init() {
+    bytes = []
+    bytes.reserveCapacity(Self.usual)
+    batch.reserveCapacity(Self.batchSize)
+  }
 
-  /// Takes a record, whose fields stand at `start`.
+  /// Takes a record, whose fields stand at `start`; those of them are kept that are meant.
   @inline(__always)
-  mutating func add(_ record: TracepointRecord, _ source: Span<UInt8>, at start: Int) {
-    let length = Int(record.length)
-    precondition(start >= 0 && start <= source.count - length)
-    // A word behind each, so that its last name can be loaded whole.
-    if used + length + 16 > bytes.count { grow(by: length + 16) }
+  mutating func add(
+    _ record: TracepointRecord, _ source: Span<UInt8>, at start: Int, keeping kept: KeptFields
+  ) {
     var record = record
-    if length > 0 {
-      unsafe source.withUnsafeBufferPointer { from in
-        unsafe bytes.withUnsafeMutableBytes { to in
-          unsafe to.baseAddress.unsafelyUnwrapped.advanced(by: used).copyMemory(
-            from: UnsafeRawPointer(from.baseAddress.unsafelyUnwrapped).advanced(by: start),
-            byteCount: length)
-        }
+    record.length = min(record.length, kept.end)
+    let skipped = min(Int(kept.start), Int(record.length))
+    let length = Int(record.length) - skipped
+    precondition(start >= 0 && start <= source.count - Int(record.length))
+    if length + Self.margin > room { beginChunk() }
+    unsafe source.withUnsafeBufferPointer { from in
+      unsafe bytes.withUnsafeMutableBytes { to in
+        unsafe to.baseAddress.unsafelyUnwrapped.advanced(by: used).copyMemory(
+          from: UnsafeRawPointer(from.baseAddress.unsafelyUnwrapped).advanced(by: start + skipped),
+          byteCount: length)
       }
-      record.start = base + used
     }
-    append(record)
+    record.start = used - skipped
     used += length
+    room -= length
+    append(record)
   }
 
   /// Takes a record without fields.
+  @inline(__always)
   mutating func append(_ record: TracepointRecord) {
-    if let last = records.last {
-      if record.time < last.time { runs.append(records.count) }
+    let place = current.records.count
+    if place == 0 || record.time < current.records[place - 1].time {
+      current.runs.append(Run(next: place, end: place + 1))
     } else {
-      runs.append(0)
+      current.runs[current.runs.count - 1].end = place + 1
     }
-    records.append(record)
-    latest = max(latest, record.time)
+    current.records.append(record)
+    if record.time > latest { latest = record.time }
   }
 
-  private mutating func grow(by count: Int) {
-    bytes.append(contentsOf: repeatElement(0, count: max(bytes.count, count)))
+  private mutating func beginChunk() {
+    let place: Int
+    if let known = free.popLast() {
+      place = known
+    } else {
+      place = bytes.count
+      bytes.append(contentsOf: repeatElement(0, count: Self.chunk))
+    }
+    current.chunks.append(place)
+    used = place + Self.margin
+    room = Self.chunk - Self.margin
+  }
+
+  /// Bytes that wait.
+  private var waiting: Int {
+    (older.chunks.count + current.chunks.count) * Self.chunk
+      + (older.records.count + current.records.count) * MemoryLayout<TracepointRecord>.stride
   }
 
   /// Whether so much waits that some has to go.
-  var isFull: Bool { used + records.count * 96 > Self.most }
+  var isFull: Bool { waiting > Self.most }
 
   /// A round is at its end: gives out what is not younger than the rounds before it.
   mutating func endRound(_ events: inout RecordedEvents) throws {
     try give(upTo: limit, &events)
-    // All that is left is of this round.
-    if ofEarlier > 0 {
-      unsafe bytes.withUnsafeMutableBytes { buffer in
-        if let start = buffer.baseAddress, used > ofEarlier {
-          unsafe start.copyMemory(from: start + ofEarlier, byteCount: used - ofEarlier)
-        }
-      }
-      base += ofEarlier
-      used -= ofEarlier
-    }
-    ofEarlier = used
+    // All that was older is given out.
+    dropOlder()
+    swap(&older, &current)
+    room = 0
     limit = latest
+  }
+
+  private mutating func dropOlder() {
+    free.append(contentsOf: older.chunks)
+    older.removeAll()
   }
 
   /// Too much waits: gives out the older half.
   mutating func relieve(_ events: inout RecordedEvents) throws {
-    merge()
     isForced = true
-    guard !records.isEmpty else { return }
-    try give(upTo: records[records.count / 2].time, &events)
+    var times: [Int64] = []
+    for round in [older, current] {
+      for run in round.runs {
+        for index in stride(from: run.next, to: run.end, by: 64) {
+          times.append(round.records[index].time)
+        }
+      }
+    }
+    times.sort()
+    guard !times.isEmpty else { return }
+    try give(upTo: times[times.count / 2], &events)
     compact()
   }
 
   /// Gives out what is not younger than a time, once enough waits for that to be worth the while: of recordings whose
   /// rounds have no marks.
   mutating func settle(upTo limit: Int64, _ events: inout RecordedEvents) throws {
-    guard used > settledAt else { return }
+    guard waiting > settledAt else { return }
     try give(upTo: limit, &events)
     compact()
-    settledAt = max(Self.leastSettled, 2 * used)
+    settledAt = max(Self.leastSettled, 2 * waiting)
   }
 
-  /// Moves the fields of the records that wait together.
+  /// Moves the records that wait together, and forgets the others.
   private mutating func compact() {
-    var kept: [UInt8] = []
-    kept.reserveCapacity(records.count * 80 + 1 << 16)
-    for index in records.indices {
-      let from = records[index].start - base
-      let length = Int(records[index].length)
-      if length > 0 {
-        records[index].start = kept.count
-        kept.append(contentsOf: bytes[from..<from + length])
+    let rounds = [older, current]
+    let old = bytes
+    self = RecordOrder(keeping: self)
+    for round in rounds {
+      for run in round.runs {
+        for index in run.next..<run.end {
+          let record = round.records[index]
+          if record.length > 0 {
+            add(record, old.span, at: record.start, keeping: .all)
+          } else {
+            append(record)
+          }
+        }
       }
     }
-    used = kept.count
-    base = 0
-    ofEarlier = 0
-    kept.append(contentsOf: repeatElement(0, count: 1 << 16))
-    bytes = kept
+  }
+
+  /// One without records.
+  private init(keeping other: RecordOrder) {
+    self.init()
+    (limit, latest, isForced) = (other.limit, other.latest, other.isForced)
+    settledAt = other.settledAt
   }
 
   /// Gives out all.
   mutating func finish(_ events: inout RecordedEvents) throws {
     try give(upTo: .max, &events)
-    used = 0
-    ofEarlier = 0
+    dropOlder()
+    swap(&older, &current)
+    dropOlder()
+    room = 0
   }
 
   /// Gives out what is not younger than a time.
-  mutating func give(upTo limit: Int64, _ events: inout RecordedEvents) throws {
-    merge()
-    var low = 0
-    var high = records.count
-    while low < high {
-      let middle = (low + high) / 2
-      if records[middle].time <= limit { low = middle + 1 } else { high = middle }
+  private mutating func give(upTo limit: Int64, _ events: inout RecordedEvents) throws {
+    // What is worked on is nobody else's meanwhile.
+    var rounds = (older: Round(), current: Round())
+    var batch: [TracepointRecord] = []
+    swap(&rounds.older, &older)
+    swap(&rounds.current, &current)
+    swap(&batch, &self.batch)
+    defer {
+      swap(&rounds.older, &older)
+      swap(&rounds.current, &current)
+      swap(&batch, &self.batch)
     }
-    guard low > 0 else { return }
-    for index in 0..<low where records[index].length > 0 { records[index].start -= base }
-    try events.deliver(bytes.span, records, 0..<low)
-    records.removeSubrange(0..<low)
-    runs = records.isEmpty ? [] : [0]
-  }
-
-  /// Merges the pieces, two and two.
-  private mutating func merge() {
-    guard runs.count > 1 else { return }
-    if spare.count < records.count {
-      spare.append(
-        contentsOf: repeatElement(TracepointRecord(), count: records.count - spare.count))
-    }
-    var runs = runs
-    let count = records.count
-    if spare.count > count { spare.removeSubrange(count...) }
-    while runs.count > 1 {
-      var merged: [Int] = []
-      merged.reserveCapacity(runs.count / 2 + 1)
-      var next = 0
-      while next < runs.count {
-        let start = runs[next]
-        let middle = next + 1 < runs.count ? runs[next + 1] : count
-        let end = next + 2 < runs.count ? runs[next + 2] : count
-        merged.append(start)
-        Self.merge(records, start, middle, end, &spare)
-        next += 2
-      }
-      swap(&records, &spare)
-      runs = merged
-    }
-    self.runs = runs
+    try Self.merge(&rounds.older, &rounds.current, upTo: limit, bytes.span, &batch, &events)
   }
 
   private static func merge(
-    _ from: [TracepointRecord], _ start: Int, _ middle: Int, _ end: Int,
-    _ to: inout [TracepointRecord]
-  ) {
-    var first = start
-    var second = middle
-    var at = start
-    while first < middle, second < end {
-      if from[second].time < from[first].time {
-        to[at] = from[second]
-        second += 1
-      } else {
-        to[at] = from[first]
-        first += 1
-      }
-      at += 1
+    _ older: inout Round, _ current: inout Round, upTo limit: Int64, _ bytes: Span<UInt8>,
+    _ batch: inout [TracepointRecord], _ events: inout RecordedEvents
+  ) throws {
+    let count = older.runs.count
+    var queue = CursorQueue()
+    for (number, run) in older.runs.enumerated() where run.next < run.end {
+      let time = older.records[run.next].time
+      if time <= limit { queue.insert(CursorQueue.Place(time: time, cursor: number)) }
     }
-    while first < middle {
-      to[at] = from[first]
-      first += 1
-      at += 1
+    for (number, run) in current.runs.enumerated() where run.next < run.end {
+      let time = current.records[run.next].time
+      if time <= limit { queue.insert(CursorQueue.Place(time: time, cursor: count + number)) }
     }
-    while second < end {
-      to[at] = from[second]
-      second += 1
-      at += 1
+    while let number = queue.first {
+      let other = queue.second
+      var run = number < count ? older.runs[number] : current.runs[number - count]
+      let time =
+        number < count
+        ? try take(older.records, &run, number, before: other, upTo: limit, bytes, &batch, &events)
+        : try take(
+          current.records, &run, number, before: other, upTo: limit, bytes, &batch, &events)
+      if number < count { older.runs[number] = run } else { current.runs[number - count] = run }
+      if let time { queue.firstMovedOn(to: time) } else { queue.removeFirst() }
     }
+    try deliver(&batch, bytes, &events)
+  }
+
+  /// Takes records of a run for as long as none of another comes before them; returns the time of the next, nil where none
+  /// of it is to be given out.
+  @inline(__always)
+  private static func take(
+    _ records: [TracepointRecord], _ run: inout Run, _ number: Int,
+    before other: CursorQueue.Place?, upTo limit: Int64, _ bytes: Span<UInt8>,
+    _ batch: inout [TracepointRecord], _ events: inout RecordedEvents
+  ) throws -> Int64? {
+    var place = CursorQueue.Place(time: 0, cursor: number)
+    while run.next < run.end {
+      let record = records[run.next]
+      guard record.time <= limit else { return nil }
+      place.time = record.time
+      if let other, other.precedes(place) { return record.time }
+      batch.append(record)
+      run.next += 1
+      if batch.count == batchSize { try deliver(&batch, bytes, &events) }
+    }
+    return nil
+  }
+
+  private static func deliver(
+    _ batch: inout [TracepointRecord], _ bytes: Span<UInt8>, _ events: inout RecordedEvents
+  ) throws {
+    guard !batch.isEmpty else { return }
+    try events.deliver(bytes, batch, 0..<batch.count)
+    batch.removeAll(keepingCapacity: true)
   }
 }

@@ -6,18 +6,28 @@ struct TracepointRecord {
   var time: Int64 = 0
   /// Where its fields begin, as their format counts.
   var start = 0
-  /// Bytes of its fields.
-  var length: UInt32 = 0
+  /// Bytes of its fields: perf's records and ftrace's pages have no more than 16 bits tell.
+  var length: UInt16 = 0
+  /// Its event, by its number in ``RecordedEvents``.
+  var event: UInt16 = 0
   /// The CPU that recorded it; -1: not known.
   var cpu: Int32 = -1
   /// The running thread.
   var tid: UInt32 = 0
   /// Its process; 0: not recorded.
   var pid: UInt32 = 0
-  /// Its event, by its number in ``RecordedEvents``.
-  var event: UInt16 = 0
 
   init() {}
+}
+
+/// Which bytes of a record hold what families read.
+struct KeptFields {
+  /// What stands before is in every tracepoint's record, and used before.
+  var start: UInt16 = 0
+  /// What stands behind fills the record up.
+  var end = UInt16.max
+
+  static let all = KeptFields()
 }
 
 /// Names that a recording gives to threads beside its events.
@@ -79,6 +89,7 @@ struct RecordedEvents {
 
   private struct Event {
     let name: String
+    var kept = KeptFields.all
     /// The families that read it, a bit for each.
     var families: UInt32 = 0
     /// It belongs to a family that has no need of it.
@@ -110,7 +121,7 @@ struct RecordedEvents {
     if let known = numbers[key] { return known }
     guard events.count < Self.mostEvents else { return nil }
     let number = UInt16(events.count)
-    var event = Event(name: format.name)
+    var event = Event(name: format.name, kept: format.kept)
     for (place, family) in families.enumerated() {
       switch family.bind(format, as: Int(number)) {
       case .none: break
@@ -132,6 +143,9 @@ struct RecordedEvents {
 
   /// Whether any family reads it.
   func isUsed(_ event: UInt16) -> Bool { events[Int(event)].families != 0 }
+
+  /// What of its records is to be kept.
+  func kept(_ event: UInt16) -> KeptFields { events[Int(event)].kept }
 
   /// How many events are known; their numbers are below it.
   var count: Int { events.count }

@@ -262,13 +262,14 @@ private struct TraceDatMerge {
     var record = TracepointRecord()
     record.time = time
     record.cpu = Int32(truncatingIfNeeded: cursor.cpu)
-    record.length = UInt32(truncatingIfNeeded: cursor.fields.count)
+    record.length = UInt16(truncatingIfNeeded: cursor.fields.count)
     let span = cursor.bytes.span
     record.event = types[Int(span.load16(at: cursor.fields.lowerBound, isSwapped))]
     if cursor.fields.count >= commonPID + 4 {
       record.tid = span.load32(at: cursor.fields.lowerBound + commonPID, isSwapped)
     }
-    order.add(record, span, at: cursor.fields.lowerBound)
+    order.add(
+      record, span, at: cursor.fields.lowerBound, keeping: events.kept(record.event))
   }
 
   /// Tells of the events that were lost on a CPU before its next one.

@@ -210,7 +210,7 @@ struct SchedPayload {
   }
 
   @inline(__always)
-  private static func rawState(_ state: Int64, _ event: inout SchedEvent) {
+  static func rawState(_ state: Int64, _ event: inout SchedEvent) {
     switch state {
     case 0: event.left = .yielded
     case 256, 512, 1024, 2048, 4096: event.left = .preempted
@@ -392,7 +392,11 @@ struct SchedRecord {
   private var state = EventField()
   private var target: EventField?
   private var success: EventField?
-  private var letters: SwitchLetters?
+
+  /// The fields of no event: no record has them.
+  init() {
+    (kind, isSwapped, needed) = (.other, false, .max)
+  }
 
   /// Finds the fields in a format; nil when it is of no event that is used, or lacks one of them.
   init?(_ format: EventFormat) {
@@ -410,7 +414,6 @@ struct SchedRecord {
       else { return nil }
       (self.state, self.nextName, self.nextTid) = (state, nextName, nextTid)
       all += [state, nextName, nextTid]
-      letters = SwitchLetters(format.print)
     case .waking, .wakeup, .wakeupNew:
       target = format["target_cpu"] ?? format["cpu"]
       success = format["success"]
@@ -428,10 +431,12 @@ struct SchedRecord {
     needed = all.map(\.end).max() ?? 0
   }
 
-  /// Reads a record, but for its envelope; false when it is too short or no machine's.
+  /// Reads a record, but for its envelope; false when it is too short or no machine's. The state in which a thread leaves
+  /// is as the kernel keeps it.
   @inline(__always)
   func read(
-    _ bytes: Span<UInt8>, _ record: TracepointRecord, into event: inout SchedEvent
+    _ bytes: Span<UInt8>, _ record: TracepointRecord, into event: inout SchedEvent,
+    left: inout Int64
   ) -> Bool {
     let start = record.start
     let length = Int(record.length)
@@ -446,7 +451,7 @@ struct SchedRecord {
       guard let nextName = nextName.name(bytes, start, length, isSwapped) else { return false }
       event.nextName = nextName
       event.nextTid = UInt32(truncatingIfNeeded: nextTid.integer(bytes, start, isSwapped))
-      SchedPayload.state(state.integer(bytes, start, isSwapped), letters, &event)
+      left = state.integer(bytes, start, isSwapped)
     case .waited:
       event.delay = state.integer(bytes, start, isSwapped)
       return event.delay >= 0
@@ -472,11 +477,10 @@ extension SchedPayload {
     return kind(bytes.span, 6, bytes.count)
   }
 
-  /// A state as the kernel keeps it, by the letters that the file has for it, else by what is common to all kernels.
+  /// A state as the kernel keeps it, by the letters that the file has for it.
   @inline(__always)
-  static func state(_ state: Int64, _ letters: SwitchLetters?, _ event: inout SchedEvent) {
-    guard let letters else { return rawState(state, &event) }
-    let (letter, isPreempted, isIdle) = letters.read(state)
+  static func state(_ spelled: SwitchLetters.Spelled, _ event: inout SchedEvent) {
+    let (letter, isPreempted, isIdle) = spelled
     event.letter = letter
     event.left = isPreempted ? .preempted : reason(letter, isIdle: isIdle)
   }

@@ -5,7 +5,12 @@ final class SchedTracepoints: TracepointFamily {
   private var event = SchedEvent()
   private var folding: ThreadIntervals
   /// The fields of the events of a binary recording, by their numbers.
-  private var formats: [SchedRecord?] = []
+  private var formats: [SchedRecord] = []
+  /// Which of ``letters`` a switch has, by its event's number; -1: none.
+  private var letterPlaces: [Int] = []
+  private var letters: [SwitchLetters] = []
+  /// The usual states of each of them, one behind the other.
+  private var spelled: [SwitchLetters.Spelled] = []
 
   init(sink: any EventSink) { folding = ThreadIntervals(sink: sink) }
 
@@ -60,8 +65,16 @@ final class SchedTracepoints: TracepointFamily {
   func bind(_ format: EventFormat, as event: Int) -> RecordBinding {
     guard SchedPayload.kind(ofName: format.name) != nil else { return .none }
     guard let fields = SchedRecord(format) else { return .ignored }
-    while formats.count <= event { formats.append(nil) }
+    while formats.count <= event {
+      formats.append(SchedRecord())
+      letterPlaces.append(-1)
+    }
     formats[event] = fields
+    if fields.kind == .switched, let own = SwitchLetters(format.print) {
+      letterPlaces[event] = letters.count
+      letters.append(own)
+      spelled += own.usual
+    }
     return .read
   }
 
@@ -69,22 +82,35 @@ final class SchedTracepoints: TracepointFamily {
     _ bytes: Span<UInt8>, _ records: [TracepointRecord], _ run: RecordRun,
     _ problems: inout RecordProblems
   ) throws {
-    try Self.read(bytes, records, run, formats, &folding, &problems)
+    try Self.read(
+      bytes, records, run, formats, (letters, spelled), letterPlaces, &folding, &problems)
   }
 
   private static func read(
     _ bytes: Span<UInt8>, _ records: [TracepointRecord], _ run: RecordRun,
-    _ formats: [SchedRecord?], _ folding: inout ThreadIntervals, _ problems: inout RecordProblems
+    _ formats: [SchedRecord], _ states: (letters: [SwitchLetters], usual: [SwitchLetters.Spelled]),
+    _ letterPlaces: [Int], _ folding: inout ThreadIntervals, _ problems: inout RecordProblems
   ) throws {
     var event = SchedEvent()
+    var left: Int64 = 0
     for index in run.range {
       let record = records[index]
-      let isWhole = formats[Int(record.event)]?.read(bytes, record, into: &event) ?? false
+      let isWhole = formats[Int(record.event)].read(bytes, record, into: &event, left: &left)
       // Without a CPU nobody can say what ran where.
       guard isWhole, record.cpu >= 0, record.cpu < SchedPayload.mostCPUs else {
         problems.skip(
           isWhole ? .malformedNumber : .malformedPayload, run.number(of: index), excerpt: nil)
         continue
+      }
+      if event.kind == .switched {
+        let place = letterPlaces[Int(record.event)]
+        if place < 0 {
+          SchedPayload.rawState(left, &event)
+        } else if left >= 0, left < SwitchLetters.usualCount {
+          SchedPayload.state(states.usual[place * SwitchLetters.usualCount + Int(left)], &event)
+        } else {
+          SchedPayload.state(states.letters[place].read(left), &event)
+        }
       }
       guard event.kind != .other else { continue }
       event.time = record.time
