@@ -103,14 +103,20 @@ def perf(order, pipe):
     trailer = write("IIQIIQ", 7, 7, 1700, 0, 0, 1)
     data += record(2, write("QQ", 1, 3) + trailer) + record(13, write("Q", 3) + trailer) + record(68, b"")
     index = record(69, write("Q", 1) + write("QQQQ", 1, 0, 0, 0))
+    index += record(79, write("QQQ", 31, 1 << 30, 500))
     clock = write("IIQQ", 1, 1, 1700000000000000000, 400)
+    text = lambda words: write("I", 64) + words.ljust(64, b"\0")
+    siblings = write("I", 1) + text(b"0-1")
+    topology = [(7, write("II", 2, 2)), (13, siblings + siblings + write("IIii", 0, 0, 1, -1)),
+                (14, write("IIQQ", 1, 0, 4096, 1024) + text(b"0-1"))]
     formats = write.tracing()
     magic = b"PERFILE2" if order == "<" else b"2ELIFREP"
     if pipe:
         out = magic + write("Q", 16)
         for number, attribute in enumerate(attributes):
             out += record(64, attribute + write("Q", number + 1))
-        out += record(80, write("Q", 29) + clock)
+        for bit, body in topology + [(29, clock)]:
+            out += record(80, write("Q", bit) + body)
         formats += b"\0" * (-len(formats) % 8)
         return out + record(66, write("I", len(formats))) + formats + index + data
     ids = b"".join(write("Q", number + 1) for number in range(4))
@@ -118,10 +124,13 @@ def perf(order, pipe):
     data = index + data
     at = 104 + len(ids)
     out = magic + write("QQQQQQQQ", 104, 128, at, len(table), at + len(table), len(data), 0, 0)
-    out += write("QQQQ", 1 << 1 | 1 << 29, 0, 0, 0) + ids + table + data
-    place = len(out) + 32
-    out += write("QQQQ", place, len(formats), place + len(formats), len(clock))
-    return out + formats + clock
+    features = [(1, formats)] + topology + [(29, clock)]
+    out += write("QQQQ", sum(1 << bit for bit, _ in features), 0, 0, 0) + ids + table + data
+    place = len(out) + 16 * len(features)
+    for _, body in features:
+        out += write("QQ", place, len(body))
+        place += len(body)
+    return out + b"".join(body for _, body in features)
 
 
 def compressed():
@@ -134,7 +143,8 @@ def compressed():
     return plain[:at] + struct.pack("<IHH", 81, 0, 8 + len(frame)) + frame
 
 
-def trace(order, version):
+def trace(order, version, measured=False):
+    """`measured`: the relation of the clocks, of cycles."""
     write = Writer(order)
     page = b""
     for number, raw in enumerate(write.raws()):
@@ -148,8 +158,8 @@ def trace(order, version):
     page += write("I", 30 << 27 | 5 if order == ">" else 5 << 5 | 30) + write("I", 1)
     size = 1024
     pages = (write("QQ", 1000, len(page) | 1 << 31 | 1 << 30) + page + write("Q", 9)).ljust(size, b"\0")
-    clock = b"local [mono]\0"
-    shift = write("QII", 5, 0, 1) + write("I", 2) + write("qqqqqq", 0, 10 ** 6, 40, 50, 1, 1) + write("qq", 0, 0)
+    clock = b"local [x86-tsc]\0" if measured else b"local [mono]\0"
+    shift = write("QII", 5, int(measured), 1) + write("I", 2) + write("qqqqqq", 0, 10 ** 6, 40, 50, 1, 1) + write("qq", 0, 0)
     guest = b"vm1\0" + write("QIIi", 5, 1, 0, 4711)
     options = [(4, clock), (5, b"Linux host1 6.18 x86_64\0"), (8, write("I", 1)), (11, write("Q", 5)), (12, shift),
                (13, guest), (14, write("IIQ", 1 << 31, 31, 0)), (2, b"CPU: 0\noverrun: 3\n")]
@@ -174,7 +184,7 @@ def trace(order, version):
         body += section(number, part)
     for number in (16, 18, 21):
         options.append((number, write("Q", places[number])))
-    buffer = write("Q", places[3]) + b"\0mono\0" + write("III", size, 1, 0) + write("QQ", places[3] + 16, size)
+    buffer = write("Q", places[3]) + b"\0local\0" + write("III", size, 1, 0) + write("QQ", places[3] + 16, size)
     options.append((3, buffer))
     table = b"".join(write("HI", number, len(part)) + part for number, part in options)
     table += write("HIQ", 0, 8, 0)
@@ -186,5 +196,5 @@ def seeds(family):
     if family == "perf-data":
         return [perf("<", False), perf(">", False), perf("<", True), perf(">", True), compressed()]
     if family == "trace-dat":
-        return [trace("<", 6), trace(">", 6), trace("<", 7), trace(">", 7)]
+        return [trace("<", 6), trace(">", 6), trace("<", 7), trace(">", 7), trace("<", 7, measured=True)]
     return []

@@ -81,6 +81,16 @@ struct TimeShiftTests {
       try incident.lines(
         "SELECT tid, guest, role, vcpu FROM thread_wait WHERE tid IN (4711, 4712) ORDER BY tid"
       ).dropFirst() == ["4711,vm1,vcpu,0", "4712,vm1,vcpu,1"])
+    #expect(try incident.findings()["TRACE_INCOMPLETE"] == nil)
+  }
+
+  @Test("recordings of one session that the relation lays apart contradict it")
+  func recordingsAreApart() throws {
+    // 20 s.
+    let incident = try Self.incident(RecordedPair(pair: nil, wrong: 40_000_000_000))
+    let finding = try #require(try incident.findings()["TRACE_INCOMPLETE"])
+    #expect(finding.contains("trace-vm.dat: by the relation"), "\(finding)")
+    #expect(finding.contains("beside trace.dat, which is of the same session"), "\(finding)")
   }
 
   @Test("recordings of two sessions are not related by what one of them says")

@@ -11,6 +11,10 @@ struct TimeShiftContradiction: Rule {
   let thresholds: [Threshold] = []
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
+    try againstRequests(evidence) + apart(evidence)
+  }
+
+  private func againstRequests(_ evidence: Evidence) throws -> [Finding] {
     try evidence.rows(Self.sql("1")).compactMap { row in
       guard let guest = row.text("guest"), let path = row.text("path"),
         let apart = row.integer("largest_ns"), let allowed = row.integer("allowed_ns")
@@ -34,6 +38,41 @@ struct TimeShiftContradiction: Rule {
           "See that both recordings are of one session ('trace id' and 'time shift' in the view 'header') and that "
           + "the guest was not migrated or restored in between. The two halves of H3 rest on the requests' relation."
       )
+    }
+  }
+
+  /// Recordings of one session overlap; by a relation that is wrong they may not.
+  private func apart(_ evidence: Evidence) throws -> [Finding] {
+    func sql(_ condition: String) -> String {
+      """
+      SELECT guest.machine AS guest, guest.path AS path, host.path AS host_path,
+        CAST(max(clock.from_ns + clock.offset_ns - host.last_ns,
+          host.first_ns - clock.to_ns - clock.offset_ns) AS INTEGER) AS apart_ns
+      FROM clock JOIN source AS guest USING (source_id)
+      JOIN source AS host ON host.machine || ' ' || host.tool_clock = clock.reference
+      WHERE clock.method = 'time shift' AND apart_ns > 0 AND \(condition)
+        AND EXISTS (SELECT 1 FROM header AS own JOIN header AS other ON other.source_id = host.source_id
+          WHERE own.source_id = guest.source_id AND own.name = 'time shift' AND other.name = 'trace id'
+            AND instr(own.value, 'peer ' || other.value || ','))
+      ORDER BY guest.path, host.path
+      """
+    }
+    return try evidence.rows(sql("1")).compactMap { row in
+      guard let guest = row.text("guest"), let path = row.text("path"),
+        let host = row.text("host_path"), let apart = row.integer("apart_ns")
+      else { return nil }
+      return Finding(
+        code, .warning, guest: guest,
+        sentence: Printable.text(
+          "\(path): by the relation of the clocks that trace-cmd took from KVM (TIME_SHIFT) it lies "
+            + "\(Quantity.time(apart)) beside \(host), which is of the same session."),
+        confidence: .high,
+        because: "trace-cmd records the guests of a session while it records their host.",
+        evidenceSQL: sql(
+          "guest.machine = \(Evidence.literal(guest)) AND guest.path = \(Evidence.literal(path))"),
+        nextStep:
+          "See whether the guest was migrated or restored in between, or its file changed. Nothing ties the clocks "
+          + "of both else; record both again, with block events.")
     }
   }
 

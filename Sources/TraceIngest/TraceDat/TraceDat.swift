@@ -61,6 +61,7 @@ private struct TraceDatMerge {
   private var types = [UInt16](repeating: 0, count: 1 << 16)
   private var used = [Bool](repeating: false, count: 1 << 16)
   private var commonPID = 4
+  private var isSwapped = false
   /// The buffer that an event was first seen in, by the event's number: one machine has one stream of it.
   private var owners: [Int32] = []
   private var records: Int64 = 0
@@ -97,6 +98,7 @@ private struct TraceDatMerge {
     try checkClock(file)
     bind(file)
     self.file = file
+    isSwapped = file.isSwapped
     var cursors: [TraceDatPages] = []
     for (place, buffer) in file.buffers.enumerated() {
       // An instance may have a clock of its own, which says nothing about the others.
@@ -196,7 +198,7 @@ private struct TraceDatMerge {
     var count = 0
     while let number = queue.first {
       if losses[number] > 0 { tell(&losses[number], cursors[number].cpu, at: latest[number]) }
-      take(cursors[number], at: latest[number])
+      take(&cursors[number], at: latest[number])
       if try advance(&cursors[number], clock, source, &latest[number], &losses[number]) {
         queue.firstMovedOn(to: latest[number])
       } else {
@@ -233,7 +235,7 @@ private struct TraceDatMerge {
           continue
         }
         let type = Int(
-          cursor.bytes.span.load16(at: cursor.fields.lowerBound, file?.isSwapped ?? false))
+          cursor.bytes.span.load16(at: cursor.fields.lowerBound, isSwapped))
         let event = types[type]
         if event == 0 {
           unformatted += 1
@@ -256,9 +258,9 @@ private struct TraceDatMerge {
     }
   }
 
+  /// The cursor stays as it is; a copy of it would be one of its pages.
   @inline(__always)
-  private mutating func take(_ cursor: TraceDatPages, at time: Int64) {
-    let isSwapped = file?.isSwapped ?? false
+  private mutating func take(_ cursor: inout TraceDatPages, at time: Int64) {
     var record = TracepointRecord()
     record.time = time
     record.cpu = Int32(truncatingIfNeeded: cursor.cpu)
