@@ -167,7 +167,7 @@ public struct ExtentFact: Hashable, Sendable {
 
 /// A name and a value: a setting of a disk's queue, an option of QEMU's command line.
 public struct SettingFact: Hashable, Sendable {
-  /// `queue`, `qemu`, `link` or `clock`.
+  /// `queue`, `qemu`, `link`, `clock` or `limit`.
   public var kind: String
   /// The device, or the guest.
   public var object: String

@@ -332,6 +332,9 @@ private final class QEMULines: FactLines {
           SettingFact(
             kind: "qemu", object: start.guest, name: option.name, value: option.value,
             line: start.line))
+        if option.name.hasSuffix("-drive") || option.name.hasSuffix("-object") {
+          log.batch.settings += IOLimits.facts(inOption: option.value, line: start.line)
+        }
       }
     }
   }

@@ -1,7 +1,7 @@
 internal import TraceModel
 
-/// Replies of QEMU's monitor (QMP) to `query-cpus-fast`, `query-iothreads`, `query-block` and `query-name`, in
-/// the shapes that people save them in: the reply, its array, an object command -> reply, an object
+/// Replies of QEMU's monitor (QMP) to `query-cpus-fast`, `query-iothreads`, `query-block`, `query-name`, and `qom-get` of
+/// a throttle group's limits, in the shapes that people save them in: the reply, its array, an object command -> reply, an object
 /// VM -> reply, and a session with one reply per line.
 ///
 ///     {"return": [{"thread-id": 25627, "props": {"core-id": 0, "thread-id": 0}, "cpu-index": 0}]}
@@ -11,17 +11,18 @@ struct QEMUMonitor: TraceFormat {
   let name = "qmp"
   let producedBy = "virsh qemu-monitor-command VM '{\"execute\": \"query-cpus-fast\"}'"
   let clock = "none"
-  let goodFor = "which threads of the host are a guest's vCPUs and iothreads, and its disks"
+  let goodFor =
+    "which threads of the host are a guest's vCPUs and iothreads, its disks and their limits"
 
   let needs: String? =
-    "no reply in it has a vCPU, an iothread or a disk; save those of query-cpus-fast, query-iothreads and "
+    "no reply in it has a vCPU, an iothread, a disk or a limit; save those of query-cpus-fast, query-iothreads and "
     + "query-block"
 
   func recognizes(_ head: Span<UInt8>) -> Recognition {
     guard beginsAsJSON(head) else { return .no }
     let keys: [StaticString] = [
       "\"thread-id\"", "\"thread_id\"", "\"query-", "\"QMP\"", "\"inserted\"", "\"io-status\"",
-      "thread_id=",
+      "thread_id=", "\"iops-total\"", "\"bps-total\"",
     ]
     for key in keys where head.find(key, from: 0, head.count) != nil { return .yes }
     return .no
@@ -41,6 +42,10 @@ struct QEMUMonitor: TraceFormat {
 struct MonitorReplies {
   private var batch = TopologyBatch()
   private var guestName: String?
+  /// Limits of block nodes by their names, which a disk may have said already.
+  private var nodes: [(node: String, limits: [SettingFact])] = []
+  /// What the command asked about whose reply is looked at: `/objects/limits0`.
+  private var path: String?
 
   /// Looks at a value; `guest` is the key that names its VM.
   mutating func visit(_ value: JSONValue, guest: String?) {
@@ -48,10 +53,11 @@ struct MonitorReplies {
     case .array(let elements):
       for element in elements { take(element, guest: guest) }
     case .object(let members, _):
+      path = value["arguments"]?["path"]?.string ?? path
       if take(value, guest: guest) { return }
       for member in members {
         switch member.key {
-        case "return", "execute", "id", "error", "QMP", "timestamp", "event", "data":
+        case "return", "execute", "arguments", "id", "error", "QMP", "timestamp", "event", "data":
           guard member.key == "return" else { break }
           if case .string(let text) = member.value {
             monitor(text, guest: guest, line: value.line ?? 1)
@@ -72,8 +78,10 @@ struct MonitorReplies {
 
   /// What was found; a guest that only `query-name` names is filled in.
   func named() -> TopologyBatch {
-    guard let guestName else { return batch }
     var named = batch
+    let known = Set(batch.drives.compactMap(\.node))
+    for (node, limits) in nodes where !known.contains(node) { named.settings += limits }
+    guard let guestName else { return named }
     for index in named.threads.indices where named.threads[index].guest == nil {
       named.threads[index].guest = guestName
     }
@@ -112,7 +120,19 @@ struct MonitorReplies {
       batch.threads.append(thread)
       return true
     }
+    // `{"iops-total": 200, "iops-total-max": 0, ...}`: what qom-get says of a throttle group.
+    if value["iops-total"] != nil || value["bps-total"] != nil {
+      batch.settings += IOLimits.facts(
+        in: value, of: path.map(IOLimits.short) ?? "", line: value.line ?? 1)
+      path = nil
+      return true
+    }
     guard value["device"] != nil, value["inserted"] != nil || value["removable"] != nil else {
+      // query-named-block-nodes.
+      if let node = value["node-name"]?.string, value["drv"] != nil {
+        nodes.append((node, IOLimits.facts(in: value, of: node, line: value.line ?? 1)))
+        return true
+      }
       return false
     }
     var drive = DriveFact(line: value.line ?? 1)
@@ -124,6 +144,12 @@ struct MonitorReplies {
     drive.driver = medium?["drv"]?.string
     drive.file = medium?["file"]?.string
     drive.bytes = medium?["image"]?["virtual-size"]?.integer
+    if let medium {
+      let labels = [drive.qdev.map(IOLimits.short), drive.node, drive.device]
+      batch.settings += IOLimits.facts(
+        in: medium, of: labels.compactMap(\.self).first { !$0.isEmpty } ?? "",
+        line: medium.line ?? drive.line)
+    }
     batch.drives.append(drive)
     return true
   }

@@ -63,5 +63,6 @@ extension FactFormat {
 /// All of them, in the order in which they are asked about a line.
 let factFormats: [any FactFormat] = [
   LscpuParsable(), NumactlHardware(), ThreadList(), QEMUCommandLine(), BlockDeviceList(),
-  DmsetupTable(), FilefragMap(), QueueSettings(), ClockReadings(), CaptureClocks(),
+  DmsetupTable(), FilefragMap(), QueueSettings(), LibvirtDomain(), DiskIOTune(),
+  ControlGroupLimits(), ClockReadings(), CaptureClocks(),
 ]
