@@ -494,10 +494,11 @@ CREATE TABLE given_extent (
 ) STRICT;
 
 -- A name and its value: 'queue' settings of a disk, 'qemu' options of a guest's command line, 'link' facts
--- of an interface (its hardware address, the bridge it is a port of), 'clock' readings (object: which).
+-- of an interface (its hardware address, the bridge it is a port of), 'clock' readings (object: which), a 'limit' on
+-- a disk's I/O (iops, iops_rd, iops_wr, bps, bps_rd, bps_wr, and _max for bursts) or on CPUs (cpu_quota: CPUs).
 CREATE TABLE setting (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock')),  -- kept
+  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock', 'limit')),  -- kept
   object TEXT NOT NULL,  -- names: devices
   name TEXT NOT NULL,  -- names: settings
   value TEXT NOT NULL,  -- names: settings
@@ -1035,6 +1036,40 @@ CREATE TABLE guest_phase (
   -- not say how far their times are from UTC, and of all others.
   zero_unix_ns INTEGER,
   UNIQUE (guest, machine, phase)
+) STRICT;
+
+-- A time in which a guest's disk was let through at one even rate while its requests waited: a limit on I/O.
+CREATE TABLE disk_limit (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor.
+  device TEXT NOT NULL,  -- names: devices
+  -- The I/Os that it holds back: 'all', 'read' or 'write'.
+  op TEXT NOT NULL,  -- kept
+  -- What it limits: 'requests' or 'bytes'.
+  unit TEXT NOT NULL CHECK (unit IN ('requests', 'bytes')),  -- kept
+  -- Begin, in ns on the reference timeline; on the guest's own clock where nothing ties it to a host.
+  from_ns INTEGER NOT NULL,
+  -- End, in ns.
+  to_ns INTEGER NOT NULL,
+  -- By how much begin and end may be off, in ns.
+  error_ns INTEGER NOT NULL,
+  -- What came through, per second.
+  rate REAL NOT NULL,
+  -- How far an interval of error_ns was from that at most, as a share of it.
+  uneven_share REAL NOT NULL,
+  -- I/Os that were completed meanwhile.
+  ios INTEGER NOT NULL,
+  -- I/Os that waited above the limit, on average.
+  held_depth REAL NOT NULL,
+  -- The share of the time in which the host had an I/O of the disk; NULL without the host's trace.
+  busy_below_share REAL,
+  -- What the file that states the limit calls the disk; NULL where no file states it.
+  setting_object TEXT,  -- names: devices
+  -- The limit's name there: 'iops', 'bps_wr'.
+  setting_name TEXT,  -- names: settings
+  -- Its value there, per second.
+  setting_value REAL
 ) STRICT;
 
 -- A time in which a guest stood still as a whole.

@@ -10,8 +10,14 @@ static const struct FindingPage pages[] = {
     {"CAPTURES_MIXED", (const char[]){
 #embed "../../docs/findings/CAPTURES_MIXED.md" suffix(, 0)
     }},
+    {"CPU_SATURATED", (const char[]){
+#embed "../../docs/findings/CPU_SATURATED.md" suffix(, 0)
+    }},
     {"DEVICE_STALL", (const char[]){
 #embed "../../docs/findings/DEVICE_STALL.md" suffix(, 0)
+    }},
+    {"DISK_BUSY", (const char[]){
+#embed "../../docs/findings/DISK_BUSY.md" suffix(, 0)
     }},
     {"DOUBLE_QUEUEING", (const char[]){
 #embed "../../docs/findings/DOUBLE_QUEUEING.md" suffix(, 0)
@@ -22,11 +28,20 @@ static const struct FindingPage pages[] = {
     {"HOST_CACHE_ABSORBS", (const char[]){
 #embed "../../docs/findings/HOST_CACHE_ABSORBS.md" suffix(, 0)
     }},
+    {"IOWAIT_MISLEADS", (const char[]){
+#embed "../../docs/findings/IOWAIT_MISLEADS.md" suffix(, 0)
+    }},
     {"IO_ERRORS", (const char[]){
 #embed "../../docs/findings/IO_ERRORS.md" suffix(, 0)
     }},
     {"LATENCY_STACKING", (const char[]){
 #embed "../../docs/findings/LATENCY_STACKING.md" suffix(, 0)
+    }},
+    {"LIMIT_REACHED", (const char[]){
+#embed "../../docs/findings/LIMIT_REACHED.md" suffix(, 0)
+    }},
+    {"MEMORY_PRESSURE", (const char[]){
+#embed "../../docs/findings/MEMORY_PRESSURE.md" suffix(, 0)
     }},
     {"NET_DROP_BEFORE_WIRE", (const char[]){
 #embed "../../docs/findings/NET_DROP_BEFORE_WIRE.md" suffix(, 0)

@@ -60,6 +60,15 @@ static const char viewWallTime[] = {
 static const char viewPause[] = {
 #embed "../../schema/views/pause.sql" suffix(, 0)
 };
+static const char viewIOLimit[] = {
+#embed "../../schema/views/io_limit.sql" suffix(, 0)
+};
+static const char viewDiskCounter[] = {
+#embed "../../schema/views/disk_counter.sql" suffix(, 0)
+};
+static const char viewCPUCounter[] = {
+#embed "../../schema/views/cpu_counter.sql" suffix(, 0)
+};
 static const char viewLatencyInterval[] = {
 #embed "../../schema/views/latency_interval.sql" suffix(, 0)
 };
@@ -304,6 +313,7 @@ static const struct SchemaFile files[] = {
     {"views/phase_cause.sql", viewPhaseCause},
     {"views/wall_time.sql", viewWallTime},
     {"views/pause.sql", viewPause},
+    {"views/io_limit.sql", viewIOLimit},
     {"views/latency_interval.sql", viewLatencyInterval},
     {"views/latency_cell.sql", viewLatencyCell},
     {"views/device_interval.sql", viewDeviceInterval},
@@ -338,6 +348,8 @@ static const struct SchemaFile files[] = {
     {"views/configuration.sql", viewConfiguration},
     {"views/hop_cell.sql", viewHopCell},
     {"views/slowest_io.sql", viewSlowestIO},
+    {"views/disk_counter.sql", viewDiskCounter},
+    {"views/cpu_counter.sql", viewCPUCounter},
     {"indexes.sql", indexes},
     {"queries/hops.sql", queryHops},
     {"queries/unmatched.sql", queryUnmatched},

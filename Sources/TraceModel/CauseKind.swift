@@ -16,7 +16,7 @@ public enum CauseKind: String, Vocabulary {
   case virtioRing = "virtio_ring"
   /// Nodes of memory.
   case numa
-  /// A limit on the guest's use of CPUs.
+  /// A limit on the guest's use of CPUs, or on its I/O; that has a name: `I/O limit of 200 IOPS`.
   case throttle
   /// The guest's packets.
   case network
@@ -40,7 +40,7 @@ public enum CauseKind: String, Vocabulary {
     }
   }
 
-  /// Beside a line in a chart: `CPU limit`.
+  /// Beside a line in a chart: `a limit`.
   public var mark: String {
     switch self {
     case .cpuNeighbour: "CPU neighbour"
@@ -51,7 +51,7 @@ public enum CauseKind: String, Vocabulary {
     case .hostScheduler: "host scheduler"
     case .virtioRing: "virtio queue"
     case .numa: "memory placement"
-    case .throttle: "CPU limit"
+    case .throttle: "a limit"
     case .network: "packets"
     case .unknown: "cause unknown"
     }
@@ -70,6 +70,7 @@ public enum CauseKind: String, Vocabulary {
     switch self {
     case .virtioRing: ", served by "
     case .network: ", moved by "
+    case .throttle: ": "
     default: " "
     }
   }
@@ -107,7 +108,8 @@ public enum CauseKind: String, Vocabulary {
     case .virtioRing:
       "Look at the thread that serves the disk: give it a CPU of its own, or the disk an iothread or more queues."
     case .numa: "Keep the guest's virtual CPUs and memory on one node."
-    case .throttle: "Look at the CPU limit of the guest's cgroup (cpu.max, cpu.stat)."
+    case .throttle:
+      "Look at the limits of the guest: of its cgroup (cpu.max, cpu.stat, io.max) and of its disks (virsh blkdeviotune)."
     case .network:
       "See which of the guest's programs sends or receives more, and where packets wait."
     case .unknown:

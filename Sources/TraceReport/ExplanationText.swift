@@ -493,7 +493,8 @@ public enum ExplanationText {
       if let cause = largest.causes.first {
         text += cause.kind == CauseKind.unknown.rawValue ? ", " : ", because of "
         text +=
-          "\(CauseKind(name: cause.kind)?.words ?? name(cause.kind))\(cause.name.map { " \(name($0))" } ?? "")"
+          "\(CauseKind(name: cause.kind)?.words ?? name(cause.kind))"
+          + (cause.name.map { (CauseKind(name: cause.kind)?.beforeName ?? " ") + name($0) } ?? "")
       }
       return [cut(head + text, to: TextRenderer.width)]
     }

@@ -6,7 +6,8 @@ extension Finding.Code {
     switch rawValue {
     case "STEAL_HIDDEN", "NOISY_CPU_NEIGHBOUR": CPUSection.anchor
     case "NUMA_SPANNING", "NUMA_REMOTE": MemorySection.anchor
-    case "DEVICE_STALL", "RING_SATURATED", "DOUBLE_QUEUEING", "BACKPRESSURE_COLLAPSE":
+    case "DEVICE_STALL", "RING_SATURATED", "DOUBLE_QUEUEING", "BACKPRESSURE_COLLAPSE",
+      "LIMIT_REACHED":
       QueueSection.anchor
     case "NOISY_DISK_NEIGHBOUR", "VM_PAUSED": LayerSection.anchor
     case "NET_DROP_BEFORE_WIRE": NetworkSection.anchor

@@ -80,9 +80,13 @@ struct StoryTitle {
 
   private func cause(_ phase: GuestStory.Phase) -> String? {
     guard let cause = phase.causes.first, let kind = CauseKind(name: cause.kind) else { return nil }
-    let isNamed = [.cpuNeighbour, .diskNeighbour].contains(kind)
-    let text =
-      isNamed ? "\(ExplanationText.name(cause.name ?? "another process")) \(kind.deed)" : kind.deed
+    let text: String
+    switch (kind, cause.name) {
+    case (.cpuNeighbour, let name), (.diskNeighbour, let name):
+      text = "\(ExplanationText.name(name ?? "another process")) \(kind.deed)"
+    case (.throttle, let name?): text = "an \(ExplanationText.name(name)) throttles it"
+    default: text = kind.deed
+    }
     return kind != .unknown && cause.confidence == Finding.Confidence.low.name
       ? "perhaps \(text)" : text
   }

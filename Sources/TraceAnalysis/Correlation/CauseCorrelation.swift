@@ -27,6 +27,7 @@ struct CauseCorrelation: CorrelationPass {
     for (place, story) in changed.enumerated() {
       Self.addArrivals(story, to: &measures[place])
       Self.addTasks(story, context, names, to: &measures[place])
+      measures[place].limits = Self.limits(of: story, context, measures[place].periods)
       let devices =
         story.requests.map {
           Self.addSharers(of: $0, story, context, names, to: &measures[place])
@@ -64,6 +65,22 @@ struct CauseCorrelation: CorrelationPass {
     measures.bytes = periods.rates(bytes)
     if waited.contains(where: { $0 > 0 }) {
       measures.cpuWaits = zip(waits, counts).map { $1 > 0 ? $0 / $1 : 0 }
+    }
+  }
+
+  /// The limits that the guest's disks reached: in which periods they were there for most of the time.
+  private static func limits(
+    of story: PhaseStory, _ context: CorrelationContext, _ periods: PhasePeriods
+  ) -> [PhaseUser] {
+    context.limits.filter { $0.guest == story.population.guest }.map { limit in
+      var present = [Double](repeating: 0, count: periods.count)
+      periods.forEachPart(Span(from: limit.range.lowerBound, to: limit.range.upperBound)) {
+        present[$0] += Double($1)
+      }
+      let rates = periods.rates(present).map { $0 / 1e9 >= 0.5 ? limit.rate : 0 }
+      return PhaseUser(
+        name: limit.name, machine: nil, pid: nil, rates: rates,
+        unit: limit.isBytes ? "bytes/s let through" : "requests/s let through", weights: rates)
     }
   }
 

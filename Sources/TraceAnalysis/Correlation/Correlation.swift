@@ -7,8 +7,9 @@ public struct Correlation {
   static let passes: [any CorrelationPass.Type] = [
     BlockJoin.self, PageCacheCorrelation.self, SchedulingCorrelation.self,
     PlacementCorrelation.self, NetworkCorrelation.self, GuestCPUCorrelation.self,
-    PauseCorrelation.self, QueueCorrelation.self, PhaseCorrelation.self, CauseCorrelation.self,
-    CounterPhaseCorrelation.self, NeighbourCorrelation.self, NeighbourPlaces.self,
+    PauseCorrelation.self, QueueCorrelation.self, LimitCorrelation.self, PhaseCorrelation.self,
+    CauseCorrelation.self, CounterPhaseCorrelation.self, NeighbourCorrelation.self,
+    NeighbourPlaces.self,
     SwappedSearch.self,
     RecordedClockCheck.self, SessionClocks.self, IntervalCorrelation.self,
     DrillDownCorrelation.self,

@@ -38,6 +38,8 @@ final class CorrelationContext {
   var windows: [String: NamedWindows] = [:]
   /// The guests' phases.
   var stories: [PhaseStory] = []
+  /// The limits on I/O at which disks were.
+  var limits: [LimitCorrelation.Limit] = []
   /// When nothing left a driver's queue.
   var stalls: [QueueStallRow] = []
   /// The guests that own threads, and the scheduler traces.

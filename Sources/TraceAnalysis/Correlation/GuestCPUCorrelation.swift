@@ -249,7 +249,9 @@ struct GuestCPUCorrelation: CorrelationPass {
   private mutating func addSeconds(_ context: CorrelationContext, _ guest: String) throws {
     let vcpus = try vcpus(context, guest)
     let own = sides[guest] ?? []
-    let all = try [context.vmstatReports(of: guest), context.procStatReports(of: guest)]
+    let all =
+      try [context.vmstatReports(of: guest), context.procStatReports(of: guest)]
+      + CPUShareTool.allCases.map { try context.file.reports(of: guest, by: $0) }
     func joined(_ reports: [CPUReportRow]) -> [StealSeconds.Report] {
       reports.compactMap { report in
         guard let stolen = report.stolen, let relation = wallClocks?.relations[report.source],
@@ -296,6 +298,9 @@ struct GuestCPUCorrelation: CorrelationPass {
         })
       else { continue }
       var reports = try context.vmstatReports(of: guest) + context.procStatReports(of: guest)
+      for tool in CPUShareTool.allCases where !reports.contains(where: { $0.stolen != nil }) {
+        reports = try context.file.reports(of: guest, by: tool)
+      }
       if !reports.contains(where: { $0.stolen != nil }) {
         reports = try context.file.undatedReports(of: guest)
       }

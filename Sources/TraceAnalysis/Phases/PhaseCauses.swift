@@ -50,6 +50,8 @@ struct PhaseMeasures {
   var standIn: Int?
   /// Who serves the disks.
   var server: PhaseUser?
+  /// The limits on the guest's I/O, each with what it let through a second, by period; 0 where it was not reached.
+  var limits: [PhaseUser] = []
   /// Who moves the guest's packets on the host: its vhost threads; nil without any.
   var network: PhaseUser?
 
@@ -251,8 +253,16 @@ struct PhaseCauses {
       measures.isCPUKnown && hostQueueGrowth >= Self.full
       && growth(measures.served) < Self.busier
     let held = isHeld ? max(0, queueLeft) : 0
+    let limit = measures.limits.first { $0.rates[worse] > 0 && $0.rates[better] == 0 }
     if queueLeft > 0, !isHeld {
-      if hasMoved(worse, better) {
+      if let limit {
+        found.append(
+          Candidate(
+            kind: .throttle, user: limit, explains: queueLeft,
+            because:
+              "its I/Os came through at one even rate while others waited, and nothing else held them"
+          ))
+      } else if hasMoved(worse, better) {
         found.append(
           Candidate(
             kind: .numa, user: nil, explains: queueLeft,
@@ -330,7 +340,12 @@ struct PhaseCauses {
     let above = delta(.guestScheduler)
     let below = found.reduce(0) { $0 + $1.explains }
     let scale = above > 0 && below > 0 ? 1 + above / below : 1
-    if isLoaded, below <= 0 || delta(.belowGuest) > 0 {
+    if let limit, delta(.belowGuest) > 0 {
+      found.append(
+        Candidate(
+          kind: .throttle, user: limit, explains: max(0, above) + delta(.belowGuest),
+          because: "its I/Os came through at the rate that a file states as a limit"))
+    } else if isLoaded, below <= 0 || delta(.belowGuest) > 0 {
       let left = max(0, above) + max(0, delta(.belowGuest))
       found.append(ownLoad(left, worse, better))
     }
@@ -405,7 +420,9 @@ struct PhaseCauses {
       let explains = scale * candidate.explains
       let isNew =
         candidate.user.map { $0.rates[better] < Self.leastThere * $0.rates[worse] } ?? false
-      let isStoodIn = measures.standIn != nil && candidate.kind.isOfCPUs
+      let isStoodIn =
+        measures.standIn != nil && candidate.kind.isOfCPUs
+        && !(candidate.kind == .throttle && candidate.user != nil)
       let confidence: Finding.Confidence =
         explains >= 0.5 * size
         ? (isNew && !isStoodIn ? .high : .medium) : explains >= 0.25 * size ? .medium : .low

@@ -34,7 +34,7 @@ struct BackpressureCollapse: Rule {
   func follows(_: Finding) -> [Precursor] {
     [
       Precursor(.noisyDiskNeighbour), Precursor(.deviceStall), Precursor(.noisyCPUNeighbour),
-      Precursor(.ringSaturated), Precursor(.notExplained),
+      Precursor(.limitReached), Precursor(.ringSaturated), Precursor(.notExplained),
     ]
   }
 

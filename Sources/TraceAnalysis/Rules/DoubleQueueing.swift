@@ -22,7 +22,10 @@ struct DoubleQueueing: Rule {
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
   func follows(_: Finding) -> [Precursor] {
-    [Precursor(.noisyDiskNeighbour), Precursor(.deviceStall), Precursor(.noisyCPUNeighbour)]
+    [
+      Precursor(.limitReached), Precursor(.noisyDiskNeighbour), Precursor(.deviceStall),
+      Precursor(.noisyCPUNeighbour),
+    ]
   }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {

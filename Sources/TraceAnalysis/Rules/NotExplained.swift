@@ -46,8 +46,26 @@ struct NotExplained: Rule {
       }
       let sql = Self.sql(
         guest: guest, device: device, at: try onset(evidence, guest, shift, series))
-      guard let row = try evidence.rows(sql).first else { return nil }
+      guard let row = try evidence.rows(sql).first,
+        try !Self.isLimited(evidence, guest, device, since: row.integer("at_ns"))
+      else { return nil }
       return try judge(row, evidence, guest: guest, device: device, sql: sql)
+    }
+  }
+
+  /// Whether the disk was at a limit since that moment, for most of the time: that explains it.
+  private static func isLimited(
+    _ evidence: Evidence, _ guest: String, _ device: String, since moment: Int64?
+  ) throws -> Bool {
+    guard let moment else { return false }
+    let limits = try evidence.rows(
+      """
+      SELECT to_ns - max(from_ns, \(moment)) AS held_ns,
+        (SELECT max(to_ns) FROM phase WHERE phase.guest = io_limit.guest) - \(moment) AS all_ns
+      FROM io_limit WHERE guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))
+      """)
+    return limits.contains { row in
+      (row.number("held_ns") ?? 0) >= 0.5 * (row.number("all_ns") ?? .infinity)
     }
   }
 

@@ -37,7 +37,10 @@ struct RingSaturated: Rule {
   var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks] }
 
   func follows(_: Finding) -> [Precursor] {
-    [Precursor(.deviceStall), Precursor(.noisyDiskNeighbour), Precursor(.noisyCPUNeighbour)]
+    [
+      Precursor(.limitReached), Precursor(.deviceStall), Precursor(.noisyDiskNeighbour),
+      Precursor(.noisyCPUNeighbour),
+    ]
   }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
