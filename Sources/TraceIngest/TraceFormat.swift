@@ -123,6 +123,10 @@ public let allFormats: [any TraceFormat] =
     QemuImgMap(),
     FilefragMap(),
     QueueSettings(),
+    LibvirtDomain(),
+    DiskIOTune(),
+    ControlGroupLimits(),
+    SysstatJSON(),
     ClockReadings(),
     CaptureClocks(),
   ] + counterFormats

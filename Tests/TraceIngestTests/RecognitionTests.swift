@@ -421,8 +421,7 @@ private let tables: [(format: String, text: String)] = [
     Row(
       "pidstat",
       sysstat
-        + "12:06:39 PM   UID       PID    %usr %system  %guest   %wait    %CPU   CPU  Command\n"
-        + "12:06:39 PM   107      2830   10.00    5.00   60.00   20.00   75.00     0  qemu-kvm\n"),
+        + "12:06:39 PM   UID       PID    %usr %system  %guest   %wait    %CPU   CPU  Command\n"),
     Row(
       "pidstat",
       sysstat + "12:06:39      UID       PID   kB_rd/s   kB_wr/s kB_ccwr/s iodelay  Command\n"),
@@ -473,7 +472,6 @@ private let tables: [(format: String, text: String)] = [
     Row(
       "/proc/slabinfo",
       "slabinfo - version: 2.1\n# name  <active_objs>\next4 1 2 3 4 5 : tunables\n"),
-    Row("/proc/pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=12345\n"),
     Row("/proc/net/snmp", "Ip: Forwarding DefaultTTL InReceives\nIp: 1 64 12345\n"),
     Row("netstat -s", "Ip:\n    12345 total packets received\n    0 forwarded\n"),
     Row(

@@ -249,6 +249,25 @@ private func read(_ text: String) throws -> (TopologyBatch, SourceSummary) {
     #expect(facts.settings[0].value == "[mq-deadline] none")
   }
 
+  @Test("a list of devices behind settings of queues is no setting")
+  func settingsBesideAList() throws {
+    let (facts, summary) = try read(
+      """
+      vdb/scheduler: [mq-deadline] none
+      vdb1 start: 4096
+      254:16
+      LABDATA0x1af4
+      NAME   MAJ:MIN       SIZE TYPE START SERIAL
+      vdb    254:16  1610612736 disk
+      `-vdb1 254:17  1073741824 part  4096
+
+      """)
+    #expect(summary.format == "queue-settings" && summary.skippedLines == 0)
+    #expect(facts.settings.map { "\($0.object) \($0.name)" } == ["vdb scheduler", "vdb1 start"])
+    #expect(facts.disks.map(\.number) == ["254,16", "254,17"])
+    #expect(facts.disks.map(\.parent) == [nil, "vdb"])
+  }
+
   @Test(
     "a wall clock that was set during a capture is said, and NTP's slew is none",
     arguments: [

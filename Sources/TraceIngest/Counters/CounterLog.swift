@@ -11,6 +11,10 @@ final class CounterLog {
   private(set) var isClockNew = false
   /// The date before the line that is read; nil when it has none.
   var prefix: WallTime?
+  /// Begin of the day that the last first line of a tool of sysstat names, ns since 1970 by the machine's own clock.
+  private(set) var day: Int64?
+  /// How many such lines came.
+  private(set) var banner = 0
   /// Whose readings follow.
   var scope = CounterScope()
   /// Seconds between the rows that the last command asked for (`vmstat 1`); nil without such a command.
@@ -68,6 +72,13 @@ final class CounterLog {
   func clock(_ wall: WallTime?) {
     clock = wall
     isClockNew = true
+  }
+
+  /// A tool of sysstat begins, and names the day.
+  func begin(day: (day: Int64, isAmbiguous: Bool)?) {
+    self.day = day?.day
+    banner += 1
+    if day?.isAmbiguous == true { notices.add(.ambiguousDate, count: 1, line: line) }
   }
 
   /// The date that a run of rows begins at, taken once.

@@ -20,12 +20,15 @@ protocol CounterTable: AnyObject {
   func begin(path: String)
   /// A heading names the interface whose table may follow.
   func announce(interface: String)
+  /// A command or a file's name stands before what it printed.
+  func announce(command: String)
 }
 
 extension CounterTable {
   func begin(path: String) {}
   func interrupt(_ reason: CounterBreak) {}
   func announce(interface: String) {}
+  func announce(command: String) {}
 }
 
 /// The format of files in which a tool's tables stand, often many times and with dates between. All of
@@ -51,7 +54,8 @@ extension CounterFormat {
 /// pair comes last.
 let counterFormats: [any CounterFormat] = [
   Vmstat(), Numastat(), EthtoolStatistics(), EthtoolRing(), IPLinkStatistics(), ProcNetDev(),
-  SoftnetStat(), QdiscStatistics(), Iostat(), ProcDiskstats(), ProcSchedstat(), TaskSchedstat(),
+  Ifconfig(), SoftnetStat(), QdiscStatistics(), Pressure(), Iostat(), Mpstat(), Pidstat(), Sar(),
+  ProcDiskstats(), ProcSchedstat(), TaskSchedstat(),
   ProcStat(), ProcVmstat(),
 ]
 
@@ -167,7 +171,10 @@ final class CounterReader: LineFormatReader {
     }
     if Self.isNotice(bytes, text, end) {
       // `Linux 6.1.0 (web1)  11/22/26  _x86_64_  (2 CPU)`: a run of a tool of sysstat begins.
-      if bytes.has("Linux ", at: text, end) { interrupt(.other) }
+      if bytes.has("Linux ", at: text, end) {
+        interrupt(.other)
+        log.begin(day: SysstatBanner.day(bytes, text, end))
+      }
       comment(bytes, text, end)
       return note(bytes, text, end)
     }
@@ -204,6 +211,8 @@ final class CounterReader: LineFormatReader {
     _ command: CommandLine, _ bytes: Span<UInt8>, _ start: Int, _ end: Int
   ) throws {
     log.interval = command.interval
+    let words = bytes.text(from: command.text.lowerBound, to: command.text.upperBound)
+    for table in tables { table.announce(command: words) }
     log.scope.enter(
       host: command.host.map { bytes.text(from: $0.lowerBound, to: $0.upperBound) },
       space: command.space.map { bytes.text(from: $0.lowerBound, to: $0.upperBound) })
@@ -471,6 +480,7 @@ enum OwnHeaders {
     let beginnings: [StaticString] = [
       "procs -", "--procs-", "disk- ---", "NIC statistics", "Ring parameters for ", "Inter-|",
       "qdisc ", "Per-node ", "avg-cpu: ", "nr_free_pages ", "nr_zone_", "no stats available",
+      "some avg10=",
     ]
     for beginning in beginnings where bytes.has(beginning, at: start, end) { return true }
     var fields = Fields()
@@ -486,6 +496,15 @@ enum OwnHeaders {
     // `cpu  721 0 2407 4640 496 0 425 1001 0 0`
     if bytes.equals("cpu", fields[0]) {
       return fields.count >= 5 && (1..<fields.count).allSatisfy { bytes.isNumber(fields[$0]) }
+    }
+    // `12:06:39 PM     CPU     %user     %nice ...`
+    if fields[0].count == 8, bytes[fields[0].lowerBound + 2] == UInt8(ascii: ":") {
+      let columns: [StaticString] = [
+        "CPU", "DEV", "IFACE", "PID", "UID", "tps", "runq-sz", "pgpgin/s", "pswpin/s", "kbmemfree",
+      ]
+      return (1..<min(3, fields.count)).contains { index in
+        columns.contains { bytes.equals($0, fields[index]) }
+      }
     }
     // `Device            r/s     rkB/s ...`
     if bytes.equals("Device", fields[0]) || bytes.equals("Device:", fields[0]) {

@@ -17,10 +17,13 @@ struct Iostat: CounterFormat {
   let goodFor = "load, latency and busy time of disks that were not traced"
 
   func table() -> any CounterTable { IostatTable() }
+
+  /// A column as a counter.
+  typealias Column = (counter: String, unit: CounterUnit, nature: CounterNature)
 }
 
 private final class IostatTable: CounterTable {
-  private typealias Column = (counter: String, unit: CounterUnit, nature: CounterNature)
+  private typealias Column = Iostat.Column
 
   /// Whose values the rows below a header are.
   private enum Part {
@@ -123,19 +126,21 @@ private final class IostatTable: CounterTable {
     let names = (1..<fields.count).map {
       bytes.text(from: fields[$0].lowerBound, to: fields[$0].upperBound)
     }
-    let columns = names.map { isCPUs ? cpuColumn($0) : diskColumn($0) }
+    let columns = names.map { isCPUs ? Iostat.cpuColumn($0) : Iostat.diskColumn($0) }
     // `Device tps ...` and `Device r/s ...`: anything else that begins so is another's.
     guard columns.contains(where: { $0 != nil }) else { return nil }
     return isCPUs ? .cpus(columns) : .disks(columns)
   }
+}
 
-  private static func cpuColumn(_ name: String) -> Column? {
+extension Iostat {
+  static func cpuColumn(_ name: String) -> Column? {
     ["%user", "%nice", "%system", "%iowait", "%steal", "%idle"].contains(name)
       ? (name, .percent, .share) : nil
   }
 
   /// By what stands behind the letter of the operation: `r/s`, `d_await`, `wkB/s`.
-  private static func diskColumn(_ name: String) -> Column? {
+  static func diskColumn(_ name: String) -> Column? {
     switch name {
     case "tps", "rqm/s": return (name, .count, .rate)
     case "kB/s", "kB_read/s", "kB_wrtn/s", "kB_dscd/s": return (name, .kibibytes, .rate)

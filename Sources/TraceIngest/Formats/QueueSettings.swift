@@ -30,6 +30,8 @@ private final class QueueLines: FactLines {
   }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
+    // `NAME   MAJ:MIN       SIZE TYPE START`: a list of devices follows, which is another format's.
+    if BlockDeviceList.isHeader(bytes, start, end) { return false }
     guard let colon = bytes.find(":", from: start, end) else {
       // `/sys/block/vdb/mq/0`: a hardware queue.
       if bytes.has("/sys/block/", at: start, end) { return true }
@@ -43,7 +45,8 @@ private final class QueueLines: FactLines {
     let first = parts.firstIndex(of: "block").map { $0 + 1 } ?? 0
     guard first + 1 < parts.count else { return isWord(bytes, start, end, &log) }
     let name = parts[(first + 1)...].filter { $0 != "queue" }.joined(separator: " ")
-    guard !name.isEmpty else { return false }
+    // `|-vdb1 254:17  1073741824 part`: no setting is called by a number.
+    guard let initial = name.utf8.first, initial &- 0x61 < 26 else { return false }
     log.batch.settings.append(
       SettingFact(
         kind: "queue", object: String(parts[first]), name: name,

@@ -234,20 +234,21 @@ private struct CommandWords {
   /// Programs whose output is one of our formats, all of it or with the right options.
   private static let ours: [StaticString] = [
     "vmstat", "numastat", "numactl", "ethtool", "ip", "tc", "lscpu", "lsblk", "losetup", "dmsetup",
-    "filefrag", "qemu-img", "blkparse", "trace-cmd", "virsh", "iostat",
+    "filefrag", "qemu-img", "blkparse", "trace-cmd", "virsh", "iostat", "mpstat", "sar", "pidstat",
+    "sadf", "ifconfig",
   ]
 
   /// Files that are one of our formats.
   private static let files: [StaticString] = [
     "/proc/vmstat", "/proc/stat", "/proc/diskstats", "/proc/schedstat", "/proc/net/dev",
-    "/proc/net/softnet_stat", "/schedstat", "/numastat",
+    "/proc/net/softnet_stat", "/schedstat", "/numastat", "/pressure/", ".pressure",
   ]
 
   /// Programs of others.
   private static let others: [StaticString] = [
     "date", "uname", "uptime", "hostname", "hostnamectl", "free", "df", "du", "ps", "pstree", "top",
-    "htop", "atop", "iotop", "mpstat", "sar", "pidstat", "sadf", "dstat", "dool", "nmon",
-    "netstat", "nstat", "ss", "ifconfig", "route", "arp", "lspci", "lsusb", "lsmod", "lsof",
+    "htop", "atop", "iotop", "dstat", "dool", "nmon",
+    "netstat", "nstat", "ss", "route", "arp", "lspci", "lsusb", "lsmod", "lsof",
     "mount",
     "findmnt", "dmesg", "journalctl", "systemctl", "timedatectl", "chronyc", "ntpq", "sysctl",
     "slabtop",
@@ -360,6 +361,7 @@ private struct CommandWords {
         [
           "domstats", "list", "vcpuinfo", "dominfo", "schedinfo", "qemu-monitor-command",
           "dumpxml", "vcpupin", "emulatorpin", "domblkstat", "domblklist", "domifstat",
+          "blkdeviotune",
           "nodeinfo", "iothreadinfo", "dommemstat", "capabilities", "freepages", "numatune",
         ]
       ),
@@ -412,6 +414,7 @@ private struct CommandWords {
       let name = name(bytes, index)
       let always: [StaticString] = [
         "vmstat", "numastat", "numactl", "lsblk", "losetup", "filefrag", "blkparse", "trace-cmd",
+        "mpstat", "sar", "pidstat", "ifconfig",
       ]
       if always.contains(where: { bytes.equals($0, name) }) { return true }
       if bytes.equals("ethtool", name) {
@@ -423,7 +426,9 @@ private struct CommandWords {
       if bytes.equals("lscpu", name) { return has([" -p", " --parse"]) }
       if bytes.equals("dmsetup", name) { return has([" table"]) }
       if bytes.equals("qemu-img", name) { return has([" map"]) }
-      if bytes.equals("virsh", name) { return has(["qemu-monitor-command"]) }
+      if bytes.equals("virsh", name) {
+        return has(["qemu-monitor-command", "dumpxml", "blkdeviotune"])
+      }
       if bytes.equals("ps", name) {
         return has(["tid", "lwp", "-L", "-T", "-eL", "-m", "H", "TID", "LWP", "spid", "qemu"])
       }

@@ -29,7 +29,7 @@ extension KnownOutputs {
       advice: "this is filefrag without the extents; save them: filefrag -v FILE"),
   ]
 
-  /// sysstat's tools. All begin with `Linux 6.1.0 (web1)  11/22/26  _x86_64_  (2 CPU)`.
+  /// sysstat's tools without what can be used.
   private static let sysstat = [
     // `12:06:39 PM   UID       PID    %usr %system  %guest   %wait    %CPU   CPU  Command`
     KnownOutput(
@@ -37,43 +37,46 @@ extension KnownOutputs {
       any: [
         "%usr", "%user", "kB_rd/s", "minflt/s", "cswch/s", "StkSize", "threads", "prio", "usr-ms",
       ],
-      advice: "this is pidstat, whose averages nothing here uses; \(Advice.tasks)"),
+      advice: without("pidstat", "pidstat -u -d 1")),
     KnownOutput(all: ["avg-cpu:"], advice: iostat),
     KnownOutput(beginning: "Device", any: [" tps ", " r/s ", " rrqm/s "], advice: iostat),
     // `CPU %usr %nice %sys %iowait %steal %irq %soft %guest %gnice %idle`: sar -u ALL. mpstat has %irq
     // before %steal.
-    KnownOutput(inOrder: [" CPU ", "%steal", "%irq", "%idle"], advice: sar),
+    KnownOutput(
+      inOrder: [" CPU ", "%steal", "%irq", "%idle"],
+      advice: without("sar", "sar -u ALL -q -d -n DEV,EDEV 1")),
     KnownOutput(
       all: [" CPU ", "%irq", "%idle"],
-      advice: "this is mpstat, whose averages nothing here uses; \(Advice.cpu)"),
+      advice: without("mpstat", "mpstat -P ALL 1")),
     KnownOutput(
       all: ["%usr", "%irq"], any: [" NODE ", " CORE "],
-      advice: "this is mpstat, whose averages nothing here uses; \(Advice.cpu)"),
+      advice: without("mpstat", "mpstat -P ALL 1")),
     KnownOutput(
       all: [" CPU "], any: [" intr/s", " 0/s ", " HI/s "], none: ["INTR"],
-      advice: "this is mpstat -I, whose averages nothing here uses; \(Advice.cpu)"),
-    KnownOutput(all: [" CPU ", "%user", "%system"], advice: sar),
+      advice: without("mpstat -I", "mpstat -P ALL 1")),
+    KnownOutput(
+      all: [" CPU ", "%user", "%system"], advice: without("sar", "sar -u ALL -q -d -n DEV,EDEV 1")),
     KnownOutput(
       any: [" rxpck/s", " rxerr/s", " totsck", " active/s", " irec/s", " iseg/s"],
-      advice: "this is sar -n, whose averages nothing here uses; \(Advice.network)"),
+      advice: without("sar -n", "sar -n DEV,EDEV 1")),
     KnownOutput(
       any: [" rtps ", " DEV  "], none: ["rx"],
-      advice: "this is sar of disks, whose averages nothing here uses; \(Advice.disks)"),
+      advice: without("sar of disks", "sar -d 1")),
     KnownOutput(
       any: [
         " runq-sz", " kbmemfree", " kbswpfree", " pgpgin/s", " pswpin/s", " proc/s", " dentunusd",
         " kbhugfree", " INTR ", " rcvin/s", " MHz", " degC", "%scpu-10", "%smem-10", "%sio-10",
         "LINUX RESTART",
-      ], advice: sar),
-    KnownOutput(
-      beginning: "{\"sysstat\":",
-      advice: "this is JSON of a tool of sysstat, whose averages nothing here uses; \(Advice.cpu)"),
+      ], advice: without("sar", "sar -u ALL -q -d -n DEV,EDEV 1")),
   ]
+
+  /// The tool prints what is read, but not here.
+  private static func without(_ tool: String, _ command: String) -> String {
+    "this is \(tool) without a row of values that are used; save such rows: LC_ALL=C \(command) > FILE"
+  }
 
   private static let iostat =
     "this is iostat without a report of an interval; save such reports with dates: iostat -xt 1 > FILE"
-
-  private static let sar = "this is sar, whose averages nothing here uses; \(Advice.cpu)"
 
   /// Lists of processes and what they use.
   private static let processes = [
@@ -140,10 +143,6 @@ extension KnownOutputs {
       advice: "this is /proc/buddyinfo or /proc/zoneinfo, which nothing here uses; \(Advice.memory)"
     ),
     KnownOutput(
-      all: ["avg10=", "avg60=", "total="],
-      advice: "this is /proc/pressure (PSI), which nothing here uses; for the wait of threads "
-        + Advice.tasks),
-    KnownOutput(
       beginning: "major minor", all: ["#blocks"],
       advice: "this is /proc/partitions; save the disks: lsblk -J -b -o "
         + "NAME,MAJ:MIN,PKNAME,SIZE,TYPE,MOUNTPOINT,START > FILE"),
@@ -202,9 +201,6 @@ extension KnownOutputs {
     KnownOutput(
       beginning: "Netid", all: ["State", "Recv-Q"], advice: interfaces("ss")),
     KnownOutput(beginning: "State ", all: ["Recv-Q", "Send-Q"], advice: interfaces("ss")),
-    KnownOutput(all: ["Link encap:"], advice: interfaces("ifconfig")),
-    // `eth0: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1500`
-    KnownOutput(all: [": flags=", "mtu "], advice: interfaces("ifconfig")),
     KnownOutput(beginning: "sockets: used ", advice: interfaces("/proc/net/sockstat")),
     KnownOutput(beginning: "sl  local_address", advice: interfaces("/proc/net/tcp")),
   ]
@@ -231,10 +227,6 @@ extension KnownOutputs {
     KnownOutput(
       beginning: "Id ", all: ["Name", "State"],
       advice: "this is virsh list; save each guest's command line: "
-        + "tr '\\0' ' ' < /proc/$PID/cmdline > FILE"),
-    KnownOutput(
-      any: ["<domain type=", "<domstatus "],
-      advice: "this is a guest's XML (virsh dumpxml); save its command line as QEMU runs it: "
         + "tr '\\0' ' ' < /proc/$PID/cmdline > FILE"),
     KnownOutput(
       beginning: "OS Type:",

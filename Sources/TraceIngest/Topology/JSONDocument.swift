@@ -5,8 +5,8 @@ indirect enum JSONValue {
   case null
   case bool(Bool)
   case integer(Int64)
-  /// Numbers that are no Int64; nothing we read needs their value.
-  case otherNumber
+  /// A number with decimal places, in hundredths; nil for one with more than two of them, an exponent, or too large.
+  case decimal(Int64?)
   case string(String)
   case array([JSONValue])
   case object([(key: String, value: JSONValue)], line: Int64)
@@ -27,6 +27,15 @@ indirect enum JSONValue {
     switch self {
     case .integer(let value): value
     case .string(let text): Int64(text)
+    default: nil
+    }
+  }
+
+  /// A number in hundredths.
+  var hundredths: Int64? {
+    switch self {
+    case .decimal(let value): value
+    case .integer(let value) where value.magnitude < 1 << 56: value * 100
     default: nil
     }
   }
@@ -129,7 +138,9 @@ struct JSONParser {
       at = start
       throw complaint(.malformedNumber)
     }
-    guard isInteger, let value else { return .otherNumber }
+    guard isInteger, let value else {
+      return .decimal(bytes.hundredths(digits..<at).map { isNegative ? -$0 : $0 })
+    }
     return .integer(isNegative ? -value : value)
   }
 
