@@ -128,6 +128,7 @@ struct Evidence {
     case queueDepth = "queue_depth"
     case queueStall = "queue_stall"
     case pause
+    case limit = "io_limit"
     case steal
     case counterValue = "counter_value"
     case netCounter = "net_counter"
@@ -145,7 +146,7 @@ struct Evidence {
     switch view {
     case .io: condition = "\(queued) >= \(from) AND \(queued) < \(to)"
     case .queueDepth: condition = "at_ns >= \(from) AND at_ns + interval_ns <= \(to)"
-    case .pause: condition = "to_ns > \(from) AND from_ns < \(to)"
+    case .pause, .limit: condition = "to_ns > \(from) AND from_ns < \(to)"
     case .queueStall: condition = "at_ns + length_ns > \(from) AND at_ns < \(to)"
     case .steal: condition = "at_ns >= \(from) AND at_ns + 1000000000 <= \(to)"
     case .counterValue, .netCounter:
@@ -250,9 +251,10 @@ extension Evidence {
 let allRules: [any Rule] = [
   CapturesMixed(), IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
   VMPaused(), DeviceStall(),
-  NoisyDiskNeighbour(), HostDiskNeighbour(), RingSaturated(), NetDropBeforeWire(),
+  NoisyDiskNeighbour(), HostDiskNeighbour(), LimitReached(), RingSaturated(), NetDropBeforeWire(),
   BackpressureCollapse(),
-  DoubleQueueing(), PageCacheHides(), HostCacheAbsorbs(), NotExplained(), ClockContradiction(),
+  DoubleQueueing(), PageCacheHides(), HostCacheAbsorbs(), NotExplained(), DiskBusy(),
+  CPUSaturated(), MemoryPressure(), IOWaitMisleads(), ClockContradiction(),
   TimeShiftContradiction(),
   CopiedTraces(), NotJoined(), CompletionsMissing(), TraceIncomplete(),
 ]

@@ -24,6 +24,18 @@ public enum DiskLoadTool: CaseIterable, Sendable {
   case diskstats
   /// `iostat`: means, printed with two decimal places.
   case iostat
+  /// `sar -d`: the same, reads and writes together.
+  case sar
+}
+
+/// Tools of sysstat that print shares of the machine's CPU time.
+public enum CPUShareTool: String, CaseIterable, Sendable {
+  /// Every CPU apart, too.
+  case mpstat
+  /// The same.
+  case sar
+  /// All together.
+  case iostat
 }
 
 /// What a CPU did from one reading of `/proc/stat` to the next.
@@ -46,6 +58,7 @@ extension IncidentFile {
     switch tool {
     case .diskstats: try diskstatsLoads(of: machine)
     case .iostat: try iostatLoads(of: machine)
+    case .sar: try sarLoads(of: machine)
     }
   }
 
@@ -102,19 +115,46 @@ extension IncidentFile {
     }
   }
 
-  /// What `iostat` says of the machine's CPUs, with dates.
-  public func iostatReports(of machine: String) throws -> [CPUReportRow] {
+  /// The same by `sar -d`.
+  private func sarLoads(of machine: String) throws -> [DiskLoadRow] {
+    try fetch(
+      """
+      SELECT object, wall_ns - max(interval_ns), wall_ns,
+        max(CASE WHEN counter = 'tps' THEN value END) * max(interval_ns) / 1e9 AS requests,
+        max(CASE WHEN counter = 'tps' THEN value END) * max(interval_ns) / 1e9
+          * max(CASE WHEN counter = 'await' THEN value END) AS waited,
+        min(utc_offset_s IS NOT NULL)
+      FROM counter_value
+      WHERE machine = ?1 AND tool = 'sar' AND kind = 'disk' AND interval_ns > 0
+        AND counter IN ('tps', 'await')
+      GROUP BY object, source_id, wall_ns
+      HAVING requests < 1e12 AND waited < 1e15
+      ORDER BY object, wall_ns
+      """, [machine]
+    ) {
+      try DiskLoadRow(
+        number: $0[0], name: $0[0], from: $0[1], to: $0[2], requests: $0[3], waited: $0[4],
+        isUTC: $0[5])
+    }
+  }
+
+  /// What is not idle, waiting for I/O or stolen, as a condition of the counters that sysstat's tools print of a CPU.
+  private static let unused = "('%idle', '%iowait', '%steal')"
+
+  /// What a tool of sysstat says of the machine's CPUs, with dates.
+  public func reports(of machine: String, by tool: CPUShareTool) throws -> [CPUReportRow] {
     try fetch(
       """
       SELECT source_id, wall_ns - max(interval_ns), wall_ns,
         max(CASE WHEN counter = '%steal' THEN value END),
-        sum(CASE WHEN counter IN ('%user', '%nice', '%system') THEN value END),
+        100.0 - sum(CASE WHEN counter IN \(Self.unused) THEN value END),
         max(utc_offset_s)
       FROM counter_value
-      WHERE machine = ?1 AND tool = 'iostat' AND kind = 'machine' AND nature = 'share' AND interval_ns > 0
-      GROUP BY source_id, wall_ns
+      WHERE machine = ?1 AND tool = ?2 AND kind = 'machine' AND nature = 'share' AND interval_ns > 0
+        AND counter IN \(Self.unused)
+      GROUP BY source_id, wall_ns HAVING max(counter = '%idle') = 1
       ORDER BY source_id, wall_ns
-      """, [machine]
+      """, [machine, tool.rawValue]
     ) {
       try CPUReportRow(
         source: $0[0], from: $0[1], to: $0[2], stolen: $0[3], counted: nil, late: (0, 0),
@@ -123,8 +163,30 @@ extension IncidentFile {
     }
   }
 
-  /// The CPUs of a machine by `/proc/stat`, with dates.
+  /// The CPUs of a machine, with dates: by `/proc/stat`, else by `mpstat -P ALL` or `sar -P ALL`.
   public func cpuLoads(of machine: String) throws -> [CPULoadRow] {
+    let counted = try procStatCPULoads(of: machine)
+    guard counted.isEmpty else { return counted }
+    for tool in CPUShareTool.allCases {
+      let rows = try fetch(
+        """
+        SELECT object, wall_ns - max(interval_ns), wall_ns,
+          1.0 - sum(CASE WHEN counter IN \(Self.unused) THEN value END) / 100,
+          min(utc_offset_s IS NOT NULL)
+        FROM counter_value
+        WHERE machine = ?1 AND tool = ?2 AND kind = 'cpu' AND nature = 'share' AND interval_ns > 0
+          AND counter IN \(Self.unused)
+        GROUP BY object, source_id, wall_ns HAVING max(counter = '%idle') = 1
+        ORDER BY object, wall_ns
+        """, [machine, tool.rawValue]
+      ) { try CPULoadRow(cpu: $0[0], from: $0[1], to: $0[2], busy: $0[3], isUTC: $0[4]) }
+      if !rows.isEmpty { return rows }
+    }
+    return []
+  }
+
+  /// The CPUs of a machine by `/proc/stat`, with dates.
+  private func procStatCPULoads(of machine: String) throws -> [CPULoadRow] {
     try fetch(
       """
       SELECT object, wall_ns - max(interval_ns), wall_ns,

@@ -86,10 +86,9 @@ struct CounterSignals {
 
   init(_ machine: String, _ file: IncidentFile) throws {
     self.machine = machine
-    let reports = try [
-      file.vmstatReports(of: machine), file.procStatReports(of: machine),
-      file.iostatReports(of: machine),
-    ]
+    let reports =
+      try [file.vmstatReports(of: machine), file.procStatReports(of: machine)]
+      + CPUShareTool.allCases.map { try file.reports(of: machine, by: $0) }
     // What the kernel counted is better than what a tool printed of it.
     let loads =
       try DiskLoadTool.allCases.map { try file.diskLoads(of: machine, by: $0) }

@@ -14,9 +14,9 @@ struct NetDropBeforeWire: Rule {
       .transport, "dropped packets",
       without: "counters of network interfaces",
       "SELECT 1 FROM net_path UNION ALL SELECT 1 FROM net_total"))
-  private let warning = Threshold(
+  let warning = Threshold(
     "net-drop", 0.1, "%", "packets lost where they are lost first, from which on it warns")
-  private let critical = Threshold(
+  let critical = Threshold(
     "net-drop-critical", 5, "%", "the same, from which on it is critical")
   var thresholds: [Threshold] { [warning, critical] }
 
@@ -30,7 +30,8 @@ struct NetDropBeforeWire: Rule {
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let found = try losses(evidence) + allowances(evidence)
     // What was read once, and what nobody counted, is of no part of the capture.
-    return evidence.window == nil ? try found + totals(evidence) + blindSpots(evidence) : found
+    return evidence.window == nil
+      ? try found + totals(evidence) + means(evidence) + blindSpots(evidence) : found
   }
 
   // MARK: Losses

@@ -1,0 +1,147 @@
+internal import TraceModel
+internal import TraceStore
+
+/// The readings of a machine's counters in the order of time, and the longest stretch of them in which something was so.
+///
+/// They are means over intervals: what lasts for less than a few of them nobody can tell.
+struct CounterStretch {
+  /// A machine with counters.
+  struct Machine {
+    let name: String
+    let isGuest: Bool
+  }
+
+  /// The machines of which a view of traces shows nothing: where it does, traces say it better.
+  static func machines(_ evidence: Evidence, without view: String) throws -> [Machine] {
+    try evidence.rows(
+      """
+      SELECT DISTINCT machine, layer FROM source
+      WHERE machine NOT IN (SELECT machine FROM source JOIN \(view) USING (source_id, machine)) ORDER BY machine
+      """
+    ).compactMap { row in
+      row.text("machine").map { Machine(name: $0, isGuest: row.text("layer") == "guest") }
+    }
+  }
+
+  /// A reading.
+  struct Reading {
+    /// Its interval, ns since 1970 as printed; nil without dates.
+    let from: Int64?
+    let to: Int64?
+    /// The end on the reference timeline, ns; nil where nothing ties the counters to it.
+    let at: Int64?
+    let values: [String: Double]
+
+    init(_ row: QueryRow, _ names: [String]) {
+      to = row.integer("wall_ns")
+      at = row.integer("at_ns")
+      from = to.flatMap { end in row.integer("interval_ns").map { end &- $0 } }
+      var values: [String: Double] = [:]
+      for name in names { values[name] = row.number(name) }
+      self.values = values
+    }
+
+    subscript(_ name: String) -> Double? { values[name] }
+  }
+
+  /// Readings in which it was so, and of all others, at least.
+  private static let (least, leastOthers) = (4, 3)
+  /// The same where it touches the first or the last reading: tools that begin and end do work themselves.
+  private static let leastAtEnds = 6
+
+  let readings: [Reading]
+  let range: Range<Int>
+
+  /// Nil where there is no such stretch. One reading that is otherwise does not end it.
+  init?(_ readings: [Reading], where isSo: (Reading) -> Bool) {
+    var best: Range<Int>?
+    var (first, last, missed) = (-1, -1, 0)
+    func close() {
+      if first >= 0, last + 1 - first > best?.count ?? 0 { best = first..<last + 1 }
+      (first, missed) = (-1, 0)
+    }
+    for (place, reading) in readings.enumerated() {
+      if isSo(reading) {
+        if first < 0 { first = place }
+        (last, missed) = (place, 0)
+      } else if first >= 0 {
+        missed += 1
+        if missed > 1 { close() }
+      }
+    }
+    close()
+    guard let best else { return nil }
+    let touches = best.lowerBound == 0 || best.upperBound == readings.count
+    guard best.count >= (touches ? Self.leastAtEnds : Self.least),
+      readings.count - best.count >= Self.leastOthers
+    else { return nil }
+    (self.readings, range) = (readings, best)
+  }
+
+  /// The mean of a value within, or of all others; nil where none has it.
+  func mean(_ name: String, within: Bool) -> Double? {
+    let own = readings.indices.filter { range.contains($0) == within }.compactMap {
+      readings[$0][name]
+    }
+    return own.isEmpty ? nil : own.reduce(0, +) / Double(own.count)
+  }
+
+  /// A condition of SQL that holds for the readings within; nil without dates.
+  var condition: String? {
+    guard let first = readings[range.lowerBound].to, let last = readings[range.upperBound - 1].to
+    else { return nil }
+    return "wall_ns BETWEEN \(first) AND \(last)"
+  }
+
+  /// The process that did most more within than otherwise, by `pidstat`: its name and how much of each, in what these
+  /// counters count together; nil where no file tells.
+  func process(
+    _ evidence: Evidence, of machine: String, tool: String, _ counters: String...
+  ) throws -> (name: String, inside: Double, outside: Double)? {
+    guard let condition else { return nil }
+    let names = counters.map(Evidence.literal).joined(separator: ", ")
+    let row = try evidence.rows(
+      """
+      SELECT object, inside, outside FROM (
+        SELECT object, total(CASE WHEN \(condition) THEN value END) / max(1, (
+            SELECT count(DISTINCT wall_ns) FROM counter_value
+            WHERE machine = \(Evidence.literal(machine)) AND tool = \(Evidence.literal(tool)) AND \(condition))) AS inside,
+          total(CASE WHEN NOT (\(condition)) THEN value END) / max(1, (
+            SELECT count(DISTINCT wall_ns) FROM counter_value
+            WHERE machine = \(Evidence.literal(machine)) AND tool = \(Evidence.literal(tool)) AND NOT (\(condition)))) AS outside
+        FROM counter_value
+        WHERE machine = \(Evidence.literal(machine)) AND tool = \(Evidence.literal(tool)) AND counter IN (\(names))
+        GROUP BY object)
+      WHERE inside > 1.25 * outside ORDER BY inside - outside DESC LIMIT 1
+      """
+    ).first
+    guard let name = row?.text("object"), let inside = row?.number("inside") else { return nil }
+    return (name, inside, row?.number("outside") ?? 0)
+  }
+
+  /// When it was so: on the timeline where the counters have a place there, else from the zero of their phases, else since
+  /// 1970.
+  func extent(_ evidence: Evidence, of machine: String) throws -> Finding.Extent {
+    let (first, last) = (readings[range.lowerBound], readings[range.upperBound - 1])
+    guard let from = first.from, let to = last.to else { return Finding.Extent() }
+    let error = to &- from == 0 ? 0 : (first.to ?? to) &- from
+    if let at = first.at, let end = last.at {
+      return Finding.Extent(
+        from: at &- error, to: end, error: error, hasOnset: range.lowerBound > 0)
+    }
+    let zero = try evidence.rows(
+      "SELECT min(zero_unix_ns) AS zero FROM phase WHERE seen_by = 'counters' AND machine = "
+        + Evidence.literal(machine)
+    ).first?.integer("zero")
+    return Finding.Extent(
+      from: from &- (zero ?? 0), to: to &- (zero ?? 0), error: error,
+      hasOnset: range.lowerBound > 0)
+  }
+
+  /// `from 14:46:31 to 14:46:45 UTC`, `from reading 12 to 26`.
+  func words(isUTC: Bool) -> String {
+    guard let from = readings[range.lowerBound].from, let to = readings[range.upperBound - 1].to
+    else { return "from reading \(range.lowerBound + 1) to \(range.upperBound)" }
+    return "from \(UTCText.time(from)) to \(UTCText.time(to))" + (isUTC ? " UTC" : "")
+  }
+}
