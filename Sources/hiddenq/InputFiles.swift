@@ -207,7 +207,7 @@ private struct DirectoryWalk {
     /// Its path below the root, with a slash at its end.
     let prefix: String
     /// What the folders above say.
-    let machine: Machine?
+    var machine: Machine?
     /// Archives in it stay as they are.
     var isInArchive = false
     /// Names of folders in it are ignored.
@@ -291,6 +291,11 @@ private struct DirectoryWalk {
     }
     let head = stop.path.hasSuffix("/") ? stop.path : stop.path + "/"
     if let layer = stop.ownLayer, holdsMachines(head, names) { stop.layerOfFolders = layer }
+    if root.machine == nil, stop.machine == nil,
+      let machine = BundleMachine.machine(ofFolder: stop.path, names)
+    {
+      (stop.machine, stop.isSystem) = (machine, true)
+    }
     var readable: [String] = []
     var folders: [Stop] = []
     for name in names.sorted() {
