@@ -31,7 +31,8 @@ public enum Report {
   ]
   /// The findings, and what they rest on: sections that a finding is about come first, in the order of the findings.
   static let details: [any ReportSection] = [
-    FindingSection(), IntervalSection(), HopSection(), HostSideSection(), TailSection(),
+    FindingSection(), IntervalSection(), HopSection(), ApplicationSection(), HostSideSection(),
+    TailSection(),
     HeatSection(), CPUSection(),
     CPUPictureSection(), SlowestSection(), QueueSection(), MemorySection(), NetworkSection(),
     CounterSection(),

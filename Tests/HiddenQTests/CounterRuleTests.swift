@@ -114,4 +114,41 @@ struct CounterRuleTests {
     ])
     #expect(try Self.finding(full, "IOWAIT_MISLEADS") == "")
   }
+
+  @Test("LIMIT_REACHED by what an EBS volume counts itself; none where it did not grow")
+  func allowance() throws {
+    func stats(_ grown: Int) -> String {
+      (0..<3).map { place in
+        """
+        \(1_795_339_853 + 10 * place)
+        $ nvme amzn stats /dev/nvme1n1
+        Total Ops:
+          Read: 26525
+          Write: 46117
+        Total Bytes:
+          Read: 1
+          Write: 2
+        Total Time (us):
+          Read: 3
+          Write: 4
+        EBS Volume Performance Exceeded (us):
+          IOPS: \(1_000 + place * grown)
+          Throughput: 0
+        EC2 Instance EBS Performance Exceeded (us):
+          IOPS: 0
+          Throughput: 0
+        Queue Length (point in time): 7
+
+
+        """
+      }.joined()
+    }
+    let held = try Program.incident(of: ["guest/ebs.txt": stats(2_500_000)])
+    #expect(
+      try Self.finding(held, "LIMIT_REACHED")
+        == "warning high nvme1n1: the IOPS limit of the volume held I/O back for 5.0 s, 25.0 % of the time between the readings."
+    )
+    let free = try Program.incident(of: ["guest/ebs.txt": stats(0)])
+    #expect(try Self.finding(free, "LIMIT_REACHED") == "")
+  }
 }

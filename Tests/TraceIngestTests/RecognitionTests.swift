@@ -461,10 +461,6 @@ private let tables: [(format: String, text: String)] = [
     ),
     Row("uptime", " 10:15:01 up 46 days, 20:48,  1 user,  load average: 4.34, 4.19, 4.15\n"),
     Row("list of processes", "  PID TTY          TIME CMD\n    1 ?        00:00:09 systemd\n"),
-    Row("virsh domstats", "Domain: 'web1'\n  state.state=1\n  vcpu.0.delay=1305744538\n"),
-    Row(
-      "virsh domstats",
-      "[root@kvm7 ~]# virsh domstats web1\nDomain: 'web1'\n  vcpu.0.delay=1305744538\n"),
     Row("/proc/meminfo", "MemTotal:        8173956 kB\nMemFree:          496288 kB\n"),
     Row(
       "/proc/interrupts",

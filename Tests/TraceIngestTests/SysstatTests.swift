@@ -175,6 +175,24 @@ struct SysstatTests {
     #expect(mpstat.series("mpstat cpu 0", "%usr") == [618])
   }
 
+  @Test("sadf -d has the names of sar, and dates in UTC")
+  func sadf() throws {
+    let (sink, summary) = try read(
+      """
+      # hostname;interval;timestamp;CPU;%user;%nice;%system;%iowait;%steal;%idle
+      web1;600;2026-11-22 00:10:01 UTC;-1;1.00;0.00;2.00;0.00;5.25;91.75
+      web1;-1;2026-11-22 00:15:01 UTC;LINUX-RESTART	(2 CPU)
+      web1;600;2026-11-22 00:20:01 UTC;-1;1.00;0.00;2.00;0.00;6.25;90.75
+      # hostname;interval;timestamp;DEV;tps;rkB/s;wkB/s;dkB/s;areq-sz;aqu-sz;await;%util
+      web1;600;2026-11-22 00:10:01 UTC;vda;45.00;488.00;0.00;0.00;10.84;0.07;1.51;0.40
+
+      """)
+    #expect(summary.format == "sadf" && summary.skippedLines == 0 && summary.events == 3)
+    #expect(sink.series("sar machine ", "%steal") == [525, 625])
+    #expect(sink.series("sar disk vda", "await") == [151])
+    #expect(sink.moments[0].wall == WallTime(nanoseconds: day + 601_000_000_000, utcOffset: 0))
+  }
+
   @Test("pressure: the resource by a path before the line, a heading, or the file's name")
   func pressure() throws {
     let line = "avg10=0.00 avg60=1.25 avg300=0.05 total=1234567"

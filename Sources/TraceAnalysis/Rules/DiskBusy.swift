@@ -31,7 +31,8 @@ struct DiskBusy: Rule {
           + "ORDER BY object, wall_ns, source_id, line")
       // What the kernel counted is better than what a tool printed of it.
       let tools = Set(rows.compactMap { $0.text("tool") })
-      guard let tool = ["proc-diskstats", "iostat", "sar"].first(where: tools.contains) else {
+      guard let tool = ["proc-diskstats", "iostat", "sar", "domstats"].first(where: tools.contains)
+      else {
         continue
       }
       let own = rows.filter { $0.text("tool") == tool }
@@ -83,7 +84,9 @@ struct DiskBusy: Rule {
     }
     let isSlower = differs("await_ms") { $0 >= factor * $1 && $0 >= $1 + 1 }
     let isFuller = differs("used_pct") { $0 >= limit && $1 <= limit - 30 }
-    return isSlower || isFuller ? stretch : nil
+    // One that does more, and as fast as before, is no slower for it.
+    let isFaster = differs("await_ms") { $0 < $1 }
+    return isSlower || isFuller && !isFaster ? stretch : nil
   }
 
   private func finding(
@@ -111,7 +114,7 @@ struct DiskBusy: Rule {
       parts.append("\(number(depth, 1)) at once on average")
     }
     var sentence =
-      "\(isGuest ? "" : "\(machine.name): ")disk \(name) was busy \(busy.words(isUTC: isUTC))"
+      "\(isGuest ? "Disk" : "\(machine.name): disk") \(name) was busy \(busy.words(isUTC: isUTC))"
       + (parts.isEmpty ? "." : ": \(parts.joined(separator: ", ")).")
     if let own = busy.mean("await_ms", within: true) {
       sentence += " A request took \(number(own, 1)) ms"

@@ -22,6 +22,8 @@ protocol CounterTable: AnyObject {
   func announce(interface: String)
   /// A command or a file's name stands before what it printed.
   func announce(command: String)
+  /// The file is at its end.
+  func finish(_ log: CounterLog) throws
 }
 
 extension CounterTable {
@@ -29,6 +31,7 @@ extension CounterTable {
   func interrupt(_ reason: CounterBreak) {}
   func announce(interface: String) {}
   func announce(command: String) {}
+  func finish(_ log: CounterLog) throws {}
 }
 
 /// The format of files in which a tool's tables stand, often many times and with dates between. All of
@@ -55,6 +58,7 @@ extension CounterFormat {
 let counterFormats: [any CounterFormat] = [
   Vmstat(), Numastat(), EthtoolStatistics(), EthtoolRing(), IPLinkStatistics(), ProcNetDev(),
   Ifconfig(), SoftnetStat(), QdiscStatistics(), Pressure(), Iostat(), Mpstat(), Pidstat(), Sar(),
+  Sadf(), Domstats(), FioLog(), AmazonStats(),
   ProcDiskstats(), ProcSchedstat(), TaskSchedstat(),
   ProcStat(), ProcVmstat(),
 ]
@@ -197,7 +201,7 @@ final class CounterReader: LineFormatReader {
   }
 
   func finish() throws -> SourceSummary {
-    for case let table as FactTable in tables { try table.finish(log) }
+    for table in tables { try table.finish(log) }
     var summary = try log.finish(format: format)
     summary.problems.insert(contentsOf: held.all, at: 0)
     summary.skippedLines += heldLines
@@ -480,7 +484,7 @@ enum OwnHeaders {
     let beginnings: [StaticString] = [
       "procs -", "--procs-", "disk- ---", "NIC statistics", "Ring parameters for ", "Inter-|",
       "qdisc ", "Per-node ", "avg-cpu: ", "nr_free_pages ", "nr_zone_", "no stats available",
-      "some avg10=",
+      "some avg10=", "# hostname;interval;",
     ]
     for beginning in beginnings where bytes.has(beginning, at: start, end) { return true }
     var fields = Fields()

@@ -128,7 +128,7 @@ final class SysstatTable: CounterTable {
 
   // MARK: - Headers
 
-  private static let keys: Set<Substring> = [
+  static let keys: Set<Substring> = [
     "CPU", "DEV", "IFACE", "NODE", "FILESYSTEM", "INTR", "TTY", "BUS",
   ]
 
@@ -193,7 +193,7 @@ final class SysstatTable: CounterTable {
   }
 
   /// `all` and `0` of CPUs, `vda` and `dev253-0` of disks, `eth0`.
-  private static func object(_ key: Substring, _ word: String) -> (CounterObjectKind, String) {
+  static func object(_ key: Substring, _ word: String) -> (CounterObjectKind, String) {
     switch key {
     case "CPU": return word == "all" || word == "-1" ? (.machine, "") : (.cpu, word)
     case "NODE": return word == "all" ? (.machine, "") : (.node, word)

@@ -235,7 +235,7 @@ private struct CommandWords {
   private static let ours: [StaticString] = [
     "vmstat", "numastat", "numactl", "ethtool", "ip", "tc", "lscpu", "lsblk", "losetup", "dmsetup",
     "filefrag", "qemu-img", "blkparse", "trace-cmd", "virsh", "iostat", "mpstat", "sar", "pidstat",
-    "sadf", "ifconfig",
+    "sadf", "ifconfig", "nvme", "ebsnvme",
   ]
 
   /// Files that are one of our formats.
@@ -252,7 +252,7 @@ private struct CommandWords {
     "mount",
     "findmnt", "dmesg", "journalctl", "systemctl", "timedatectl", "chronyc", "ntpq", "sysctl",
     "slabtop",
-    "w", "who", "whoami", "id", "last", "lastlog", "rpm", "dpkg", "smartctl", "nvme", "lvs", "pvs",
+    "w", "who", "whoami", "id", "last", "lastlog", "rpm", "dpkg", "smartctl", "lvs", "pvs",
     "vgs", "lvdisplay",
     "vgdisplay", "pvdisplay", "mdadm", "multipath", "dmidecode", "lshw", "hwclock", "turbostat",
     "tuned-adm",
@@ -423,11 +423,13 @@ private struct CommandWords {
       if bytes.equals("ip", name) || bytes.equals("tc", name) {
         return has([" -s", " --stat", " -stat"])
       }
+      if bytes.equals("nvme", name) { return has([" amzn"]) }
+      if bytes.equals("ebsnvme", name) { return has([" stats"]) }
       if bytes.equals("lscpu", name) { return has([" -p", " --parse"]) }
       if bytes.equals("dmsetup", name) { return has([" table"]) }
       if bytes.equals("qemu-img", name) { return has([" map"]) }
       if bytes.equals("virsh", name) {
-        return has(["qemu-monitor-command", "dumpxml", "blkdeviotune"])
+        return has(["qemu-monitor-command", "dumpxml", "blkdeviotune", "domstats"])
       }
       if bytes.equals("ps", name) {
         return has(["tid", "lwp", "-L", "-T", "-eL", "-m", "H", "TID", "LWP", "spid", "qemu"])

@@ -215,12 +215,6 @@ extension KnownOutputs {
 
   /// Hypervisors.
   private static let virtual = [
-    // `Domain: 'web1'`
-    KnownOutput(
-      beginning: "Domain: '",
-      advice:
-        "this is virsh domstats, which nothing here uses (vcpu.N.delay is the time, in ns, that a vCPU "
-        + "waited for a CPU since it began); \(Advice.tasks)"),
     KnownOutput(
       beginning: "VCPU: ",
       advice: "this is virsh vcpuinfo, which nothing here uses; \(Advice.tasks)"),
