@@ -99,6 +99,44 @@ public protocol ByteFormatReader: AnyObject {
   func finish() throws -> SourceSummary
 }
 
+/// The formats by what they tell of, for people: each is in one of them.
+public let formatFamilies: [(title: String, names: [String])] = [
+  ("Block traces", ["blktrace"]),
+  ("Recordings", ["perf-data", "trace-dat"]),
+  (
+    "Tracepoints as text",
+    [
+      "perf-sched", "perf-script", "trace-cmd", "ftrace", "perf-sched-timehist",
+      "perf-sched-latency",
+    ]
+  ),
+  (
+    "CPUs, memory and disks over time",
+    [
+      "vmstat", "iostat", "mpstat", "pidstat", "sar", "sadf", "sysstat-json", "proc-stat",
+      "proc-vmstat",
+      "proc-diskstats", "proc-schedstat", "task-schedstat", "pressure", "numastat",
+    ]
+  ),
+  (
+    "Network over time",
+    ["ip-link", "ifconfig", "proc-net-dev", "softnet", "tc-qdisc", "ethtool", "ethtool-ring"]
+  ),
+  ("Applications", ["fio-log"]),
+  (
+    "Hypervisors",
+    [
+      "qemu-log", "qmp", "qemu-cmdline", "libvirt-xml", "blkdeviotune", "domstats", "cgroup-limits",
+      "nvme-amzn",
+    ]
+  ),
+  (
+    "Machines and disks",
+    ["lscpu", "numactl", "ps", "lsblk", "dmsetup", "qemu-img-map", "filefrag", "queue-settings"]
+  ),
+  ("Clocks", ["clock-readings", "capture-clocks"]),
+]
+
 /// Every format, in the order in which ties are decided and `hiddenq formats` prints them.
 public let allFormats: [any TraceFormat] =
   [

@@ -198,13 +198,20 @@ struct FormatsCommand: ParsableCommand {
 
   func run() throws {
     guard format != .table else {
-      for one in allFormats { Output.print(Self.text(one)) }
+      for (place, family) in formatFamilies.enumerated() {
+        Output.print("\(place == 0 ? "" : "\n")\(family.title)\n\n")
+        for one in allFormats where family.names.contains(one.name) { Output.print(Self.text(one)) }
+      }
       return
     }
     Tabular.print(
-      format, columns: ["name", "produced by", "clock", "good for"],
-      rows: allFormats.map {
-        [.text($0.name), .text($0.producedBy), .text($0.clock), .text($0.goodFor)]
+      format, columns: ["name", "produced by", "clock", "good for", "family"],
+      rows: allFormats.map { one in
+        let family = formatFamilies.first { $0.names.contains(one.name) }?.title
+        return [
+          .text(one.name), .text(one.producedBy), .text(one.clock), .text(one.goodFor),
+          .text(family ?? ""),
+        ]
       })
   }
 

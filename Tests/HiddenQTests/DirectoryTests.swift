@@ -452,6 +452,13 @@ struct DirectoryTests {
     let rows = try Program.run("formats", "--format", "csv").output.split(separator: "\n")
     #expect(lines.count { $0.hasPrefix("  $ ") } == rows.count - 1)
     #expect(lines.count { $0.hasPrefix("  clock ") } == rows.count - 1)
+    // Each is of one family, and the README's table has it.
+    #expect(rows.dropFirst().allSatisfy { !$0.hasSuffix(",") })
+    let readme = try String(
+      contentsOf: Repository.root.appending(path: "README.md"), encoding: .utf8)
+    for name in rows.dropFirst().compactMap({ $0.split(separator: ",").first }) {
+      #expect(readme.contains("`\(name)`"), "\(name)")
+    }
   }
 
   @Test("output that looks useful and is not is refused with the command to run instead")
