@@ -121,11 +121,12 @@ struct TextRendererTests {
 
   @Test("a bar is full and each hop has its part")
   func bar() {
+    let times: KeyValuePairs<Hop, Int64> = [
+      .guestScheduler: 25, .virtioSubmit: 0, .hostScheduler: -3, .hardwareQueue: 50, .virtioReturn: 25,
+    ]
     let waterfall = Waterfall(
       title: "", detail: "",
-      segments: zip(Hop.blockParts, [25, 0, -3, 50, 25]).map {
-        .init(mark: .hop($0), nanoseconds: $1)
-      })
+      segments: times.map { .init(mark: .hop($0), nanoseconds: $1) })
     #expect(waterfall.bar(width: 8) == "225555<<")
     #expect(Waterfall(title: "", detail: "", segments: []).bar(width: 8) == "")
   }
