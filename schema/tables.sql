@@ -1361,3 +1361,17 @@ CREATE TABLE finding_row (
   -- The finding_id of the finding whose consequence it is; NULL where it stands for itself.
   consequence_of INTEGER
 ) STRICT;
+
+-- What the evidence of a finding returned when it was found: its first rows, a row here for each of their values.
+CREATE TABLE finding_result (
+  finding_id INTEGER NOT NULL,
+  -- Which row of the result, from 1.
+  row INTEGER NOT NULL,
+  -- Which of its columns, from 1.
+  place INTEGER NOT NULL,
+  -- The name of that column.
+  name TEXT NOT NULL,  -- written anew
+  -- Its value as SQLite prints it, in the unit that its name says; NULL where it has none.
+  value TEXT,  -- written anew
+  PRIMARY KEY (finding_id, row, place)
+) STRICT, WITHOUT ROWID;

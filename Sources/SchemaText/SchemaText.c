@@ -238,6 +238,9 @@ static const char viewGivenClockRelation[] = {
 static const char viewDeviceName[] = {
 #embed "../../schema/views/device_name.sql" suffix(, 0)
 };
+static const char viewFindingEvidence[] = {
+#embed "../../schema/views/finding_evidence.sql" suffix(, 0)
+};
 static const char viewHopCell[] = {
 #embed "../../schema/views/hop_cell.sql" suffix(, 0)
 };
@@ -346,6 +349,7 @@ static const struct SchemaFile files[] = {
     {"views/given_clock_relation.sql", viewGivenClockRelation},
     {"views/device_name.sql", viewDeviceName},
     {"views/configuration.sql", viewConfiguration},
+    {"views/finding_evidence.sql", viewFindingEvidence},
     {"views/hop_cell.sql", viewHopCell},
     {"views/slowest_io.sql", viewSlowestIO},
     {"views/disk_counter.sql", viewDiskCounter},

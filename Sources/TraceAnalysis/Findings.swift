@@ -24,10 +24,12 @@ public enum Findings {
   ) throws -> [Finding] {
     let evidence = Evidence(file, given: thresholds)
     let mixed = try CapturesMixed().findings(evidence)
-    guard mixed.isEmpty else { return FindingOrder(mixed.map { ($0, []) }).findings }
-    return FindingOrder(
+    guard mixed.isEmpty else {
+      return try FindingOrder(mixed.map { ($0, []) }).findings.map(evidence.proven)
+    }
+    return try FindingOrder(
       try allRules.filter { $0.code != .capturesMixed }.flatMap { try found($0, evidence) }
-    ).findings
+    ).findings.map(evidence.proven)
   }
 
   /// The same of a part of a correlated capture, on the timeline in ns; of one guest and what is about none, when one is

@@ -113,6 +113,7 @@ struct Suspect: Sendable {
 struct Evidence {
   private let file: IncidentFile
   private let given: [String: Double]
+  private let results = Results()
   /// The part of the capture that is judged, on the timeline, ns; nil: all of it.
   let window: Range<Int64>?
 
@@ -203,7 +204,24 @@ struct Evidence {
 
   /// The rows of a statement over the documented views. A sentence takes its numbers from these rows, and
   /// the same statement is the finding's evidence.
-  func rows(_ sql: String) throws -> [QueryRow] { try file.rows(sql) }
+  func rows(_ sql: String) throws -> [QueryRow] {
+    let (rows, returned) = try file.result(of: sql)
+    results.bySQL[sql] = returned
+    return rows
+  }
+
+  /// A finding with what its evidence returns. Its rule has mostly run that statement already.
+  func proven(_ finding: Finding) throws -> Finding {
+    guard let sql = finding.evidenceSQL else { return finding }
+    var proven = finding
+    proven.returned = try results.bySQL[sql] ?? file.result(of: sql).returned
+    return proven
+  }
+
+  /// What the statements of rules returned.
+  private final class Results {
+    var bySQL: [String: Finding.Returned] = [:]
+  }
 
   /// A limit as it is in force.
   func value(of threshold: Threshold) -> Double { given[threshold.name] ?? threshold.standard }

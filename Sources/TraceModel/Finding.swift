@@ -66,6 +66,22 @@ public struct Finding: Sendable, Equatable {
     }
   }
 
+  /// What its statement returned, as SQLite prints it.
+  public struct Returned: Sendable, Equatable {
+    /// How many rows and columns are kept: enough for those that a sentence names.
+    public static let (mostRows, mostColumns) = (4, 40)
+
+    /// The names of the columns.
+    public var columns: [String]
+    /// The first rows, each with a value for every column; nil for NULL.
+    public var rows: [[String?]]
+
+    /// The first rows of a result.
+    public init(columns: [String], rows: [[String?]]) {
+      (self.columns, self.rows) = (columns, rows)
+    }
+  }
+
   /// What kind it is.
   public var code: Code
   /// How much it matters.
@@ -81,6 +97,8 @@ public struct Finding: Sendable, Equatable {
   /// One statement over the documented views that returns the numbers of the sentence; nil where the numbers are of a part
   /// of the capture and in no table of the file: ``because`` says so.
   public var evidenceSQL: String?
+  /// What that statement returned; nil where there is none, or it was not run.
+  public var returned: Returned?
   /// What to do now.
   public var nextStep: String
   /// When it was so, where, and what it cost.

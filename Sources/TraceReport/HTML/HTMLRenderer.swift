@@ -208,13 +208,25 @@ public enum HTMLRenderer {
           .element(
             "p", [.text("Shown in: "), link(Remark($0.title, $0.anchor))])
         } ?? .empty,
+        .lines((finding.returned.map(EvidenceText.rows) ?? []).map(renderRow)),
         .element(
           "details",
           [
             .element("summary", "Evidence: the query that returns these numbers"),
+            .element("p", EvidenceText.rerun),
             .element("pre", at: ["tabindex": "0"], finding.evidenceSQL ?? "-- none: see above"),
           ]),
       ] + seen)
+  }
+
+  /// A row of evidence: its values one after the other, each behind its column's name.
+  private static func renderRow(_ row: [Fact]) -> Markup {
+    .element(
+      "p", at: ["class": "row"],
+      row.enumerated().flatMap { place, fact in
+        (place == 0 ? [] : [Markup.text(" \u{B7} ")])
+          + [.element("b", fact.name), .text(" \(fact.words)")]
+      })
   }
 
   /// An interval of time, closed until it is asked for: a browser opens what holds the place that a link leads to.

@@ -33,7 +33,7 @@ enum StyleSheet {
     .critical .severity { color: var(--critical); } .warning .severity { color: var(--warning); }
     .info .severity { color: var(--info); }
     .code { font-weight: 400; font-size: .85rem; color: var(--soft); }
-    .more, .reading, figcaption { color: var(--soft); font-size: .9rem; }
+    .more, .row, .reading, figcaption { color: var(--soft); font-size: .9rem; }
     .scroll { overflow-x: auto; margin: .4rem 0 1rem; }
     table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
     caption { text-align: left; padding: .2rem 0; color: var(--soft); }

@@ -61,7 +61,7 @@ public final class Redactor {
             WHERE "\(column)" IN (SELECT old FROM replacement)
             """)
       }
-      try db.execute(sql: "DELETE FROM finding_row")
+      try db.deleteFindings()
       return .commit
     }
     // SQLite leaves old bytes in the gaps of pages that it rearranges; new pages have none.
@@ -216,7 +216,7 @@ extension IncidentFile {
   /// Puts findings in the place of those that are there.
   public func replaceFindings(_ findings: [Finding]) throws {
     try writing { db in
-      try db.execute(sql: "DELETE FROM finding_row")
+      try db.deleteFindings()
       try db.storeFindings(findings)
       return .commit
     }
