@@ -45,6 +45,32 @@ struct EnglishTests {
     #expect(!Self.texts(of: "  // \"laid over\"").contains("laid"))
   }
 
+  /// Of what the rules find in the ten scenarios and in the demo: the sentence, the reason for its confidence, the advice.
+  private static func checkLengths(_ findings: [[String: Any]]) throws {
+    for finding in findings {
+      for part in ["sentence", "because", "next_step"] {
+        for sentence in Sentences.of(try #require(finding[part] as? String)) {
+          #expect(Sentences.words(of: sentence) <= 25, "\(finding["code"] ?? ""): \(sentence)")
+        }
+      }
+    }
+  }
+
+  @Test("no sentence of a finding of the ten scenarios has more than 25 words")
+  func goldenLengths() throws {
+    let golden = try Self.files(in: "Fixtures/golden", "json")
+    #expect(golden.count >= 10)
+    var codes: Set<String> = []
+    for file in golden {
+      let scenario = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any]
+      let report = try #require(scenario?["with_the_cause"] as? [String: Any])
+      let findings = try #require(report["finding"] as? [[String: Any]])
+      codes.formUnion(findings.compactMap { $0["code"] as? String })
+      try Self.checkLengths(findings)
+    }
+    #expect(codes.count >= 10)
+  }
+
   @Test("no sentence of a finding has more than 25 words")
   func length() throws {
     let incident = try Repository.temporaryFolder().appending(path: "incident.db").path
@@ -54,12 +80,6 @@ struct EnglishTests {
     let findings = try #require(
       try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [[String: Any]])
     #expect(findings.count > 1)
-    for finding in findings {
-      for part in ["sentence", "next_step"] {
-        for sentence in Sentences.of(try #require(finding[part] as? String)) {
-          #expect(Sentences.words(of: sentence) <= 25, "\(finding["code"] ?? ""): \(sentence)")
-        }
-      }
-    }
+    try Self.checkLengths(findings)
   }
 }

@@ -393,7 +393,7 @@ struct ApartCountersTests {
         "host/t.txt": "2842 (CPU 0/KVM) 70000000000 30000000000 100\n2850 (IO io1) 5 900 1\n"
       ]), "STEAL_HIDDEN")
     #expect(said.contains("info,low") && said.contains("waited 30.0 s"), "\(said)")
-    #expect(said.contains("30.0 % of the time that it could run; that was read once"))
+    #expect(said.contains("30.0 % of the time that it could run. That was read once"))
   }
 
   @Test(

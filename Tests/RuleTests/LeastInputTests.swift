@@ -32,7 +32,7 @@ struct LeastInputTests {
       let found = try incident.findings()["STEAL_HIDDEN"] ?? ""
       #expect(
         found.contains(
-          "critical: Of host h's own CPU time 30.0 % was stolen, by \(tool): it is a virtual machine itself"
+          "critical: Of host h's own CPU time 30.0 % was stolen, by \(tool). It is a virtual machine itself"
         )
           == (stolen == 30), "\(found)")
       #expect(found.contains("own CPU time") == (stolen == 30))

@@ -102,7 +102,7 @@ struct MixedCaptureTests {
     let words = try Self.mixed(incident)
     #expect(
       words.contains(
-        "Guest and host are the wrong way round: 300 of the 300 requests (100.0 %) that host h issued to its 253,0 "
+        "Guest and host are the wrong way round. 300 of the 300 requests (100.0 %) that host h issued to its 253,0 "
           + "enclose a request of guest vm1 to 259,0 from Q to C"), "\(words)")
   }
 
@@ -157,7 +157,7 @@ struct MixedCaptureTests {
       Self.switches(from: 10_000_000, cycles: 0..<100)
         + Self.switches(from: begin + 7, cycles: 0..<100, waits: waits), "host", "h")
     let words = try Self.mixed(incident)
-    #expect(words.contains(" of host h holds two recordings: in line 201 its time falls back"))
+    #expect(words.contains(" of host h holds two recordings. In line 201 its time falls back"))
   }
 
   @Test("a clock that was set back a little, and the texts of two CPUs, are one recording")
@@ -234,7 +234,7 @@ struct MixedCaptureTests {
     #expect(try twice.rows(io) == once.rows(io))
     #expect(try twice.rows("SELECT kind FROM problem") == ["repeated_stretch"])
     let words = try Self.mixed(incident([1, 2]))
-    #expect(words.contains(" of guest vm1 holds two recordings: in line "), "\(words)")
+    #expect(words.contains(" of guest vm1 holds two recordings. In line "), "\(words)")
   }
 
   @Test("scheduler traces of guest and host the wrong way round: only the guest has virtual CPUs")
@@ -247,7 +247,7 @@ struct MixedCaptureTests {
     let words = try Self.mixed(swapped)
     #expect(
       words.contains(
-        "the scheduler trace of guest vm1 has 1 threads of virtual CPUs (CPU 0/KVM), and that of host h has none"
+        "The scheduler trace of guest vm1 has 1 threads of virtual CPUs (CPU 0/KVM), and that of host h has none"
       ))
     // A guest with guests of its own, on a host that runs it.
     for (one, other) in [(guest, host), (host, host.replacing("burn", with: "other"))] {

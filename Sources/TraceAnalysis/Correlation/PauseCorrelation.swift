@@ -102,7 +102,7 @@ extension PauseSearch.Pause {
     return isClockStill
       ? "its clock fell behind the host's by as much, and \(sign)"
       : spanning > 0
-        ? "\(sign), while I/Os of it waited that were done on the host or as still as all else"
+        ? "\(sign). Its I/Os waited that the host had completed, or that stood as still as the rest"
         : "\(sign), and no device of the host did anything"
   }
 }

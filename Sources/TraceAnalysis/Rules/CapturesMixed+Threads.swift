@@ -15,7 +15,7 @@ extension CapturesMixed {
       Finding(
         code, .critical, guest: nil,
         sentence: Printable.text(
-          "Guest and host are the wrong way round: the scheduler trace of guest \(guest) has \(Quantity.count(threads)) "
+          "Guest and host are the wrong way round. The scheduler trace of guest \(guest) has \(Quantity.count(threads)) "
             + "threads of virtual CPUs (\(names)), and that of host \(host) has none."),
         confidence: .medium,
         because:
@@ -67,7 +67,7 @@ extension CapturesMixed {
       return Finding(
         code, .critical, guest: nil,
         sentence: Printable.text(
-          "Scheduler traces of two machines were ingested as \(layer) \(machine): while a thread of the one runs on a CPU, "
+          "Scheduler traces of two machines were ingested as \(layer) \(machine). While a thread of the one runs on a CPU, "
             + "\(path) and \(other) have different threads there (in \(Quantity.count(stays)) of the stays that were "
             + "compared)."),
         confidence: .medium,
@@ -101,7 +101,7 @@ extension CapturesMixed {
       return Finding(
         code, .critical, guest: nil,
         sentence: Printable.text(
-          "Scheduler traces of two machines, or of one before and after a boot, were ingested as \(layer) \(machine): "
+          "Scheduler traces of two machines, or of one before and after a boot, were ingested as \(layer) \(machine). "
             + "\(Quantity.count(differing)) threads of the kernel have other numbers in \(path) than in \(other), as "
             + "\(name): \(tid) and \(otherTID)."),
         confidence: .high,

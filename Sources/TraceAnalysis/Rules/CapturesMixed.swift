@@ -54,13 +54,13 @@ struct CapturesMixed: Rule {
       return Finding(
         code, .critical, guest: nil,
         sentence: Printable.text(
-          "Guest and host are the wrong way round: \(Quantity.count(enclosing)) of the "
+          "Guest and host are the wrong way round. \(Quantity.count(enclosing)) of the "
             + "\(Quantity.count(requests)) requests (\(Quantity.decimal(share, digits: 1)) %) that host "
             + "\(sides.host.name) issued to its \(sides.host.device) enclose a request of guest "
             + "\(sides.guest.name) to \(sides.guest.device) from Q to C."),
         confidence: .high,
         because:
-          "A guest's request encloses the host's request that carries it, from D to C; the other way round it "
+          "A guest's request encloses the host's request that carries it, from D to C. The other way round it "
           + "would reach the host before the guest sent it. All other findings are withheld.",
         evidenceSQL: sql,
         nextStep: Printable.text(
@@ -186,8 +186,8 @@ struct CapturesMixed: Rule {
       return Finding(
         code, .critical, guest: nil,
         sentence: Printable.text(
-          "\(path) of \(layer) \(machine) holds two recordings: in line \(Quantity.count(line)) its time falls back, and "
-            + "what follows is not what it told of that time before."),
+          "\(path) of \(layer) \(machine) holds two recordings. In line \(Quantity.count(line)) its time falls back, and "
+            + "the events that follow are not the earlier ones of that time."),
         confidence: .high,
         because:
           "The same trace once more would have the same events. Sums over two recordings belong to neither of them, "
@@ -195,7 +195,7 @@ struct CapturesMixed: Rule {
         evidenceSQL: Self.appended("source_id = \(source)"),
         nextStep:
           "Split the file before line \(line) (head -n \(line - 1), tail -n +\(line)), and ingest each recording into an "
-          + "incident file of its own, with the other side's trace of the same time. Parts of one recording in a wrong "
+          + "incident file of its own. Add the other side's trace of the same time. Parts of one recording in a wrong "
           + "order: sort the text by its time column.")
     }
   }

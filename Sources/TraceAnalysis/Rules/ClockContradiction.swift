@@ -18,12 +18,12 @@ struct ClockContradiction: Rule {
         code, .warning, guest: guest,
         sentence: Printable.text(
           "\(path): \(Quantity.count(wrong)) of its \(Quantity.count(checks)) recorded relations of the clocks "
-            + "contradict what the requests show, by up to \(Quantity.time(apart)) where both together may be "
-            + "off by \(Quantity.time(allowed))."),
+            + "contradict what the requests show, by up to \(Quantity.time(apart)). Both together "
+            + "may be off by \(Quantity.time(allowed))."),
         confidence: .high,
         because:
-          "No request may reach the host before the guest issued it: the relation that the requests show is "
-          + "bounded by causality, the recorded one by what its file says.",
+          "No request may reach the host before the guest issued it, which bounds the relation that "
+          + "the requests show. The recorded one is bounded by what its file says.",
         evidenceSQL: Self.sql(
           "guest = \(Evidence.literal(guest)) AND path = \(Evidence.literal(path))"),
         nextStep:

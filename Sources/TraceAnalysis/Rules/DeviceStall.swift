@@ -69,7 +69,7 @@ struct DeviceStall: Rule {
             + (isBeside
               ? " No I/O of a guest is matched with its requests; whether any pass it, below another device, is not known."
               : "")
-          : "This is what the guest saw from D to C: the device may have stalled, or the guest's own CPUs did "
+          : "This is what the guest saw from D to C. The device may have stalled, or the guest's own CPUs did "
             + "not run to see it answer. Only the host's block trace tells.",
         evidenceSQL: sql(
           evidence,

@@ -107,9 +107,9 @@ struct FalseOptimisation: Rule {
     if let share = row.number("device_full_pct"), share >= evidence.value(of: full), waiting >= 1 {
       return (
         true,
-        "The device below, \(device), is full: \(Quantity.count(depth)) requests in "
-          + "\(Quantity.decimal(share, digits: 1)) % of \(Quantity.count(slices)) time slices, and "
-          + "\(Quantity.decimal(waiting, digits: 1)) waiting for it in the host's scheduler on average: what "
+        "The device below, \(device), is full: it holds \(Quantity.count(depth)) requests in "
+          + "\(Quantity.decimal(share, digits: 1)) % of \(Quantity.count(slices)) time slices. "
+          + "\(Quantity.decimal(waiting, digits: 1)) wait for it in the host's scheduler on average. Requests that "
           + "a layer above it no longer holds will wait there."
       )
     }
@@ -118,10 +118,10 @@ struct FalseOptimisation: Rule {
     {
       return (
         false,
-        "The device below, \(device), never holds more than \(Quantity.count(depth)), which it reached in "
-          + "\(Quantity.decimal(share, digits: 1)) % of \(Quantity.count(slices)) time slices, and the I/Os "
-          + "spent \(Quantity.decimal(held, digits: 1)) % of their time waiting for it (H4): a larger queue "
-          + "depth of the device may be all that is needed."
+        "The device below, \(device), never holds more than \(Quantity.count(depth)) requests, which it reached in "
+          + "\(Quantity.decimal(share, digits: 1)) % of \(Quantity.count(slices)) time slices. The I/Os "
+          + "spent \(Quantity.decimal(held, digits: 1)) % of their time waiting for it (H4). A larger queue "
+          + "depth of the device may be enough."
       )
     }
     return nil

@@ -56,8 +56,8 @@ struct LatencyStacking: Rule {
         evidenceSQL: Self.sql(
           "tail.guest = \(Evidence.literal(guest)) AND tail.device = \(Evidence.literal(device))"),
         nextStep:
-          "Tuning one of these layers takes away no more than its own part ('what_if'): look for what they "
-          + "share, such as the CPUs that all of them wait for, before tuning any.")
+          "Tuning one of these layers takes away no more than its own part ('what_if'). Before tuning any, look "
+          + "for what they share, such as the CPUs that all of them wait for.")
     }
   }
 

@@ -35,8 +35,8 @@ struct NUMARemote: Rule {
           + "\(main.node), where \(Quantity.decimal(held, digits: 1)) % of its memory lies.",
         confidence: .medium,
         because:
-          "Where it ran is measured from the host's scheduler trace, where its memory lies from "
-          + "numastat -p; that it uses all of it alike is assumed."
+          "The host's scheduler trace shows where it ran, numastat -p where its memory lies. That it uses all "
+          + "of it alike is assumed."
           + placement.counters(try evidence.rows(placement.countersSQL)),
         evidenceSQL: placement.evidenceSQL,
         nextStep:

@@ -47,8 +47,8 @@ struct NUMASpanning: Rule {
         confidence: share == nil ? .low : .medium,
         because: share == nil
           ? "Where they ran is measured; where the memory lies nobody recorded (numastat -p QEMU-PID)."
-          : "Where they ran is measured, where the memory lies too; that all of it is used alike is "
-            + "assumed, and not so if the guest was given nodes of its own.",
+          : "Where they ran and where the memory lies is measured. That all of it is used alike is "
+            + "assumed; it is not if the guest was given nodes of its own.",
         evidenceSQL: placement.evidenceSQL,
         nextStep:
           "If the guest fits into one node: pin it there, CPUs and memory. If not: give it virtual nodes "

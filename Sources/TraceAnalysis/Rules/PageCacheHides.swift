@@ -52,8 +52,8 @@ struct PageCacheHides: Rule {
         evidenceSQL: Self.sql(
           "cache.guest = \(Evidence.literal(guest)) AND cache.device = \(Evidence.literal(device))"),
         nextStep:
-          "A write that has returned is not on the disk: look at the view 'fsync' for what the application "
-          + "waited for, and at vm.dirty_expire_centisecs and vm.dirty_background_bytes of the guest.",
+          "A write that has returned is not on the disk. The view 'fsync' shows how long the application "
+          + "waited for that. See vm.dirty_expire_centisecs and vm.dirty_background_bytes of the guest.",
         extent: try evidence.throughout(guest).at([Finding.Extent.place(guest, device)]))
     }
   }

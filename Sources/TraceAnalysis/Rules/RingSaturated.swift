@@ -133,13 +133,13 @@ struct RingSaturated: Rule {
   private static func advice(isThreadBusy: Bool, isDeviceFull: Bool) -> String {
     if isDeviceFull {
       return
-        "A larger ring only moves the wait down to the device, which is the limit: reduce what is asked of "
+        "A larger ring only moves the wait down to the device, which is the limit. Reduce the load on "
         + "it, or give it more parallel service."
     }
     if isThreadBusy {
       return
         "The thread is the limit, not the ring: more iothreads (iothread-vq-mapping), num-queues, or less "
-        + "work per request (aio=native or io_uring, cache=none); a larger ring alone only moves the wait."
+        + "work per request (aio=native or io_uring, cache=none). A larger ring alone only moves the wait."
     }
     return
       "Raise queue-size and num-queues of the virtio-blk device (and nr_requests of the disk in the guest), "

@@ -76,7 +76,7 @@ struct StealHidden: Rule {
         code, stolen >= evidence.value(of: critical) ? .critical : .warning, guest: nil,
         sentence: Printable.text(
           "Of host \(host)'s own CPU time \(Quantity.decimal(stolen, digits: 1)) % was stolen, by \(tool) "
-            + "(\(Quantity.count(samples)) samples): it is a virtual machine itself, and waited for a CPU of the machine "
+            + "(\(Quantity.count(samples)) samples). It is a virtual machine itself, and waited for a CPU of the machine "
             + "below it."),
         confidence: .medium,
         because:
@@ -496,7 +496,7 @@ struct StealHidden: Rule {
         sentence: Printable.text(
           "Since \(threads == 1 ? "it was" : "they were") started \(threads == 1 ? "a vCPU thread" : "\(threads) vCPU threads") "
             + "on \(machine) waited \(Self.rounded(waited)) for a CPU of the host, \(Quantity.decimal(share, digits: 1)) % of the "
-            + "time that \(threads == 1 ? "it" : "they") could run; that was read once, so how much of it was now is not known."
+            + "time that \(threads == 1 ? "it" : "they") could run. That was read once, so how much of it fell into the capture is not known."
         ),
         confidence: .low,
         because:
@@ -580,7 +580,7 @@ struct StealHidden: Rule {
         code, .info, guest: guest,
         sentence: Printable.text(
           "Since it was started the guest\(whose) counted \(Quantity.decimal(stolen, digits: 1)) % of its CPU time as "
-            + "stolen; that was read once, so how much of it was now is not known."),
+            + "stolen. That was read once, so how much of it fell into the capture is not known."),
         confidence: .low, because: "An average since boot does not show when the guest waited.",
         evidenceSQL: once, nextStep: "In the guest: read /proc/stat again. " + Self.ask)
     }
@@ -592,7 +592,7 @@ struct StealHidden: Rule {
         code, .info, guest: guest,
         sentence:
           "Since it was started the guest counted \(Quantity.decimal(stolen, digits: 0)) % of its CPU time as "
-          + "stolen, by the first row of vmstat, which averages since boot; how much of it was now is not known.",
+          + "stolen, by the first row of vmstat, which averages since boot. How much of it fell into the capture is not known.",
         confidence: .low, because: "An average since boot does not show when the guest waited.",
         evidenceSQL: average, nextStep: "In the guest: 'vmstat -t 1'. " + Self.ask)
     }
@@ -679,7 +679,7 @@ struct StealHidden: Rule {
           sentence: "Of the time that it counted, the guest shows \(shown)\(busy).",
           confidence: .low,
           because:
-            "The guest's own account, of the time that it counted: a guest whose ticks come late counts less "
+            "The guest's own account, of the time that it counted. A guest whose ticks come late counts less "
             + "than passes, so this may be too much. Who was on the CPU only the host knows.",
           evidenceSQL: sql, nextStep: try Self.again(evidence, guest) + Self.ask)
       ]

@@ -24,7 +24,7 @@ struct TimeShiftContradiction: Rule {
         code, .warning, guest: guest,
         sentence: Printable.text(
           "\(path): the relation of the clocks that trace-cmd \(isMeasured ? "measured" : "took from KVM") "
-            + "(TIME_SHIFT) contradicts what the requests show, by up to \(Quantity.time(apart)) where both "
+            + "(TIME_SHIFT) contradicts what the requests show, by up to \(Quantity.time(apart)). Both "
             + "together may be off by \(Quantity.time(allowed))."),
         confidence: isMeasured ? .medium : .high,
         because:
