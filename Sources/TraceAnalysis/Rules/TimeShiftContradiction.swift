@@ -1,3 +1,4 @@
+internal import TraceCorrelation
 internal import TraceModel
 internal import TraceStore
 
@@ -19,7 +20,8 @@ struct TimeShiftContradiction: Rule {
       guard let guest = row.text("guest"), let path = row.text("path"),
         let apart = row.integer("largest_ns"), let allowed = row.integer("allowed_ns")
       else { return nil }
-      let isMeasured = row.text("recorded")?.hasPrefix("ptp") ?? false
+      // KVM's own is exact.
+      let isMeasured = row.integer("recorded_error_ns") ?? 0 > ExactRelation.error
       return Finding(
         code, .warning, guest: guest,
         sentence: Printable.text(
@@ -81,7 +83,7 @@ struct TimeShiftContradiction: Rule {
     SELECT guest, path, count(contradicts) AS checks, sum(contradicts) AS contradictions,
       max(CASE WHEN contradicts THEN abs(recorded_ns - found_ns) END) AS largest_ns,
       CAST(max(CASE WHEN contradicts THEN recorded_error_ns + found_error_ns END) AS INTEGER) AS allowed_ns,
-      (SELECT value FROM header WHERE header.source_id = clock_check.source_id AND name = 'time shift') AS recorded
+      max(recorded_error_ns) AS recorded_error_ns
     FROM clock_check WHERE origin = 'time shift' AND \(condition) GROUP BY guest, path
     HAVING sum(contradicts) > 0 ORDER BY guest, path
     """

@@ -77,6 +77,8 @@ enum KeptWords {
   ]
   private static let headers = [
     "captured on hostname os release perf version arch nrcpus online avail cpudesc cpuid total memory",
+    "trace-cmd trace_clock local global mono mono_raw boot tai x86-tsc tsc2nsec tsc conversion shift mult zero",
+    "time peer ptp no samples offset offsets to scaling CPUs is",
     "cmdline time of first last sample clockid reference tracer blk monotonic TOD realtime boottime raw",
     "sample duration missing features tsc local global x86 mono x86_64 aarch64 ppc64le s390x",
     "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec UTC",
