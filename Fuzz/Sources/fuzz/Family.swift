@@ -24,14 +24,15 @@ struct Family {
       name: "topology",
       formats: [
         "lscpu", "numactl", "ps", "qmp", "qemu-cmdline", "lsblk", "dmsetup", "qemu-img-map",
-        "filefrag", "queue-settings", "clock-readings", "capture-clocks",
+        "filefrag", "queue-settings", "clock-readings", "capture-clocks", "libvirt-xml",
+        "blkdeviotune", "cgroup-limits",
       ]),
     Family(
       name: "counters",
       formats: [
         "vmstat", "numastat", "proc-stat", "proc-vmstat", "proc-diskstats", "proc-schedstat",
         "task-schedstat", "proc-net-dev", "softnet", "ip-link", "ethtool", "ethtool-ring",
-        "tc-qdisc",
+        "tc-qdisc", "ifconfig", "pressure", "iostat", "mpstat", "pidstat", "sar", "sysstat-json",
       ]),
   ]
 
