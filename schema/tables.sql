@@ -1067,7 +1067,7 @@ CREATE TABLE disk_limit (
   -- What the file that states the limit calls the disk; NULL where no file states it.
   setting_object TEXT,  -- names: devices
   -- The limit's name there: 'iops', 'bps_wr'.
-  setting_name TEXT,  -- names: settings
+  setting_name TEXT,  -- kept
   -- Its value there, per second.
   setting_value REAL
 ) STRICT;

@@ -116,4 +116,46 @@ import Testing
         WHERE tool = 'mpstat' AND kind = 'cpu' AND counter = '%idle'
         """) == idle)
   }
+
+  @Test("by the guest's counters and the reply that states the limit alone")
+  func counters() throws {
+    let capture = try Repository.shared("changes/tcg-throttled")
+    let incident = try Repository.temporaryFolder().path + "/incident.db"
+    for (file, side) in [
+      ("guest/iostat-xt.txt", "guest"), ("host/qmp-query-block-after.json", "host"),
+    ] {
+      let path = capture.appending(path: file).path
+      #expect(try Program.run("ingest", incident, path, "--\(side)", side).status == 0)
+    }
+    _ = try Program.run("correlate", incident)
+    let found = try Program.value(
+      incident,
+      "SELECT severity || ' ' || confidence || ' ' || sentence FROM finding WHERE code = 'LIMIT_REACHED'"
+    )
+    #expect(found.contains("warning low Disk vdb was at a limit of 200 IOPS"), "\(found)")
+  }
+
+  @Test(
+    "fio's own latency beside Q to C: the difference with its interval", .timeLimit(.minutes(3)))
+  func application() throws {
+    let out = try Repository.temporaryFolder().path + "/out"
+    #expect(
+      try Program.run("analyze", Repository.shared("traces/kvm-noisy-cpu").path, "-o", out).status
+        == 0)
+    let report = try Program.run("report", out + "/incident.db").words
+    let found = try #require(
+      report.firstMatch(
+        of:
+          /writes of 4,096 B: ([\d.]+) ms on average by fio \(([\d,]+)\), ([\d.]+) ms from Q to C \(([\d,]+)\); ([\d.]+) ms above Q, between ([\d.]+) ms and ([\d.]+) ms/
+      ))
+    let (own, block, above) = (
+      try #require(Double(found.1)), try #require(Double(found.3)), try #require(Double(found.5))
+    )
+    #expect(abs(own - block - above) < 0.01)
+    #expect(try #require(Double(found.6)) < above && above < (try #require(Double(found.7))))
+    // By a script over the log: 110.9 ms in the seconds that lie within the trace, but for two at either end.
+    #expect(abs(own - 110.9) < 6)
+    #expect(
+      report.contains("writes of 16,384 B") && report.contains("fio did not wait for the disk"))
+  }
 }

@@ -25,7 +25,7 @@ struct LimitReached: Rule {
   var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    try allowances(evidence)
+    try allowances(evidence) + counted(evidence)
       + evidence.rows(Self.sql("1", evidence)).compactMap { row in
         guard let guest = row.text("guest"), let device = row.text("device"),
           let unit = row.text("unit"), let rate = row.number("rate"), let ios = row.integer("ios"),

@@ -424,8 +424,8 @@ private struct CommandWords {
         return has([" -s", " --stat", " -stat"])
       }
       if bytes.equals("nvme", name) { return has([" amzn"]) }
-      if bytes.equals("ebsnvme", name) { return has([" stats"]) }
       if bytes.equals("lscpu", name) { return has([" -p", " --parse"]) }
+      if bytes.equals("ebsnvme", name) { return has([" stats"]) }
       if bytes.equals("dmsetup", name) { return has([" table"]) }
       if bytes.equals("qemu-img", name) { return has([" map"]) }
       if bytes.equals("virsh", name) {

@@ -73,7 +73,8 @@ enum KeptWords {
     "hostfwd rng-random rng chardev socket unix server wait path console pty stdio null file mode",
     "readline control base utc localtime clock rt vm driftfix slew timestamp events mitigations panic",
     "tsc reliable tty0 root rw ro quiet pci pcie-root-port pcie.0 pci.0",
-    "throttling iops-total bps-total werror rerror stop report ignore enospc",
+    "iops iops_rd iops_wr bps bps_rd bps_wr iops_max iops_rd_max iops_wr_max bps_max bps_rd_max bps_wr_max",
+    "cpu_quota vcpu_quota throttling iops-total bps-total werror rerror stop report ignore enospc",
   ]
   private static let headers = [
     "captured on hostname os release perf version arch nrcpus online avail cpudesc cpuid total memory",

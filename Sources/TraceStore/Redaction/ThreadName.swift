@@ -9,11 +9,21 @@ enum ThreadName {
     if Hypervisor.vcpu(ofThread: name) != nil || Hypervisor.vhostProcess(ofThread: name) != nil {
       return true
     }
+    if isLimit(name) { return true }
     for kind in numbered where name.hasPrefix(kind) {
       if isDigits(name.dropFirst(kind.count)) { return true }
     }
     // The kernel cuts names after 15 bytes.
     return name.utf8.count >= 15 && cut.contains { $0.hasPrefix(name) }
+  }
+
+  /// `I/O limit of 200 IOPS`: what a cause is called that is no thread.
+  private static func isLimit(_ name: String) -> Bool {
+    let head = "I/O limit of "
+    guard name.hasPrefix(head) else { return false }
+    let words = name.dropFirst(head.count).split(separator: " ")
+    return words.count == 2 && ["IOPS", "MB/s"].contains(words[1])
+      && words[0].utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2C || $0 == 0x2E }
   }
 
   /// The beginning of a name that only threads of the kernel bear, up to and with its `/`; behind it stand
@@ -59,7 +69,10 @@ enum ThreadName {
   ])
 
   /// Names longer than the kernel keeps.
-  private static let cut = whole.filter { $0.utf8.count > 15 } + ["kvm-nx-lpage-recovery"]
+  private static let cut =
+    whole.filter { $0.utf8.count > 15 } + [
+      "kvm-nx-lpage-recovery", "ext4-rsv-conversion",
+    ]
 
   private static let heads =
     Hypervisor.ioThreadHeads + [
