@@ -62,7 +62,8 @@ struct EnglishTests {
     #expect(golden.count >= 10)
     var codes: Set<String> = []
     for file in golden {
-      let scenario = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any]
+      let text = try Data(contentsOf: file)
+      let scenario = try JSONSerialization.jsonObject(with: text) as? [String: Any]
       let report = try #require(scenario?["with_the_cause"] as? [String: Any])
       let findings = try #require(report["finding"] as? [[String: Any]])
       codes.formUnion(findings.compactMap { $0["code"] as? String })
