@@ -387,6 +387,8 @@ class Bench:
                 self.compared.run(
                     "trace.dat", self.ingest("trace-dat", trace, "--host", "h"),
                     [("trace-cmd report", lambda: measure(["trace-cmd", "report", "-t", "-i", trace]), 0.05)])
+            else:
+                print("bench: trace-cmd cannot record here; trace.dat is left out")
         else:
             print("bench: there is no 'trace-cmd'; trace.dat is left out")
 

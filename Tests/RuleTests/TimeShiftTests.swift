@@ -90,7 +90,7 @@ struct TimeShiftTests {
     let incident = try Self.incident(RecordedPair(pair: nil, wrong: 40_000_000_000))
     let finding = try #require(try incident.findings()["TRACE_INCOMPLETE"])
     #expect(finding.contains("trace-vm.dat: by the relation"), "\(finding)")
-    #expect(finding.contains("beside trace.dat, which is of the same session"), "\(finding)")
+    #expect(finding.contains("beside trace.dat. Both are of one session"), "\(finding)")
   }
 
   @Test("recordings of two sessions are not related by what one of them says")

@@ -37,7 +37,7 @@ struct TimeShiftContradiction: Rule {
         evidenceSQL: Self.sql(
           "guest = \(Evidence.literal(guest)) AND path = \(Evidence.literal(path))"),
         nextStep:
-          "See that both recordings are of one session ('trace id' and 'time shift' in the view 'header') and that "
+          "See that both recordings are of one session ('trace id' and 'time shift' in the view 'header'). See that "
           + "the guest was not migrated or restored in between. The two halves of H3 rest on the requests' relation."
       )
     }
@@ -67,7 +67,7 @@ struct TimeShiftContradiction: Rule {
         code, .warning, guest: guest,
         sentence: Printable.text(
           "\(path): by the relation of the clocks that trace-cmd took from KVM (TIME_SHIFT) it lies "
-            + "\(Quantity.time(apart)) beside \(host), which is of the same session."),
+            + "\(Quantity.time(apart)) beside \(host). Both are of one session."),
         confidence: .high,
         because: "trace-cmd records the guests of a session while it records their host.",
         evidenceSQL: sql(
