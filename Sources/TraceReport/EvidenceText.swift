@@ -21,10 +21,14 @@ enum EvidenceText {
 
   /// A value in the unit that the name of its column says: `12.905 s` of `wait_ns`, `24.5 %` of `lost_pct`.
   private static func text(_ value: String, of column: String) -> String {
-    if column.hasSuffix("_ns"), let number = Double(value), let time = Int64(exactly: number.rounded()) {
+    if column.hasSuffix("_ns"), let number = Double(value),
+      let time = Int64(exactly: number.rounded())
+    {
       return Quantity.time(time)
     }
-    if column.hasSuffix("_pct"), let number = Double(value) { return Quantity.decimal(number, digits: 1) + " %" }
+    if column.hasSuffix("_pct"), let number = Double(value) {
+      return Quantity.decimal(number, digits: 1) + " %"
+    }
     if let number = Int64(value) {
       return column.hasSuffix("_id") || column == "tid" || column == "pid"
         ? value : Quantity.count(number)

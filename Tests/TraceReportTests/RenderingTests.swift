@@ -122,7 +122,8 @@ struct TextRendererTests {
   @Test("a bar is full and each hop has its part")
   func bar() {
     let times: KeyValuePairs<Hop, Int64> = [
-      .guestScheduler: 25, .virtioSubmit: 0, .hostScheduler: -3, .hardwareQueue: 50, .virtioReturn: 25,
+      .guestScheduler: 25, .virtioSubmit: 0, .hostScheduler: -3, .hardwareQueue: 50,
+      .virtioReturn: 25,
     ]
     let waterfall = Waterfall(
       title: "", detail: "",
