@@ -33,6 +33,7 @@ struct Family {
         "vmstat", "numastat", "proc-stat", "proc-vmstat", "proc-diskstats", "proc-schedstat",
         "task-schedstat", "proc-net-dev", "softnet", "ip-link", "ethtool", "ethtool-ring",
         "tc-qdisc", "ifconfig", "pressure", "iostat", "mpstat", "pidstat", "sar", "sysstat-json",
+        "sadf", "domstats", "nvme-amzn", "fio-log",
       ]),
   ]
 
