@@ -1,20 +1,25 @@
 #!/usr/bin/env python3
 """Compares hiddenq's work with that of the usual tools, on the same events.
 
-usage: bench.py [--events N] [--ios N] [--rounds N] [--hiddenq PATH] [--folder DIR] [--keep] [--only PART...]
+usage: bench.py [--events N] [--ios N] [--rounds N] [--hiddenq PATH] [--folder DIR] [--keep] [--results DIR] [--only PART...]
 
 Parts: text, binary, memory, allocations, parsing, sched, whole. The block trace is made here, in the binary format of blktrace; its text is
 what blkparse prints of it. For the whole, a guest and its host, it is bench/blocks.c that makes both. Each comparison alternates between both sides; the figures are medians of CPU time
 (user and system, of the process and its children) and of their ratios per round, and the largest resident set.
 Wall time is not compared: other work on the machine would decide.
 
+With --results a file for each part is written there, PART.json (whole-N.json for N I/Os), of which bench/speed.py makes
+the tables of docs/speed.md.
+
 It never fails on time: it prints ratios with the goals beside them. Exit status 2: it could not run.
 """
 import argparse
+import json
 import os
 import platform
 import random
 import shutil
+import sqlite3
 import statistics
 import struct
 import subprocess
@@ -196,7 +201,7 @@ class Comparison:
 
     def __init__(self, rounds):
         self.rounds = rounds
-        self.rows = []
+        self.results = []
 
     def run(self, title, ours, peers):
         """ours and each peer: a function that does the work and returns its cost."""
@@ -211,9 +216,10 @@ class Comparison:
             theirs = statistics.median(cost.seconds for cost in costs[peer])
             ratio = statistics.median(
                 a.seconds / max(b.seconds, 0.001) for a, b in zip(costs["ours"], costs[peer]))
-            self.rows.append((title, "%.2f s" % mine, peer, "%.2f s" % theirs, "%.3f" % ratio,
-                              "<= %g" % goal, verdict(ratio, goal)))
-            show(self.rows[-1])
+            self.results.append({"work": title, "ours_s": round(mine, 3), "against": peer, "theirs_s": round(theirs, 3),
+                                 "ratio": round(ratio, 4), "goal": goal})
+            show((title, "%.2f s" % mine, peer, "%.2f s" % theirs, "%.3f" % ratio, "<= %g" % goal,
+                  verdict(ratio, goal)))
         return memory
 
 
@@ -243,6 +249,7 @@ class Bench:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.compared = Comparison(options.rounds)
+        self.figures = []
         self.events = 0
         self.table = self.path("events.csv")
 
@@ -301,12 +308,12 @@ class Bench:
         memory = self.compared.run(
             "blkparse text", self.ingest("blktrace", text, "--guest", "g"), peers)
         size = os.path.getsize(self.path("incident.db")) / self.events
-        self.figure("resident set, text", "%.0f MB" % memory, "<= 128 MB", memory <= 128)
-        self.figure("incident file", "%.1f B/event" % size, "<= 12", size <= 12)
+        self.figure("resident set, text", memory, ".0f", "MB", 128)
+        self.figure("incident file", size, ".1f", "B/event", 12)
         kept = self.ingest("blktrace", text, "--guest", "g", "--keep-events")()
         size = os.path.getsize(self.path("incident.db")) / self.events
-        self.figure("with --keep-events", "%.1f B/event" % size, "<= 26", size <= 26)
-        self.figure("its CPU", "%.2f s" % kept.seconds, "", True)
+        self.figure("with --keep-events", size, ".1f", "B/event", 26)
+        self.figure("its CPU", kept.seconds, ".2f", "s")
 
     def binary(self):
         folder = self.path("binary")
@@ -322,7 +329,7 @@ class Bench:
         memory = self.compared.run(
             "blktrace binary", self.ingest("blktrace", folder, "--guest", "g"),
             [("blkparse -d + btt", chain, 0.12)])
-        self.figure("resident set, binary", "%.0f MB" % memory, "<= 128 MB", memory <= 128)
+        self.figure("resident set, binary", memory, ".0f", "MB", 128)
 
     def sched(self):
         if not need("perf"):
@@ -352,7 +359,7 @@ class Bench:
             "perf sched text", self.ingest("perf-sched", text, "--host", "h"),
             [("perf sched latency", lambda: measure(["perf", "sched", "-i", data, "latency"]), 0.5),
              ("perf sched timehist", lambda: measure(["perf", "sched", "-i", data, "timehist"]), 0.2)])
-        self.figure("resident set, sched", "%.0f MB" % memory, "<= 128 MB", memory <= 128)
+        self.figure("resident set, sched", memory, ".0f", "MB", 128)
         self.recording(data)
 
     def recording(self, data):
@@ -367,7 +374,7 @@ class Bench:
             [("perf sched latency", latency, 0.65),
              ("perf sched timehist", lambda: measure(["perf", "sched", "-i", data, "timehist"]), 0.35),
              ("perf script + ingest of it", convert, 0.1)])
-        self.figure("resident set, perf.data", "%.0f MB" % memory, "<= 64 MB", memory <= 64)
+        self.figure("resident set, perf.data", memory, ".0f", "MB", 64)
         packed = self.path("perf-z.data")
         # perf inject does not pack; the same load once more does.
         command = ["perf", "sched", "record", "-z", "-m", "8192", "-o", packed, "--", "sh", "-c",
@@ -376,7 +383,7 @@ class Bench:
             memory = self.compared.run(
                 "perf.data, -z", self.ingest("perf-data", packed, "--host", "h"),
                 [("perf sched latency", lambda: measure(["perf", "sched", "-i", packed, "latency"]), 0.35)])
-            self.figure("resident set, -z", "%.0f MB" % memory, "<= 64 MB", memory <= 64)
+            self.figure("resident set, -z", memory, ".0f", "MB", 64)
         if shutil.which("trace-cmd"):
             trace = self.path("trace.dat")
             subprocess.run(
@@ -402,8 +409,8 @@ class Bench:
             part.write(whole.readline())
         once = self.ingest("blktrace", small, "--guest", "g")().megabytes
         eight = self.ingest("blktrace", self.path("big.txt"), "--guest", "g")().megabytes
-        self.figure("resident set, 1 x", "%.0f MB" % once, "", True)
-        self.figure("resident set, 8 x", "%.0f MB" % eight, "<= 1.2 x", eight <= 1.2 * once)
+        self.figure("resident set, 1 x", once, ".0f", "MB")
+        self.figure("resident set, 8 x", eight, ".0f", "MB", round(1.2 * once, 1))
 
     def allocations(self):
         """Those of a trace less those of its eighth, per line in between."""
@@ -417,7 +424,7 @@ class Bench:
         if None in totals:
             return
         each = (totals[1] - totals[0]) / (self.events * 7 / 8)
-        self.figure("allocations a line", "%.5f" % each, "< 0.01", each < 0.01)
+        self.figure("allocations a line", each, ".5f", "", 0.01)
 
     def parsing(self):
         """The parser by itself, in a package of its own; the general parser is its oracle."""
@@ -427,13 +434,15 @@ class Bench:
         parser, text = os.path.join(package, ".build/release/parsing"), self.path("big.txt")
         fast, general = (subprocess.run([parser, text] + mode, check=True, capture_output=True).stdout
                          for mode in ([], ["general"]))
-        self.figure("parsers agree", "yes" if fast == general else "NO", "", True)
+        self.figure("lines on which the parsers differ", sum(
+            a != b for a, b in zip(fast.splitlines(), general.splitlines())) + abs(
+                fast.count(b"\n") - general.count(b"\n")), "d", "", 0)
         self.compared.run("parsing alone", lambda: measure([parser, text]),
                           [("wc -l", lambda: measure(["wc", "-l", text]), 4)])
         totals = [self.count_allocations([parser, file]) for file in (self.path("small.txt"), text)]
         if None not in totals:
             each = (totals[1] - totals[0]) / (self.events * 7 / 8)
-            self.figure("its allocations a line", "%.6f" % each, "< 0.0001", each < 0.0001)
+            self.figure("its allocations a line", each, ".6f", "", 0.0001)
 
     def make_capture(self):
         """Block traces of a guest and its host: as text in a capture's folders, and as blktrace writes them."""
@@ -481,15 +490,33 @@ class Bench:
             return Cost(sum(cost.seconds for cost in costs), max(cost.megabytes for cost in costs))
         self.head()
         memory = self.compared.run("analyze, both sides", analyze, [("blkparse -d + btt, both", tools, 1.5)])
-        self.figure("resident set, analyze", "%.0f MB" % memory, "<= 150 MB", memory <= 150)
+        self.figure("resident set, analyze", memory, ".0f", "MB", 150)
         costs = [correlate() for _ in range(self.options.rounds)]
         ingest = statistics.median(cost.seconds for cost, _ in costs)
         seconds = statistics.median(cost.seconds for _, cost in costs)
         memory = max(cost.megabytes for _, cost in costs)
-        goal = 6 * self.options.ios / 1e6
-        self.figure("ingest, both sides", "%.2f s" % ingest, "", True)
-        self.figure("correlate alone", "%.2f s" % seconds, "<= %g s" % goal, seconds <= goal)
-        self.figure("resident set of it", "%.0f MB" % memory, "<= 150 MB", memory <= 150)
+        self.figure("ingest, both sides", ingest, ".2f", "s")
+        self.figure("correlate alone", seconds, ".2f", "s", 6 * self.options.ios / 1e6)
+        self.figure("resident set of it", memory, ".0f", "MB", 150 if self.options.ios <= 1_000_000 else 200)
+        self.reading(incident, out)
+
+    def reading(self, incident, out):
+        """What is read of a correlated file: the report, a part of it, and the file beside another of as many I/Os."""
+        program, page = self.options.hiddenq, os.path.join(self.folder, "page.html")
+        other = self.path("other.db")
+        shutil.copy(incident, other)
+
+        def middle(name, command, goal, most=None):
+            costs = [measure(command) for _ in range(self.options.rounds)]
+            self.figure(name, statistics.median(cost.seconds for cost in costs), ".2f", "s", goal)
+            self.figure("resident set of it", max(cost.megabytes for cost in costs), ".0f", "MB", most)
+        middle("report of the whole", [program, "report", incident, "--format", "html", "-o", page], 2, 120)
+        with sqlite3.connect("file:%s?mode=ro" % incident, uri=True) as file:
+            first, last = file.execute("SELECT min(reference_ns), max(reference_ns) FROM guest_io").fetchone()
+        half = "%.3fs" % ((first + last) / 2e9)
+        middle("report of half of the time", [
+            program, "report", incident, "--format", "html", "-o", page, "--to", half], 0.75 * self.options.ios / 1e6)
+        middle("compare of two such files", [program, "compare", incident, other], 2.5 * self.options.ios / 1e6)
 
     def count_allocations(self, command):
         """Calls of malloc and realloc in a run; None where there is no compiler."""
@@ -506,8 +533,23 @@ class Bench:
         with open(count) as file:
             return int(file.read())
 
-    def figure(self, name, value, goal, met):
-        show((name, value, "", "", "", goal, ("yes" if met else "no") if goal else ""))
+    def figure(self, name, value, form, unit="", goal=None):
+        """A number with its unit, and the most that it should be."""
+        self.figures.append({"figure": name, "value": value, "format": form, "unit": unit, "goal": goal})
+        limit = "" if goal is None else ("<= %g %s" % (goal, unit)).strip()
+        show((name, ("%" + form + " %s") % (value, unit), "", "", "", limit,
+              "" if goal is None else verdict(value, goal)))
+
+    def keep_results(self, name):
+        """Writes what was found since the last time, where it is wanted."""
+        found = {"machine": "%s, %d CPUs" % (platform.machine(), os.cpu_count() or 0), "rounds": self.options.rounds,
+                 "comparisons": self.compared.results, "figures": self.figures}
+        self.compared.results, self.figures = [], []
+        if self.options.results:
+            os.makedirs(self.options.results, exist_ok=True)
+            with open(os.path.join(self.options.results, name + ".json"), "w") as file:
+                json.dump(found, file, indent=2)
+                file.write("\n")
 
 
 def main():
@@ -519,6 +561,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="runs of each side")
     parser.add_argument("--folder", help="where the data go (default: a temporary folder)")
     parser.add_argument("--keep", action="store_true", help="leave the data there")
+    parser.add_argument("--results", help="where the results go, a file for each part (default: nowhere)")
     parser.add_argument("--only", nargs="+", choices=PARTS,
                         default=PARTS)
     options = parser.parse_args()
@@ -543,6 +586,7 @@ def main():
         for part in PARTS:
             if part in options.only:
                 getattr(bench, part)()
+                bench.keep_results("whole-%d" % options.ios if part == "whole" else part)
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         print("bench: %s" % error, file=sys.stderr)
         return 2

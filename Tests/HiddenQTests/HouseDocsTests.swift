@@ -38,6 +38,17 @@ struct HouseDocsTests {
     #expect(count > 5)
   }
 
+  @Test("the tables of docs/speed.md are those that bench/speed.py makes of the results")
+  func speed() throws {
+    let (status, output) = try OtherProgram.run(
+      "python3", [Repository.root.appending(path: "bench/speed.py").path, "--check"])
+    #expect(status == 0, "run 'python3 bench/speed.py' \(output)")
+    let page = try String(
+      contentsOf: Repository.root.appending(path: "docs/speed.md"), encoding: .utf8)
+    let tables = page.components(separatedBy: "\n\n").filter { $0.contains("|---") }
+    #expect(tables.count > 5 && tables.allSatisfy { $0.hasPrefix("<!-- results: ") })
+  }
+
   @Test("each type that a page for contributors names is declared", arguments: pages.dropLast(2))
   func types(_ page: String) throws {
     let texts = try Repository.files(below: Repository.root.appending(path: "Sources"))
