@@ -125,6 +125,8 @@ public struct Join: Sendable {
     var region: RegionSearch.Region
     let device: Int
     let runnerUp: Double?
+    /// Whether the region is that of some of the disk's requests.
+    var isOfSample: Bool
   }
 
   /// The best place for each disk; one place holds one guest. For those without one, by disk, why, where that is known.
@@ -206,15 +208,9 @@ public struct Join: Sendable {
           && ($0.device != entry.device
             || $0.region.placement.key != entry.region.placement.key)
       }
-      var region = entry.region
-      // Its own pairs and windows are those of all its requests.
-      if sampled.contains(entry.disk) {
-        let search = RegionSearch(guest: sides[entry.disk], host: devices[entry.device])
-        guard let whole = search.region(region.placement, votes: region.votes) else { continue }
-        region = whole
-      }
       found[entry.disk] = Found(
-        region: region, device: entry.device, runnerUp: runnerUp?.region.share)
+        region: entry.region, device: entry.device, runnerUp: runnerUp?.region.share,
+        isOfSample: sampled.contains(entry.disk))
     }
     return (found, unclear)
   }
@@ -242,8 +238,15 @@ public struct Join: Sendable {
     let sample = RegionSearch.sample(of: side)
     if sample.count < side.count {
       for (number, candidates) in zip(numbers, candidates) {
-        let search = RegionSearch(guest: sample, host: devices[number])
-        judge(disk, guest, search, number, devices[number], candidates, &judged)
+        let places = placements(guest, devices[number], candidates)
+        let starts = StartIndex(
+          devices[number].pieces, at: RegionSearch.starts(of: sample, at: places.map(\.place)))
+        let search = RegionSearch(guest: sample, host: devices[number], starts: starts)
+        for (place, votes) in places {
+          if let region = search.region(place, votes: votes) {
+            judged.append((disk, number, region))
+          }
+        }
       }
       let best = judged.max { $0.region.share < $1.region.share }
       if let best, best.region.share >= wholeShare, best.region.placed * 4 >= sample.count {
@@ -253,7 +256,11 @@ public struct Join: Sendable {
     }
     for (number, candidates) in zip(numbers, candidates) {
       let search = RegionSearch(guest: side, host: devices[number])
-      judge(disk, guest, search, number, devices[number], candidates, &judged)
+      for (place, votes) in placements(guest, devices[number], candidates) {
+        if let region = search.region(place, votes: votes) {
+          judged.append((disk, number, region))
+        }
+      }
       judgeHidden(disk, side, search, number, devices[number], candidates, &judged)
     }
     return (judged, false)
@@ -270,28 +277,21 @@ public struct Join: Sendable {
       + all.dropFirst(mostCandidates).filter { named.contains($0.distance) }.prefix(32)
   }
 
-  /// Judges the places of a disk on a device that maps and addresses show.
-  private static func judge(
-    _ disk: Int, _ guest: GuestDisk, _ search: RegionSearch, _ number: Int, _ device: HostSide,
-    _ candidates: Candidates, _ judged: inout [Judged]
-  ) {
+  /// The places of a disk on a device that maps and addresses show.
+  private static func placements(
+    _ guest: GuestDisk, _ device: HostSide, _ candidates: Candidates
+  ) -> [(place: Placement, votes: Int)] {
     // A map is of a file; the file system under it may begin at any partition of the device.
     let starts = [0] + device.rows.remapDeltas.prefix(8)
-    for (place, map) in guest.maps.enumerated() {
-      for (shift, start) in Set(starts).sorted().enumerated() {
-        let moved = Placement.map(
-          map.moved(by: start), number: place * starts.count + shift)
-        if let region = search.region(moved, votes: 0) {
-          judged.append((disk, number, region))
-        }
+    let maps = guest.maps.enumerated().flatMap { place, map in
+      Set(starts).sorted().enumerated().map { shift, start in
+        (
+          place: Placement.map(map.moved(by: start), number: place * starts.count + shift),
+          votes: 0
+        )
       }
     }
-    for candidate in candidates {
-      let place = Placement.distance(candidate.distance)
-      if let region = search.region(place, votes: candidate.votes) {
-        judged.append((disk, number, region))
-      }
-    }
+    return maps + candidates.map { (.distance($0.distance), $0.votes) }
   }
 
   /// Judges those that show only when all requests are looked at, where none is as good as can be.
@@ -375,33 +375,41 @@ public struct Join: Sendable {
         RequestMatching(guest: side, host: device, map: map)
       )
     }
-    var unique: [Int: Set<Int32>] = [:]
-    var candidates: [[CausalPair]] = []
-    for place in places {
-      guard let found = regions[place] else { continue }
-      let device = devices[found.device]
-      let search = RegionSearch(guest: sides[place], host: device)
-      let stragglers = search.stragglers(found.region)
-      unique[place] = Set(stragglers.lazy.filter(\.isUnique).map { sides[place][$0.place].row })
-      candidates.append(found.region.pairs)
-      candidates.append(
-        stragglers.map { straggler in
-          let (request, piece) = (
-            sides[place][straggler.place], device.pieces[Int(straggler.piece)]
-          )
-          return CausalPair(
-            cause: request.issued, effect: piece.queued, answer: piece.completed,
-            end: request.completed, isUnique: straggler.isUnique)
-        })
-      // The clock that they show is all that is needed of them.
-      regions[place]?.region.forgetPairs()
-    }
     lazy var moments = places.flatMap { sides[$0].flatMap { [$0.issued, $0.completed] } }.sorted()
-    let rough = ClockFit.fit { body in
-      for pairs in candidates { pairs.forEach(body) }
+    func match(_ clock: GuestClock) -> [RequestMatching.Outcome] {
+      matchers.map { $0.matching.match(clock, widening: Self.falsifierWindow) }
     }
-    candidates = []
-    guard var clock = GuestClock(rough, moments: moments) else {
+    // What some of the requests show starts the matching, unless that leaves any open that all of them may place.
+    let isOfSample = places.contains { regions[$0]?.isOfSample == true }
+    var start = Self.start(places, sides, devices, regions)
+    var rough = GuestClock(start.clock, moments: moments)
+    var placed: [RequestMatching.Outcome]?
+    if isOfSample {
+      if let rough, rough.stretches.count == 1 {
+        let outcomes = match(rough)
+        let isWhole = zip(matchers, outcomes).allSatisfy {
+          !$0.matching.leavesOpen($1, rough, Self.falsifierWindow, RegionSearch.fewestUnique)
+        }
+        if isWhole { placed = outcomes }
+      }
+      if placed == nil {
+        for place in places {
+          guard let found = regions[place], found.isOfSample else { continue }
+          let search = RegionSearch(guest: sides[place], host: devices[found.device])
+          guard
+            let whole = search.region(found.region.placement, votes: found.region.votes)
+          else { continue }
+          regions[place] = Found(
+            region: whole, device: found.device, runnerUp: found.runnerUp, isOfSample: false)
+        }
+        start = Self.start(places, sides, devices, regions)
+        rough = GuestClock(start.clock, moments: moments)
+      }
+    }
+    let unique = start.unique
+    // The clock that they show is all that is needed of them.
+    for place in places { regions[place]?.region.forgetPairs() }
+    guard var clock = rough else {
       for place in places { disks[place].verdict = .noClock }
       return
     }
@@ -420,7 +428,8 @@ public struct Join: Sendable {
       }
     }
     for _ in 0..<Self.mostRounds {
-      let outcomes = matchers.map { $0.matching.match(clock, widening: Self.falsifierWindow) }
+      let outcomes = placed ?? match(clock)
+      placed = nil
       last = (clock, outcomes)
       let fitted = ClockFit.fit { forEachPair(outcomes, clock, $0) }
       guard let better = GuestClock(fitted, moments: moments) else { break }
@@ -436,9 +445,7 @@ public struct Join: Sendable {
     let mayStep = guests.contains { $0.source == source && $0.segment != guests[first].segment }
     // The last matching within the wide window may have been with this clock.
     let wide =
-      last?.clock == clock
-      ? last?.outcomes
-      : matchers.map { $0.matching.match(clock, widening: Self.falsifierWindow) }
+      last?.clock == clock ? last?.outcomes : match(clock)
     var violations = 0
     forEachPair(wide ?? [], clock) { if !clock.allows($0) { violations += 1 } }
     last = nil
@@ -459,6 +466,37 @@ public struct Join: Sendable {
       SourceClock(
         source: guests[first].source, segment: guests[first].segment, reference: reference,
         clock: clock, byRequests: byRequests, violations: violations))
+  }
+
+  /// A first clock of disks of one trace, by requests that their regions place without doubt; and for each disk the rows of
+  /// those of which the address occurs once on either side.
+  private static func start(
+    _ places: [Int], _ sides: [[GuestRequest]], _ devices: [HostSide], _ regions: [Found?]
+  ) -> (clock: [ClockRelation], unique: [Int: Set<Int32>]) {
+    var unique: [Int: Set<Int32>] = [:]
+    var candidates: [[CausalPair]] = []
+    for place in places {
+      guard let found = regions[place] else { continue }
+      candidates.append(found.region.pairs)
+      if found.isOfSample { continue }
+      let device = devices[found.device]
+      let search = RegionSearch(guest: sides[place], host: device)
+      let stragglers = search.stragglers(found.region)
+      unique[place] = Set(stragglers.lazy.filter(\.isUnique).map { sides[place][$0.place].row })
+      candidates.append(
+        stragglers.map { straggler in
+          let (request, piece) = (
+            sides[place][straggler.place], device.pieces[Int(straggler.piece)]
+          )
+          return CausalPair(
+            cause: request.issued, effect: piece.queued, answer: piece.completed,
+            end: request.completed, isUnique: straggler.isUnique)
+        })
+    }
+    let clock = ClockFit.fit { body in
+      for pairs in candidates { pairs.forEach(body) }
+    }
+    return (clock, unique)
   }
 
   /// What was recorded of a trace's clock. Of a trace in several stretches nobody knows which it is of.

@@ -184,6 +184,26 @@ struct StepTests {
     for step in guest.steps(join) { #expect(abs(step + event.step) < 700_000) }
   }
 
+  @Test(
+    "of more requests than a place is looked for with, a step out and back between those is found")
+  func excursion() {
+    // 16 runs of 1,024 requests are looked at first. The clock is off for half of the time between two of those.
+    let (there, back) = (Int64(9_000_000), Int64(20_000_000))
+    let events = [
+      SteppedGuest.Event(at: 6_100_000_000, step: there),
+      SteppedGuest.Event(at: 6_300_000_000, pause: back, step: -there),
+    ]
+    let guest = SteppedGuest(seed: 21, events, seconds: 12)
+    #expect(guest.guest.count > 33_000)
+    let join = guest.join()
+    #expect(guest.wrong(join).isEmpty)
+    #expect(guest.open(join).count <= guest.inFlight.count)
+    #expect(guest.steps(join).count == 2)
+    for (step, event) in zip(guest.steps(join), events) {
+      #expect(abs(step + event.step) < 700_000)
+    }
+  }
+
   @Test("after an idle pause two requests whose blocks occur once show the step")
   func idle() {
     // At the depth of one, and then nothing but two requests three seconds later.

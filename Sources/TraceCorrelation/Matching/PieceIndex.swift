@@ -152,22 +152,29 @@ final class PieceIndex {
 }
 
 /// Finds the host's pieces that begin at an address, with a direction.
-struct StartIndex {
-  private let table: PlaceTable
+final class StartIndex {
+  private lazy var table = Self.table(pieces, wanted)
   private let pieces: [HostPiece]
+  private let wanted: StartSet?
 
-  /// Of a device's pieces, which are in order of arrival.
-  init(_ pieces: [HostPiece]) {
+  /// Of a device's pieces, which are in order of arrival; of those that begin at one of some addresses, where these are
+  /// given.
+  init(_ pieces: [HostPiece], at wanted: StartSet? = nil) {
     self.pieces = pieces
-    table = PlaceTable { add in
+    self.wanted = wanted
+  }
+
+  private static func table(_ pieces: [HostPiece], _ wanted: StartSet?) -> PlaceTable {
+    PlaceTable { add in
       for index in pieces.indices {
         let piece = pieces[index]
-        add(Self.number(piece.sector, piece.operation), Int32(truncatingIfNeeded: index))
+        if let wanted, !wanted.mayContain(piece.sector, piece.operation) { continue }
+        add(number(piece.sector, piece.operation), Int32(truncatingIfNeeded: index))
       }
     }
   }
 
-  private static func number(_ sector: Int64, _ operation: BlockOperation) -> Int64 {
+  fileprivate static func number(_ sector: Int64, _ operation: BlockOperation) -> Int64 {
     sector << 3 | Int64(operation.rawValue)
   }
 
@@ -207,5 +214,26 @@ struct StartIndex {
       return count <= most
     }
     return count > most
+  }
+}
+
+/// Addresses with directions, among which it may count others.
+struct StartSet {
+  private var bits = [UInt64](repeating: 0, count: 1 << 16)
+
+  private static func bit(_ number: Int64) -> (word: Int, mask: UInt64) {
+    let hash = (UInt64(bitPattern: number) &* 0x9e37_79b9_7f4a_7c15) >> 42
+    return (Int(truncatingIfNeeded: hash >> 6), 1 << (hash & 63))
+  }
+
+  mutating func insert(_ sector: Int64, _ operation: BlockOperation) {
+    let (word, mask) = Self.bit(StartIndex.number(sector, operation))
+    bits[word] |= mask
+  }
+
+  @inline(__always)
+  func mayContain(_ sector: Int64, _ operation: BlockOperation) -> Bool {
+    let (word, mask) = Self.bit(StartIndex.number(sector, operation))
+    return bits[word] & mask != 0
   }
 }

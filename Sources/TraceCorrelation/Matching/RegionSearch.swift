@@ -81,15 +81,17 @@ struct RegionSearch {
   /// The smallest window in which requests are looked for that no offset of a whole one can place, ns.
   private static let smallestWindow: Int64 = 60_000_000
   /// How many of them must agree on an offset: fewer do where the address of each occurs once on either side.
-  private static let (fewest, fewestUnique) = (5, 2)
+  private static let fewest = 5
+  static let fewestUnique = 2
   /// And which part of those in a window.
   private static let agreement = 0.8
 
-  init(guest: [GuestRequest], host: HostSide) {
+  /// Of some requests, on a device; `starts` finds its pieces that begin where a request may lie.
+  init(guest: [GuestRequest], host: HostSide, starts: StartIndex? = nil) {
     self.guest = guest
     self.host = host.pieces
     span = host.span
-    starts = host.starts
+    self.starts = starts ?? host.starts
   }
 
   /// A window of the guest's trace and the offset it agrees on.
@@ -417,6 +419,17 @@ struct RegionSearch {
 }
 
 extension RegionSearch {
+  /// Where some requests may begin at some places.
+  static func starts(of requests: [GuestRequest], at places: [Placement]) -> StartSet {
+    var starts = StartSet()
+    for place in places {
+      for request in requests {
+        place.forEachStart(request) { starts.insert($0, request.operation) }
+      }
+    }
+    return starts
+  }
+
   /// Of many requests some runs, spread over the whole trace, which show a place as well as all of them; of fewer all.
   static func sample(of requests: [GuestRequest]) -> [GuestRequest] {
     guard requests.count > 2 * sampleRuns * sampleRun else { return requests }

@@ -151,6 +151,24 @@ struct RequestMatching {
     return outcome
   }
 
+  /// Whether so many requests found nothing though they lie in the map and, as the clock has it, in the host's trace, and
+  /// none of their events was lost.
+  func leavesOpen(
+    _ outcome: Outcome, _ clock: GuestClock, _ widening: Int64, _ many: Int
+  ) -> Bool {
+    var count = 0
+    for place in guest.indices where outcome.matches[place] == nil && !outcome.unmapped[place] {
+      let request = guest[place]
+      guard !request.isAliased, !request.isLossy,
+        clock.bounds(at: request.issued).lowerBound - widening >= hostTime.lowerBound,
+        clock.bounds(at: request.completed).upperBound + widening <= hostTime.upperBound
+      else { continue }
+      count += 1
+      if count >= many { return true }
+    }
+    return false
+  }
+
   private func wishes(
     _ clock: GuestClock, _ widening: Int64, _ outcome: inout Outcome
   ) -> Wishes {
