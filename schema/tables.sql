@@ -783,6 +783,53 @@ CREATE TABLE sync_wait (
   journal_ns INTEGER NOT NULL
 ) STRICT;
 
+-- The I/Os of a disk's stretch, counted by what became of them.
+CREATE TABLE io_sum (
+  guest_stream_id INTEGER NOT NULL,
+  -- {{numbers BlockOperation}}
+  op INTEGER NOT NULL,  -- an operation
+  -- {{numbers MatchGrade}}
+  match_grade INTEGER NOT NULL,  -- a grade
+  -- {{numbers UnmatchedReason}}
+  match_reason INTEGER,  -- a reason
+  -- How many there are.
+  count INTEGER NOT NULL,
+  -- When the first of them was queued, in ns on the reference timeline, or where nothing relates the clocks on the
+  -- guest's; NULL where no Q was seen.
+  from_ns INTEGER,
+  -- When the last of them was, in ns as well.
+  to_ns INTEGER,
+  -- How many the driver gave back because the ring was full.
+  requeued INTEGER NOT NULL,
+  -- The sum of requeue_ns over those, in ns.
+  requeued_ns INTEGER NOT NULL,  -- a sum
+  -- How many have a deferred_ns.
+  deferred INTEGER NOT NULL,
+  -- The sum of those, in ns.
+  deferred_sum_ns INTEGER NOT NULL,  -- a sum
+  -- The longest of those, in ns; NULL without any.
+  deferred_max_ns INTEGER,
+  -- How many have a reference_ns.
+  placed INTEGER NOT NULL,
+  -- How many have both submit_cpu_wait_ns and return_cpu_wait_ns.
+  followed INTEGER NOT NULL,
+  -- The sum of virtio_submit_ns over those, in ns.
+  followed_submit_ns INTEGER NOT NULL,  -- a sum
+  -- The sum of submit_cpu_wait_ns over those, in ns.
+  followed_submit_wait_ns INTEGER NOT NULL,  -- a sum
+  -- The sum of virtio_return_ns over those, in ns.
+  followed_return_ns INTEGER NOT NULL,  -- a sum
+  -- The sum of return_cpu_wait_ns over those, in ns.
+  followed_return_wait_ns INTEGER NOT NULL  -- a sum
+) STRICT;
+
+-- The I/Os with data of a disk's stretch that took longest from Q to C, at most 100. None of a trace without Q.
+CREATE TABLE longest_io (
+  guest_stream_id INTEGER NOT NULL,
+  io_id INTEGER NOT NULL,
+  block_ns INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE hop_quantile (
   guest_stream_id INTEGER NOT NULL,
   op TEXT NOT NULL,  -- kept

@@ -30,6 +30,9 @@ static const char viewIO[] = {
 static const char viewIOHop[] = {
 #embed "../../schema/views/io_hop.sql" suffix(, 0)
 };
+static const char viewIOCount[] = {
+#embed "../../schema/views/io_count.sql" suffix(, 0)
+};
 static const char viewHopSummary[] = {
 #embed "../../schema/views/hop_summary.sql" suffix(, 0)
 };
@@ -306,6 +309,7 @@ static const struct SchemaFile files[] = {
     {"views/stage.sql", viewStage},
     {"views/io.sql", viewIO},
     {"views/io_hop.sql", viewIOHop},
+    {"views/io_count.sql", viewIOCount},
     {"views/hop_summary.sql", viewHopSummary},
     {"views/header.sql", viewHeader},
     {"views/tail.sql", viewTail},

@@ -22,7 +22,20 @@ public enum Findings {
   public static func find(
     in file: IncidentFile, thresholds: [String: Double] = [:]
   ) throws -> [Finding] {
-    let evidence = Evidence(file, given: thresholds)
+    var read: [DiskSlices]?
+    return try find(in: file, thresholds: thresholds) {
+      if let read { return read }
+      let slices = try DiskSlices.all(file)
+      read = slices
+      return slices
+    }
+  }
+
+  /// The same with the slices of the disks, from who has their I/Os at hand.
+  static func find(
+    in file: IncidentFile, thresholds: [String: Double], slices: @escaping Evidence.Slices
+  ) throws -> [Finding] {
+    let evidence = Evidence(file, given: thresholds, slices: slices)
     let mixed = try CapturesMixed().findings(evidence)
     guard mixed.isEmpty else {
       return try FindingOrder(mixed.map { ($0, []) }).findings.map(evidence.proven)

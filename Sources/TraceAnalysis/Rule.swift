@@ -114,18 +114,31 @@ struct Evidence {
   private let file: IncidentFile
   private let given: [String: Double]
   private let results = Results()
+  private let ownSlices: Slices
   /// The part of the capture that is judged, on the timeline, ns; nil: all of it.
   let window: Range<Int64>?
 
-  init(_ file: IncidentFile, given: [String: Double], window: Range<Int64>? = nil) {
+  /// How the disks went on over time, told by who has their I/Os at hand.
+  typealias Slices = () throws -> [DiskSlices]
+
+  init(
+    _ file: IncidentFile, given: [String: Double], window: Range<Int64>? = nil,
+    slices: Slices? = nil
+  ) {
     self.file = file
     self.given = given
     self.window = window
+    ownSlices = slices ?? { try DiskSlices.all(file) }
   }
+
+  /// How the guests' disks went on over time, over the whole capture, by guest and device.
+  func slices() throws -> [DiskSlices] { try ownSlices() }
 
   /// A view whose rows have times.
   enum Timed: String {
     case io
+    /// Of a part of the capture it has what rules that judge one need: how many there are, and those that were given back.
+    case ioCount = "io_count"
     case queueDepth = "queue_depth"
     case queueStall = "queue_stall"
     case pause
@@ -146,6 +159,12 @@ struct Evidence {
     let condition: String
     switch view {
     case .io: condition = "\(queued) >= \(from) AND \(queued) < \(to)"
+    case .ioCount:
+      return """
+        (SELECT guest, device, count(*) AS count, sum(coalesce(requeue_ns, 0) > 0) AS requeued,
+          sum(1.0 * max(coalesce(requeue_ns, 0), 0)) AS requeued_ns
+        FROM io WHERE \(queued) >= \(from) AND \(queued) < \(to) GROUP BY guest, device) AS \(name)
+        """
     case .queueDepth: condition = "at_ns >= \(from) AND at_ns + interval_ns <= \(to)"
     case .pause, .limit: condition = "to_ns > \(from) AND from_ns < \(to)"
     case .queueStall: condition = "at_ns + length_ns > \(from) AND at_ns < \(to)"

@@ -5,8 +5,8 @@ internal import TraceStore
 /// Guests' disks joined with hosts' devices: where they lie, how the clocks relate, and each I/O with its hops.
 struct BlockJoin: CorrelationPass {
   static let fills = [
-    "clock_relation", "device_extent", "guest_io", "hop_quantile", "hop_without", "join_summary",
-    "tail_share",
+    "clock_relation", "device_extent", "guest_io", "hop_quantile", "hop_without", "io_sum",
+    "join_summary", "longest_io", "tail_share",
   ]
 
   init(_ context: CorrelationContext) throws {
@@ -45,6 +45,7 @@ struct BlockJoin: CorrelationPass {
             removedPairs: relation.removedPairs, violations: clock.violations))
       }
     }
+    var written: Int64 = 0
     for disk in context.disks {
       if let device = disk.device {
         for extent in disk.map.extents {
@@ -61,6 +62,10 @@ struct BlockJoin: CorrelationPass {
           expectedAccidental: disk.expectedAccidental, feasibleShare: disk.feasibleShare,
           runnerUpShare: disk.runnerUpShare))
       try writer.add(disk.ios, to: "guest_io", GuestIO.columns)
+      try IOSums(disk.ios).write(of: disk.disk, to: writer)
+      // The table was empty, so that SQLite numbers them from 1.
+      try LongestIOs(disk.ios, from: written + 1).write(of: disk.disk, to: writer)
+      written += Int64(disk.ios.count)
     }
     // The stretches of a trace whose clock was set back are one disk: its shares are of all of them.
     let devices = Dictionary(

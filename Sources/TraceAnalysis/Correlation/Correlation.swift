@@ -32,7 +32,10 @@ public struct Correlation {
     try file.workOutCounterSteps()
     let context = try CorrelationContext(file)
     let found = try passes.map { try $0.init(context) }
-    func findings() throws -> [Finding] { try Findings.find(in: file, thresholds: thresholds) }
+    func findings() throws -> [Finding] {
+      let slices = DiskSlices.all(context)
+      return try Findings.find(in: file, thresholds: thresholds) { slices }
+    }
     try file.replaceCorrelation(
       { writer in for pass in found { try pass.write(to: writer, context) } },
       findings: windows == nil ? findings : nil)

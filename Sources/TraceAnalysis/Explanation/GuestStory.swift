@@ -234,7 +234,7 @@ public struct GuestStory: Sendable {
       try clock.name != nil && source != .counters
       && (source == .host
         || !file.rows(
-          "SELECT 1 AS found FROM io WHERE guest = \(literal) AND reference_ns IS NOT NULL LIMIT 1"
+          "SELECT 1 AS found FROM io_count WHERE guest = \(literal) AND placed > 0 LIMIT 1"
         ).isEmpty)
     timeline = isOnReference ? clock.name : nil
     wall =

@@ -24,7 +24,7 @@ struct BackpressureCollapse: Rule {
     "collapse-loss", 50, "%", "of the usual I/Os and bytes per second, missing in crowded slices")
   var thresholds: [Threshold] { [crowd, loss] }
 
-  private static let slice: Int64 = 100_000_000
+  private static let slice = DiskSlices.slice
   /// A second of crowded slices, and a tenth of all.
   private static let fewest: Int64 = 10
   private static let leastShare = 5.0
@@ -39,7 +39,7 @@ struct BackpressureCollapse: Rule {
   }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    try evidence.rows(sql(evidence, "1")).compactMap { row in
+    try rows(evidence).compactMap { row in
       guard let guest = row.text("guest"), let device = row.text("device"),
         let crowded = row.integer("crowded"), let share = row.number("crowded_pct"),
         let depth = row.number("crowded_depth"), let usualDepth = row.number("usual_depth"),
@@ -73,14 +73,71 @@ struct BackpressureCollapse: Rule {
     }
   }
 
+  /// What the statement returns of the disks whose slices show a collapse; of others the I/Os are not gone through.
+  private func rows(_ evidence: Evidence) throws -> [QueryRow] {
+    let disks = try evidence.slices().filter { !$0.flows.isEmpty }
+    guard !disks.isEmpty else { return [] }
+    let stalls = try evidence.rows(
+      "SELECT machine, device, at_ns, length_ns FROM queue_stall WHERE length_ns >= \(Self.slice)")
+    return try disks.flatMap { disk -> [QueryRow] in
+      let still = stalls.filter {
+        $0.text("machine") == disk.guest && $0.text("device") == disk.device
+      }.compactMap { row in
+        row.integer("at_ns").flatMap { at in row.integer("length_ns").map { (at, $0) } }
+      }
+      guard mayCollapse(disk.flows, still, evidence) else { return [] }
+      return try evidence.rows(
+        sql(
+          evidence,
+          "guest = \(Evidence.literal(disk.guest)) AND device = \(Evidence.literal(disk.device))"))
+    }
+  }
+
+  /// Whether the crowded slices of a disk may be enough, and so much slower: as the statement has it, but for how sums of
+  /// broken numbers are rounded.
+  private func mayCollapse(
+    _ slices: [DiskSlices.Flow], _ stalls: [(at: Int64, length: Int64)], _ evidence: Evidence
+  ) -> Bool {
+    let flowing = slices.filter { slice in
+      !stalls.contains { stall in
+        stall.at < (slice.place + 2) * Self.slice
+          && Stamp.sum(stall.at, stall.length) > (slice.place - 1) * Self.slice
+      }
+    }.sorted { $0.depth < $1.depth }
+    // percent_rank: the share of the others that are less deep.
+    var usual: (count: Double, depth: Double, done: Double, bytes: Double) = (0, 0, 0, 0)
+    var below = 0
+    for (turn, slice) in flowing.enumerated() {
+      if turn > 0, slice.depth > flowing[turn - 1].depth { below = turn }
+      let rank = flowing.count > 1 ? Double(below) / Double(flowing.count - 1) : 0
+      guard (0.1...0.5).contains(rank) else { continue }
+      usual = (
+        usual.count + 1, usual.depth + slice.depth, usual.done + slice.done,
+        usual.bytes + slice.bytes
+      )
+    }
+    guard usual.count > 0 else { return false }
+    let rounding = 1e-9
+    let least = evidence.value(of: crowd) * usual.depth / usual.count * (1 - rounding)
+    let crowded = flowing.filter { $0.depth >= least && $0.depth >= 4 * (1 - rounding) }
+    guard crowded.count >= Self.fewest,
+      100 * Double(crowded.count) >= Self.leastShare * Double(flowing.count) * (1 - rounding)
+    else { return false }
+    let left = (1 - evidence.value(of: loss) / 100) / usual.count + rounding
+    func mean(_ value: (DiskSlices.Flow) -> Double) -> Double {
+      crowded.reduce(0) { $0 + value($1) } / Double(crowded.count)
+    }
+    // A slice that is crowded by rounding alone may be the fastest.
+    let isRounded = flowing.contains { abs($0.depth - least) <= 2 * rounding * least }
+    return isRounded
+      || mean(\.done) <= usual.done * left && mean(\.bytes) <= usual.bytes * left
+  }
+
   /// I/Os in the stack on average in a slice: the sum of the times of those it completed, over its length.
   private func sql(_ evidence: Evidence, _ condition: String) -> String {
     """
     WITH slice AS (
-      SELECT guest, device, (reference_ns + block_ns) / \(Self.slice) AS place, count(*) AS done,
-        512 * sum(sectors) AS bytes, 1.0 * sum(block_ns) / \(Self.slice) AS depth
-      FROM io WHERE op IN ('read', 'write') AND leading = 1 AND block_ns IS NOT NULL AND \(condition)
-      GROUP BY guest, device, place
+      \(DiskSlices.flowSQL(condition))
     ), flowing AS (
       SELECT guest, device, place, done, bytes, depth,
         percent_rank() OVER (PARTITION BY guest, device ORDER BY depth) AS rank

@@ -59,10 +59,11 @@ struct HostCacheAbsorbs: Rule {
 
   private static func sql(_ condition: String) -> String {
     """
-    SELECT guest, device, count(*) AS writes, sum(match_grade = 'absorbed') AS absorbed,
-      100.0 * avg(match_grade = 'absorbed') AS absorbed_pct, count(deferred_ns) AS written,
-      CAST(avg(deferred_ns) AS INTEGER) AS deferred_mean_ns, max(deferred_ns) AS deferred_max_ns
-    FROM io WHERE op = 'write' AND \(condition) GROUP BY guest, device ORDER BY guest, device
+    SELECT guest, device, sum(count) AS writes, sum(count * (match_grade = 'absorbed')) AS absorbed,
+      100.0 * (1.0 * sum(count * (match_grade = 'absorbed')) / sum(count)) AS absorbed_pct, sum(deferred) AS written,
+      CAST(sum(1.0 * deferred_sum_ns) / nullif(sum(deferred), 0) AS INTEGER) AS deferred_mean_ns,
+      max(deferred_max_ns) AS deferred_max_ns
+    FROM io_count WHERE op = 'write' AND \(condition) GROUP BY guest, device ORDER BY guest, device
     """
   }
 }

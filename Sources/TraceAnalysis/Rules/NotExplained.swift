@@ -28,28 +28,17 @@ struct NotExplained: Rule {
   func inputs(of _: Finding) -> Set<Evidence.Kind> { [.guestBlocks, .hostBlocks, .joined] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    let slices = try evidence.rows(Self.slices)
-    var disks: [(guest: String, device: String)] = []
-    for row in slices {
-      guard let guest = row.text("guest"), let device = row.text("device") else { continue }
-      if !disks.contains(where: { $0 == (guest, device) }) { disks.append((guest, device)) }
-    }
-    return try disks.compactMap { guest, device in
-      let series = slices.filter { $0.text("guest") == guest && $0.text("device") == device }
-        .compactMap { row in
-          row.integer("at_ns").flatMap { at in
-            row.number("block_ns").map { Slice(at: at, mean: $0) }
-          }
-        }
-      guard let shift = Shift(series, least: 1 + evidence.value(of: slower) / 100) else {
+    try evidence.slices().compactMap { disk in
+      guard let shift = Shift(disk.parts, least: 1 + evidence.value(of: slower) / 100) else {
         return nil
       }
       let sql = Self.sql(
-        guest: guest, device: device, at: try onset(evidence, guest, shift, series))
+        guest: disk.guest, device: disk.device,
+        at: try onset(evidence, disk.guest, shift, disk.parts))
       guard let row = try evidence.rows(sql).first,
-        try !Self.isLimited(evidence, guest, device, since: row.integer("at_ns"))
+        try !Self.isLimited(evidence, disk.guest, disk.device, since: row.integer("at_ns"))
       else { return nil }
-      return try judge(row, evidence, guest: guest, device: device, sql: sql)
+      return try judge(row, evidence, guest: disk.guest, device: disk.device, sql: sql)
     }
   }
 
@@ -71,11 +60,11 @@ struct NotExplained: Rule {
 
   /// Where a phase of unknown cause begins near the moment, that is known better.
   private func onset(
-    _ evidence: Evidence, _ guest: String, _ shift: Shift, _ series: [Slice]
+    _ evidence: Evidence, _ guest: String, _ shift: Shift, _ series: [DiskSlices.Part]
   ) throws -> Int64 {
     let end = series.last?.at ?? shift.at
     let (length, isTooLong) = end.subtractingReportingOverflow(series.first?.at ?? shift.at)
-    let near = 2 * (isTooLong ? 0 : length) / Int64(Self.sliceCount)
+    let near = 2 * (isTooLong ? 0 : length) / Int64(DiskSlices.partCount)
     let phase = try evidence.cause(
       of: guest, [.unknown], near: Finding.Extent(from: shift.at, to: max(end, shift.at + 1)))
     guard let from = phase?.from, from >= shift.at - near, from <= shift.at + near else {
@@ -142,7 +131,7 @@ struct NotExplained: Rule {
     var own = try evidence.throughout(guest)
     // The moment is the begin of one of so many slices.
     let length = (own.to ?? from).subtractingReportingOverflow(own.from ?? from)
-    own.error = length.overflow ? 0 : length.partialValue / Int64(Self.sliceCount)
+    own.error = length.overflow ? 0 : length.partialValue / Int64(DiskSlices.partCount)
     (own.from, own.to) = (from, max(own.to ?? from, from))
     own.hasOnset = true
     own.explains = Evidence.time(row.number("lost_ns"))
@@ -152,23 +141,6 @@ struct NotExplained: Rule {
   private static func time(_ nanoseconds: Double) -> String {
     Quantity.time(nanoseconds)
   }
-
-  private static let sliceCount = 24
-
-  /// Slices of the time of a disk's matched I/Os.
-  private static let slices = """
-    SELECT guest, device, min(reference_ns) AS at_ns, avg(block_ns) AS block_ns
-    FROM (
-      SELECT io.guest, io.device, reference_ns, block_ns,
-        CAST(\(sliceCount).0 * (reference_ns - first_ns) / (last_ns - first_ns + 1) AS INTEGER) AS place
-      FROM io JOIN (
-        SELECT guest, device, min(reference_ns) AS first_ns, max(reference_ns) AS last_ns
-        FROM io WHERE host_scheduler_ns IS NOT NULL GROUP BY guest, device
-      ) AS span ON span.guest = io.guest AND span.device = io.device
-      WHERE host_scheduler_ns IS NOT NULL AND op IN ('read', 'write')
-    )
-    GROUP BY guest, device, place HAVING count(*) >= 10 ORDER BY guest, device, place
-    """
 
   private static func sql(guest: String, device: String, at: Int64) -> String {
     """
@@ -213,14 +185,6 @@ struct NotExplained: Rule {
   }
 }
 
-/// A slice of a trace's time.
-private struct Slice {
-  /// When its first I/O was queued, ns on the reference timeline.
-  var at: Int64
-  /// The mean of Q to C in it, ns.
-  var mean: Double
-}
-
 /// The moment from which on the slices are slower, if there is one.
 private struct Shift {
   /// The first slice after it.
@@ -231,7 +195,7 @@ private struct Shift {
   /// Of all pairs of a slice before and one after, those in which the later is the slower.
   private static let leastSeparation = 0.95
 
-  init?(_ slices: [Slice], least ratio: Double) {
+  init?(_ slices: [DiskSlices.Part], least ratio: Double) {
     guard slices.count >= 3 * Self.fewest else { return nil }
     var best: (place: Int, growth: Double)?
     for place in Self.fewest...(slices.count - Self.fewest) {

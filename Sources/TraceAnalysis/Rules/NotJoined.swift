@@ -60,10 +60,10 @@ struct NotJoined: Rule {
 
   private static func sql(_ condition: String) -> String {
     """
-    SELECT guest, device, count(*) AS ios,
-      sum(coalesce(match_reason, '') NOT IN \(Evidence.list(UnmatchedReason.outside))) AS inside,
-      sum(match_grade IN \(Evidence.list(MatchGrade.certain + [.absorbed]))) AS matched
-    FROM io WHERE op <> 'flush' AND \(condition) GROUP BY guest, device ORDER BY guest, device
+    SELECT guest, device, sum(count) AS ios,
+      sum(count * (coalesce(match_reason, '') NOT IN \(Evidence.list(UnmatchedReason.outside)))) AS inside,
+      sum(count * (match_grade IN \(Evidence.list(MatchGrade.certain + [.absorbed])))) AS matched
+    FROM io_count WHERE op <> 'flush' AND \(condition) GROUP BY guest, device ORDER BY guest, device
     """
   }
 }

@@ -165,10 +165,10 @@ struct RingSaturated: Rule {
       SELECT machine, device, ceiling, 100.0 * avg(max_depth = ceiling AND mean_depth >= 0.9 * ceiling) AS full
       FROM slice WHERE hop = 'hardware_queue' GROUP BY machine, device
     ), back AS (
-      SELECT guest, device, 100.0 * avg(coalesce(requeue_ns, 0) > 0) AS pct,
-        CAST(avg(CASE WHEN requeue_ns > 0 THEN requeue_ns END) AS INTEGER) AS mean_ns,
-        sum(CASE WHEN requeue_ns > 0 THEN 1.0 * requeue_ns END) AS all_ns
-      FROM \(evidence.from(.io)) GROUP BY guest, device
+      SELECT guest, device, 100.0 * (1.0 * sum(requeued) / sum(count)) AS pct,
+        CAST(sum(1.0 * requeued_ns) / nullif(sum(requeued), 0) AS INTEGER) AS mean_ns,
+        CASE WHEN sum(requeued) > 0 THEN sum(1.0 * requeued_ns) END AS all_ns
+      FROM \(evidence.from(.ioCount)) GROUP BY guest, device
     )
     SELECT ring.machine AS guest, ring.device AS device, ring.ceiling AS ceiling, ring.slices AS slices,
       at_ceiling_pct, above.waiting AS waiting_above, back.pct AS requeued_pct,

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import TraceModel
 
 /// What the host's page cache had of a guest's I/Os of one kind.
 public struct AbsorbedIOs: Sendable {
@@ -14,6 +15,9 @@ extension IncidentFile {
   /// The requests of a filter that the host's page cache had, by what they are for.
   public func absorbed(_ filter: IOFilter) throws -> [AbsorbedIOs] {
     let (condition, arguments) = filter.condition
+    guard
+      try grades(filter).contains(where: { $0.grade == .absorbed })
+    else { return [] }
     var result: [AbsorbedIOs] = []
     for (op, duration, deferred) in try fetch(
       """

@@ -20,6 +20,9 @@ public struct IOFilter: Sendable, Equatable {
   /// Whether it leaves any out.
   public var isActive: Bool { self != IOFilter() }
 
+  /// Whether it leaves out none for its time: then sums of the capture tell of it.
+  var isOfAllTime: Bool { from == nil && to == nil }
+
   /// The condition on the `io` view and its arguments.
   var condition: (sql: String, arguments: StatementArguments) {
     var parts: [String] = ["1"]
@@ -324,9 +327,10 @@ extension IncidentFile {
   /// How many I/Os have which grade.
   public func grades(_ filter: IOFilter) throws -> [GradeCount] {
     let (condition, arguments) = filter.condition
+    let counted = filter.isOfAllTime ? "sum(count) AS n FROM io_count" : "count(*) AS n FROM io"
     return try fetch(
       """
-      SELECT match_grade, match_reason, op = 'flush' AS is_flush, count(*) AS n FROM io
+      SELECT match_grade, match_reason, op = 'flush' AS is_flush, \(counted)
       WHERE \(condition) GROUP BY 1, 2, 3 ORDER BY 3, 1, 2
       """, arguments
     ) { row in
@@ -339,7 +343,11 @@ extension IncidentFile {
 
   /// The I/Os of a filter, in their order; `slowest`: only so many of those with data, slowest first.
   public func ios(_ filter: IOFilter, slowest: Int? = nil) throws -> [IORow] {
-    let (condition, arguments) = filter.condition
+    let (whole, arguments) = filter.condition
+    var condition = whole
+    if let slowest, let known = try longest(filter, slowest) {
+      condition += " AND io_id IN (\(known.map { "\($0)" }.joined(separator: ", ")))"
+    }
     let order =
       slowest.map {
         """
@@ -349,6 +357,32 @@ extension IncidentFile {
       } ?? "ORDER BY io_id"
     return try fetch(Self.ioSQL + " WHERE \(condition) \(order)", arguments, Self.ioRow)
   }
+
+  /// The numbers of the slowest of a filter with data; nil where what is stored of each disk does not tell.
+  private func longest(_ filter: IOFilter, _ count: Int) throws -> [Int64]? {
+    guard filter.isOfAllTime, filter.op == nil, count <= Self.mostLongest else { return nil }
+    let disks = """
+      SELECT stream_id FROM block_stream JOIN source_file USING (source_id) JOIN machine USING (machine_id)
+      WHERE (?1 IS NULL OR machine.name = ?1) AND (?2 IS NULL OR block_stream.device = ?2)
+      """
+    let unknown: [Int64] = try fetch(
+      """
+      SELECT guest_stream_id FROM io_sum
+      WHERE op <> \(BlockOperation.flush.rawValue) AND guest_stream_id IN (\(disks))
+        AND guest_stream_id NOT IN (SELECT guest_stream_id FROM longest_io) LIMIT 1
+      """, [filter.guest, filter.device]
+    ) { try $0[0] }
+    guard unknown.isEmpty else { return nil }
+    return try fetch(
+      """
+      SELECT io_id FROM longest_io WHERE guest_stream_id IN (\(disks))
+      ORDER BY block_ns DESC, io_id LIMIT \(count)
+      """, [filter.guest, filter.device]
+    ) { try $0[0] }
+  }
+
+  /// How many of each disk are stored, as `schema/tables.sql` says.
+  private static let mostLongest = 100
 
   /// One I/O; nil when there is none of that number.
   public func io(_ id: Int64) throws -> IORow? {

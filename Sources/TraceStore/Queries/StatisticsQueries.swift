@@ -131,13 +131,17 @@ extension IncidentFile {
   /// First and last begin of the I/Os of a selection on the reference timeline, ns.
   public func span(_ filter: IOFilter) throws -> ClosedRange<Int64>? {
     let (condition, arguments) = filter.condition
+    let queued = "coalesce(reference_ns, queued_at_ns)"
+    let ends =
+      filter.isOfAllTime
+      ? "min(from_ns) AS from_ns, max(to_ns) AS to_ns FROM io_count"
+      : "min(\(queued)) AS from_ns, max(\(queued)) AS to_ns FROM io"
     return try translating {
       try queue.read { db in
         let row = try Row.fetchOne(
           db,
           sql: """
-            SELECT min(coalesce(reference_ns, queued_at_ns)) AS from_ns,
-              max(coalesce(reference_ns, queued_at_ns)) AS to_ns FROM io WHERE \(condition)
+            SELECT \(ends) WHERE \(condition)
             """,
           arguments: arguments)
         guard let row, let from: Int64 = try row[0], let to: Int64 = try row[1] else { return nil }

@@ -134,10 +134,10 @@ extension IncidentFile {
   public func overlays(_ filter: IOFilter) throws -> [OverlayRow] {
     try rows(
       """
-      SELECT guest, device, count(*) AS ios,
-        sum(virtio_submit_ns) AS submit_ns, sum(submit_cpu_wait_ns) AS submit_wait_ns,
-        sum(virtio_return_ns) AS return_ns, sum(return_cpu_wait_ns) AS return_wait_ns
-      FROM io WHERE submit_cpu_wait_ns IS NOT NULL AND return_cpu_wait_ns IS NOT NULL
+      SELECT guest, device, sum(followed) AS ios,
+        sum(followed_submit_ns) AS submit_ns, sum(followed_submit_wait_ns) AS submit_wait_ns,
+        sum(followed_return_ns) AS return_ns, sum(followed_return_wait_ns) AS return_wait_ns
+      FROM io_count WHERE followed > 0
       GROUP BY guest, device ORDER BY guest, device
       """
     ).compactMap { row in
