@@ -48,7 +48,7 @@ struct MixedMachinesTests {
     #expect(found.keys.sorted() == ["CAPTURES_MIXED"])
     let words = try #require(found["CAPTURES_MIXED"])
     #expect(
-      words.hasPrefix("critical: Scheduler traces of two machines were ingested as host h: "),
+      words.hasPrefix("critical: Scheduler traces of two machines were ingested as host h. "),
       "\(words)")
   }
 

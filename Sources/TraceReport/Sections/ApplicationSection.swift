@@ -74,7 +74,7 @@ struct ApplicationSection: ReportSection {
       SELECT CAST((reference_ns + block_ns - \(zero)) / 1e9 + 1000001 AS INTEGER) AS second, count(*) AS ios,
         sum(block_ns) AS time_ns
       FROM io JOIN (SELECT request_id, comm FROM request) AS asked USING (request_id)
-      WHERE guest = \(name) AND comm GLOB 'fio*' AND op = '\(way)' AND sectors = \(size / 512) AND block_ns IS NOT NULL
+      WHERE guest = \(name) AND comm GLOB 'fio*' AND op = \(SQLText.literal(way)) AND sectors = \(size / 512) AND block_ns IS NOT NULL
         AND reference_ns IS NOT NULL
       GROUP BY second
       """)
