@@ -30,10 +30,14 @@ enum EvidenceText {
       return Quantity.decimal(number, digits: 1) + " %"
     }
     if let number = Int64(value) {
-      return column.hasSuffix("_id") || column == "tid" || column == "pid"
-        ? value : Quantity.count(number)
+      return numbers.contains(where: column.contains) ? value : Quantity.count(number)
     }
-    guard let number = Double(value), value.contains(where: \.isNumber) else { return value }
-    return Quantity.decimal(number, digits: 3)
+    guard value.contains(where: \.isNumber), let number = Double(value) else { return value }
+    if let whole = Int64(exactly: number) { return Quantity.count(whole) }
+    // What three digits behind the point would not show stays as SQLite prints it.
+    return abs(number) < 0.01 ? value : Quantity.decimal(number, digits: 3)
   }
+
+  /// In the names of columns whose numbers are names, not amounts: of processes, threads, CPUs, rows.
+  private static let numbers = ["pid", "tid", "_id", "cpus", "line"]
 }
