@@ -49,8 +49,8 @@ CAUSES = {
 # What the report's section on the tail must say of tuning.
 TAILS = {
     "noisy-io": "host's I/O scheduler (H4)",
-    "false-optimisation-before": "is full: 4 requests",
-    "false-optimisation-after": "is full: 4 requests",
+    "false-optimisation-before": "is full: it holds 4 requests",
+    "false-optimisation-after": "is full: it holds 4 requests",
     "tuned-before": "never holds more than 1",
 }
 # A finding that must be the consequence of another one.
