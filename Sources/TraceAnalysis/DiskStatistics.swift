@@ -36,12 +36,18 @@ public struct DiskStatistics: Sendable {
       return DiskStatistics(
         disk: disk,
         groups: stored.isActive
-          ? Self.computed(try file.ios(own).map(\.hops), isJoined: disk.verdict == .joined)
+          ? try Self.computed(file, own, isJoined: disk.verdict == .joined)
           : try Self.stored(file, own))
     }
   }
 
-  private static func computed(_ ios: [HopValues], isJoined: Bool) -> [Group] {
+  private static func computed(
+    _ file: IncidentFile, _ filter: IOFilter, isJoined: Bool
+  ) throws -> [Group] {
+    var ios: [HopValues] = []
+    try file.forEachIO(filter) {
+      ios.append(HopValues(operation: $0.operation, isSound: $0.grade.isCertain, times: $0.times))
+    }
     var groups: [Group] = []
     HopStatistics.eachGroup(ios, isJoined: isJoined) { op, numbers in
       var group = Group(op: op)
@@ -70,12 +76,5 @@ public struct DiskStatistics: Sendable {
     let order = [BlockOperation.together] + BlockOperation.inReports.map(\.name)
     for op in groups.keys where !order.contains(op) { throw StoreError.unknownWord(op, "op") }
     return order.compactMap { groups[$0] }
-  }
-}
-
-extension IORow {
-  /// Its hops for the statistics.
-  public var hops: HopValues {
-    HopValues(operation: operation, isSound: grade.isCertain, times: times)
   }
 }

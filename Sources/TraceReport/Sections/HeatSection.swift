@@ -50,11 +50,12 @@ struct HeatSection: ReportSection {
     let (start, length, columns) =
       stored.map { ($0.start, $0.length, $0.columns) }
       ?? (grid.begin(of: 0), grid.length, grid.count)
-    for hop in Self.hops.prefix(most) {
-      let cells =
-        try stored?.cells(of: hop)
-        ?? file.heat(hop, filter, start: start, width: length, edges: Self.edges)
-      guard !cells.isEmpty else { continue }
+    let hops = Array(Self.hops.prefix(most))
+    let all =
+      try stored?.cells
+      ?? file.heat(hops, filter, start: start, width: length, edges: Self.edges)
+    for hop in hops {
+      guard let cells = all[hop], !cells.isEmpty else { continue }
       // Rows between the lowest and the highest that hold something.
       let lowest = cells.map(\.row).min() ?? 0
       let highest = cells.map(\.row).max() ?? 0
@@ -116,7 +117,7 @@ private struct StoredHeat {
   /// Of a column, ns.
   let length: Int64
   let columns: Int
-  private let cells: [Hop: [HeatCell]]
+  let cells: [Hop: [HeatCell]]
 
   /// Nil where a part of the I/Os is selected, or none of the disk's are counted.
   init?(_ file: IncidentFile, _ filter: IOFilter) throws {
@@ -146,6 +147,4 @@ private struct StoredHeat {
     guard !cells.isEmpty else { return nil }
     self.cells = cells
   }
-
-  func cells(of hop: Hop) -> [HeatCell] { cells[hop] ?? [] }
 }

@@ -420,12 +420,19 @@ extension IncidentFile {
   }
 
   /// From D to C of an I/O whose disk has no Q in its trace.
-  private static let driver = """
-    CASE WHEN io.queued_at_ns IS NULL AND io.op <> 'flush' AND NOT block_kind.traits & \(RequestTraits.acrossStep.rawValue)
-      AND block_kind.stream_id NOT IN
-        (SELECT stream_id FROM block_kind WHERE is_queued AND NOT traits & \(RequestTraits.flush.rawValue))
-      THEN block_request.completed - block_request.issued END
-    """
+  private static let driver = driver(of: "io")
+
+  /// The same of a row of the view `io`, or of its table.
+  static func driver(of io: String) -> String {
+    let flush =
+      io == "io" ? SQLText.literal(BlockOperation.flush.name) : "\(BlockOperation.flush.rawValue)"
+    return """
+      CASE WHEN \(io).queued_at_ns IS NULL AND \(io).op <> \(flush)
+        AND NOT block_kind.traits & \(RequestTraits.acrossStep.rawValue) AND block_kind.stream_id NOT IN
+          (SELECT stream_id FROM block_kind WHERE is_queued AND NOT traits & \(RequestTraits.flush.rawValue))
+        THEN block_request.completed - block_request.issued END
+      """
+  }
 
   private static let ioSQL = """
     SELECT io.*, \(driver) AS driver_ns, task.comm AS comm, task.pid AS pid FROM io

@@ -150,29 +150,36 @@ extension IncidentFile {
     }
   }
 
-  /// How many I/Os fall into which cell of time (columns of `width` ns from `start` on) and of a hop's
-  /// length (rows between `edges`, ns).
+  /// How many I/Os with data fall into which cell of time (columns of `width` ns from `start` on) and of the length of
+  /// each hop (rows between `edges`, ns); a hop that none of them has is left out.
   public func heat(
-    _ hop: Hop, _ filter: IOFilter, start: Int64, width: Int64, edges: [Int64]
-  ) throws -> [HeatCell] {
-    let column = hop.column
-    let (condition, arguments) = filter.condition
-    let rows = edges.enumerated().map { "WHEN \(column) < \($1) THEN \($0)" }
-      .joined(separator: " ")
-    return try translating {
-      try queue.read { db in
-        try Row.fetchAll(
-          db,
-          sql: """
-            SELECT (coalesce(reference_ns, queued_at_ns) - \(start)) / \(width) AS place,
-              CASE \(rows) ELSE \(edges.count) END AS length, count(*)
-            FROM io WHERE \(condition) AND \(column) IS NOT NULL AND op <> 'flush'
-            GROUP BY 1, 2 ORDER BY 1, 2
-            """,
-          arguments: arguments
-        ).map { try HeatCell(column: $0[0], row: $0[1], count: $0[2]) }
+    _ hops: [Hop], _ filter: IOFilter, start: Int64, width: Int64, edges: [Int64]
+  ) throws -> [Hop: [HeatCell]] {
+    struct Place: Hashable, Comparable {
+      let column: Int
+      let row: Int
+
+      static func < (a: Place, b: Place) -> Bool { (a.column, a.row) < (b.column, b.row) }
+    }
+    var counts = hops.map { _ in [Place: Int]() }
+    try forEachIO(filter) { io in
+      guard io.operation != .flush, let moment = io.moment else { return }
+      let column = Int((moment - start) / width)
+      for (number, hop) in hops.enumerated() {
+        guard let time = io.times[hop].nanoseconds else { continue }
+        let row = edges.partitioningIndex { $0 > time }
+        counts[number][Place(column: column, row: row), default: 0] += 1
       }
     }
+    let found = zip(hops, counts).filter { !$1.isEmpty }.map { hop, cells in
+      (
+        hop,
+        cells.sorted { $0.key < $1.key }.map {
+          HeatCell(column: $0.key.column, row: $0.key.row, count: $0.value)
+        }
+      )
+    }
+    return Dictionary(uniqueKeysWithValues: found)
   }
 
   /// The depth of queues over time; of one guest's disk and the device below it, when one is given.
