@@ -66,7 +66,9 @@ extension SelectedIO {
     moment = try time(0, "reference_ns").nanoseconds
     guard let operation = BlockOperation(rawValue: Int(truncatingIfNeeded: row.integer(1))),
       let grade = MatchGrade(rawValue: Int(truncatingIfNeeded: row.integer(2)))
-    else { throw StoreError(.damaged, "has a damaged row among its I/Os; 'hiddenq check' names the rows") }
+    else {
+      throw StoreError(.damaged, "has a damaged row among its I/Os; 'hiddenq check' says more")
+    }
     (self.operation, self.grade) = (operation, grade)
     var times = try HopTimes { try time(Int32(4 + $0), Hop.measured[$0].column) }
     times.driver = try time(3, "driver_ns")
