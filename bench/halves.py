@@ -5,8 +5,8 @@ usage: halves.py [--hiddenq PATH] [--traces DIR] [CAPTURE...]
 
 The usual case is that half of the files are missing. A claim is a finding that is a warning or critical and not without
 confidence, TRACE_INCOMPLETE excepted, which is about the files themselves. Each claim of a part must be a finding of the
-whole capture, be it information there: only the whole can tell that the CPUs were held by the VM's own threads, or that
-its I/Os hardly felt a neighbour. It may be critical only where that is; a part must say what is missing; and there must be a
+whole capture, or by counters of what its traces name instead, be it information there: only the whole can tell that the
+CPUs were held by the VM's own threads, or that its I/Os hardly felt a neighbour. It may be critical only where that is; a part must say what is missing; and there must be a
 report. Numbers within a claim are not compared. The fast part of this is HalfCaptureTests.
 
 What changed and when is compared, too (views phase and phase_cause). Where the whole names a neighbour of high
@@ -133,11 +133,19 @@ def claims(found):
             if one["severity"] != "info" and one["confidence"] != "none" and one["code"] != "TRACE_INCOMPLETE"]
 
 
+# What counters call a busy CPU or disk, traces of the whole name: who held the CPUs, or used the disk.
+NAMED_BY_TRACES = {
+    "CPU_SATURATED": {"NOISY_CPU_NEIGHBOUR", "STEAL_HIDDEN"},
+    "DISK_BUSY": {"NOISY_DISK_NEIGHBOUR", "HOST_DISK_NEIGHBOUR", "DEVICE_STALL"},
+}
+
+
 def problems(part, known, found, report):
     """What a part of a capture says and should not, or does not say."""
     wrong = []
     for one in claims(found):
-        same = [other for other in known if other["code"] == one["code"]]
+        codes = {one["code"]} | NAMED_BY_TRACES.get(one["code"], set())
+        same = [other for other in known if other["code"] in codes]
         if not same:
             wrong.append("%s '%s', of which the whole says nothing" % (one["code"], one["sentence"]))
         elif one["severity"] == "critical" and all(other["severity"] != "critical" for other in same):
