@@ -152,7 +152,7 @@ def main():
     calm = arguments.steady if arguments.steady is not None else 40 if arguments.full else 8
     tried = [("episode",) + each for each in episodes(arguments.full, arguments.seed)]
     tried += [("steady",) + each for each in steady(calm, arguments.seed)]
-    false = 0
+    false = calm = 0
     for what, preset, seed, options in tried:
         name = " ".join([preset, str(seed)] + options)
         if arguments.only not in name:
@@ -164,6 +164,7 @@ def main():
             if group(check["check"]):
                 counts[group(check["check"])][0 if check["within"] else 1] += 1
         if what == "steady":
+            calm += 1
             false += any(count > 1 for _, count in phases)
         print("%-96s %s" % (name[:96], "as it should" if not bad else "; ".join(
             "%s: %s (%s)" % (check["check"], check["value"], check["limit"]) for check in bad[:3])), flush=True)
