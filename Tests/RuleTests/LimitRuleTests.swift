@@ -49,6 +49,36 @@ struct LimitRuleTests {
         == ["n0,iops,200"])
   }
 
+  /// `{"return": [...]}` of query-block with a limit of 200 IOPS.
+  private static let reply =
+    "{\"return\": [{\"device\": \"d0\", \"inserted\": {\"node-name\": \"n0\", \"iops\": 200, \"file\": \"/a.img\"}}]}\n"
+
+  private static let vmstat = """
+    procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
+     r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st
+     1  0      0 812344  10240 655360    0    0     1     4   80  100  2  1 96  1  0
+     1  0      0 812344  10240 655360    0    0     1     4   80  100  2  1 96  1  0
+
+    """
+
+  @Test("with several guests the host's file may mean another's disk, and the confidence says so")
+  func severalGuests() throws {
+    func found(guests: [String], reply side: String, of machine: String) throws -> Finding? {
+      let incident = try SmallIncident()
+      try incident.add(Self.pair(step: 5_000))
+      for guest in guests { try incident.add(Self.vmstat, "guest", guest, path: "\(guest).txt") }
+      try incident.add(Self.reply, side, machine, path: "qmp.json")
+      try incident.correlate()
+      return try incident.file.findings().first { $0.code.rawValue == "LIMIT_REACHED" }
+    }
+    #expect(try found(guests: [], reply: "host", of: "host")?.confidence == .high)
+    let several = try #require(try found(guests: ["vm2"], reply: "host", of: "host"))
+    #expect(several.confidence == .medium)
+    #expect(several.because.hasSuffix("There are 2 guests; the file may mean another's disk."))
+    // Another guest's own file states nothing of this one.
+    #expect(try found(guests: [], reply: "guest", of: "vm2") == nil)
+  }
+
   @Test("in bytes a second, where the limit is one")
   func bytes() throws {
     let (found, _) = try Self.findings(

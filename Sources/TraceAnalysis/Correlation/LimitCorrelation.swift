@@ -61,7 +61,10 @@ struct LimitCorrelation: CorrelationPass {
     }
     for (disk, join) in zip(context.guests, context.disks) where !join.ios.isEmpty {
       guard let device = context.streams.first(where: { $0.stream == disk.stream })?.device,
-        let own = Self.limit(of: join, guest: disk.machine, device: device, settings, context)
+        // Another guest's own files state nothing of this one.
+        let own = Self.limit(
+          of: join, guest: disk.machine, device: device,
+          settings.filter { !$0.isGuest || $0.machine == disk.machine }, context)
       else { continue }
       found.append(own)
     }

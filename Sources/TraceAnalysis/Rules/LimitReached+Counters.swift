@@ -57,7 +57,7 @@ extension LimitReached {
     FROM disk_counter JOIN (
       SELECT CAST(value AS REAL) AS stated, min(path) AS path FROM configuration
       WHERE kind = 'limit' AND name = 'iops' GROUP BY value
-    ) ON abs(requests_per_s - stated) <= max(0.02 * stated, 1)
+    ) ON abs(requests_per_s - stated) <= 0.02 * stated
     WHERE machine = \(Evidence.literal(machine)) AND depth >= 0.8 AND \(condition)
     GROUP BY object, stated HAVING count(*) >= \(leastReadings) ORDER BY length(object), object
     """

@@ -25,7 +25,12 @@ struct LimitReached: Rule {
   var judgesSelections: Set<Evidence.Kind>? { [.guestBlocks] }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
-    try allowances(evidence) + counted(evidence)
+    // A host's file seldom says whose disk it means: with several guests it may be another's.
+    let guests =
+      try evidence.rows(
+        "SELECT count(DISTINCT machine) AS guests FROM source WHERE layer = 'guest'"
+      ).first?.integer("guests") ?? 0
+    return try allowances(evidence) + counted(evidence)
       + evidence.rows(Self.sql("1", evidence)).compactMap { row in
         guard let guest = row.text("guest"), let device = row.text("device"),
           let unit = row.text("unit"), let rate = row.number("rate"), let ios = row.integer("ios"),
@@ -53,11 +58,14 @@ struct LimitReached: Rule {
         let isInferred = stated == nil
         return Finding(
           code, .warning, guest: guest, sentence: Printable.text(sentence),
-          confidence: isInferred ? .medium : row.number("busy_below_pct") == nil ? .medium : .high,
+          confidence: isInferred || guests > 1 || row.number("busy_below_pct") == nil
+            ? .medium : .high,
           because: isInferred
             ? "No file states a limit. The rate is even, the host's disk and the threads between were idle, and "
               + "requests waited all the time: nothing else does that."
-            : "The rate is within 2 % of the limit that a file states, and requests waited all the time.",
+            : "The rate is within 2 % of the limit that a file states, and requests waited all the time."
+              + (guests > 1
+                ? " There are \(guests) guests; the file may mean another's disk." : ""),
           evidenceSQL: Self.sql(
             "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))", evidence),
           nextStep:
