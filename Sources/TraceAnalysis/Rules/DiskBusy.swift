@@ -84,7 +84,7 @@ struct DiskBusy: Rule {
     }
     let isSlower = differs("await_ms") { $0 >= factor * $1 && $0 >= $1 + 1 }
     let isFuller = differs("used_pct") { $0 >= limit && $1 <= limit - 30 }
-    // One that does more, and as fast as before, is no slower for it.
+    // A disk that does more, as fast as before, did not become slower.
     let isFaster = differs("await_ms") { $0 < $1 }
     return isSlower || isFuller && !isFaster ? stretch : nil
   }
@@ -103,12 +103,15 @@ struct DiskBusy: Rule {
       """
     guard busy.condition != nil else { return nil }
     let name = Self.name(object)
-    func number(_ value: Double?, _ digits: Int) -> String {
-      Quantity.decimal(value ?? 0, digits: digits)
+    func number(_ value: Double, _ digits: Int) -> String {
+      Quantity.decimal(value, digits: digits)
     }
     var parts: [String] = []
     if let used = busy.mean("used_pct", within: true) {
-      parts.append("it had requests for \(number(min(used, 100), 1)) % of the time")
+      // Ticks and interval are read at different moments: a disk that is never idle may come out a little above all of it.
+      parts.append(
+        used >= 99.5
+          ? "it had requests all the time" : "it had requests for \(number(used, 1)) % of the time")
     }
     if let depth = busy.mean("depth", within: true) {
       parts.append("\(number(depth, 1)) at once on average")
