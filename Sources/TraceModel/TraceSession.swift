@@ -67,7 +67,7 @@ public struct CycleClock: Sendable, Equatable {
     self.zero = zero
   }
 
-  /// A time of this clock as another has it that counts the same cycles, ns; nil where that is no time.
+  /// A time of this clock as another has it that counts the same cycles, ns; nil if it is out of range.
   public func time(_ own: Int64, on other: CycleClock) -> Int64? {
     let (since, isTooEarly) = own.subtractingReportingOverflow(zero)
     guard !isTooEarly else { return nil }

@@ -6,7 +6,7 @@ enum BundleMachine {
   /// More of a file is not looked at.
   private static let most = 4 << 20
 
-  /// The machine of a folder with these entries; nil where it is no such bundle, or nothing names the machine.
+  /// The machine of a folder with these entries; nil for other folders, or if nothing names the machine.
   static func machine(ofFolder folder: String, _ names: [String]) -> Machine? {
     let entries = Set(names)
     let head = folder.hasSuffix("/") ? folder : folder + "/"

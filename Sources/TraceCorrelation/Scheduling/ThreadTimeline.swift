@@ -89,7 +89,7 @@ public struct ThreadExtent: Sendable {
     if let other = later.stays { stays = (stays?.first ?? other.first, other.last) }
   }
 
-  /// From the first to the last thing seen of it, on another clock; nil where that is no time.
+  /// From the first to the last thing seen of it, on another clock; nil if it is out of range.
   func seen(on clock: SchedulerClock) -> Span? {
     guard first < last else { return nil }
     return Span(from: clock.reference(first), to: clock.reference(last))

@@ -125,7 +125,7 @@ private final class ControlGroupLines: FactLines {
     return true
   }
 
-  /// `.../cpu.max:20000 100000`: us of each period of so many us; `max` is no limit.
+  /// `.../cpu.max:20000 100000`: us of each period of so many us; `max` means unlimited.
   private func quota(_ bytes: Span<UInt8>, _ file: Range<Int>, _ log: inout FactLog) -> Bool {
     guard log.fields.count == 2, let period = bytes.wholeNumber(log.fields[1]) else { return false }
     guard !bytes.equals("max", log.fields[0]) else { return true }

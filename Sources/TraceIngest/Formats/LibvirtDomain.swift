@@ -144,7 +144,7 @@ private final class DomainLines: FactLines {
     }
   }
 
-  /// `<quota>20000</quota>` of a `<period>` of 100000 us: each vCPU gets a fifth of a CPU; -1 is no limit.
+  /// `<quota>20000</quota>` of a `<period>` of 100000 us: each vCPU gets a fifth of a CPU; -1 means unlimited.
   private func finishCPUs(_ log: inout FactLog) {
     defer { (quota, period) = (nil, nil) }
     guard let quota, quota > 0 else { return }

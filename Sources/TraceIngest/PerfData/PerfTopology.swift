@@ -56,7 +56,7 @@ struct PerfTopology {
     }
   }
 
-  /// `0-3,8`: the numbers; none where it is no such list.
+  /// `0-3,8`: the numbers; empty for any other text.
   private static func cpus(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [Int64] {
     let end = bytes.zero(from: range.lowerBound, range.upperBound)
     var at = range.lowerBound

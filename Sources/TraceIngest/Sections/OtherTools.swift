@@ -70,7 +70,7 @@ extension KnownOutputs {
       ], advice: without("sar", "sar -u ALL -q -d -n DEV,EDEV 1")),
   ]
 
-  /// The tool prints what is read, but not here.
+  /// The file has other sections of this tool, but not this one.
   private static func without(_ tool: String, _ command: String) -> String {
     "this is \(tool) without a row of values that are used; save such rows: LC_ALL=C \(command) > FILE"
   }

@@ -1,7 +1,7 @@
 internal import TraceModel
 
 /// Limits on the I/O of a guest's disk, under one name each whatever states them: `iops`, `iops_rd`, `iops_wr`, `bps`,
-/// `bps_rd`, `bps_wr`, and the same with `_max` for bursts. 0 is no limit, and no fact.
+/// `bps_rd`, `bps_wr`, and the same with `_max` for bursts. 0 means unlimited and is left out.
 enum IOLimits {
   /// The kind of setting that they are.
   static let kind = "limit"

@@ -17,7 +17,7 @@ enum ThreadName {
     return name.utf8.count >= 15 && cut.contains { $0.hasPrefix(name) }
   }
 
-  /// `I/O limit of 200 IOPS`: what a cause is called that is no thread.
+  /// `I/O limit of 200 IOPS`: the name of a cause other than a thread.
   private static func isLimit(_ name: String) -> Bool {
     let head = "I/O limit of "
     guard name.hasPrefix(head) else { return false }
