@@ -25,6 +25,8 @@ public struct Threshold: Sendable, Equatable {
 protocol Rule: Sendable {
   /// What it can find.
   var code: Finding.Code { get }
+  /// The topic whose numbers show it.
+  var topic: Topic { get }
   /// What a finding of it is about.
   var about: Subject { get }
   /// The kinds of input that a finding of it rests on: files without one of them could not have shown it.
@@ -50,6 +52,31 @@ extension Rule {
   func follows(_: Finding) -> [Precursor] { [] }
   /// The whole alone.
   var judgesSelections: Set<Evidence.Kind>? { nil }
+}
+
+/// A topic of the analysis, as a report is divided.
+public enum Topic: Sendable, CaseIterable {
+  /// CPUs, and who had them.
+  case cpus
+  case memory
+  /// Queue depths and their limits.
+  case queues
+  /// All layers on one time axis.
+  case layers
+  case network
+  /// Where the time of an I/O went.
+  case hops
+  /// Which requests of guest and host belong together.
+  case matches
+  /// What happened to requests on their way: merges, requeues, errors.
+  case stages
+  /// The files that were given.
+  case files
+}
+
+extension Finding.Code {
+  /// Its rule's topic; nil for a code that no rule has.
+  public var topic: Topic? { (allRules + tailRules).first { $0.code == self }?.topic }
 }
 
 /// What the findings of a rule are about.

@@ -9,9 +9,12 @@ struct FindingPlaceTests {
   func sections() {
     let sections = Report.first + Report.details + Report.appendix
     let anchors = Set(sections.map { type(of: $0).anchor })
-    for rule in Findings.rules {
-      let anchor = rule.code.section
-      #expect(anchor.map(anchors.contains) == true, "\(rule.code.rawValue)")
+    for topic in Topic.allCases {
+      #expect(anchors.contains(topic.section), "\(topic)")
     }
+    for rule in Findings.rules {
+      #expect(rule.code.section != nil, "\(rule.code.rawValue)")
+    }
+    #expect(Finding.Code("OF_NO_RULE").section == nil)
   }
 }

@@ -12,6 +12,7 @@ extension Finding.Code {
 /// queue alone is a burst, and fewer served alone is a quiet time; both at once is a collapse.
 struct BackpressureCollapse: Rule {
   let code = Finding.Code.backpressureCollapse
+  let topic = Topic.queues
   let about = Subject.cause(
     Suspect(
       .throughput,

@@ -10,6 +10,7 @@ extension Finding.Code {
 /// machine is there, that says it better, and by whom.
 struct CPUSaturated: Rule {
   let code = Finding.Code.cpuSaturated
+  let topic = Topic.cpus
   let about = Subject.cause(
     Suspect(
       .contention, "saturated CPUs",

@@ -13,6 +13,7 @@ extension Finding.Code {
 /// is what `NotJoined` reports.
 struct CapturesMixed: Rule {
   let code = Finding.Code.capturesMixed
+  let topic = Topic.files
   let about = Subject.input
   let thresholds: [Threshold] = []
 

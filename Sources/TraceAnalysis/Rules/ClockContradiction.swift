@@ -5,6 +5,7 @@ internal import TraceStore
 /// recorded has a rule of its own.
 struct ClockContradiction: Rule {
   let code = Finding.Code.traceIncomplete
+  let topic = Topic.files
   let about = Subject.input
   let thresholds: [Threshold] = []
 

@@ -4,6 +4,7 @@ internal import TraceStore
 /// Issued requests lack their completions in the trace, or completions their issue, so that their duration is unknown.
 struct CompletionsMissing: Rule {
   let code = Finding.Code.traceIncomplete
+  let topic = Topic.files
   let about = Subject.input
   private let part = Threshold(
     "completions-missing", 10, "%",

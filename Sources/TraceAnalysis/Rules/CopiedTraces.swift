@@ -5,6 +5,7 @@ internal import TraceStore
 /// shows would count for both.
 struct CopiedTraces: Rule {
   let code = Finding.Code.traceIncomplete
+  let topic = Topic.files
   let about = Subject.input
   let thresholds: [Threshold] = []
 

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// A disk completed nothing for a while, though it held requests.
 struct DeviceStall: Rule {
   let code = Finding.Code.deviceStall
+  let topic = Topic.queues
   let about = Subject.cause(
     Suspect(
       .device, "a stalled device", causes: [.device], stalls: true,

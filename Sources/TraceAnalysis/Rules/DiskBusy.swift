@@ -10,6 +10,7 @@ extension Finding.Code {
 /// trace of the machine is there, that says it better.
 struct DiskBusy: Rule {
   let code = Finding.Code.diskBusy
+  let topic = Topic.layers
   let about = Subject.cause(
     Suspect(
       .device, "a busy disk",

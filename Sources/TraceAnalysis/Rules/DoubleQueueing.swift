@@ -9,6 +9,7 @@ extension Finding.Code {
 /// The guest's I/O scheduler and the host's both hold requests of one disk.
 struct DoubleQueueing: Rule {
   let code = Finding.Code.doubleQueueing
+  let topic = Topic.queues
   let about = Subject.cause(
     Suspect(
       .queues,

@@ -10,6 +10,7 @@ extension Finding.Code {
 /// nothing, and those where it would only move the wait down to a device that is full.
 struct FalseOptimisation: Rule {
   let code = Finding.Code.falseOptimisation
+  let topic = Topic.hops
   let about = Subject.tail
   private let worthwhile = Threshold(
     "tuning-gain", 10, "%", "share of the p99 of Q to C below which tuning a hop is called in vain")

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// The host's page cache took a guest's writes: they were acknowledged before any disk saw them.
 struct HostCacheAbsorbs: Rule {
   let code = Finding.Code.hostCacheAbsorbs
+  let topic = Topic.matches
   let about = Subject.cause(
     Suspect(
       .caches,

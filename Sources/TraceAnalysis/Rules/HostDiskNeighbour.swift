@@ -6,6 +6,7 @@ internal import TraceStore
 /// request shows whether a guest asked for it. For devices on which no disk of a known guest was found.
 struct HostDiskNeighbour: Rule {
   let code = Finding.Code.noisyDiskNeighbour
+  let topic = Topic.layers
   let about = NoisyDiskNeighbour().about
   private let told = Threshold(
     "host-disk-neighbour", 10, "%",

@@ -10,6 +10,7 @@ extension Finding.Code {
 /// it too.
 struct IOErrors: Rule {
   let code = Finding.Code.ioErrors
+  let topic = Topic.stages
   let about = Subject.cause(
     Suspect(
       .errors, "failed I/Os", causes: [.device],

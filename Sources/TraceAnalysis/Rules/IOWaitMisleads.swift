@@ -10,6 +10,7 @@ extension Finding.Code {
 /// says how many threads wait, not that a disk is slow.
 struct IOWaitMisleads: Rule {
   let code = Finding.Code.ioWaitMisleads
+  let topic = Topic.layers
   let about = Subject.cause(
     Suspect(
       .caches, nil, without: "counters of CPUs and of disks over the same time",

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// The slow I/Os are slow in several hops at once: no layer alone is to blame.
 struct LatencyStacking: Rule {
   let code = Finding.Code.latencyStacking
+  let topic = Topic.hops
   let about = Subject.tail
   private let least = Threshold(
     "stacked-share", 15, "%",

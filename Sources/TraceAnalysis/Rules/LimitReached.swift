@@ -9,6 +9,7 @@ extension Finding.Code {
 /// A guest's disk was at a limit that somebody set on its I/O: not slow, but held back.
 struct LimitReached: Rule {
   let code = Finding.Code.limitReached
+  let topic = Topic.queues
   let about = Subject.cause(
     Suspect(
       .throughput, "a limit on I/O", causes: [.throttle],

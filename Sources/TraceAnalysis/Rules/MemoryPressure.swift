@@ -9,6 +9,7 @@ extension Finding.Code {
 /// A machine swapped, made its threads reclaim memory themselves, or had them wait for memory.
 struct MemoryPressure: Rule {
   let code = Finding.Code.memoryPressure
+  let topic = Topic.memory
   let about = Subject.cause(
     Suspect(
       .placement, "a shortage of memory",

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// A guest runs on another memory node than its memory lies on.
 struct NUMARemote: Rule {
   let code = Finding.Code.numaRemote
+  let topic = Topic.memory
   let about = Subject.cause(
     Suspect(
       .placement, "remote memory", causes: [.numa],

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// A guest's virtual CPUs ran on several memory nodes.
 struct NUMASpanning: Rule {
   let code = Finding.Code.numaSpanning
+  let topic = Topic.memory
   let about = Subject.cause(
     Suspect(
       .placement, "vCPUs on several memory nodes", causes: [.numa],

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// Packets were lost in a queue of the guest or its host: before the wire, so the network is not to blame.
 struct NetDropBeforeWire: Rule {
   let code = Finding.Code.netDropBeforeWire
+  let topic = Topic.network
   let about = Subject.cause(
     Suspect(
       .transport, "dropped packets",

@@ -10,6 +10,7 @@ extension Finding.Code {
 /// neighbours, and neither are the kernel's.
 struct NoisyCPUNeighbour: Rule {
   let code = Finding.Code.noisyCPUNeighbour
+  let topic = Topic.cpus
   let about = Subject.cause(
     Suspect(
       .contention, "CPU neighbours", causes: [.cpuNeighbour],

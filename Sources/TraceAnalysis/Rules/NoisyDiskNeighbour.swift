@@ -9,6 +9,7 @@ extension Finding.Code {
 /// Others used the device below a guest's disk: threads of the host that belong to no guest of the trace.
 struct NoisyDiskNeighbour: Rule {
   let code = Finding.Code.noisyDiskNeighbour
+  let topic = Topic.layers
   let about = Subject.cause(
     Suspect(
       .contention, "disk neighbours", causes: [.diskNeighbour],

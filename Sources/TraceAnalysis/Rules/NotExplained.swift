@@ -14,6 +14,7 @@ extension Finding.Code {
 /// and the nearest one is not to blame.
 struct NotExplained: Rule {
   let code = Finding.Code.notExplained
+  let topic = Topic.hops
   let about = Subject.cause(
     Suspect(
       .rest,

@@ -4,6 +4,7 @@ internal import TraceStore
 /// A guest's disk that could not be followed through a host: what is missing, and which file would tell.
 struct NotJoined: Rule {
   let code = Finding.Code.traceIncomplete
+  let topic = Topic.files
   let about = Subject.input
   private let whole = Threshold(
     "matched-share", 95, "%",

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// Writes were done for their process long before the disk saw them: they lay in the guest's page cache.
 struct PageCacheHides: Rule {
   let code = Finding.Code.pageCacheHides
+  let topic = Topic.hops
   let about = Subject.cause(
     Suspect(
       .caches,

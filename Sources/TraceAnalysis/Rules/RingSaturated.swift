@@ -9,6 +9,7 @@ extension Finding.Code {
 /// A guest's requests waited above its virtio queue because there was no place in it.
 struct RingSaturated: Rule {
   let code = Finding.Code.ringSaturated
+  let topic = Topic.queues
   let about = Subject.cause(
     Suspect(
       .transport, "a full virtio queue", causes: [.virtioRing],

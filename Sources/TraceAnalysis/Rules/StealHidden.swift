@@ -10,6 +10,7 @@ extension Finding.Code {
 /// nothing at all.
 struct StealHidden: Rule {
   let code = Finding.Code.stealHidden
+  let topic = Topic.cpus
   let about = Subject.cause(
     Suspect(
       .contention, "stolen CPU time", causes: [.cpuNeighbour, .ownCPU, .throttle],

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// The slowest I/Os take many times as long as the usual one, and spend their time in another place.
 struct TailAmplified: Rule {
   let code = Finding.Code.tailAmplified
+  let topic = Topic.hops
   let about = Subject.tail
   private let ratio = Threshold(
     "tail-ratio", 10, "", "p99 over p50 of Q to C, from which on it is reported")

@@ -8,6 +8,7 @@ internal import TraceStore
 /// was migrated or restored meanwhile. By `ptp` it was measured, and is given some tens of milliseconds.
 struct TimeShiftContradiction: Rule {
   let code = Finding.Code.traceIncomplete
+  let topic = Topic.files
   let about = Subject.input
   let thresholds: [Threshold] = []
 

@@ -9,6 +9,7 @@ extension Finding.Code {
 /// Events were lost, or lines could not be used: what rests on them is less sure.
 struct TraceIncomplete: Rule {
   let code = Finding.Code.traceIncomplete
+  let topic = Topic.files
   let about = Subject.input
   private let warning = Threshold(
     "incomplete", 0.1, "%", "lost events of a trace, from which on it is a warning")

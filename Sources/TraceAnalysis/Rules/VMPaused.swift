@@ -9,6 +9,7 @@ extension Finding.Code {
 /// A guest stood still as a whole for a while.
 struct VMPaused: Rule {
   let code = Finding.Code.vmPaused
+  let topic = Topic.layers
   let about = Subject.cause(
     Suspect(
       .device, "a pause of the guest",
