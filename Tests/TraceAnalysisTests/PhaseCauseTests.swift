@@ -70,6 +70,24 @@ struct PhaseCauseTests {
     return PhaseCauses(measures, story.phases, story.excess).rows
   }
 
+  @Test(
+    "a neighbour that the guest pushed aside is no cause of its faster I/Os; one that left is",
+    arguments: [(1.8e9, CauseKind.ownCPU, "java"), (0.65e9, .cpuNeighbour, "vm1")])
+  func pushedAside(ran: Double, kind: CauseKind, name: String) throws {
+    let rows = Self.rows([.virtioReturn: -15_000]) {
+      $0.cpuWaits = [0, 1_000, 16_000]
+      $0.threadWaits = [0, 1e8, 3e8]
+      $0.ran = [0, ran, 6e8]
+      $0.occupants = [
+        (.cpuNeighbour, Self.user("vm1", rates: (0.6, 0.2), weights: (3e8, 1e8)))
+      ]
+      $0.ownThreads = [Self.user("java", rates: (0, 1.2), weights: (0, 0))]
+    }
+    let first = try #require(rows.first)
+    #expect(first.kind == kind && first.user?.name == name)
+    #expect(abs(first.explains + 15_000) < 100)
+  }
+
   @Test("waits for a CPU are shared out by who came onto it; who was there as before is no cause")
   func cpuNeighbour() throws {
     let rows = Self.rows([.virtioReturn: 100_000]) {
