@@ -327,6 +327,10 @@ CREATE TABLE counter_object (
   tool TEXT NOT NULL,  -- kept
   kind TEXT NOT NULL,  -- kept
   name TEXT NOT NULL,  -- names: devices
+  -- The virtual machine that it belongs to, where the tool says so.
+  owner TEXT,  -- names: machines
+  -- What of its owner, or which disk of the host, it is.
+  part TEXT,  -- names: devices
   UNIQUE (machine_id, tool, kind, name)
 ) STRICT;
 
@@ -496,9 +500,10 @@ CREATE TABLE given_extent (
 -- A name and its value: 'queue' settings of a disk, 'qemu' options of a guest's command line, 'link' facts
 -- of an interface (its hardware address, the bridge it is a port of), 'clock' readings (object: which), a 'limit' on
 -- a disk's I/O (iops, iops_rd, iops_wr, bps, bps_rd, bps_wr, and _max for bursts) or on CPUs (cpu_quota: CPUs).
+-- 'esxi' facts of a VM: its group, leader world, virtual CPUs and controllers.
 CREATE TABLE setting (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock', 'limit')),  -- kept
+  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock', 'limit', 'esxi')),  -- kept
   object TEXT NOT NULL,  -- names: devices
   name TEXT NOT NULL,  -- names: settings
   value TEXT NOT NULL,  -- names: settings

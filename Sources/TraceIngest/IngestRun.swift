@@ -69,6 +69,9 @@ public struct IngestRun: ~Copyable {
   /// The side that files of its format are always of; nil: either.
   public var readBy: Layer? { format.readBy }
 
+  /// Whether such a file may be given by itself.
+  public var standsAlone: Bool { format.standsAlone }
+
   /// Opens a file, or the files of a set, and tells the format. Throws ``ReadError`` or ``IngestError``.
   public init(
     input: SourceInput, options: IngestOptions = IngestOptions(),

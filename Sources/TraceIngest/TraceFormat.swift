@@ -26,6 +26,8 @@ public protocol TraceFormat: Sendable {
   var needs: String? { get }
   /// The side that such files are always of, wherever they lie; nil: either.
   var readBy: Layer? { get }
+  /// Whether such a file may be given by itself: it says what its machine did, and needs no folder that names it.
+  var standsAlone: Bool { get }
   /// Whether a file that begins with these bytes is of this format.
   func recognizes(_ head: Span<UInt8>) -> Recognition
   /// A reader for one file.
@@ -37,6 +39,8 @@ extension TraceFormat {
   public var needs: String? { nil }
   /// Either side's.
   public var readBy: Layer? { nil }
+  /// No: a folder or an option says whose it is.
+  public var standsAlone: Bool { false }
 }
 
 /// How a format wants its file: cut into lines, or as bytes.
@@ -127,7 +131,7 @@ public let formatFamilies: [(title: String, names: [String])] = [
     "Hypervisors",
     [
       "qemu-log", "qmp", "qemu-cmdline", "libvirt-xml", "blkdeviotune", "domstats", "cgroup-limits",
-      "nvme-amzn",
+      "nvme-amzn", "esxtop",
     ]
   ),
   (
@@ -167,4 +171,5 @@ public let allFormats: [any TraceFormat] =
     SysstatJSON(),
     ClockReadings(),
     CaptureClocks(),
+    Esxtop(),
   ] + counterFormats

@@ -39,6 +39,20 @@ public enum CounterObjectKind: String, Sendable, CaseIterable {
   case domain
   /// A slab cache of the kernel.
   case slab
+  /// A virtual machine, as its host sees it.
+  case vm
+  /// A virtual CPU of such a machine.
+  case vcpu
+  /// A service of a host.
+  case service
+  /// What one virtual machine does on a disk of its host.
+  case diskUser = "disk_user"
+  /// A virtual machine's disk, as the machine sees it.
+  case virtualDisk = "virtual_disk"
+  /// A store of virtual machines' files.
+  case datastore
+  /// A port of a virtual switch.
+  case port
 }
 
 /// A thing that is counted on, as one tool sees it.
@@ -50,12 +64,20 @@ public struct CounterObject: Hashable, Sendable {
   /// Its name, unique on the machine within tool and kind; `#1`, `#2` by their order where neither the text nor
   /// the file's name names it, which are things of this file alone.
   public let name: String
+  /// The virtual machine that it belongs to, where the tool says so.
+  public var owner: String?
+  /// What of its owner, or which disk of the host, it is: `0` of virtual CPUs, `scsi0:0` of disks.
+  public var part: String?
 
   /// A thing as a tool names it.
-  public init(tool: String, kind: CounterObjectKind, name: String) {
+  public init(
+    tool: String, kind: CounterObjectKind, name: String, owner: String? = nil, part: String? = nil
+  ) {
     self.tool = tool
     self.kind = kind
     self.name = name
+    self.owner = owner
+    self.part = part
   }
 }
 

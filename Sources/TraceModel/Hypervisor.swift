@@ -25,6 +25,8 @@ public struct Hypervisor: Sendable {
     var tails: [String] = []
   }
 
+  /// How a host's tool calls the worlds of virtual CPUs, where it lists worlds and not threads of Linux.
+  var vcpuWorlds: [String] = []
   /// An option of a device in a setting of the incident: `virtio-blk-pci,queue-size=256`.
   struct RingOption: Sendable {
     /// The kind of the setting.
@@ -45,9 +47,15 @@ public struct Hypervisor: Sendable {
     processHeads: ["qemu-"],
     ring: RingOption(kind: "qemu", device: "virtio-blk", key: "queue-size="))
 
+  /// VMware ESXi: no trace of Linux shows it, esxtop lists its worlds.
+  ///
+  ///     Vcpu(1423953:poseidon:480221:vmx-vcpu-0:poseidon)
+  public static let esxi = Hypervisor(
+    name: "ESXi", vcpus: [], processes: [], vcpuWorlds: ["vmx-vcpu-"])
+
   /// The profiles.
   public static let all = [
-    qemu,
+    qemu, esxi,
     Hypervisor(
       name: "Firecracker", vcpus: [VCPUName(head: "fc_vcpu ")], processes: ["firecracker"],
       processHeads: ["firecracker"]),
@@ -81,6 +89,14 @@ public struct Hypervisor: Sendable {
       return tail.flatMap { number(rest.dropLast($0.count)) }
     }
     return nil
+  }
+
+  /// The number of the virtual CPU that a world of ESXi runs: 1 of `vmx-vcpu-1:poseidon`.
+  public static func esxiVCPU(ofWorld name: Substring) -> Int? {
+    guard let head = esxi.vcpuWorlds.first(where: name.hasPrefix) else { return nil }
+    let digits = name.dropFirst(head.count).prefix { $0.isASCII && $0.isNumber }
+    let rest = name.dropFirst(head.count + digits.count)
+    return rest.isEmpty || rest.hasPrefix(":") ? Int(digits) : nil
   }
 
   /// The process that a thread of the kernel works for, `vhost-4000`.

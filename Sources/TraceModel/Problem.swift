@@ -117,6 +117,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
   case wallClockSet = "wall_clock_set"
   /// The same bytes came as another machine's trace or log.
   case copyOfAnother = "copy_of_another"
+  /// The file goes on with rows of another host.
+  case otherHost = "other_host"
   /// A table that does not say which object it is about.
   case unnamedObject = "unnamed_object"
   /// Readings below another heading, of another machine or of a thing made anew, under a name that is known.
@@ -154,7 +156,7 @@ public enum ProblemKind: String, Sendable, CaseIterable {
       .unusedEvent, .missingSwitch, .counterReset, .counterSteppedBack,
       .counterWrapped, .impossibleValue, .sinceBootRow, .ambiguousDate, .timeWithoutDay,
       .unknownZone, .wallClockSet, .copyOfAnother, .missingCPUFile, .unnamedObject, .noCounters,
-      .keptApart,
+      .keptApart, .otherHost,
       .threadsAddedUp:
       .note
     case .droppedEvents, .sequenceGap, .lostUnseen, .tooManyOpen, .tooManyDevices, .tooManyThreads,
@@ -242,7 +244,8 @@ public enum ProblemKind: String, Sendable, CaseIterable {
         + "the kernel lets iowait and idle fall so (proc(5)), and a live migration stolen time"
     case .counterWrapped: "it ran over 32 bits; the difference is counted across the wrap"
     case .impossibleValue: "left out; the counter went back while the tool took its difference"
-    case .sinceBootRow: "kept out of the samples: the first row of vmstat averages since boot"
+    case .sinceBootRow:
+      "kept out of the samples: the first row of vmstat averages since boot, that of esxtop has no values of disks"
     case .ambiguousDate: "read with the month first; write dates as 2026-10-07 (date -Is)"
     case .timeWithoutDay: "no absolute time can be had from it; write date -Is or date +%s.%N"
     case .unknownZone:
@@ -252,6 +255,9 @@ public enum ProblemKind: String, Sendable, CaseIterable {
         + "one side of that moment"
     case .copyOfAnother:
       "no two machines write the same trace: one of the two is a copy; take it out, or what it shows counts for both"
+    case .otherHost:
+      "a header of another host begins here, and its rows are left out: split the file, and give each host a folder of "
+        + "its own"
     case .unnamedObject: "named by its place in the output; print the interface's name before it"
     case .keptApart:
       "two things of one name in one file, as headings, prompts or addresses say: each is a series of its own; give "

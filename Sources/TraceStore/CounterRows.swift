@@ -46,8 +46,13 @@ final class CounterRows {
       arguments: [machineID, object.tool, object.kind.rawValue, name])
     if let known { return known }
     try db.execute(
-      sql: "INSERT INTO counter_object (machine_id, tool, kind, name) VALUES (?, ?, ?, ?)",
-      arguments: [machineID, object.tool, object.kind.rawValue, name])
+      sql: """
+        INSERT INTO counter_object (machine_id, tool, kind, name, owner, part)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        machineID, object.tool, object.kind.rawValue, name, object.owner, object.part,
+      ])
     return Int32(truncatingIfNeeded: db.lastInsertedRowID)
   }
 

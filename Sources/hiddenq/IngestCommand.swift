@@ -272,7 +272,12 @@ struct Ingestion {
     var format: String?
     do {
       let run = try IngestRun(input: file.input, options: options) { progress.update($0) }
-      guard let machine = file.machine ?? run.readBy.flatMap(input.onlyMachine) else {
+      let side = run.readBy
+      let lone = side.flatMap { side in
+        run.standsAlone && !input.files.contains { $0.machine?.layer == side }
+          ? Machine(name: side.rawValue, layer: side) : nil
+      }
+      guard let machine = file.machine ?? side.flatMap(input.onlyMachine) ?? lone else {
         throw Ownerless()
       }
       format = run.formatName

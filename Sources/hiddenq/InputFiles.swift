@@ -82,7 +82,7 @@ struct InputFiles {
       case .file where Archive.isArchive(root.path):
         try add(root, label: label, space: space, excluding: nil)
       case .file:
-        guard let machine = root.machine else {
+        guard let machine = root.machine ?? Self.machine(ofLoneFile: root) else {
           throw CommandFailure(
             message:
               "\(root.path): is a file, expected a directory or an archive (tar, zip); put it below "
@@ -115,6 +115,15 @@ struct InputFiles {
     }
     files += walk.files
     unused += walk.unused
+  }
+
+  /// The machine of a file that is given by itself, where its format says enough: `analyze esxtop.csv`.
+  private static func machine(ofLoneFile root: InputRoot) -> Machine? {
+    guard let run = try? IngestRun(input: SourceInput(path: root.path)), run.standsAlone,
+      let layer = run.readBy
+    else { return nil }
+    let said = MachineNaming.machine(ofFile: root.name)
+    return said?.layer == layer ? said : Machine(name: layer.rawValue, layer: layer)
   }
 
   /// The machine of this side, where there is but one.

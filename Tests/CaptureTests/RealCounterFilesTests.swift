@@ -34,6 +34,11 @@ extension RealFiles {
 }
 
 @Suite(.needsShared) struct RealCounterFiles {
+  /// Headers that people showed without a row.
+  private static let headersAlone: Set = [
+    "samples/esxtop/09-termcap-glued-head-cut.csv", "samples/esxtop/10-rackhd-header-cut.csv",
+  ]
+
   @Test func everyFileIsRecognizedOnceAndReadWhole() throws {
     let files = RealFiles.below("samples") + RealFiles.below("traces")
     #expect(!files.isEmpty)
@@ -62,6 +67,8 @@ extension RealFiles {
           print("   \(problem.kind.rawValue) x\(problem.count) \(problem.excerpt ?? "")")
         }
         if ours.contains(summary.format) { #expect(summary.skippedLines == 0, "\(file)") }
+      } catch IngestError.refused(.noEvents, _, _, _) where Self.headersAlone.contains(file) {
+        print("FILE \(file) -> a header without rows")
       } catch {
         // What is recognised is not refused.
         Issue.record("\(file): \(error)")

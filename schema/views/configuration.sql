@@ -6,7 +6,8 @@ SELECT
   -- {{words Layer}}.
   machine.layer AS layer,
   -- 'queue': a setting of a disk's queue. 'qemu': an option of a guest's command line. 'drive': a guest's disk as its
-  -- hypervisor names it. 'limit': a limit on the I/O of a guest's disk or on CPUs.
+  -- hypervisor names it. 'limit': a limit on the I/O of a guest's disk or on CPUs. 'esxi': group, leader world, virtual CPUs
+  -- and controllers of a VM by esxtop.
   found.kind AS kind,
   -- What it is a setting of: the disk, or the guest by its hypervisor's name; NULL where the file does not name it.
   found.object AS object,
@@ -20,7 +21,7 @@ SELECT
   found.line AS line
 FROM (
   SELECT source_id, kind, object, name, value, line FROM setting
-  WHERE kind IN ('qemu', 'limit') OR kind = 'queue' AND name GLOB '[a-z]*' AND value <> ''
+  WHERE kind IN ('qemu', 'limit', 'esxi') OR kind = 'queue' AND name GLOB '[a-z]*' AND value <> ''
   UNION ALL
   SELECT source_id, 'drive', coalesce(device, node), 'file', file, line FROM guest_drive WHERE file IS NOT NULL
   UNION ALL

@@ -9,7 +9,8 @@ SELECT
   machine.layer AS layer,
   -- The tool or file: 'numastat', 'numastat -m', 'proc-stat', 'proc-diskstats', 'ip', .....
   counter_object.tool AS tool,
-  -- What is counted on: 'interface', 'queue', 'qdisc', 'cpu', ...
+  -- What is counted on: 'interface', 'queue', 'qdisc', 'cpu', ... Of esxtop also 'vm', 'vcpu', 'service', 'disk_user',
+  -- 'virtual_disk', 'datastore' and 'port'.
   counter_object.kind AS kind,
   -- Its name: 'eth0', 'eth0 rx 3', 'eth0 root fq_codel 0:', the number of a CPU. '#3:1' is the first table of
   -- source 3, where neither the text nor the file's name says which interface it is about.
@@ -41,7 +42,11 @@ SELECT
   -- The line at which the moment's first table begins.
   moment.line AS line,
   -- 1 when it fell by itself while the other counters of its reading went on: the step is left out (delta 0).
-  coalesce(step.kind = 3, 0) AS is_step_back
+  coalesce(step.kind = 3, 0) AS is_step_back,
+  -- The virtual machine that the object belongs to, where its host's tool says so.
+  counter_object.owner AS owner,
+  -- What of its owner, or which disk of the host, the object is: '0' of virtual CPUs, 'scsi0:0' of its disks.
+  counter_object.part AS part
 FROM counter_sample AS sample
 JOIN counter_object USING (object_id)
 JOIN counter USING (counter_id)

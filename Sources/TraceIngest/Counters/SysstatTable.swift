@@ -315,7 +315,7 @@ enum SysstatBanner {
   }
 
   /// Of the Gregorian calendar, by years that begin in March.
-  private static func daysSince1970(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
+  static func daysSince1970(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
     let own = month <= 2 ? year - 1 : year
     let era = own / 400
     let ofEra = own - era * 400
