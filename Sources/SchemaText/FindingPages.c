@@ -10,6 +10,12 @@ static const struct FindingPage pages[] = {
     {"CAPTURES_MIXED", (const char[]){
 #embed "../../docs/findings/CAPTURES_MIXED.md" suffix(, 0)
     }},
+    {"CO_STOP", (const char[]){
+#embed "../../docs/findings/CO_STOP.md" suffix(, 0)
+    }},
+    {"CPU_LIMIT", (const char[]){
+#embed "../../docs/findings/CPU_LIMIT.md" suffix(, 0)
+    }},
     {"CPU_SATURATED", (const char[]){
 #embed "../../docs/findings/CPU_SATURATED.md" suffix(, 0)
     }},
@@ -27,6 +33,9 @@ static const struct FindingPage pages[] = {
     }},
     {"HOST_CACHE_ABSORBS", (const char[]){
 #embed "../../docs/findings/HOST_CACHE_ABSORBS.md" suffix(, 0)
+    }},
+    {"HOST_SWAP", (const char[]){
+#embed "../../docs/findings/HOST_SWAP.md" suffix(, 0)
     }},
     {"IOWAIT_MISLEADS", (const char[]){
 #embed "../../docs/findings/IOWAIT_MISLEADS.md" suffix(, 0)

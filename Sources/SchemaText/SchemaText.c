@@ -229,6 +229,21 @@ static const char viewNumaCounter[] = {
 static const char viewNetCounter[] = {
 #embed "../../schema/views/net_counter.sql" suffix(, 0)
 };
+static const char viewEsxVM[] = {
+#embed "../../schema/views/esx_vm.sql" suffix(, 0)
+};
+static const char viewEsxVCPU[] = {
+#embed "../../schema/views/esx_vcpu.sql" suffix(, 0)
+};
+static const char viewEsxDisk[] = {
+#embed "../../schema/views/esx_disk.sql" suffix(, 0)
+};
+static const char viewEsxPort[] = {
+#embed "../../schema/views/esx_port.sql" suffix(, 0)
+};
+static const char viewEsxHost[] = {
+#embed "../../schema/views/esx_host.sql" suffix(, 0)
+};
 static const char viewCounterValue[] = {
 #embed "../../schema/views/counter_value.sql" suffix(, 0)
 };
@@ -380,6 +395,11 @@ static const struct SchemaFile files[] = {
     {"views/vm_counter.sql", viewVMCounter},
     {"views/numa_counter.sql", viewNumaCounter},
     {"views/counter_value.sql", viewCounterValue},
+    {"views/esx_vm.sql", viewEsxVM},
+    {"views/esx_vcpu.sql", viewEsxVCPU},
+    {"views/esx_disk.sql", viewEsxDisk},
+    {"views/esx_port.sql", viewEsxPort},
+    {"views/esx_host.sql", viewEsxHost},
     {"views/net_counter.sql", viewNetCounter},
     {"views/task_wait.sql", viewTaskWait},
     {"views/fsync.sql", viewFsync},

@@ -64,6 +64,8 @@ public enum Topic: Sendable, CaseIterable {
   /// All layers on one time axis.
   case layers
   case network
+  /// What the hypervisor's own tool says.
+  case hypervisor
   /// Where the time of an I/O went.
   case hops
   /// Which requests of guest and host belong together.
@@ -313,11 +315,14 @@ extension Evidence {
 
 /// All rules, in the order of equally severe findings of equal cost.
 let allRules: [any Rule] = [
-  CapturesMixed(), IOErrors(), StealHidden(), NoisyCPUNeighbour(), NUMASpanning(), NUMARemote(),
+  CapturesMixed(), IOErrors(), StealHidden(), EsxReady(), NoisyCPUNeighbour(), EsxCPUNeighbour(),
+  CPULimit(), CoStop(), NUMASpanning(), NUMARemote(), EsxNUMA(), HostSwap(),
   VMPaused(), DeviceStall(),
-  NoisyDiskNeighbour(), HostDiskNeighbour(), LimitReached(), RingSaturated(), NetDropBeforeWire(),
+  NoisyDiskNeighbour(), HostDiskNeighbour(), EsxDiskNeighbour(), LimitReached(), RingSaturated(),
+  NetDropBeforeWire(), EsxDrops(),
   BackpressureCollapse(),
   DoubleQueueing(), PageCacheHides(), HostCacheAbsorbs(), NotExplained(), DiskBusy(),
+  EsxDiskBusy(),
   CPUSaturated(), MemoryPressure(), IOWaitMisleads(), ClockContradiction(),
   TimeShiftContradiction(),
   CopiedTraces(), NotJoined(), CompletionsMissing(), TraceIncomplete(),

@@ -27,7 +27,7 @@ public enum ExplanationText {
         + wrapped("Next: \(cut(Printable.text(mixed.nextStep), to: 4 * TextRenderer.width))")
     }
     guard let worst = explanation.guests.first else {
-      return wrapped("No guest is known, so no change of its I/O was looked for.")
+      return wrapped("No guest's own files are here, so no change of its I/O was looked for.")
         + findings(explanation, nil, detail)
     }
     var lines: [String] = []

@@ -33,7 +33,7 @@ public enum Report {
   static let details: [any ReportSection] = [
     FindingSection(), IntervalSection(), HopSection(), ApplicationSection(), HostSideSection(),
     TailSection(),
-    HeatSection(), CPUSection(),
+    HeatSection(), EsxSection(), CPUSection(),
     CPUPictureSection(), SlowestSection(), QueueSection(), MemorySection(), NetworkSection(),
     CounterSection(),
   ]

@@ -15,6 +15,7 @@ extension Topic {
     case .queues: QueueSection.anchor
     case .layers: LayerSection.anchor
     case .network: NetworkSection.anchor
+    case .hypervisor: EsxSection.anchor
     case .hops: HopSection.anchor
     case .matches: MatchSection.anchor
     case .stages: StageSection.anchor

@@ -11,6 +11,7 @@ extension IncidentFile {
           sql: """
             SELECT name FROM machine WHERE layer = 'guest'
             UNION SELECT guest FROM finding WHERE guest IS NOT NULL
+              AND guest NOT IN (SELECT owner FROM counter_object WHERE owner IS NOT NULL)
             UNION SELECT DISTINCT guest FROM thread_owner WHERE guest IS NOT NULL
             UNION SELECT DISTINCT guest FROM net_path WHERE guest IS NOT NULL
             UNION SELECT DISTINCT guest FROM numa_placement WHERE guest IS NOT NULL

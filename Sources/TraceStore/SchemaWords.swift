@@ -17,6 +17,8 @@ internal import TraceModel
 /// - `{{reference node_move.at_ns sched_thread.source_id}}`: a moment of a source's own clock on the reference timeline.
 /// - `{{columns guest_io sector requeue_ns}}`: columns of a table as a view passes them on, each with what `tables.sql`
 ///   says about it; `{{columns guest_io host_requests}}`: to its last one.
+/// - `{{esx world avg vcpu}}`: the counters of a kind of ESXi's objects as columns of a view over `counter_value`, each the
+///   `avg` over the rows of that kind of stored object, or of `any`; `-used_pct` behind it leaves a column out.
 /// - `{{hops io}}`: pairs of the name and the time of each hop, for ClickHouse.
 enum SchemaWords {
   /// A file's text; what stands in braces and is no call stays as it is.
@@ -54,6 +56,7 @@ enum SchemaWords {
     case ("vcpu", 2): return SQLText.virtualCPU(ofThread: parts[1])
     case ("reference", 3): return reference(parts[1], of: parts[2])
     case ("columns", 3): return columns(of: parts[1], parts[2])
+    case ("esx", 3): return esx(parts[1], parts[2])
     default: return nil
     }
   }
@@ -143,6 +146,39 @@ enum SchemaWords {
       .map { "-- \($0.about)\n  \(table).\($0.sql) AS \($0.sql)" }
       .joined(separator: ",\n  ")
   }
+
+  private static let esxKinds = Dictionary(
+    uniqueKeysWithValues: EsxKind.allCases.map { ("\($0)", $0) })
+
+  /// In lines, as ``Schema/views`` reads them.
+  private static func esx(_ kind: String, _ call: String) -> String? {
+    let words = call.split(separator: " ").map(String.init)
+    guard words.count >= 2 else { return nil }
+    let left = Set(words.dropFirst(2).map { String($0.dropFirst()) })
+    var kinds: [EsxKind] = []
+    for word in kind.split(separator: "+") {
+      guard let kind = esxKinds[String(word)] else { return nil }
+      kinds.append(kind)
+    }
+    var seen: Set<String> = []
+    return kinds.flatMap(EsxCounter.of).filter {
+      !left.contains($0.column) && seen.insert($0.column).inserted
+    }.map { counter in
+      let screen = counter.screen.isEmpty ? "" : "\(counter.screen): "
+      let about = screen + counter.about + (esxUnits[counter.unit].map { ", in \($0)" } ?? "")
+      let names = Set(
+        kinds.flatMap(EsxCounter.of).filter { $0.column == counter.column }.map(\.name))
+      let list = names.sorted().map(SQLText.literal).joined(separator: ", ")
+      let own = words[1] == "any" ? "" : "kind = '\(words[1])' AND "
+      return
+        "-- \(about).\n  \(words[0])(CASE WHEN \(own)counter IN (\(list)) THEN value END) "
+        + "AS \(counter.column)"
+    }.joined(separator: ",\n  ")
+  }
+
+  private static let esxUnits: [CounterUnit: String] = [
+    .percent: "%", .milliseconds: "ms", .mebibytes: "MiB", .bytes: "bytes",
+  ]
 
   /// Those of which the view `io` has a column.
   private static let hopColumns = Hop.allCases.filter { $0 != .belowGuest }

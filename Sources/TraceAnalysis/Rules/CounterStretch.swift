@@ -78,6 +78,27 @@ struct CounterStretch {
     (self.readings, range) = (readings, best)
   }
 
+  /// A stretch that somebody else chose.
+  init(_ readings: [Reading], _ range: Range<Int>) {
+    (self.readings, self.range) = (readings, range)
+  }
+
+  /// All stretches of so many readings at least in which it was so; one reading that is otherwise ends none.
+  static func all(
+    _ readings: [Reading], least: Int, where isSo: (Reading) -> Bool
+  ) -> [CounterStretch] {
+    var ranges: [Range<Int>] = []
+    for place in readings.indices where isSo(readings[place]) {
+      if let last = ranges.last, place - last.upperBound <= 1 {
+        ranges[ranges.count - 1] = last.lowerBound..<place + 1
+      } else {
+        ranges.append(place..<place + 1)
+      }
+    }
+    return ranges.filter { range in range.count { isSo(readings[$0]) } >= least }
+      .map { CounterStretch(readings, $0) }
+  }
+
   /// The mean of a value within, or of all others; nil where none has it.
   func mean(_ name: String, within: Bool) -> Double? {
     let own = readings.indices.filter { range.contains($0) == within }.compactMap {
@@ -123,7 +144,8 @@ struct CounterStretch {
   /// 1970.
   func extent(_ evidence: Evidence, of machine: String) throws -> Finding.Extent {
     let (first, last) = (readings[range.lowerBound], readings[range.upperBound - 1])
-    guard let from = first.from, let to = last.to else { return Finding.Extent() }
+    // Of the first reading of all nobody knows when its interval began.
+    guard let from = first.from ?? first.to, let to = last.to else { return Finding.Extent() }
     let error = to &- from == 0 ? 0 : (first.to ?? to) &- from
     if let at = first.at, let end = last.at {
       return Finding.Extent(
@@ -140,7 +162,8 @@ struct CounterStretch {
 
   /// `from 14:46:31 to 14:46:45 UTC`, `from reading 12 to 26`.
   func words(isUTC: Bool) -> String {
-    guard let from = readings[range.lowerBound].from, let to = readings[range.upperBound - 1].to
+    let first = readings[range.lowerBound]
+    guard let from = first.from ?? first.to, let to = readings[range.upperBound - 1].to
     else { return "from reading \(range.lowerBound + 1) to \(range.upperBound)" }
     return "from \(UTCText.time(from)) to \(UTCText.time(to))" + (isUTC ? " UTC" : "")
   }

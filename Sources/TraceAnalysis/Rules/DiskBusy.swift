@@ -15,7 +15,7 @@ struct DiskBusy: Rule {
     Suspect(
       .device, "a busy disk",
       without: "the counters of disks over time",
-      "SELECT 1 FROM disk_counter"))
+      "SELECT 1 FROM disk_counter UNION ALL " + EsxSeries.judged(.disk)))
   private let longer = Threshold(
     "disk-await", 2, "",
     "how many times as long as usual a disk's requests take, from which on it is busy")

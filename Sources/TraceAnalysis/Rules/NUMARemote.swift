@@ -14,7 +14,7 @@ struct NUMARemote: Rule {
     Suspect(
       .placement, "remote memory", causes: [.numa],
       without: "the memory of each node (numastat -p or numa_maps of the host)",
-      "SELECT 1 FROM numa_placement"))
+      "SELECT 1 FROM numa_placement UNION ALL SELECT 1 FROM counter WHERE name = 'Numa % Local'"))
   private let warning = Threshold(
     "numa-remote", 20, "%", "memory that a guest must reach on other nodes, from which on it warns")
   var thresholds: [Threshold] { [warning] }
@@ -63,10 +63,11 @@ struct NUMARemote: Rule {
         UNION SELECT machine, CAST(replace(object, rtrim(object, '0123456789'), '') AS INTEGER)
         FROM counter_value WHERE tool = 'numastat -p' AND kind = 'process' AND object LIKE '% node %'
       ) AS known USING (machine)
-      WHERE layer = 'host' GROUP BY source.machine ORDER BY source.machine
+      WHERE layer = 'host' AND format <> 'esxtop' GROUP BY source.machine ORDER BY source.machine
       """
     let hosts = try evidence.rows(sql)
     if hosts.isEmpty {
+      if try !evidence.rows(EsxSeries.judged).isEmpty { return [] }
       return [
         open(
           nil, "Whether the guest's memory is remote is not known: nothing of its host is here.",

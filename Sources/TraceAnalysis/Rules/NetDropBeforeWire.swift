@@ -14,7 +14,8 @@ struct NetDropBeforeWire: Rule {
     Suspect(
       .transport, "dropped packets",
       without: "counters of network interfaces",
-      "SELECT 1 FROM net_path UNION ALL SELECT 1 FROM net_total"))
+      "SELECT 1 FROM net_path UNION ALL SELECT 1 FROM net_total UNION ALL "
+        + EsxSeries.judged(.port)))
   let warning = Threshold(
     "net-drop", 0.1, "%", "packets lost where they are lost first, from which on it warns")
   let critical = Threshold(
@@ -362,6 +363,7 @@ struct NetDropBeforeWire: Rule {
       """
     let points = try evidence.rows(sql)
     if points.isEmpty {
+      if try !evidence.rows(EsxSeries.judged(.port) + " LIMIT 1").isEmpty { return [] }
       let counters = "SELECT DISTINCT machine, tool, object FROM net_counter"
       let isCounted = try !evidence.rows(counters).isEmpty
       return [

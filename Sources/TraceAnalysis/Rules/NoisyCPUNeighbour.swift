@@ -15,7 +15,8 @@ struct NoisyCPUNeighbour: Rule {
     Suspect(
       .contention, "CPU neighbours", causes: [.cpuNeighbour],
       without: "a scheduler trace of the host in which the guest's threads are known",
-      "SELECT 1 FROM thread_wait WHERE role IN ('vcpu', 'iothread') AND guest IS NOT NULL"))
+      "SELECT 1 FROM thread_wait WHERE role IN ('vcpu', 'iothread') AND guest IS NOT NULL UNION ALL "
+        + EsxSeries.judged))
   private let warning = Threshold(
     "cpu-neighbour", 2, "%",
     "part of a guest's vCPUs' (or one I/O thread's) time lost to a neighbour, from which on it warns"
@@ -47,7 +48,10 @@ struct NoisyCPUNeighbour: Rule {
       """
     ).compactMap { $0.text("guest") }
     let hosts = try evidence.rows(UnnamedGuest.hosts).compactMap { $0.text("machine") }
-    guard !guests.isEmpty || !hosts.isEmpty else { return try blindSpot(evidence) }
+    guard !guests.isEmpty || !hosts.isEmpty else {
+      // On ESXi its own tool tells.
+      return try evidence.rows(EsxSeries.judged).isEmpty ? blindSpot(evidence) : []
+    }
     return try guests.compactMap { try finding(evidence, .named($0)) }
       + hosts.compactMap { try finding(evidence, .unnamed(host: $0)) }
   }

@@ -14,7 +14,7 @@ struct NoisyDiskNeighbour: Rule {
     Suspect(
       .contention, "disk neighbours", causes: [.diskNeighbour],
       without: "the host's block trace",
-      Evidence.Kind.hostBlocks.sql))
+      Evidence.Kind.hostBlocks.sql + " UNION ALL " + EsxSeries.judged(.diskUser)))
   private let told = Threshold(
     "disk-neighbour", 10, "%",
     "share of the device's time (D to C, summed) that others used, from which on it is reported")

@@ -17,7 +17,7 @@ struct StealHidden: Rule {
       without: "a scheduler trace of the host, or counters of stolen time",
       """
       SELECT 1 FROM thread_wait WHERE role = 'vcpu' UNION ALL SELECT 1 FROM vm_counter WHERE st IS NOT NULL
-      UNION ALL SELECT 1 FROM cpu_counter WHERE steal_pct IS NOT NULL
+      UNION ALL SELECT 1 FROM cpu_counter WHERE steal_pct IS NOT NULL UNION ALL \(EsxSeries.judged)
       """))
   private let warning = Threshold(
     "steal", 5, "%", "part of its virtual CPUs' time that a guest waited, from which on it warns")

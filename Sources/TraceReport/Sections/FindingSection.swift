@@ -51,7 +51,12 @@ struct FindingSection: ReportSection {
   static func time(of finding: Finding) -> String? {
     var parts: [String] = []
     if let from = finding.extent.from, let to = finding.extent.to {
-      parts.append("from \(Quantity.seconds(from)) to \(Quantity.seconds(to))")
+      // Where no timeline is, a moment is a date.
+      func moment(_ time: Int64) -> String {
+        time < 100_000_000_000_000_000
+          ? Quantity.seconds(time) : String(UTCText.full(time).dropLast(" UTC".count))
+      }
+      parts.append("from \(moment(from)) to \(moment(to))")
     }
     if let explains = finding.extent.explains {
       parts.append("the guest's I/Os lost \(Quantity.time(explains)) by it, all together")

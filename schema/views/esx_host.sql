@@ -1,0 +1,22 @@
+-- What ESXi's esxtop says of the host in one of its rows: its CPUs together over the interval that ends there, its memory at
+-- that moment.
+CREATE VIEW esx_host AS
+SELECT
+  -- The host.
+  machine AS machine,
+  {{esx physicalCPU+load+memory max machine}},
+  -- End of the row's interval, on the reference timeline, in ns; NULL where nothing ties the file to it.
+  max(at_ns) AS at_ns,
+  -- The same in ns since 1970 in UTC (local time where utc_offset_s is NULL); NULL without dates.
+  max(wall_ns) AS wall_ns,
+  -- Seconds the printed time was ahead of UTC; NULL where the text does not say for sure.
+  max(utc_offset_s) AS utc_offset_s,
+  -- Length of the interval by the times of the rows, in ns; NULL for the first row and without dates.
+  max(interval_ns) AS interval_ns,
+  -- The file it was read from.
+  source_id AS source_id,
+  -- The row's line.
+  line AS line
+FROM counter_value
+WHERE tool = 'esxtop' AND kind = 'machine'
+GROUP BY machine, source_id, line;
