@@ -1,14 +1,15 @@
-/// A request of a guest's virtio-blk disk inside QEMU, folded from the events of QEMU's own trace.
+/// A request of a guest's virtio-blk or virtio-scsi disk inside QEMU, folded from the events of QEMU's own trace.
 ///
 /// Which stamps there are depends on the events that were switched on; none is guessed.
 public struct QEMURequest: Sendable {
   /// What it is for.
   public enum Operation: Int, CodedVocabulary {
-    /// `virtio_blk_handle_read`.
+    /// `virtio_blk_handle_read`, or a READ command.
     case read = 0
-    /// `virtio_blk_handle_write`.
+    /// `virtio_blk_handle_write`, or a WRITE command.
     case write
-    /// Without an event of its own: a flush, a discard, a question for the disk's name.
+    /// Of virtio-blk what has no event of its own: a flush, a discard, a question for the disk's name; of virtio-scsi all
+    /// other commands.
     case other
 
     /// The name in views.
@@ -21,29 +22,33 @@ public struct QEMURequest: Sendable {
     }
   }
 
+  /// Number of the request in the incident file.
+  public var id: Int64 = 0
   /// Taken off the virtqueue (`virtqueue_pop`).
   public var popped = Stamp.unseen
-  /// Understood (`virtio_blk_handle_read`, `virtio_blk_handle_write`).
+  /// Understood (`virtio_blk_handle_read`, `virtio_blk_handle_write`, `virtio_scsi_cmd_req`).
   public var handled = Stamp.unseen
-  /// Given to QEMU's block layer (`blk_co_preadv`, `blk_co_pwritev`), alone or merged with others.
+  /// Given to QEMU's block layer (`blk_co_preadv`, `blk_co_pwritev`, `scsi_req_continue`), alone or merged with others.
   public var submitted = Stamp.unseen
-  /// Back from it (`virtio_blk_rw_complete`).
+  /// Back from it (`virtio_blk_rw_complete`, `scsi_req_dequeue`).
   public var done = Stamp.unseen
-  /// Answered (`virtio_blk_req_complete`).
+  /// Answered (`virtio_blk_req_complete`, `virtio_scsi_cmd_resp`).
   public var completed = Stamp.unseen
   /// The answer made visible to the guest (`virtqueue_flush`).
   public var returned = Stamp.unseen
-  /// The disk as QEMU's address of it, which holds for one run of QEMU; 0 where the text does not say.
+  /// The disk as QEMU's address of it, which holds for one run of QEMU; 0 where the text does not say. A disk of
+  /// virtio-scsi is ``scsiDevice`` with its target from bit 32 and its logical unit.
   public var device: UInt64 = 0
   /// First sector (512 bytes) on the guest's disk; -1 where the text does not say.
   public var sector: Int64 = -1
-  /// Length in sectors; -1 where the text does not say.
+  /// Length in sectors; -1 where the text does not say, 0 of a flush of virtio-scsi.
   public var sectors: Int64 = -1
   /// How many requests went to the block layer as one (`virtio_blk_submit_multireq`); 1: it went alone.
   public var merged: Int64 = 1
   /// 0, or the negative errno of the block layer; nil where the trace does not show it.
   public var result: Int64?
-  /// virtio's status: 0 good, 1 an I/O error, 2 not supported; nil where the trace does not show it.
+  /// virtio's status: 0 good, 1 an I/O error (of virtio-scsi any other than good), 2 not supported; nil where the trace
+  /// does not show it.
   public var status: Int64?
   /// Where its first event stands in the file, from 1.
   public var line: Int64 = 0
@@ -51,6 +56,9 @@ public struct QEMURequest: Sendable {
   public var tid: UInt32 = 0
   /// What it is for.
   public var operation = Operation.other
+
+  /// What marks a disk of virtio-scsi; QEMU's addresses do not reach so far.
+  public static let scsiDevice: UInt64 = 0x5C51 << 48
 
   /// A request of which nothing is known yet.
   public init() {}
@@ -71,6 +79,25 @@ public struct QEMURequest: Sendable {
       return between(
         popped.isSeen ? popped : handled, returned.isSeen ? returned : completed)
     }
+  }
+}
+
+/// A guest's disk as QEMU's own trace shows it.
+public struct QEMUDisk: Sendable {
+  /// The trace.
+  public let source: Int64
+  /// Whether the trace is of QEMU alone, and not a part of the host's.
+  public let isOwnTrace: Bool
+  /// The first and the last event of the trace, ns on its clock.
+  public let span: ClosedRange<Int64>
+  /// Its requests, in the order in which they ended.
+  public var requests: [QEMURequest] = []
+
+  /// A disk without requests.
+  public init(source: Int64, isOwnTrace: Bool, span: ClosedRange<Int64>) {
+    self.source = source
+    self.isOwnTrace = isOwnTrace
+    self.span = span
   }
 }
 

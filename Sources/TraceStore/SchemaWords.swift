@@ -13,6 +13,7 @@ internal import TraceModel
 /// - `{{guest_roles}}`: a list of the roles of threads that work for a guest.
 /// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
 /// - `{{hop_sum}}`: the hops of a row of the view `io` added up, the page cache only where it was observed.
+/// - `{{qemu_device qemu_stage_sum.device}}`: a disk in QEMU's trace, by its address or as a disk of virtio-scsi.
 /// - `{{hop_names}}`: a query for the names of the hops of the view `io`; `{{hop_time io hop.name}}`: the time of one.
 /// - `{{reference node_move.at_ns sched_thread.source_id}}`: a moment of a source's own clock on the reference timeline.
 /// - `{{columns guest_io sector requeue_ns}}`: columns of a table as a view passes them on, each with what `tables.sql`
@@ -49,6 +50,7 @@ enum SchemaWords {
     case ("operation", 2): return operation(parts[1])
     case ("hops", 2): return hops(parts[1])
     case ("hop_sum", 1): return hopSum
+    case ("qemu_device", 2): return qemuDevice(parts[1])
     case ("hop_names", 1): return hopNames
     case ("hop_time", 3): return hopTime(parts[1], parts[2])
     case ("guest_roles", 1): return SQLText.list(ThreadRole.ofGuests)
@@ -186,6 +188,12 @@ enum SchemaWords {
   private static let hopSum = Hop.five.map { hop in
     hop == .pageCache ? "coalesce(\(hop.column), 0)" : hop.column
   }.joined(separator: " + ")
+
+  private static func qemuDevice(_ device: String) -> String {
+    let mark = QEMURequest.scsiDevice >> 48
+    return "CASE WHEN \(device) >> 48 = \(mark) THEN printf('scsi %d:%d', \(device) >> 32 & 65535, "
+      + "\(device) & 4294967295) WHEN \(device) <> 0 THEN printf('0x%x', \(device)) END"
+  }
 
   private static let hopNames = hopColumns.map { "SELECT \(SQLText.literal($0.name)) AS name" }
     .joined(separator: " UNION ALL ")

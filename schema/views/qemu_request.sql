@@ -1,4 +1,4 @@
--- A request of a guest's virtio-blk disk inside QEMU, by QEMU's own trace. What the events that were
+-- A request of a guest's virtio-blk or virtio-scsi disk inside QEMU, by QEMU's own trace. What the events that were
 -- switched on do not show is NULL.
 CREATE VIEW qemu_request AS
 SELECT
@@ -11,23 +11,24 @@ SELECT
    FROM sched_thread JOIN thread_owner USING (thread_id) JOIN source_file AS traced USING (source_id)
    WHERE traced.machine_id = source_file.machine_id AND sched_thread.tid = qemu_block_request.tid
      AND thread_owner.guest IS NOT NULL LIMIT 1) AS guest,
-  -- The disk as QEMU's address of it, which holds for one run of QEMU; NULL where the text does not say.
-  CASE WHEN qemu_block_request.device != 0 THEN printf('0x%x', qemu_block_request.device) END AS device,
-  -- 'read', 'write', or 'other' (a flush, a discard): QEMU's trace does not tell those apart.
+  -- The disk as QEMU's address of it, which holds for one run of QEMU, or 'scsi TARGET:LUN'; NULL where the text
+  -- does not say.
+  {{qemu_device qemu_block_request.device}} AS device,
+  -- 'read', 'write', or 'other' (a flush, a discard): QEMU's trace of virtio-blk does not tell those apart.
   {{word QEMURequest.Operation qemu_block_request.op}} AS op,
   -- First sector on the guest's disk (512 bytes).
   qemu_block_request.sector AS sector,
-  -- Length in sectors.
+  -- Length in sectors; 0 of a flush of virtio-scsi.
   qemu_block_request.sectors AS sectors,
   -- Taken off the virtqueue (virtqueue_pop), in ns on the source's clock.
   qemu_block_request.popped_ns AS popped_ns,
-  -- Understood (virtio_blk_handle_read or _write), in ns.
+  -- Understood (virtio_blk_handle_read or _write, virtio_scsi_cmd_req), in ns.
   qemu_block_request.handled_ns AS handled_ns,
-  -- Given to QEMU's block layer (blk_co_preadv or blk_co_pwritev), in ns.
+  -- Given to QEMU's block layer (blk_co_preadv or blk_co_pwritev, scsi_req_continue), in ns.
   qemu_block_request.submitted_ns AS submitted_ns,
-  -- Back from it (virtio_blk_rw_complete), in ns.
+  -- Back from it (virtio_blk_rw_complete, scsi_req_dequeue), in ns.
   qemu_block_request.done_ns AS done_ns,
-  -- Answered (virtio_blk_req_complete), in ns.
+  -- Answered (virtio_blk_req_complete, virtio_scsi_cmd_resp), in ns.
   qemu_block_request.completed_ns AS completed_ns,
   -- Visible to the guest (virtqueue_flush), in ns.
   qemu_block_request.returned_ns AS returned_ns,
@@ -35,7 +36,7 @@ SELECT
   qemu_block_request.merged AS merged,
   -- 0, or the negative errno of the block layer.
   qemu_block_request.result AS result,
-  -- virtio's status: 0 good, 1 an I/O error, 2 not supported.
+  -- virtio's status: 0 good, 1 an I/O error (of virtio-scsi any other than good), 2 not supported.
   qemu_block_request.status AS status,
   -- The thread of its first event; QEMU before 5.2 prints its process.
   qemu_block_request.tid AS tid,

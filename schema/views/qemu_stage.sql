@@ -1,15 +1,16 @@
--- How long requests of a guest's virtio-blk disk were in a part of QEMU, by QEMU's own trace.
+-- How long requests of a guest's virtio-blk or virtio-scsi disk were in a part of QEMU, by QEMU's own trace.
 CREATE VIEW qemu_stage AS
 SELECT
   -- The host.
   machine.name AS machine,
-  -- The disk as QEMU's address of it; NULL where the text does not say.
-  CASE WHEN qemu_stage_sum.device != 0 THEN printf('0x%x', qemu_stage_sum.device) END AS device,
+  -- The disk as QEMU's address of it, or 'scsi TARGET:LUN'; NULL where the text does not say.
+  {{qemu_device qemu_stage_sum.device}} AS device,
   -- 'read', 'write', or 'other' (a flush, a discard).
   qemu_stage_sum.op AS op,
   -- 'pop' (virtqueue_pop to virtio_blk_handle_*), 'submit' (from there to blk_co_p*: merging), 'io'
   -- (virtio_blk_handle_* to virtio_blk_rw_complete: QEMU's block layer and all below), 'complete' (to
-  -- virtio_blk_req_complete), 'return' (to virtqueue_flush), 'total' (first event to last).
+  -- virtio_blk_req_complete), 'return' (to virtqueue_flush), 'total' (first event to last). Of virtio-scsi they lie
+  -- between virtio_scsi_cmd_req, scsi_req_continue, scsi_req_dequeue and virtio_scsi_cmd_resp.
   qemu_stage_sum.stage AS stage,
   -- How many.
   qemu_stage_sum.count AS count,

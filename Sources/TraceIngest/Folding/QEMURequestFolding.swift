@@ -28,6 +28,7 @@ final class QEMURequestFolding {
 
   private let sink: any EventSink
   private var open: [UInt64: Open] = [:]
+  private var commands = SCSICommandFolding()
   /// Handled, not yet given to the block layer; by address, oldest first.
   private var waiting: [UInt64] = []
   /// Answered, not yet visible to the guest; by queue.
@@ -60,6 +61,14 @@ final class QEMURequestFolding {
         try merged(bytes, event)
       } else {
         return false
+      }
+      return true
+    }
+    if SCSICommandFolding.isOurs(bytes, event.name) {
+      switch try commands.take(bytes, event, &problems) {
+      case .unused: return false
+      case .used: break
+      case .finished(let request): try add(request)
       }
       return true
     }
@@ -206,17 +215,21 @@ final class QEMURequestFolding {
 
   private func close(_ address: UInt64) throws {
     guard let entry = open.removeValue(forKey: address), entry.isBlock else { return }
-    batch.append(entry.request)
+    try add(entry.request)
+  }
+
+  /// A request is at its end.
+  private func add(_ request: QEMURequest) throws {
+    batch.append(request)
     for stage in QEMUStage.allCases {
-      guard let time = entry.request.time(in: stage) else { continue }
+      guard let time = request.time(in: stage) else { continue }
       guard time >= 0 else {
-        problems.add(.negativeTime, count: 1, line: entry.request.line)
+        problems.add(.negativeTime, count: 1, line: request.line)
         continue
       }
-      let key = StageKey(
-        device: entry.request.device, operation: entry.request.operation, stage: stage)
+      let key = StageKey(device: request.device, operation: request.operation, stage: stage)
       guard stages[key] != nil || stages.count < Self.mostStages else {
-        problems.add(.tooManyDevices, count: 1, line: entry.request.line)
+        problems.add(.tooManyDevices, count: 1, line: request.line)
         continue
       }
       stages[key, default: LatencyHistogram()].add(time)
@@ -237,6 +250,7 @@ final class QEMURequestFolding {
     }) {
       try close(address)
     }
+    for request in commands.finish() { try add(request) }
     try hand()
     let operations = QEMURequest.Operation.allCases
     let all = QEMUStage.allCases

@@ -14,7 +14,9 @@ struct QEMUTraceLog: TraceFormat {
   let producedBy =
     "qemu-system-x86_64 -msg timestamp=on -trace 'virtio_blk_*' -trace 'virtqueue_*' -D FILE"
   let clock = "wall clock of the host (CLOCK_REALTIME, us); from simpletrace.py since its begin"
-  let goodFor = "how long each request of a virtio-blk disk was inside QEMU, and in which part"
+  let goodFor =
+    "how long each request of a virtio-blk or virtio-scsi disk was inside QEMU, and in which part; "
+    + "without a host's block trace it follows a guest's I/Os through QEMU"
 
   func recognizes(_ head: Span<UInt8>) -> Recognition {
     var found = Recognition.no
@@ -119,7 +121,7 @@ struct QEMULine {
 
   /// Whether an event is of a part of QEMU that disks have to do with.
   static func isOurs(_ bytes: Span<UInt8>, _ name: Range<Int>) -> Bool {
-    let parts: [StaticString] = ["virtio_", "virtqueue_", "blk_", "bdrv_", "qcow2_"]
+    let parts: [StaticString] = ["virtio_", "virtqueue_", "blk_", "bdrv_", "qcow2_", "scsi_"]
     return parts.contains { bytes.has($0, at: name.lowerBound, name.upperBound) }
   }
 }
