@@ -725,6 +725,14 @@ CREATE TABLE guest_io (
   host_scheduler_ns INTEGER,
   -- H5, from D to C on the host, in ns.
   hardware_queue_ns INTEGER,
+  -- QEMU's own time, in ns: from the moment when it took the request off the virtqueue (virtqueue_pop, else
+  -- virtio_blk_handle_* or virtio_scsi_cmd_req) to its answer (virtqueue_flush, else virtio_blk_req_complete or
+  -- virtio_scsi_cmd_resp), without backend_ns. Only where no block trace of the host shows the disk and QEMU's trace
+  -- does; H3 is then the way to QEMU and back.
+  qemu_ns INTEGER,
+  -- From QEMU's submit (blk_co_p*, scsi_req_continue, else as above) until its storage answered
+  -- (virtio_blk_rw_complete, scsi_req_dequeue, else as above), in ns; NULL as above.
+  backend_ns INTEGER,
   -- From Q to C in the guest, in ns: the total without the page cache.
   block_ns INTEGER,
   -- How far the guest's clock may be off at this I/O, in ns.

@@ -36,7 +36,7 @@ public struct DiskStatistics: Sendable {
       return DiskStatistics(
         disk: disk,
         groups: stored.isActive
-          ? try Self.computed(file, own, isJoined: disk.verdict == .joined)
+          ? try Self.computed(file, own, isJoined: disk.verdict.isFollowed)
           : try Self.stored(file, own))
     }
   }

@@ -69,15 +69,19 @@ public struct Join: Sendable {
   /// Rounds of matching and fitting; two to four are usual.
   private static let mostRounds = 8
 
-  /// Joins these disks and devices, with what was recorded of the clocks of guests' traces.
-  public init(guests: [GuestDisk], hosts: [HostDevice], recorded: [ClockRecord] = []) {
+  /// Joins these disks and devices, with what was recorded of the clocks of guests' traces. `atOwnSectors`: the devices are
+  /// the guests' disks as their hypervisor sees them, so that a disk's sectors are the device's.
+  public init(
+    guests: [GuestDisk], hosts: [HostDevice], recorded: [ClockRecord] = [],
+    atOwnSectors: Bool = false
+  ) {
     self.recorded = recorded
     pending = guests.map { _ in PendingDisk() }
     let sides = guests.map { $0.dataRequests }
     var devices = hosts.map { HostSide($0) }
     var regions: [Found?]
     let unclear: [Int: JoinVerdict]
-    (regions, unclear) = Self.regions(guests, sides, devices)
+    (regions, unclear) = Self.regions(guests, sides, devices, atOwnSectors: atOwnSectors)
     let hasBios = devices.contains { !$0.pieces.isEmpty }
     for (place, disk) in guests.enumerated() {
       var join = DiskJoin(disk: disk.stream)
@@ -131,7 +135,7 @@ public struct Join: Sendable {
 
   /// The best place for each disk; one place holds one guest. For those without one, by disk, why, where that is known.
   private static func regions(
-    _ guests: [GuestDisk], _ sides: [[GuestRequest]], _ devices: [HostSide]
+    _ guests: [GuestDisk], _ sides: [[GuestRequest]], _ devices: [HostSide], atOwnSectors: Bool
   ) -> (found: [Found?], unclear: [Int: JoinVerdict]) {
     var judged: [Judged] = []
     var unclear: [Int: JoinVerdict] = [:]
@@ -144,10 +148,10 @@ public struct Join: Sendable {
         later.append(disk)
         continue
       }
-      let places = judge(disk, guests[disk], sides[disk], devices)
+      let places = judge(disk, guests[disk], sides[disk], devices, atOwnSectors: atOwnSectors)
       if places.isOfSample { sampled.insert(disk) }
       judged += places.judged
-      if !OffsetCandidates.hasPattern(sides[disk]) { unclear[disk] = .noPattern }
+      if !atOwnSectors, !OffsetCandidates.hasPattern(sides[disk]) { unclear[disk] = .noPattern }
     }
     // Each step back of a trace's clock makes further ones of its disks: they lie where the first do.
     for disk in later {
@@ -230,10 +234,12 @@ public struct Join: Sendable {
 
   /// Judges the places of a disk on all devices: by some of its requests where those show one, else by all.
   private static func judge(
-    _ disk: Int, _ guest: GuestDisk, _ side: [GuestRequest], _ devices: [HostSide]
+    _ disk: Int, _ guest: GuestDisk, _ side: [GuestRequest], _ devices: [HostSide],
+    atOwnSectors: Bool
   ) -> (judged: [Judged], isOfSample: Bool) {
     let numbers = devices.indices.filter { !devices[$0].pieces.isEmpty }
-    let candidates = numbers.map { addressed(side, devices[$0]) }
+    let own = [OffsetCandidates.Candidate(distance: 0, votes: 0)]
+    let candidates = numbers.map { atOwnSectors ? own : addressed(side, devices[$0]) }
     var judged: [Judged] = []
     let sample = RegionSearch.sample(of: side)
     if sample.count < side.count {
@@ -261,6 +267,7 @@ public struct Join: Sendable {
           judged.append((disk, number, region))
         }
       }
+      guard !atOwnSectors else { continue }
       judgeHidden(disk, side, search, number, devices[number], candidates, &judged)
     }
     return (judged, false)

@@ -12,6 +12,10 @@ public enum Hop: String, Vocabulary {
   case virtioSubmit = "virtio_submit"
   /// H3 on the way back.
   case virtioReturn = "virtio_return"
+  /// QEMU's own time, where no block trace of the host shows the disk but QEMU's own trace does.
+  case qemu
+  /// From QEMU's submit until its storage answered, where ``qemu`` is known: H4, H5 and all between QEMU and them.
+  case backend
   /// H4.
   case hostScheduler = "host_scheduler"
   /// H5.
@@ -26,9 +30,10 @@ public enum Hop: String, Vocabulary {
   // MARK: Groups
 
   /// The parts that follow one another without a gap, in the order in which an I/O passes them.
-  public static let parts: [Hop] = [
-    .pageCache, .guestScheduler, .virtioSubmit, .hostScheduler, .hardwareQueue, .virtioReturn,
-  ]
+  ///
+  /// An I/O has either ``throughQEMU`` or ``onHost``, as the files of its host tell.
+  public static let parts: [Hop] =
+    [.pageCache, .guestScheduler, .virtioSubmit] + throughQEMU + onHost + [.virtioReturn]
 
   /// The parts between Q and C.
   public static let blockParts = Array(parts.dropFirst())
@@ -43,10 +48,12 @@ public enum Hop: String, Vocabulary {
     case .pageCache: 0
     case .guestScheduler: 1
     case .virtioSubmit: 2
-    case .hostScheduler: 3
-    case .hardwareQueue: 4
-    case .virtioReturn: 5
-    case .block: 6
+    case .qemu: 3
+    case .backend: 4
+    case .hostScheduler: 5
+    case .hardwareQueue: 6
+    case .virtioReturn: 7
+    case .block: 8
     case .virtioQueue, .belowGuest, .total: nil
     }
   }
@@ -59,16 +66,22 @@ public enum Hop: String, Vocabulary {
   /// The hops on the host, in the order in which an I/O passes them.
   public static let onHost: [Hop] = [.hostScheduler, .hardwareQueue]
 
-  /// The five hops, and the one that stands for the last three where nothing of the host is known.
-  public static let passed = five + [.belowGuest]
+  /// What stands in the place of these where only QEMU's own trace shows the disk.
+  public static let throughQEMU: [Hop] = [.qemu, .backend]
+
+  /// What stands in the place of the host's hops where no block trace of the host shows the disk.
+  public static let withoutHost = throughQEMU + [.belowGuest]
+
+  /// The five hops, and those in the place of the last ones where the host's block trace is missing.
+  public static let passed = five + withoutHost
 
   /// What this is a part of, and is compared only with.
   public var whole: Hop? {
     switch self {
     case .virtioSubmit, .virtioReturn: .virtioQueue
     case .block: .total
-    case .pageCache, .guestScheduler, .virtioQueue, .hostScheduler, .hardwareQueue, .belowGuest,
-      .total:
+    case .pageCache, .guestScheduler, .virtioQueue, .qemu, .backend, .hostScheduler,
+      .hardwareQueue, .belowGuest, .total:
       nil
     }
   }
@@ -151,6 +164,14 @@ public enum Hop: String, Vocabulary {
       Facts(
         code: "H3", words: "virtio back", short: "back", letter: "<",
         place: "the way back through the virtio queue (H3)")
+    case .qemu:
+      Facts(
+        code: "QEMU", letter: "q", place: "QEMU itself",
+        ends: "from taking the request off the virtqueue to its answer, without the backend")
+    case .backend:
+      Facts(
+        code: "backend", letter: "b", place: "the storage behind QEMU (backend)",
+        ends: "from QEMU's submit until its storage answered")
     case .hostScheduler:
       Facts(
         code: "H4", words: "host scheduler", short: "host sched", letter: "4",

@@ -4,7 +4,7 @@
 public struct HopTimes: Sendable {
   /// In the order of ``Hop/measured``.
   @usableFromInline
-  var measured = InlineArray<7, Stamp>(repeating: .unseen)
+  var measured = InlineArray<9, Stamp>(repeating: .unseen)
 
   /// From D to C in the guest, of a disk of which no Q was traced: all that its own trace shows of the I/O.
   public var driver = Stamp.unseen
@@ -81,11 +81,20 @@ public struct HopTimes: Sendable {
     for index in scheduler..<max(last, scheduler) {
       if let time = measured[index].nanoseconds {
         moment = Stamp.sum(moment, time)
-      } else if index > scheduler {
+      } else if index > scheduler, !isOnOtherWay(index) {
         return nil
       }
     }
     return moment
+  }
+
+  /// Whether an I/O does not have a part since it went the other way: through QEMU as its own trace tells, or through
+  /// the host's block layer.
+  @usableFromInline
+  func isOnOtherWay(_ index: Int) -> Bool {
+    if index == Hop.qemu.index || index == Hop.backend.index { return true }
+    guard index == Hop.hostScheduler.index || index == Hop.hardwareQueue.index else { return false }
+    return self[.backend].isSeen && !self[.hostScheduler].isSeen && !self[.hardwareQueue].isSeen
   }
 
   /// When a part between Q and C ended, as ``begin(of:from:)``.

@@ -87,6 +87,8 @@ public enum UnmatchedReason: Int, CodedVocabulary {
 public enum JoinVerdict: String, Vocabulary {
   /// The hops are known.
   case joined
+  /// No trace of a host's device shows it, but QEMU's own trace does: the hops end at QEMU's backend.
+  case joinedWithQEMU = "joined_qemu"
   /// No trace of a host's device.
   case noHost = "no_host"
   /// The disk has no requests to join.
@@ -101,4 +103,7 @@ public enum JoinVerdict: String, Vocabulary {
   case noHostBios = "no_host_bios"
   /// A place was found, but the requests do not go together under any clock.
   case noClock = "no_clock"
+
+  /// Whether its I/Os were followed below the guest.
+  public var isFollowed: Bool { self == .joined || self == .joinedWithQEMU }
 }

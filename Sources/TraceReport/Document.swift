@@ -262,18 +262,24 @@ public struct Table: Sendable {
 
 /// One I/O as a bar: its hops one after the other, each as long as its part of the whole.
 public struct Waterfall: Sendable {
-  /// What the letters of the bars in words stand for.
-  static let key =
-    "In the bars: "
-    + Mark.ofWaterfalls.map { mark in
-      let words =
-        switch mark {
-        case .hop(let hop): hop.words
-        case .flush: "cache flush in it"
-        default: "not followed"
-        }
-      return "\(mark.letter) \(words)"
-    }.joined(separator: ", ") + "."
+  /// What the letters of these bars in words stand for; QEMU's hops are told where they are drawn.
+  static func key(of waterfalls: [Waterfall]) -> String {
+    let drawn = Set(waterfalls.flatMap { $0.segments.map(\.mark) })
+    let marks = Mark.ofWaterfalls.filter { mark in
+      if case .hop(let hop) = mark, Hop.throughQEMU.contains(hop) { return drawn.contains(mark) }
+      return true
+    }
+    return "In the bars: "
+      + marks.map { mark in
+        let words =
+          switch mark {
+          case .hop(let hop): hop.words.isEmpty ? hop.code : hop.words
+          case .flush: "cache flush in it"
+          default: "not followed"
+          }
+        return "\(mark.letter) \(words)"
+      }.joined(separator: ", ") + "."
+  }
 
   /// A stretch of the bar.
   public struct Segment: Sendable {

@@ -16,7 +16,7 @@ public enum MarkdownRenderer {
       case .facts(let facts): parts.append(render(facts))
       case .table(let table): parts.append(render(table))
       case .waterfalls(let bars):
-        parts.append(escaped(Waterfall.key))
+        parts.append(escaped(Waterfall.key(of: bars)))
         parts.append(
           bars.map { bar in
             "- \(escaped(bar.title))  \n  `|\(bar.bar(width: 60))|`  \n  \(escaped(bar.detail))"

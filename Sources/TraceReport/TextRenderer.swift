@@ -32,7 +32,7 @@ public enum TextRenderer {
         if !table.caption.isEmpty { lines += wrapped(table.caption, width: width) }
         lines += tableLines(table)
       case .waterfalls(let bars):
-        lines += wrapped(Waterfall.key, width: width)
+        lines += wrapped(Waterfall.key(of: bars), width: width)
         for bar in bars {
           lines += wrapped(bar.title, width: width)
           lines.append("  |" + bar.bar(width: width - 4) + "|")

@@ -12,7 +12,7 @@ internal import TraceModel
 /// - `{{operation block_kind}}`: what a request of such a row is for, by ``BlockRequest/operationRules``.
 /// - `{{guest_roles}}`: a list of the roles of threads that work for a guest.
 /// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
-/// - `{{hop_sum}}`: the hops of a row of the view `io` added up, the page cache only where it was observed.
+/// - `{{hop_sum}}`: the hops of a row of the view `io` added up, those that not each I/O has only where observed.
 /// - `{{qemu_device qemu_stage_sum.device}}`: a disk in QEMU's trace, by its address or as a disk of virtio-scsi.
 /// - `{{hop_names}}`: a query for the names of the hops of the view `io`; `{{hop_time io hop.name}}`: the time of one.
 /// - `{{reference node_move.at_ns sched_thread.source_id}}`: a moment of a source's own clock on the reference timeline.
@@ -185,8 +185,8 @@ enum SchemaWords {
   /// Those of which the view `io` has a column.
   private static let hopColumns = Hop.allCases.filter { $0 != .belowGuest }
 
-  private static let hopSum = Hop.five.map { hop in
-    hop == .pageCache ? "coalesce(\(hop.column), 0)" : hop.column
+  private static let hopSum = (Hop.five + Hop.throughQEMU).map { hop in
+    hop == .guestScheduler || hop == .virtioQueue ? hop.column : "coalesce(\(hop.column), 0)"
   }.joined(separator: " + ")
 
   private static func qemuDevice(_ device: String) -> String {

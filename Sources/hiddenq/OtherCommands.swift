@@ -24,7 +24,7 @@ struct CorrelateCommand: ParsableCommand {
       let file = try Incident.open(incident, mode: .write)
       try Incident.correlate(file, always: true, thresholds: limits)
       let disks = try file.disks(IOFilter())
-      guard disks.contains(where: { $0.verdict == .joined }) else {
+      guard disks.contains(where: { $0.verdict.isFollowed }) else {
         throw CommandFailure(
           message: "no guest disk could be joined with a host; 'hiddenq report' says why",
           status: Exit.notEnoughData)

@@ -45,6 +45,18 @@ struct HopTimesTests {
     #expect(times.begin(of: .virtioSubmit, from: 1_000) == 1_000)
     times[.hostScheduler] = .unseen
     #expect(times.begin(of: .virtioReturn, from: 1_000) == nil)
+    // Followed by QEMU's own trace: the host's hops are no part of the way.
+    times[.hardwareQueue] = .unseen
+    let way = [Hop.virtioSubmit, .qemu, .backend].reduce(Int64(0)) { $0 + times[$1].rawValue }
+    #expect(times.begin(of: .virtioReturn, from: 1_000) == 1_000 + way)
+    // And the other way round.
+    times[.backend] = .unseen
+    #expect(times.begin(of: .virtioReturn, from: 1_000) == nil)
+    times[.hostScheduler] = Stamp(7)
+    times[.hardwareQueue] = Stamp(8)
+    times[.qemu] = .unseen
+    #expect(
+      times.begin(of: .virtioReturn, from: 1_000) == 1_015 + times[.virtioSubmit].rawValue)
     #expect(times.end(of: .virtioSubmit, from: Stamp.range.upperBound) == Stamp.range.upperBound)
     #expect(times.begin(of: .total, from: 0) == nil)
   }

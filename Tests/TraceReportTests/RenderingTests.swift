@@ -165,7 +165,12 @@ struct MarkTests {
 
   @Test("the key of a waterfall names each letter that a bar may hold")
   func key() {
-    for mark in Mark.ofWaterfalls { #expect(Waterfall.key.contains(" \(mark.letter) "), "\(mark)") }
+    let segments = Mark.ofWaterfalls.map { Waterfall.Segment(mark: $0, nanoseconds: 1) }
+    let all = Waterfall.key(of: [Waterfall(title: "", detail: "", segments: segments)])
+    for mark in Mark.ofWaterfalls { #expect(all.contains(" \(mark.letter) "), "\(mark)") }
+    #expect(all.contains("q QEMU, b backend"))
+    // Where the host's block trace is there, nothing is said of QEMU.
+    #expect(!Waterfall.key(of: []).contains("QEMU") && Waterfall.key(of: []).contains("4 host"))
   }
 }
 

@@ -9,7 +9,8 @@ SELECT
   -- Flushes are apart; they have other costs.
   hop_quantile.op AS op,
   -- {{words Hop}}.
-  -- 'block' is from Q to C; 'below_guest', from D to C in the guest, is there where nothing of the host is known.
+  -- 'block' is from Q to C; 'below_guest', from D to C in the guest, is there where nothing of the host is known, 'qemu' and
+  -- 'backend' where QEMU's own trace alone shows the disk.
   hop_quantile.hop AS hop,
   -- I/Os in which the hop was observed.
   hop_quantile.count AS count,

@@ -16,7 +16,7 @@ SELECT
   CASE WHEN guest_io.match_grade = {{code MatchGrade absorbed}}
     THEN guest_io.block_ns - guest_io.guest_scheduler_ns
     ELSE guest_io.virtio_submit_ns + guest_io.virtio_return_ns END AS virtio_queue_ns,
-  {{columns guest_io virtio_submit_ns hardware_queue_ns}},
+  {{columns guest_io virtio_submit_ns backend_ns}},
   -- From the dirtying of its oldest page, or from Q, to C in the guest, in ns.
   guest_io.block_ns + coalesce(guest_io.page_cache_ns, 0) AS total_ns,
   {{columns guest_io block_ns return_cpu_wait_ns}},

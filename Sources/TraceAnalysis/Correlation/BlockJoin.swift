@@ -96,7 +96,7 @@ struct BlockJoin: CorrelationPass {
     }
     // Of those that never came to an end nothing is known; a trace may hold nothing else.
     let hops = own.lazy.flatMap(\.ios).filter(\.times.isObserved).map(\.hops)
-    try HopStatistics.eachGroup(hops, isJoined: own.contains { $0.verdict == .joined }) {
+    try HopStatistics.eachGroup(hops, isJoined: own.contains { $0.verdict.isFollowed }) {
       op, numbers in
       for (hop, statistics) in numbers.hops {
         try writer.add(
@@ -150,6 +150,8 @@ extension GuestIO {
     ("return_cpu_wait_ns", { $0.returnCPUWait.rawValue }),
     ("host_scheduler_ns", { $0.times[.hostScheduler].rawValue }),
     ("hardware_queue_ns", { $0.times[.hardwareQueue].rawValue }),
+    ("qemu_ns", { $0.times[.qemu].rawValue }),
+    ("backend_ns", { $0.times[.backend].rawValue }),
     ("block_ns", { $0.times[.block].rawValue }),
     ("clock_error_ns", { $0.clockError.rawValue }),
     ("match_grade", { Int64($0.grade.rawValue) }),

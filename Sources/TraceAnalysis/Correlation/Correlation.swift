@@ -5,7 +5,7 @@ public import TraceStore
 public struct Correlation {
   /// What is found, in this order: a pass may use what those before it found. A new kind of result is a pass of its own.
   static let passes: [any CorrelationPass.Type] = [
-    BlockJoin.self, PageCacheCorrelation.self, SchedulingCorrelation.self,
+    BlockJoin.self, QEMUCorrelation.self, PageCacheCorrelation.self, SchedulingCorrelation.self,
     PlacementCorrelation.self, NetworkCorrelation.self, GuestCPUCorrelation.self,
     PauseCorrelation.self, QueueCorrelation.self, LimitCorrelation.self, PhaseCorrelation.self,
     CauseCorrelation.self, CounterPhaseCorrelation.self, NeighbourCorrelation.self,

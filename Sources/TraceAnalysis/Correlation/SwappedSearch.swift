@@ -10,7 +10,7 @@ struct SwappedSearch: CorrelationPass {
   private let pairs: [Pair]
 
   init(_ context: CorrelationContext) throws {
-    let isJoined = context.disks.contains { $0.verdict == .joined }
+    let isJoined = context.disks.contains { $0.verdict.isFollowed }
     pairs = isJoined ? [] : Self.find(context.guests, context.hosts, context.streams)
   }
 

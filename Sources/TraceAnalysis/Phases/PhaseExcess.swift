@@ -135,7 +135,7 @@ struct PhaseExcess {
     // Rounded one by one, so that whole nanoseconds add up.
     let means = parts.map { hop -> (Hop, (Int64, Int64)) in
       (hop, (baseline.mean(hop), phase.mean(hop)))
-    }.filter { hop, means in hop != .belowGuest || means != (0, 0) }
+    }.filter { hop, means in !Hop.withoutHost.contains(hop) || means != (0, 0) }
     let total: (Int64, Int64) = means.reduce((0, 0)) {
       (Stamp.sum($0.0, $1.1.0), Stamp.sum($0.1, $1.1.1))
     }

@@ -79,6 +79,15 @@ public struct GuestClock: Sendable, Equatable {
   /// The moment on the reference timeline, ns.
   public func reference(_ own: Int64) -> Int64 { stretches[stretch(at: own)].reference(own) }
 
+  /// The own time of a moment on the reference timeline, by the stretch to which another own time belongs, ns.
+  func own(_ reference: Int64, inStretchOf other: Int64) -> Int64 {
+    let relation = stretches[stretch(at: other)]
+    var moment = other
+    // The clocks run apart by less than a thousandth, so that each round has three more digits.
+    for _ in 0..<4 { moment = reference - (relation.reference(moment) - moment) }
+    return moment
+  }
+
   /// How far the moment may be off, ns. Between two stretches nobody knows on which side of the step a
   /// moment lies, so the step itself is part of the bound.
   public func error(at own: Int64) -> Int64 {

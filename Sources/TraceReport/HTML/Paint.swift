@@ -44,6 +44,8 @@ extension Mark {
       case .pageCache: "#a7a7a7"
       case .guestScheduler: "#e69f00"
       case .virtioSubmit: "#56b4e9"
+      case .qemu: "#8d6cab"
+      case .backend: "#d55e00"
       case .hostScheduler: "#009e73"
       case .hardwareQueue: "#cc79a7"
       case .virtioReturn: "#0072b2"

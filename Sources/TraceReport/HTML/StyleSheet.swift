@@ -67,6 +67,7 @@ enum StyleSheet {
     .hop-page_cache { fill: #a7a7a7; } .hop-guest_scheduler { fill: #e69f00; } .flush { fill: #f0e442; }
     .hop-virtio_submit { fill: #56b4e9; } .hop-host_scheduler { fill: #009e73; }
     .hop-hardware_queue { fill: #cc79a7; } .hop-virtio_return { fill: #0072b2; }
+    .hop-qemu { fill: #8d6cab; } .hop-backend { fill: #d55e00; }
     .not-followed { fill: #c9c9c9; } .culprit-sibling { fill: #e69f00; } .culprit-guest { fill: #d55e00; }
     .culprit-host { fill: #cc79a7; } .culprit-kernel { fill: #56b4e9; } .culprit-throttled { fill: #c9c9c9; }
     .culprit-unknown { fill: #c9c9c9; } rect.first { fill: var(--first); } rect.second { fill: var(--second); }

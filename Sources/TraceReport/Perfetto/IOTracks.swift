@@ -62,7 +62,8 @@ enum IOTracks {
         for hop in Hop.parts {
           guard case .integer(let length)? = row[hop.column] else {
             // Without an earlier hop nobody knows when the later ones began.
-            guard hop == .pageCache else { break }
+            if hop == .pageCache || Hop.throughQEMU.contains(hop) { continue }
+            guard case .integer? = row[Hop.backend.column] else { break }
             continue
           }
           try add(hop.name, op, id, begin, length, to: track(hop.name), events)

@@ -11,7 +11,7 @@ struct HopSection: ReportSection {
     let span = Self.span(request.filter, try Report.timeline(file, request.filter))
     for statistics in try DiskStatistics.load(file, request.filter) {
       let disk = statistics.disk
-      let isJoined = disk.verdict == .joined
+      let isJoined = disk.verdict.isFollowed
       // One operation: its table says all.
       var tables: [Block] = []
       let shown = statistics.groups.filter { group in
@@ -54,7 +54,8 @@ struct HopSection: ReportSection {
 
   private static let legend =
     Hop.five.map(\.definition).joined(separator: ", ")
-    + ". Without the host's trace H3, H4 and H5 are one, from D to C in the guest. "
+    + ". Without the host's trace H3, H4 and H5 are one, from D to C in the guest; with QEMU's own trace "
+    + "they are H3, QEMU and the backend. "
     + "The hops from Q to C add up to that time, and their shares are of it; H1 lies before Q. Quantiles of hops do not add "
     + "up. Of I/Os that were followed through the host, where there is one."
 
@@ -87,7 +88,7 @@ struct HopSection: ReportSection {
     let unit = Quantity.TimeUnit.fitting(total.p50)
     let isBelowOne = known[.belowGuest] != nil && known[.virtioQueue] == nil
     let optional: [Hop] =
-      [.total, .virtioSubmit, .virtioReturn, .belowGuest]
+      [.total, .virtioSubmit, .virtioReturn] + Hop.withoutHost
       + (isBelowOne ? [.virtioQueue] + Hop.onHost : [])
     // From Q to C; what lies before Q is no part of it. Without a Q the times begin with D.
     let isWhole = known[.block] != nil

@@ -37,7 +37,7 @@ struct MatchSection: ReportSection {
             ]
           }))
     ]
-    guard disk.verdict == .joined else { return blocks }
+    guard disk.verdict.isFollowed else { return blocks }
     let inside = data.filter { $0.reason?.isOutside != true }
     let decidable = count(inside)
     if decidable > 0 {
@@ -111,6 +111,9 @@ struct MatchSection: ReportSection {
 
   private static func why(_ verdict: JoinVerdict) -> String {
     switch verdict {
+    case .joinedWithQEMU:
+      "no block trace of its host shows it; its I/Os are followed through QEMU by QEMU's own trace. What lies "
+        + "below QEMU is one hop, the backend."
     case .noHost:
       "not joined: there is no block trace of its host. Ask for 'blktrace -d DEVICE -o - | "
         + "blkparse -i -' of the host's disk over the same time."

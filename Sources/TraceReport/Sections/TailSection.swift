@@ -10,7 +10,7 @@ struct TailSection: ReportSection {
     let disks = try DiskStatistics.load(file, request.filter)
     let blocks = try disks.flatMap { statistics -> [Block] in
       // All that carry data; of one operation alone, that.
-      guard statistics.disk.verdict == .joined,
+      guard statistics.disk.verdict.isFollowed,
         let group = statistics.groups.first(where: {
           $0.op == request.filter.op ?? BlockOperation.together
         }),
@@ -39,11 +39,17 @@ struct TailSection: ReportSection {
     try file.clocks().first { $0.machine == disk.guest }.map { Double($0.middleError) }
   }
 
-  private static let parts = Hop.blockParts
+  /// The hops that are shown: those that each disk has, and QEMU's in the place of the host's where they were observed.
+  private static func parts(_ group: DiskStatistics.Group) -> [Hop] {
+    let isThroughQEMU = group.tail.contains { $0.hop == .backend }
+    let others = isThroughQEMU ? Hop.onHost : Hop.throughQEMU
+    return Hop.blockParts.filter { !others.contains($0) }
+  }
 
   private static func tail(
     _ name: String, _ group: DiskStatistics.Group, _ bound: Double?
   ) -> Figure {
+    let parts = parts(group)
     let percentiles = group.tail.filter { $0.hop == .block }
     let unit = Quantity.TimeUnit.fitting(percentiles.first?.mean ?? 0)
     func share(_ percentile: Double, _ hop: Hop) -> TailShare? {
@@ -79,6 +85,7 @@ struct TailSection: ReportSection {
   }
 
   private static func whatIf(_ name: String, _ group: DiskStatistics.Group) -> Figure {
+    let parts = parts(group)
     let rows = group.whatIf.filter { parts.contains($0.hop) && [50, 99].contains($0.percentile) }
     let unit = Quantity.TimeUnit.fitting(rows.map(\.now).max() ?? 0)
     // By how much the percentile would fall, the most first.

@@ -21,7 +21,7 @@ struct TrustSection: ReportSection {
 
   private static func joined(_ file: IncidentFile, _ filter: IOFilter) throws -> Remark? {
     let disks = try file.disks(filter)
-    guard disks.contains(where: { $0.verdict == .joined }) else {
+    guard disks.contains(where: { $0.verdict.isFollowed }) else {
       return disks.isEmpty ? nil : Remark("no I/O joined with a host", MatchSection.anchor)
     }
     let inside = try file.grades(filter).filter { !$0.isFlush && $0.reason?.isOutside != true }
