@@ -1325,6 +1325,36 @@ CREATE TABLE hop_count (
   sum_ns INTEGER NOT NULL  -- a sum
 ) STRICT;
 
+-- What the slow I/Os of a disk have in common; of the busiest disks.
+CREATE TABLE tail_trait (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor.
+  device TEXT NOT NULL,  -- names: devices
+  -- Its place, from 1.
+  place INTEGER NOT NULL,
+  -- In which respect the I/Os are alike: 'process', 'operation', 'flag' (of RWBS), 'size', 'region' (a part of the disk),
+  -- 'order' (sequential or not), 'issuing_vcpu', 'completing_vcpu', 'host_thread' (which queued it there) or 'in_flight'
+  -- (what was under way when the I/O was queued).
+  trait TEXT NOT NULL,  -- kept
+  name TEXT,  -- names: threads
+  word TEXT,  -- kept
+  -- From Q to C from which on an I/O is slow, in ns: of the slowest 1 %, but of 100 I/Os, and of a tenth at the most.
+  slow_from_ns INTEGER NOT NULL,
+  -- Slow I/Os without a trait of an earlier place.
+  slow_ios INTEGER NOT NULL,
+  -- Those of them that have this one.
+  slow_having INTEGER NOT NULL,
+  -- The other I/Os without a trait of an earlier place.
+  rest_ios INTEGER NOT NULL,
+  -- Those of them that have this one.
+  rest_having INTEGER NOT NULL,
+  -- So many times as often at least the slow ones have it, corrected for all traits that were looked at.
+  low_times REAL NOT NULL,
+  -- So many times as often at the most.
+  high_times REAL NOT NULL
+) STRICT;
+
 -- The slowest I/Os of a disk: of all, and of each interval; of the busiest disks.
 CREATE TABLE slow_io (
   -- The guest.

@@ -85,6 +85,9 @@ static const struct FindingPage pages[] = {
     {"TAIL_AMPLIFIED", (const char[]){
 #embed "../../docs/findings/TAIL_AMPLIFIED.md" suffix(, 0)
     }},
+    {"TAIL_SHARES", (const char[]){
+#embed "../../docs/findings/TAIL_SHARES.md" suffix(, 0)
+    }},
     {"TRACE_INCOMPLETE", (const char[]){
 #embed "../../docs/findings/TRACE_INCOMPLETE.md" suffix(, 0)
     }},

@@ -68,6 +68,8 @@ public enum Topic: Sendable, CaseIterable {
   case hypervisor
   /// Where the time of an I/O went.
   case hops
+  /// What slow I/Os are like.
+  case tail
   /// Which requests of guest and host belong together.
   case matches
   /// What happened to requests on their way: merges, requeues, errors.
@@ -85,7 +87,7 @@ extension Finding.Code {
 enum Subject: Sendable {
   /// Something that makes I/O slow or fail, and can be ruled out.
   case cause(Suspect)
-  /// Where slow I/Os spend their time, without a cause: one of ``tailRules``.
+  /// Where slow I/Os spend their time, or what they share, without a cause.
   case tail
   /// The files that were given.
   case input
@@ -325,7 +327,7 @@ let allRules: [any Rule] = [
   EsxDiskBusy(),
   CPUSaturated(), MemoryPressure(), IOWaitMisleads(), ClockContradiction(),
   TimeShiftContradiction(),
-  CopiedTraces(), NotJoined(), CompletionsMissing(), TraceIncomplete(),
+  CopiedTraces(), NotJoined(), CompletionsMissing(), TraceIncomplete(), TailShares(),
 ]
 
 /// What stands beside the tail's numbers in the report: where slow I/Os spend their time, and what tuning would be for nothing. Every

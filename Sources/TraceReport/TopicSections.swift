@@ -17,6 +17,7 @@ extension Topic {
     case .network: NetworkSection.anchor
     case .hypervisor: EsxSection.anchor
     case .hops: HopSection.anchor
+    case .tail: TailSection.anchor
     case .matches: MatchSection.anchor
     case .stages: StageSection.anchor
     case .files: DataSection.anchor

@@ -51,6 +51,10 @@ struct ExplainCommand: ParsableCommand {
   @Option(help: "Only this operation: read, write.")
   var op: Operation?
 
+  @Flag(
+    help: "Only what the slowest I/Os of each disk have in common: at most five lines per disk.")
+  var slow = false
+
   @Option(
     help: ArgumentHelp(
       "When users complained: compare this time with the rest.", valueName: "from..to"))
@@ -73,6 +77,7 @@ struct ExplainCommand: ParsableCommand {
     let file = try Incident.correlated(incident)
     try Incident.requireGuest(guest, in: file)
     try Incident.requireDisk(device, of: guest, in: file)
+    if slow { return Output.print(try SlowText.render(file, guest: guest, device: device)) }
     var filter = IOFilter()
     (filter.guest, filter.device, filter.op) = (guest, device, op?.rawValue)
     let windows = try NamedTimes.windows(

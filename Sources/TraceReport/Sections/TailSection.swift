@@ -24,9 +24,28 @@ struct TailSection: ReportSection {
     let isWhole = request.filter.from == nil && request.filter.to == nil
     let facts =
       isWhole ? try Findings.aboutTail(in: file, guest: request.filter.guest).map(Self.fact) : []
-    guard !blocks.isEmpty || !facts.isEmpty else { return [] }
+    let shared = isWhole ? try Self.shared(file, request.filter) : []
+    guard !blocks.isEmpty || !facts.isEmpty || !shared.isEmpty else { return [] }
     return [.heading("The tail, and what would help")]
-      + (facts.isEmpty ? [] : [.facts(facts)]) + blocks
+      + (facts.isEmpty ? [] : [.facts(facts)]) + shared + blocks
+  }
+
+  /// What the slow I/Os of each disk have in common.
+  private static func shared(_ file: IncidentFile, _ filter: IOFilter) throws -> [Block] {
+    let facts = try file.commonTraits(guest: filter.guest, device: filter.device).flatMap { disk in
+      disk.traits.enumerated().map { place, trait in
+        Fact(
+          Printable.text("\(disk.guest) \(disk.device)"),
+          Printable.text(SlowText.line(trait, place, from: disk.slowFrom)) + ".")
+      }
+    }
+    guard !facts.isEmpty else { return [] }
+    return [
+      .paragraph(
+        "What the slowest I/Os have in common that the others have less often (view common_trait). It is an "
+          + "association: a trait may itself follow from the cause."),
+      .facts(facts),
+    ]
   }
 
   /// What a guest's tail shows, and what follows from it.
