@@ -24,7 +24,7 @@ import recordings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-FAMILIES = ["block", "tracepoints", "perf-data", "trace-dat", "qemu-log", "perf-reports", "topology", "counters"]
+FAMILIES = ["block", "tracepoints", "perf-data", "trace-dat", "qemu-log", "perf-reports", "topology", "counters", "esxtop"]
 PROGRAM = os.path.join(HERE, ".build", "release", "fuzz")
 CRASHES = os.path.join(HERE, "crashes")
 LONGEST = 4096
@@ -51,6 +51,8 @@ SEEDS = {
     "counters": ["../shared/samples/%s/*" % name for name in (
         "vmstat", "numastat", "ethtool", "ip-s-link", "proc-net-dev", "softnet_stat", "tc-qdisc")]
     + ["../shared/traces/*/*/%s*" % name for name in ("diskstats", "proc-", "vmstat", "tc-")],
+    # Real files have rows longer than an input: Fuzz/corpus has short ones.
+    "esxtop": ["../shared/samples/esxtop/0[679]*", "../shared/samples/esxtop/1[01]*", "../shared/samples/vscsistats/*"],
 }
 
 

@@ -35,6 +35,7 @@ struct Family {
         "tc-qdisc", "ifconfig", "pressure", "iostat", "mpstat", "pidstat", "sar", "sysstat-json",
         "sadf", "domstats", "nvme-amzn", "fio-log",
       ]),
+    Family(name: "esxtop", formats: ["esxtop", "vscsistats"]),
   ]
 
   /// Formats that no family has.
