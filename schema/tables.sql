@@ -645,6 +645,38 @@ CREATE TABLE incident_state (
   value TEXT NOT NULL  -- kept
 ) STRICT;
 
+-- How a quantity of a virtual disk's commands was distributed, as vscsiStats counted it.
+CREATE TABLE disk_histogram (
+  histogram_id INTEGER PRIMARY KEY,
+  source_id INTEGER NOT NULL REFERENCES source_file,
+  -- The group id of the VM on its host.
+  vm_group INTEGER NOT NULL,
+  -- The VM's disk: 'scsi0:0'.
+  disk TEXT NOT NULL,  -- names: devices
+  -- 'latency', 'interarrival' (us), 'length' (bytes), 'distance', 'distance16' (sectors) or 'outstanding' (commands).
+  quantity TEXT NOT NULL,  -- kept
+  -- 'all', 'read' or 'write'.
+  operation TEXT NOT NULL,  -- kept
+  -- The least value.
+  least INTEGER,
+  -- The largest value.
+  greatest INTEGER,
+  -- The mean, cut to a whole number.
+  mean INTEGER,
+  -- Commands.
+  count INTEGER,
+  line INTEGER NOT NULL
+) STRICT;
+
+-- A bucket of it: values above that of the bucket before and not above its limit; NULL: all above the last one.
+CREATE TABLE disk_histogram_bucket (
+  histogram_id INTEGER NOT NULL REFERENCES disk_histogram,
+  bucket INTEGER NOT NULL,
+  up_to INTEGER,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (histogram_id, bucket)
+) STRICT;
+
 -- From here on: what `correlate` finds. It empties and fills these tables as a whole.
 
 -- What each counter_sample did since the reading before, worked out from all files together, for all but the first of
@@ -1130,6 +1162,81 @@ CREATE TABLE disk_limit (
   setting_name TEXT,  -- kept
   -- Its value there, per second.
   setting_value REAL
+) STRICT;
+
+-- A guest's disk among the virtual disks of an ESXi host, found by when how many commands were completed.
+CREATE TABLE esx_guest_disk (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor.
+  device TEXT NOT NULL,  -- names: devices
+  -- The guest's block trace.
+  source_id INTEGER NOT NULL,
+  -- The host.
+  host TEXT NOT NULL,  -- names: machines
+  -- The VM that fits best, as ESXi calls it.
+  vm TEXT,  -- names: machines
+  -- Its disk there: 'scsi0:0'.
+  disk TEXT,  -- names: devices
+  -- 'tied'; 'steady': the counts agree, but the load was too even to fit a clock; 'ambiguous': a second disk fits as well;
+  -- 'refused': the counts of no disk agree: the guest runs elsewhere, or the files are of different times.
+  verdict TEXT NOT NULL CHECK (verdict IN ('tied', 'steady', 'ambiguous', 'refused')),  -- kept
+  -- What must be added to a printed time of the host to get the guest's trace time, in ns.
+  offset_ns INTEGER,
+  -- By how much the host's clock is ahead of the guest's, in ns; NULL where the guest's trace has no absolute start.
+  ahead_ns INTEGER,
+  -- By how much both may be off, in ns.
+  error_ns INTEGER,
+  -- How long a row's interval is by the fit, in ns.
+  period_ns INTEGER,
+  -- Rows that were compared.
+  samples INTEGER NOT NULL,
+  -- The median over the rows of the difference between the guest's and the host's count, in % of the guest's.
+  mismatch_pct REAL,
+  -- The same of the disk that fits second best; NULL without another.
+  next_mismatch_pct REAL,
+  -- By how much the fitted lag is better than the median one: 0 no, 1 perfectly.
+  contrast_share REAL
+) STRICT;
+
+-- A row of esxtop beside the guest's I/Os that were completed in it: where their time went below the guest's driver, as means.
+CREATE TABLE esx_guest_layer (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor.
+  device TEXT NOT NULL,  -- names: devices
+  -- The host.
+  host TEXT NOT NULL,  -- names: machines
+  -- The VM, as ESXi calls it.
+  vm TEXT NOT NULL,  -- names: machines
+  -- Its disk there: 'scsi0:0'.
+  disk TEXT NOT NULL,  -- names: devices
+  -- Begin of the row's interval on the clock of the guest's trace, in ns.
+  from_ns INTEGER NOT NULL,
+  -- Its end, in ns.
+  to_ns INTEGER NOT NULL,
+  -- The row's line in the host's file.
+  line INTEGER NOT NULL,
+  -- Reads and writes that the guest saw completed.
+  ios INTEGER NOT NULL,
+  -- Commands by the host.
+  commands REAL NOT NULL,
+  -- 1: both counts differ by 10 % at most, and there are 20 of them at least.
+  is_comparable INTEGER NOT NULL CHECK (is_comparable IN (0, 1)),
+  -- Their mean time from the guest's driver and back (D2C), in ms.
+  guest_ms REAL,
+  -- By how much that changes if the row's edges are moved by what the clock may be off, in ms.
+  guest_error_ms REAL,
+  -- The mean time of the virtual disk, in ms.
+  virtual_ms REAL,
+  -- GAVG of the VM, in ms.
+  gavg_ms REAL,
+  -- KAVG of the VM, in ms.
+  kavg_ms REAL,
+  -- QAVG of the VM, in ms.
+  qavg_ms REAL,
+  -- DAVG of the VM, in ms.
+  davg_ms REAL
 ) STRICT;
 
 -- A time in which a guest stood still as a whole.

@@ -232,6 +232,15 @@ static const char viewNumaCounter[] = {
 static const char viewNetCounter[] = {
 #embed "../../schema/views/net_counter.sql" suffix(, 0)
 };
+static const char viewEsxMatch[] = {
+#embed "../../schema/views/esx_match.sql" suffix(, 0)
+};
+static const char viewEsxLayer[] = {
+#embed "../../schema/views/esx_layer.sql" suffix(, 0)
+};
+static const char viewEsxHistogram[] = {
+#embed "../../schema/views/esx_histogram.sql" suffix(, 0)
+};
 static const char viewEsxVM[] = {
 #embed "../../schema/views/esx_vm.sql" suffix(, 0)
 };
@@ -399,6 +408,9 @@ static const struct SchemaFile files[] = {
     {"views/vm_counter.sql", viewVMCounter},
     {"views/numa_counter.sql", viewNumaCounter},
     {"views/counter_value.sql", viewCounterValue},
+    {"views/esx_match.sql", viewEsxMatch},
+    {"views/esx_layer.sql", viewEsxLayer},
+    {"views/esx_histogram.sql", viewEsxHistogram},
     {"views/esx_vm.sql", viewEsxVM},
     {"views/esx_vcpu.sql", viewEsxVCPU},
     {"views/esx_disk.sql", viewEsxDisk},

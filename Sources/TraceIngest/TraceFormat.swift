@@ -131,7 +131,7 @@ public let formatFamilies: [(title: String, names: [String])] = [
     "Hypervisors",
     [
       "qemu-log", "qmp", "qemu-cmdline", "libvirt-xml", "blkdeviotune", "domstats", "cgroup-limits",
-      "nvme-amzn", "esxtop",
+      "nvme-amzn", "esxtop", "vscsistats",
     ]
   ),
   (
@@ -172,4 +172,5 @@ public let allFormats: [any TraceFormat] =
     ClockReadings(),
     CaptureClocks(),
     Esxtop(),
+    VscsiStatistics(),
   ] + counterFormats

@@ -188,6 +188,36 @@ public struct SettingFact: Hashable, Sendable {
   }
 }
 
+/// How a quantity of a virtual disk's commands was distributed, as a tool counted it in buckets.
+public struct HistogramFact: Sendable {
+  /// The group id of the VM.
+  public var group: Int64
+  /// The VM's disk: `scsi0:0`.
+  public var disk: String
+  /// `latency`, `interarrival` (us), `length` (bytes), `distance`, `distance16` (sectors) or `outstanding`.
+  public var quantity: String
+  /// `all`, `read` or `write`.
+  public var operation: String
+  /// The least value; nil where it is not printed. The largest, the mean, and how many commands.
+  public var least: Int64?
+  /// The largest value.
+  public var greatest: Int64?
+  /// The mean, cut to a whole number.
+  public var mean: Int64?
+  /// Commands, as the tool prints it.
+  public var count: Int64?
+  /// The upper limit of each bucket, which belongs to it, and the commands in it; without a limit: all above.
+  public var buckets: [(limit: Int64?, count: Int64)] = []
+  /// Where it begins in the file.
+  public var line: Int64
+
+  /// A histogram without buckets.
+  public init(group: Int64, disk: String, quantity: String, operation: String, line: Int64) {
+    (self.group, self.disk, self.quantity) = (group, disk, quantity)
+    (self.operation, self.line) = (operation, line)
+  }
+}
+
 /// Facts about how machines are built, in the order in which they were read.
 public struct TopologyBatch: Sendable {
   /// CPUs.
@@ -204,6 +234,8 @@ public struct TopologyBatch: Sendable {
   public var extents: [ExtentFact] = []
   /// Settings.
   public var settings: [SettingFact] = []
+  /// Histograms of virtual disks.
+  public var histograms: [HistogramFact] = []
 
   /// An empty batch.
   public init() {}
@@ -211,7 +243,7 @@ public struct TopologyBatch: Sendable {
   /// How many facts it holds.
   public var count: Int {
     cpus.count + nodes.count + threads.count + disks.count + drives.count + extents.count
-      + settings.count
+      + settings.count + histograms.count
   }
 
   /// Adds another's facts behind its own.
@@ -223,6 +255,7 @@ public struct TopologyBatch: Sendable {
     drives += other.drives
     extents += other.extents
     settings += other.settings
+    histograms += other.histograms
   }
 }
 

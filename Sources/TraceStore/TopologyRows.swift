@@ -51,6 +51,20 @@ extension Database {
         "setting (source_id, kind, object, name, value, line)",
         [sourceID, setting.kind, setting.object, setting.name, setting.value, setting.line])
     }
+    for histogram in batch.histograms {
+      try insert(
+        "disk_histogram (source_id, vm_group, disk, quantity, operation, least, greatest, mean, count, line)",
+        [
+          sourceID, histogram.group, histogram.disk, histogram.quantity, histogram.operation,
+          histogram.least, histogram.greatest, histogram.mean, histogram.count, histogram.line,
+        ])
+      let number = lastInsertedRowID
+      for (place, bucket) in histogram.buckets.enumerated() {
+        try insert(
+          "disk_histogram_bucket (histogram_id, bucket, up_to, count)",
+          [number, Int64(place), bucket.limit, bucket.count])
+      }
+    }
   }
 
   private func insert(

@@ -250,3 +250,22 @@ import TraceModel
     }
   }
 }
+
+/// vscsiStats of a real VM beside the package.
+@Suite(.needsShared) struct VscsiFilesTests {
+  @Test("sixteen histograms, with those of latency as counted by hand")
+  func histograms() throws {
+    let path = try Repository.shared("samples/vscsistats/20-er0080-vscsistats-all-c.csv").path
+    let sink = RecordedCounters()
+    let summary = try IngestRun(source: try ByteSource(path: path)).read(into: sink)
+    let found = sink.topology.histograms
+    #expect(found.count == 16 && summary.skippedLines == 0 && summary.problems.isEmpty)
+    let all = try #require(found.first { $0.quantity == "latency" && $0.operation == "all" })
+    #expect(all.count == 793 && all.buckets.last?.count == 0 && all.buckets.last?.limit == nil)
+    let until = all.buckets.filter { ($0.limit ?? .max) <= 500 }.reduce(0) { $0 + $1.count }
+    #expect(until == 707)
+    let writes = found.first { $0.quantity == "interarrival" && $0.operation == "write" }
+    #expect(writes?.buckets.last?.count == 110)
+    #expect(Set(found.map { "\($0.quantity) \($0.operation)" }).count == 16)
+  }
+}

@@ -38,7 +38,7 @@ struct EsxtopZone {
   /// The bias in the second parentheses is what must be added to the printed time to get UTC, in minutes.
   init(_ cell: String) {
     guard let close = cell.lastIndex(of: ")"), let open = cell[..<close].lastIndex(of: "("),
-      let minutes = Int32(cell[cell.index(after: open)..<close]), abs(minutes) <= 16 * 60
+      let minutes = Int32(cell[cell.index(after: open)..<close]), minutes.magnitude <= 16 * 60
     else {
       utcOffset = nil
       return
@@ -172,7 +172,7 @@ struct EsxtopMachines {
   /// The VM of a leader world; its process `vmx`, which reads CD-ROMs and writes logs, is the world before.
   func label(ofWorld world: Int64) -> (label: String, isHelper: Bool)? {
     if let group = groupOfLeader[world] { return label(ofGroup: group).map { ($0, false) } }
-    guard let group = groupOfLeader[world + 1] else { return ports[world].map { ($0, false) } }
+    guard let group = groupOfLeader[world &+ 1] else { return ports[world].map { ($0, false) } }
     return label(ofGroup: group).map { ($0, true) }
   }
 

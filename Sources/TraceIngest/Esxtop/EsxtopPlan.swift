@@ -118,6 +118,10 @@ struct EsxtopPlan {
       else { continue }
       kinds.insert(kind)
       counters.insert(counter.name)
+      // Names that no host has: memory must not follow hostile input.
+      guard object.name.utf8.count <= Self.longestName, objects.count < Self.mostObjects else {
+        continue
+      }
       let stored = Counter(
         name: counter.name, unit: counter.unit, nature: counter.nature, scale: 100)
       let number = try numbers[stored] ?? sink.counter(stored)
@@ -136,6 +140,8 @@ struct EsxtopPlan {
     self.cells = cells.count
   }
 
+  private static let longestName = 1024
+  private static let mostObjects = 1 << 18
   private static let disks: Set<EsxKind> = [.device, .deviceUser, .virtualDisk, .datastore]
 
   // MARK: - Objects

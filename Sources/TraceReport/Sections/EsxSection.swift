@@ -9,10 +9,9 @@ struct EsxSection: ReportSection {
   private static let most = 12
 
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
+    let histograms = try EsxHistograms.blocks(file)
     guard try !file.rows("SELECT 1 FROM source WHERE format = 'esxtop' AND refused = 0").isEmpty
-    else {
-      return []
-    }
+    else { return histograms.isEmpty ? [] : [.heading("ESXi")] + histograms }
     let hosts = try file.rows(
       """
       SELECT machine, count(*) AS rows, min(wall_ns) AS from_ns, max(wall_ns) AS to_ns,
@@ -20,14 +19,15 @@ struct EsxSection: ReportSection {
         max(state) AS state, avg(balloon_mib) AS balloon_mib, avg(swapped_mib) AS swapped_mib
       FROM esx_host GROUP BY machine ORDER BY machine
       """)
-    let tables = try [vms(file), disks(file), ports(file)].compactMap(\.self)
+    let tables =
+      try EsxLayers.blocks(file) + [vms(file), disks(file), ports(file)].compactMap(\.self)
     guard !hosts.isEmpty || !tables.isEmpty else { return [] }
     return [
       .heading("ESXi"),
       .paragraph(
         "Means over the rows of esxtop, which are means over seconds themselves, and the worst row. Ready time, co-stop and "
           + "limits are of each virtual CPU; what helper processes of a VM waited is left out."),
-    ] + (hosts.isEmpty ? [] : [.facts(hosts.map(Self.host))]) + tables
+    ] + (hosts.isEmpty ? [] : [.facts(hosts.map(Self.host))]) + tables + histograms
   }
 
   private static func number(_ row: QueryRow, _ name: String, _ digits: Int = 1) -> String {
