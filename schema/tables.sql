@@ -499,11 +499,12 @@ CREATE TABLE given_extent (
 
 -- A name and its value: 'queue' settings of a disk, 'qemu' options of a guest's command line, 'link' facts
 -- of an interface (its hardware address, the bridge it is a port of), 'clock' readings (object: which), a 'limit' on
--- a disk's I/O (iops, iops_rd, iops_wr, bps, bps_rd, bps_wr, and _max for bursts) or on CPUs (cpu_quota: CPUs).
+-- a disk's I/O (iops, iops_rd, iops_wr, bps, bps_rd, bps_wr, and _max for bursts) or on CPUs (cpu_quota: CPUs), the 'affinity'
+-- of a thread (object: its id): the CPUs that it may use.
 -- 'esxi' facts of a VM: its group, leader world, virtual CPUs and controllers.
 CREATE TABLE setting (
   source_id INTEGER NOT NULL REFERENCES source_file,
-  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock', 'limit', 'esxi')),  -- kept
+  kind TEXT NOT NULL CHECK (kind IN ('queue', 'qemu', 'link', 'clock', 'limit', 'affinity', 'esxi')),  -- kept
   object TEXT NOT NULL,  -- names: devices
   name TEXT NOT NULL,  -- names: settings
   value TEXT NOT NULL,  -- names: settings
@@ -1430,6 +1431,19 @@ CREATE TABLE hop_count (
   count INTEGER NOT NULL,
   -- The sum of their times, in ns.
   sum_ns INTEGER NOT NULL  -- a sum
+) STRICT;
+
+-- The waits for a CPU of a guest's thread of which a file says which CPUs it may use.
+CREATE TABLE avoidable_wait_sum (
+  thread_id INTEGER PRIMARY KEY,
+  -- The CPUs that it may use: '0-3,6'.
+  allowed_cpus TEXT NOT NULL,  -- kept
+  -- Its waits for a CPU, in ns.
+  waited_ns INTEGER NOT NULL,  -- a sum
+  -- The part of them in which another CPU that it may use was idle, in ns.
+  avoidable_ns INTEGER NOT NULL,  -- a sum
+  -- Those CPUs; NULL where there is none.
+  idle_cpus TEXT  -- kept
 ) STRICT;
 
 -- What the slow I/Os of a disk have in common; of the busiest disks.

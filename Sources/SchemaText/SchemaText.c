@@ -72,6 +72,9 @@ static const char viewDiskCounter[] = {
 static const char viewCPUCounter[] = {
 #embed "../../schema/views/cpu_counter.sql" suffix(, 0)
 };
+static const char viewAvoidableWait[] = {
+#embed "../../schema/views/avoidable_wait.sql" suffix(, 0)
+};
 static const char viewCommonTrait[] = {
 #embed "../../schema/views/common_trait.sql" suffix(, 0)
 };
@@ -348,6 +351,7 @@ static const struct SchemaFile files[] = {
     {"views/wall_time.sql", viewWallTime},
     {"views/pause.sql", viewPause},
     {"views/io_limit.sql", viewIOLimit},
+    {"views/avoidable_wait.sql", viewAvoidableWait},
     {"views/common_trait.sql", viewCommonTrait},
     {"views/latency_interval.sql", viewLatencyInterval},
     {"views/latency_cell.sql", viewLatencyCell},

@@ -136,7 +136,10 @@ public let formatFamilies: [(title: String, names: [String])] = [
   ),
   (
     "Machines and disks",
-    ["lscpu", "numactl", "ps", "lsblk", "dmsetup", "qemu-img-map", "filefrag", "queue-settings"]
+    [
+      "lscpu", "numactl", "ps", "taskset", "lsblk", "dmsetup", "qemu-img-map", "filefrag",
+      "queue-settings",
+    ]
   ),
   ("Clocks", ["clock-readings", "capture-clocks"]),
 ]
@@ -158,6 +161,7 @@ public let allFormats: [any TraceFormat] =
     LscpuParsable(),
     NumactlHardware(),
     ThreadList(),
+    ThreadAffinity(),
     QEMUMonitor(),
     QEMUCommandLine(),
     BlockDeviceList(),

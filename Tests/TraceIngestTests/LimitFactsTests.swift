@@ -164,3 +164,38 @@ struct LimitFactsTests {
       ])
   }
 }
+
+/// Which CPUs threads may use.
+struct AffinityFactsTests {
+  private static func affinities(_ text: String) throws -> [String] {
+    let (_, facts, summary) = try read(text)
+    #expect(summary.format == "taskset" && summary.skippedLines == 0)
+    return facts.settings.filter { $0.kind == "affinity" }.map { "\($0.object) \($0.value)" }
+  }
+
+  @Test("taskset prints a list, or a mask with the highest CPUs first")
+  func taskset() throws {
+    #expect(
+      try Self.affinities(
+        """
+        pid 2842's current affinity list: 0-3,6
+        pid 2843's current affinity mask: 4f
+        pid 2844's current affinity mask: 1,00000001
+
+        """) == ["2842 0-3,6", "2843 0,1,2,3,6", "2844 0,32"])
+  }
+
+  @Test("a loop prints it beside the names, which may hold any word")
+  func loop() throws {
+    #expect(
+      try Self.affinities(
+        """
+        tid 2842 comm CPU 0/KVM affinity 0
+        tid 2838 comm IO affinity 9 affinity 0,1
+        tid 2877 comm
+        vcpu 0 thread-id 2842
+        iothread io1 thread-id 2838
+
+        """) == ["2842 0", "2838 0,1"])
+  }
+}

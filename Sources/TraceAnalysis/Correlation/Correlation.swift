@@ -13,7 +13,7 @@ public struct Correlation {
     NeighbourPlaces.self,
     SwappedSearch.self,
     RecordedClockCheck.self, SessionClocks.self, IntervalCorrelation.self,
-    DrillDownCorrelation.self, TraitCorrelation.self,
+    DrillDownCorrelation.self, TraitCorrelation.self, AvoidableWaitCorrelation.self,
   ]
 
   /// Those that tell what changed: the only ones for which it matters what a person named.

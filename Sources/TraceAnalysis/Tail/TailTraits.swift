@@ -59,7 +59,7 @@ struct TailTraits {
   }
 
   /// So many are looked at, and of more only runs of so many.
-  static let (mostIOs, run) = (400_000, 64)
+  static let (mostIOs, run) = (100_000, 64)
   /// Values of one kind; further ones are as rare as those.
   private static let mostValues = 64
   /// The parts into which the disk is cut.

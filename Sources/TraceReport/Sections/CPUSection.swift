@@ -32,6 +32,7 @@ struct CPUSection: ReportSection {
           "\(guests.count - Self.mostGuests) more guests waited less: 'hiddenq query --name cpu-waits'."
         ))
     }
+    blocks += try Self.avoidable(file, request.filter.guest)
     blocks += try Self.counted(file, request.filter.guest)
     let overlays = try file.overlays(request.filter)
     if !overlays.isEmpty {
@@ -70,6 +71,31 @@ struct CPUSection: ReportSection {
             Quantity.count(thread.migrations),
           ]
         }))
+  }
+
+  /// A part of the waits that is told, where another CPU was idle.
+  private static let leastAvoidable = 0.05
+
+  /// What another CPU could have taken of the waits, where a file says which CPUs the threads may use. A thread that may use
+  /// one alone could not have moved.
+  private static func avoidable(_ file: IncidentFile, _ guest: String?) throws -> [Block] {
+    let facts = try file.rows(
+      """
+      SELECT guest, comm, tid, waited_ns, share, idle_cpus FROM avoidable_wait
+      WHERE share >= \(leastAvoidable) AND waited_ns >= 1000000 ORDER BY avoidable_ns DESC, tid
+      """
+    ).filter { guest == nil || $0.text("guest") == guest }.prefix(mostThreads).compactMap {
+      row -> Fact? in
+      guard let comm = row.text("comm"), let tid = row.integer("tid"),
+        let waited = row.integer("waited_ns"), let share = row.number("share"),
+        let idle = row.text("idle_cpus")
+      else { return nil }
+      return Fact(
+        Printable.text("\(title(row.text("guest"))), \(comm) (\(tid))"),
+        "\(Quantity.share(share)) of its wait of \(Quantity.seconds(waited)) was avoidable: of the CPUs that it may "
+          + "use, \(idle) \(idle.contains { $0 == "," || $0 == "-" } ? "were" : "was") idle.")
+    }
+    return facts.isEmpty ? [] : [.facts(Array(facts))]
   }
 
   /// Threads of hosts without a scheduler trace, as the kernel counted them.
