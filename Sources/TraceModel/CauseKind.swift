@@ -75,9 +75,27 @@ public enum CauseKind: String, Vocabulary {
     }
   }
 
-  /// What it does, behind its name in the title of a report: `fio` and `uses the same disk`. Of causes without a name of
-  /// their own the whole sentence.
-  public var deed: String {
+  /// What it does, behind its name in the title of a report: `fio` and `uses the same disk`, `uses the same disk less`
+  /// where I/Os got faster. Of causes without a name of their own the whole sentence.
+  public func deed(isFaster: Bool) -> String { isFaster ? less : more }
+
+  private var less: String {
+    switch self {
+    case .cpuNeighbour: "takes less of the CPUs of its threads"
+    case .diskNeighbour: "uses the same disk less"
+    case .ownLoad: "its own I/O load fell"
+    case .ownCPU: "its own CPU load changed"
+    case .device: "the device below got faster"
+    case .hostScheduler: "the host's I/O scheduler holds them less"
+    case .virtioRing: "the virtio queue holds them less"
+    case .numa: "its memory is nearer to its CPUs"
+    case .throttle: "a CPU limit throttles it less"
+    case .network: "its packets keep the host less busy"
+    case .unknown: "cause unknown"
+    }
+  }
+
+  private var more: String {
     switch self {
     case .cpuNeighbour: "takes CPUs of its threads"
     case .diskNeighbour: "uses the same disk"

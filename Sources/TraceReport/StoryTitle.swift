@@ -80,12 +80,15 @@ struct StoryTitle {
 
   private func cause(_ phase: GuestStory.Phase) -> String? {
     guard let cause = phase.causes.first, let kind = CauseKind(name: cause.kind) else { return nil }
+    let isFaster = cause.explains.map { $0 < 0 } ?? false
+    let deed = kind.deed(isFaster: isFaster)
     let text: String
     switch (kind, cause.name) {
     case (.cpuNeighbour, let name), (.diskNeighbour, let name):
-      text = "\(ExplanationText.name(name ?? "another process")) \(kind.deed)"
-    case (.throttle, let name?): text = "an \(ExplanationText.name(name)) throttles it"
-    default: text = kind.deed
+      text = "\(ExplanationText.name(name ?? "another process")) \(deed)"
+    case (.throttle, let name?):
+      text = "an \(ExplanationText.name(name)) throttles it\(isFaster ? " less" : "")"
+    default: text = deed
     }
     return kind != .unknown && cause.confidence == Finding.Confidence.low.name
       ? "perhaps \(text)" : text

@@ -8,7 +8,10 @@ struct CauseCandidates {
     let user: PhaseUser?
     /// Ns for each I/O, positive where it made the worse of the two levels.
     let explains: Double
+    /// Of the worse of the two levels.
     let because: String
+    /// Whether that is said of the better one instead.
+    var isOfBetter = false
   }
 
   /// A phase beside its baseline. Of two levels the worse one is explained, whichever came first.
@@ -22,15 +25,18 @@ struct CauseCandidates {
     let threadWait: Double
     /// How many times as long requests stand in the host's queue in the worse level.
     let hostQueueGrowth: Double
+    /// Whether it is more than chance.
+    let isSure: Bool
     let worse: Int
     let better: Int
 
     init(
       _ phase: Int, baseline: Int, whole: Double, _ deltas: [Hop: Double], threadWait: Double,
-      hostQueueGrowth: Double
+      hostQueueGrowth: Double, isSure: Bool
     ) {
       (self.phase, self.whole, self.deltas) = (phase, whole, deltas)
       (self.threadWait, self.hostQueueGrowth) = (threadWait, hostQueueGrowth)
+      self.isSure = isSure
       (worse, better) = whole < 0 ? (baseline, phase) : (phase, baseline)
     }
 
@@ -157,7 +163,8 @@ struct CauseCandidates {
       return Candidate(
         kind: .ownCPU, user: ownThread(better, worse), explains: explains,
         because: "the guest's vCPUs asked for more of the CPUs, and got what "
-          + "\(occupant.user.name.map(Printable.text) ?? "others") had before")
+          + "\(occupant.user.name.map(Printable.text) ?? "others") had before",
+        isOfBetter: true)
     default:
       return Candidate(
         kind: occupant.kind, user: occupant.user, explains: explains,
@@ -233,36 +240,37 @@ struct CauseCandidates {
 
   // MARK: H4 and H5
 
-  /// What was behind requests of others; the rest, and what the thread that submits was held by a full queue.
+  /// What was behind requests of others; the rest. What a full queue held the thread that submits is shared out in the same
+  /// way: it is full of both.
   private mutating func addDevice(held: Double) {
     let stay = Hop.onHost.reduce(0) { $0 + change.delta($1) }
-    let behind = change.sign * (measures.behind[change.phase] ?? 0)
-    if behind > 0 { addSharers(behind) }
-    let left = stay - max(0, behind) + held
+    let behind = max(0, change.sign * (measures.behind[change.phase] ?? 0))
+    let heldByOthers = stay > 0 ? held * min(1, behind / stay) : 0
+    if behind > 0 { addSharers(behind, held: heldByOthers) }
+    let left = stay - behind + held - heldByOthers
     guard left > 0 else { return }
-    let isWorse = change.sign > 0
-    let (longer, more) = isWorse ? ("longer", "more") : ("less time", "less")
+    let others =
+      behind > 0
+      ? "than requests of others explain" : "although neither the guest nor others asked for more"
     if isLoaded {
       found.append(ownLoad(left))
     } else if measures.isDeviceKnown, change.delta(.hostScheduler) > change.delta(.hardwareQueue) {
       found.append(
         Candidate(
           kind: .hostScheduler, user: nil, explains: left,
-          because:
-            "requests waited \(longer) in the host's queue although neither the guest nor "
-            + "others asked for \(more)"
-            + (held > 0
-              ? "; while it is full, the thread that submits waits for room, too (H3)" : "")))
+          because: "requests waited longer in the host's queue \(others)"
+            + (held > heldByOthers ? Self.whileFull : "")))
     } else if measures.isDeviceKnown {
       found.append(
         Candidate(
-          kind: .device, user: nil, explains: left,
-          because:
-            "the device took \(longer) although neither the guest nor others asked for \(more)"))
+          kind: .device, user: nil, explains: left, because: "the device took longer \(others)"))
     }
   }
 
-  private mutating func addSharers(_ behind: Double) {
+  private static let whileFull =
+    "; while it is full, the thread that submits waits for room, too (H3)"
+
+  private mutating func addSharers(_ behind: Double, held: Double) {
     let (worse, better) = (change.worse, change.better)
     let parts = parts.deltas(.behind, of: Hop.onHost, phase: change.phase)
     let rises = measures.sharers.map { user in
@@ -276,8 +284,10 @@ struct CauseCandidates {
     for (user, rise) in zip(measures.sharers, rises) where rise > 0 {
       found.append(
         Candidate(
-          kind: .diskNeighbour, user: user, explains: behind * rise / all,
-          because: "I/Os beside its requests on the device took longer than those without"))
+          kind: .diskNeighbour, user: user, explains: (behind + held) * rise / all,
+          because: "I/Os beside its requests on the device took longer than those without"
+            + (held > 0
+              ? "; while the host's queue is full, the thread that submits waits, too (H3)" : "")))
     }
   }
 

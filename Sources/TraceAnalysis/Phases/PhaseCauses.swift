@@ -56,7 +56,7 @@ struct PhaseCauses {
       let own = excess.rows.filter {
         $0.phase == number && $0.operation == nil && $0.device == nil
       }
-      let block = own.first { $0.hop == .block }?.delta
+      let total = own.first { $0.hop == .block }
       // Somebody named it; that does not make it a change.
       guard
         !phase.isNamed
@@ -66,10 +66,10 @@ struct PhaseCauses {
       else { continue }
       let waited = measures.isOfHost ? waits(number) : 0
       // Where one went up and the other down, the larger one is looked at.
-      let stay = Double(block ?? 0)
+      let stay = Double(total?.delta ?? 0)
       let whole =
         stay * waited >= 0 ? stay + waited : abs(stay) > abs(waited) ? stay : waited
-      guard block != nil || waited != 0, whole != 0 else { continue }
+      guard total != nil || waited != 0, whole != 0 else { continue }
       var deltas: [Hop: Double] = [:]
       for row in own { deltas[row.hop] = Double(row.delta) }
       let queue = own.first { $0.hop == .hostScheduler }.map { row in
@@ -79,7 +79,10 @@ struct PhaseCauses {
       rows +=
         phase.isStall
         ? stall(number, whole, deltas)
-        : causes(number, whole, deltas, threads: waited, hostQueueGrowth: queue ?? 1)
+        : causes(
+          CauseCandidates.Change(
+            number, baseline: measures.periods.baseline, whole: whole, deltas, threadWait: waited,
+            hostQueueGrowth: queue ?? 1, isSure: waited != 0 || total?.isSure ?? false))
     }
   }
 
@@ -100,14 +103,8 @@ struct PhaseCauses {
 
   // MARK: One phase
 
-  private func causes(
-    _ phase: Int, _ whole: Double, _ deltas: [Hop: Double], threads: Double,
-    hostQueueGrowth: Double
-  ) -> [Row] {
-    let change = CauseCandidates.Change(
-      phase, baseline: measures.periods.baseline, whole: whole, deltas, threadWait: threads,
-      hostQueueGrowth: hostQueueGrowth)
-    let isBelow = change.delta(.belowGuest) >= 0.5 * abs(whole)
+  private func causes(_ change: CauseCandidates.Change) -> [Row] {
+    let isBelow = change.delta(.belowGuest) >= 0.5 * abs(change.whole)
     return ranked(
       CauseCandidates(measures, parts, change), change,
       unknown: isBelow
@@ -130,7 +127,7 @@ struct PhaseCauses {
         let other = merged[place]
         merged[place] = CauseCandidates.Candidate(
           kind: other.kind, user: other.user, explains: other.explains + candidate.explains,
-          because: other.because)
+          because: other.because, isOfBetter: other.isOfBetter)
       } else {
         merged.append(candidate)
       }
@@ -139,27 +136,7 @@ struct PhaseCauses {
     let told = merged.filter { scale * $0.explains >= Self.least * size }
       .sorted { ($1.explains, $0.kind.rawValue) < ($0.explains, $1.kind.rawValue) }
     let direction = whole < 0 ? -1.0 : 1.0
-    var rows = told.map { candidate -> Row in
-      let explains = scale * candidate.explains
-      let isNew =
-        candidate.user.map {
-          $0.rates[change.better] < Self.leastThere * $0.rates[change.worse]
-        } ?? false
-      let isStoodIn =
-        measures.standIn != nil && candidate.kind.isOfCPUs
-        && !(candidate.kind == .throttle && candidate.user != nil)
-      let confidence: Finding.Confidence =
-        explains >= 0.5 * size
-        ? (isNew && !isStoodIn ? .high : .medium) : explains >= 0.25 * size ? .medium : .low
-      return Row(
-        phase: phase, kind: candidate.kind, user: candidate.user, began: isNew && whole > 0,
-        explains: direction * explains, share: explains / size, isPerIO: isPerIO(candidate.kind),
-        because: candidate.because
-          + (isStoodIn
-            ? "; the scheduler trace begins later than the baseline, so this is the change from phase "
-              + "\(measures.standIn ?? 0)" : ""),
-        confidence: confidence)
-    }
+    var rows = told.map { row($0, change, explains: scale * $0.explains) }
     let rest = size - told.reduce(0) { $0 + scale * $1.explains }
     if rest >= Self.leastUnknown * size {
       rows.append(
@@ -170,6 +147,35 @@ struct PhaseCauses {
           confidence: .none))
     }
     return rows.sorted { ($0.share ?? 0) > ($1.share ?? 0) }
+  }
+
+  private func row(
+    _ candidate: CauseCandidates.Candidate, _ change: CauseCandidates.Change, explains: Double
+  ) -> Row {
+    let isFaster = change.whole < 0
+    let share = explains / abs(change.whole)
+    let isNew =
+      candidate.user.map { $0.rates[change.better] < Self.leastThere * $0.rates[change.worse] }
+      ?? false
+    let isStoodIn =
+      measures.standIn != nil && candidate.kind.isOfCPUs
+      && !(candidate.kind == .throttle && candidate.user != nil)
+    let confidence: Finding.Confidence =
+      switch share {
+      // What may be chance has no sure cause.
+      case _ where !change.isSure: .low
+      case 0.5...: isNew && !isStoodIn ? .high : .medium
+      case 0.25...: .medium
+      default: .low
+      }
+    return Row(
+      phase: change.phase, kind: candidate.kind, user: candidate.user, began: isNew && !isFaster,
+      explains: isFaster ? -explains : explains, share: share, isPerIO: isPerIO(candidate.kind),
+      because: (isFaster && !candidate.isOfBetter ? "in the baseline, " : "") + candidate.because
+        + (isStoodIn
+          ? "; the scheduler trace begins later than the baseline, so this is the change from phase "
+            + "\(measures.standIn ?? 0)" : ""),
+      confidence: confidence)
   }
 
   private func isPerIO(_ kind: CauseKind) -> Bool {
