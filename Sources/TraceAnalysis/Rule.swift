@@ -271,6 +271,14 @@ struct Evidence {
   /// What the statements of rules returned.
   private final class Results {
     var bySQL: [String: Finding.Returned] = [:]
+    /// By machine and device; nil until one is asked for.
+    var disks: [String: [String: String]]?
+  }
+
+  /// A disk as people know it: `vdb (254,16)`, where a file tells its name; else `254,16`.
+  func disk(_ device: String, of machine: String) throws -> String {
+    if results.disks == nil { results.disks = try file.deviceNames() }
+    return results.disks?[machine]?[device].map { "\($0) (\(device))" } ?? device
   }
 
   /// A limit as it is in force.

@@ -152,7 +152,7 @@ public enum ExplanationText {
     _ detail: ExplanationDetail, mark: String
   ) -> [String] {
     var lines: [String] = []
-    let devices = phase.devices.prefix(3).map(name).joined(separator: ", ")
+    let devices = phase.devices.prefix(3).map { name(guest.disk($0)) }.joined(separator: ", ")
     let place = devices.isEmpty ? "" : " on \(devices)"
     let operations = ["read", "write"].filter { phase.change($0, .block) != nil }
     let isSplit = guest.op == BlockOperation.together && !operations.isEmpty
@@ -577,7 +577,7 @@ public enum ExplanationText {
       let shares = disk.shares.filter { $0.share >= leastShare }.prefix(3).map {
         "\(title($0.hop)) \(Quantity.share($0.share))"
       }
-      return "\(name(disk.device)): \(counted(Int64(disk.count), guest.op)), mean "
+      return "\(name(guest.disk(disk.device))): \(counted(Int64(disk.count), guest.op)), mean "
         + "\(Quantity.time(disk.mean)), median \(Quantity.time(disk.p50)), p99 \(Quantity.time(disk.p99))"
         + (shares.isEmpty ? "" : "; most time in \(shares.joined(separator: ", "))")
         + (disk.pageCache.map { "; \(Quantity.time($0)) in the page cache before" } ?? "")

@@ -39,7 +39,7 @@ import Testing
       """
       SELECT severity || ' ' || confidence || ' ' || rank || ' ' || sentence FROM finding WHERE code = 'LIMIT_REACHED'
       """)
-    #expect(found.contains("warning \(isStated ? "high" : "medium") 1 254,16: "), "\(found)")
+    #expect(found.contains("warning \(isStated ? "high" : "medium") 1 vdb (254,16): "), "\(found)")
     #expect(found.contains("an I/O limit of 200 IOPS held its requests back"), "\(found)")
     #expect(found.contains("qmp-query-block-after.json states the limit of datadisk") == isStated)
     let limit = try Program.value(

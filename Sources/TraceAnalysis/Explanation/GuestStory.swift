@@ -216,6 +216,14 @@ public struct GuestStory: Sendable {
   /// The operation that it is about: `all`, unless one was asked for.
   public let op: String
 
+  /// The names of its disks, where a file tells them.
+  private let diskNames: [String: String]
+
+  /// A disk as people know it: `vdb (254,16)`, where a file tells its name; else `254,16`.
+  public func disk(_ device: String) -> String {
+    diskNames[device].map { "\($0) (\(device))" } ?? device
+  }
+
   /// The story of the filter's guest, or of a host by its counters.
   init(
     host: String? = nil, _ file: IncidentFile, _ filter: IOFilter, _ clock: ReferenceClock,
@@ -230,6 +238,7 @@ public struct GuestStory: Sendable {
     source = told.first?.text("seen_by").flatMap(Source.init) ?? .guest
     let op = filter.op ?? BlockOperation.together
     (guest, self.op) = (name, op)
+    diskNames = try file.deviceNames()[name] ?? [:]
     let isOnReference =
       try clock.name != nil && source != .counters
       && (source == .host

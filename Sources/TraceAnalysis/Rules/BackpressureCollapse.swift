@@ -54,7 +54,7 @@ struct BackpressureCollapse: Rule {
       return Finding(
         code, .warning, guest: guest,
         sentence: Printable.text(
-          "\(device): with \(Quantity.decimal(depth, digits: 1)) I/Os in the stack it served "
+          "\(try evidence.disk(device, of: guest)): with \(Quantity.decimal(depth, digits: 1)) I/Os in the stack it served "
             + "\(Quantity.decimal(rate, digits: 0)) per second, with its usual "
             + "\(Quantity.decimal(usualDepth, digits: 1)) it served \(Quantity.decimal(usual, digits: 0)). More "
             + "waited and less was done in \(Quantity.count(crowded)) slices of 100 ms, "

@@ -20,8 +20,8 @@ enum BelowGuest {
       count >= fewestIOs, let median = row.integer("p50_ns"), let slow = row.integer("p99_ns")
     else { return nil }
     var sentence =
-      "\(device): it is joined with no host's trace, so all below the guest's scheduler is one hop (H3+H4+H5, D to C in "
-      + "the guest): median \(Quantity.time(median)), p99 \(Quantity.time(slow)), "
+      "\(try evidence.disk(device, of: guest)): it is joined with no host's trace, so all below the "
+      + "guest's scheduler is one hop (H3+H4+H5, D to C in the guest): median \(Quantity.time(median)), p99 \(Quantity.time(slow)), "
       + "\(Quantity.ios(Int(clamping: count)))"
     if let seconds = row.integer("seconds"), seconds >= fewestSeconds {
       let goesWith = [

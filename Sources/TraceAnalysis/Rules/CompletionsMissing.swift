@@ -78,7 +78,7 @@ struct CompletionsMissing: Rule {
       let queued = row.integer("queued"), let whole = row.integer("whole"),
       let machine = row.text("machine"), let path = row.text("path")
     else { return nil }
-    let place = Printable.text("\(device) in \(path)") + ": "
+    let place = Printable.text("\(try evidence.disk(device, of: machine)) in \(path)") + ": "
     let files = row.text("missing_files").map { "; \(Printable.text($0))" } ?? ""
     let what: String
     let because: String

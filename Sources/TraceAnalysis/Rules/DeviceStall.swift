@@ -45,7 +45,7 @@ struct DeviceStall: Rule {
       // Disks of guests are known to lie elsewhere; below what, nobody said.
       let isBeside = isHost && guests == nil && row.integer("is_mapped") == 1
       let when = try evidence.moment(at, of: machine)
-      var sentence = "\(device) of \(machine)"
+      var sentence = "\(try evidence.disk(device, of: machine)) of \(machine)"
       if isHost, let guests { sentence += ", below \(guests)," }
       if isBeside { sentence += ", to which no guest's disk is mapped," }
       sentence +=

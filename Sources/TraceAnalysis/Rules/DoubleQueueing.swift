@@ -39,7 +39,7 @@ struct DoubleQueueing: Rule {
       return Finding(
         code, .warning, guest: guest,
         sentence: Printable.text(
-          "\(device): its I/Os wait in two schedulers, one after the other: "
+          "\(try evidence.disk(device, of: guest)): its I/Os wait in two schedulers, one after the other: "
             + "\(Quantity.decimal(upper, digits: 1)) of them in the guest's (H2, mean "
             + "\(Quantity.time(upperTime))) and \(Quantity.decimal(lower, digits: 1)) in the host's (H4, mean "
             + "\(Quantity.time(lowerTime))) at any time."),

@@ -43,14 +43,14 @@ struct FalseOptimisation: Rule {
       let disk = Disk(guest: guest, device: device)
       if !disks.contains(disk) { disks.append(disk) }
     }
-    return disks.compactMap { disk in
-      finding(
+    return try disks.compactMap { disk in
+      try finding(
         disk, rows.filter { $0.text("guest") == disk.guest && $0.text("device") == disk.device },
         evidence)
     }
   }
 
-  private func finding(_ disk: Disk, _ hops: [QueryRow], _ evidence: Evidence) -> Finding? {
+  private func finding(_ disk: Disk, _ hops: [QueryRow], _ evidence: Evidence) throws -> Finding? {
     guard let best = hops.first, let hop = best.text("hop"), let gain = best.number("gain_pct"),
       let now = best.integer("now_ns"), let without = best.integer("without_ns"),
       gain >= evidence.value(of: worthwhile)
@@ -61,7 +61,7 @@ struct FalseOptimisation: Rule {
       else { return nil }
       return "\(Quantity.decimal(gain, digits: 1)) % in \(Hop.place(of: hop))"
     }
-    let limit = limit(best, evidence)
+    let limit = try limit(best, evidence)
     // What is above a full device only waits there.
     let isMoved = limit?.isFull == true && hop != "hardware_queue" && hop != "virtio_return"
     guard !vain.isEmpty || isMoved else { return nil }
@@ -70,7 +70,7 @@ struct FalseOptimisation: Rule {
       let name = most.text("hop"), let share = most.number("mean_pct")
     {
       sentence =
-        "\(disk.device): of all the time from Q to C, \(Hop.place(of: name)) holds most, "
+        "\(try evidence.disk(disk.device, of: disk.guest)): of all the time from Q to C, \(Hop.place(of: name)) holds most, "
         + "\(Quantity.decimal(share, digits: 1)) %. "
     }
     sentence +=
@@ -100,15 +100,16 @@ struct FalseOptimisation: Rule {
   /// The device below the disk is at its limit, always or again and again.
   private func limit(
     _ row: QueryRow, _ evidence: Evidence
-  ) -> (isFull: Bool, words: String)? {
+  ) throws -> (isFull: Bool, words: String)? {
     guard let device = row.text("host_device"), let depth = row.integer("device_ceiling"),
       let slices = row.integer("device_slices"), slices >= Self.fewestSlices,
       let waiting = row.number("device_waiting")
     else { return nil }
+    let disk = try evidence.disk(device, of: row.text("host") ?? "")
     if let share = row.number("device_full_pct"), share >= evidence.value(of: full), waiting >= 1 {
       return (
         true,
-        "The device below, \(device), is full: it holds \(Quantity.count(depth)) requests in "
+        "The device below, \(disk), is full: it holds \(Quantity.count(depth)) requests in "
           + "\(Quantity.decimal(share, digits: 1)) % of \(Quantity.count(slices)) time slices. "
           + "\(Quantity.decimal(waiting, digits: 1)) wait for it in the host's scheduler on average. Requests that "
           + "a layer above it no longer holds will wait there."
@@ -119,7 +120,7 @@ struct FalseOptimisation: Rule {
     {
       return (
         false,
-        "The device below, \(device), never holds more than \(Quantity.count(depth)) requests, which it reached in "
+        "The device below, \(disk), never holds more than \(Quantity.count(depth)) requests, which it reached in "
           + "\(Quantity.decimal(share, digits: 1)) % of \(Quantity.count(slices)) time slices. The I/Os "
           + "spent \(Quantity.decimal(held, digits: 1)) % of their time waiting for it (H4). A larger queue "
           + "depth of the device may be enough."
@@ -149,7 +150,7 @@ struct FalseOptimisation: Rule {
     )
     SELECT what_if.guest AS guest, what_if.device AS device, what_if.hop AS hop, part.mean_pct AS mean_pct,
       now_ns, without_ns, 100.0 * (now_ns - without_ns) / now_ns AS gain_pct,
-      map.host_device AS host_device, below.ceiling AS device_ceiling, below.slices AS device_slices,
+      map.host AS host, map.host_device AS host_device, below.ceiling AS device_ceiling, below.slices AS device_slices,
       below.full AS device_full_pct, below.capped AS device_capped_pct, below.waiting AS device_waiting,
       (SELECT mean_pct FROM part AS held WHERE held.guest = what_if.guest
         AND held.device = what_if.device AND held.hop = 'host_scheduler') AS host_scheduler_pct

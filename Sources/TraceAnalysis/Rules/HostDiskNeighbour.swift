@@ -83,7 +83,7 @@ struct HostDiskNeighbour: Rule {
     return Finding(
       code, isFelt ? .warning : .info, guest: nil,
       sentence: Printable.text(
-        "On \(device) of \(machine), which guests use too, others used \(Quantity.decimal(whole, digits: 1)) % of the "
+        "On \(try evidence.disk(device, of: machine)) of \(machine), which guests use too, others used \(Quantity.decimal(whole, digits: 1)) % of the "
           + "device's time (D to C of all requests). " + parts.joined(separator: ". ") + words + "."
       ),
       confidence: .medium,

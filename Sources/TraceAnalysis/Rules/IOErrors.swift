@@ -135,7 +135,8 @@ struct IOErrors: Rule {
     }
     return Finding(
       code, severity, guest: isGuest ? machine : nil,
-      sentence: Printable.text("\(device) of \(machine): ") + parts.joined(separator: "; ") + ".",
+      sentence: Printable.text("\(try evidence.disk(device, of: machine)) of \(machine): ")
+        + parts.joined(separator: "; ") + ".",
       confidence: .high, because: Self.reason(isGuest: isGuest, other), evidenceSQL: sql,
       nextStep: Self.advice(
         isGuest: isGuest, other, isRefusalOnly: severity == .info))

@@ -31,7 +31,7 @@ struct LatencyStacking: Rule {
       guard let guest = row.text("guest"), let device = row.text("device") else { continue }
       if !disks.contains(where: { $0 == (guest, device) }) { disks.append((guest, device)) }
     }
-    return disks.compactMap { guest, device in
+    return try disks.compactMap { guest, device in
       let own = rows.filter { $0.text("guest") == guest && $0.text("device") == device }
       let hops = own.compactMap { row in
         row.text("hop").flatMap { hop in row.number("share_pct").map { (hop: hop, share: $0) } }
@@ -48,7 +48,7 @@ struct LatencyStacking: Rule {
       return Finding(
         code, Double(p99) >= evidence.value(of: severe) * 1e6 ? .warning : .info, guest: guest,
         sentence: Printable.text(
-          "\(device): the I/Os around the p99 of Q to C (\(Quantity.time(p99))) spent their time in several "
+          "\(try evidence.disk(device, of: guest)): the I/Os around the p99 of Q to C (\(Quantity.time(p99))) spent their time in several "
             + "places: " + parts.joined(separator: ", ") + "."),
         confidence: .medium,
         because:

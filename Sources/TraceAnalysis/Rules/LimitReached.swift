@@ -42,7 +42,7 @@ struct LimitReached: Rule {
         let value = LimitCorrelation.Limit.words(stated ?? rate, isBytes: isBytes)
         let operation = row.text("op").flatMap { $0 == "all" ? nil : " for \($0)s" } ?? ""
         var sentence =
-          "\(device): from \(try evidence.moment(from, of: guest)) on, an I/O limit of \(value)\(operation) held its "
+          "\(try evidence.disk(device, of: guest)): from \(try evidence.moment(from, of: guest)) on, an I/O limit of \(value)\(operation) held its "
           + "requests back. \(Quantity.count(ios)) I/Os came through at an even rate of "
           + "\(LimitCorrelation.Limit.words(rate, isBytes: isBytes)) while "
           + "\(Quantity.decimal(held, digits: 1)) waited on average."

@@ -69,7 +69,8 @@ struct NoisyDiskNeighbour: Rule {
       return Finding(
         code, severity, guest: guest,
         sentence: Printable.text(
-          "On \(hostDevice) of \(host), which holds its disk \(device), others used "
+          "On \(try evidence.disk(hostDevice, of: host)) of \(host), which holds its disk "
+            + "\(try evidence.disk(device, of: guest)), others used "
             + "\(Quantity.decimal(whole, digits: 1)) % of the device's time (D to C of all requests). "
             + names.joined(separator: ". ") + (effect?.words ?? "")
             + (first.number("host_pct").map {

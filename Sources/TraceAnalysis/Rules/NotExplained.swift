@@ -115,7 +115,7 @@ struct NotExplained: Rule {
     return Finding(
       code, .warning, guest: guest,
       sentence: Printable.text(
-        "\(device): from \(when) on an I/O took \(Self.time(after)) on average from Q to C, "
+        "\(try evidence.disk(device, of: guest)): from \(when) on an I/O took \(Self.time(after)) on average from Q to C, "
           + "before that \(Self.time(before)); \(what). The layers given do not account for it."),
       confidence: .medium,
       because:

@@ -19,16 +19,17 @@ struct NotJoined: Rule {
       else { return nil }
       let sql = Self.sql(
         "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))")
+      let disk = try evidence.disk(device, of: guest)
       if matched == 0 {
         return try BelowGuest.finding(evidence, guest: guest, device: device, ios: all)
-          ?? unfollowed(guest, device, all, sql)
+          ?? unfollowed(guest, disk, all, sql)
       }
       let share = 100 * Double(matched) / Double(max(1, inside))
       guard inside > 0, share < evidence.value(of: whole) else { return nil }
       return Finding(
         code, .warning, guest: guest,
         sentence: Printable.text(
-          "\(device): \(Quantity.count(matched)) of the \(Quantity.count(inside)) I/Os that lie wholly "
+          "\(disk): \(Quantity.count(matched)) of the \(Quantity.count(inside)) I/Os that lie wholly "
             + "inside both traces were matched for certain."),
         confidence: .high, because: "The reasons of the others are in the view 'io', match_reason.",
         evidenceSQL: sql,
@@ -39,12 +40,12 @@ struct NotJoined: Rule {
   }
 
   private func unfollowed(
-    _ guest: String, _ device: String, _ all: Int64, _ sql: String
+    _ guest: String, _ disk: String, _ all: Int64, _ sql: String
   ) -> Finding {
     Finding(
       code, .info, guest: guest,
       sentence: Printable.text(
-        "\(device): "
+        "\(disk): "
           + (all == 1
             ? "its 1 I/O could not be followed"
             : "none of its \(Quantity.count(all)) I/Os could be followed")

@@ -57,12 +57,13 @@ struct RingSaturated: Rule {
         && above >= evidence.value(of: waiting)
       guard wasGivenBack || wasFull else { return nil }
       let queue = Self.isOfAnotherDriver(device) ? "the driver's queue" : "the virtio queue"
+      let disk = try evidence.disk(device, of: guest)
       // One request at a time fills no queue: whoever is below gave it back.
       let isBusyBelow = wasGivenBack && depth <= 1
       var sentence =
         isBusyBelow
-        ? "\(device): what is below the driver took no more requests"
-        : "\(device): \(queue) was full"
+        ? "\(disk): what is below the driver took no more requests"
+        : "\(disk): \(queue) was full"
       if wasGivenBack, let wait = row.integer("requeue_mean_ns") {
         sentence +=
           ". The driver gave back \(Quantity.decimal(back, digits: 1)) % of the I/Os (D, R, D), which "
