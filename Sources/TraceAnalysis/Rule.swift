@@ -123,13 +123,16 @@ struct Suspect: Sendable {
   let findsStalls: Bool
   /// The data without which its silence says nothing, for people: `the host's block trace`.
   let data: String
+  /// Whether that data is missed where it is not there: what only hosts of another kind have is not.
+  let isMissed: Bool
   private let sql: String
 
   /// The statement has a row where there is some of the data.
   init(
     _ area: Area, _ thing: String? = nil, causes: Set<CauseKind> = [], stalls: Bool = false,
-    without data: String, _ sql: String
+    without data: String, isMissed: Bool = true, _ sql: String
   ) {
+    self.isMissed = isMissed
     (self.area, self.thing, self.causes, self.findsStalls) = (area, thing, causes, stalls)
     (self.data, self.sql) = (data, sql)
   }

@@ -294,11 +294,23 @@ struct ExplanationTests {
     #expect(document["guest"] is NSNull)
   }
 
+  @Test("what only a host of another kind counts is not missed")
+  func otherHypervisor() throws {
+    let incident = try SmallIncident()
+    _ = try incident.machine("vm1", .guest)
+    try incident.correlate()
+    let open = (try Self.json(incident)["not_judged"] as? [[String: Any]])?.compactMap {
+      $0["code"] as? String
+    }
+    #expect(open?.contains("NOISY_CPU_NEIGHBOUR") == true, "\(open ?? [])")
+    #expect(open?.contains { ["CPU_LIMIT", "CO_STOP", "HOST_SWAP"].contains($0) } == false)
+  }
+
   @Test("a guest without I/O, and no guest at all")
   func nothing() throws {
     let incident = try SmallIncident()
     try incident.correlate()
-    #expect(try Self.words(incident).hasPrefix("No guest is known"))
+    #expect(try Self.words(incident).hasPrefix("No guest's own files are here"))
     _ = try incident.machine("vm1", .guest)
     #expect(try Self.words(incident).hasPrefix("guest vm1: none of its I/Os is known"))
     #expect(try Self.json(incident)["omitted"] as? Int == 0)

@@ -89,7 +89,7 @@ public struct Explanation: Sendable {
       if try suspect.isJudged(in: file) {
         let thresholds = allRules.filter { $0.code == code }.flatMap(\.thresholds)
         ruledOut.append(RuledOut(code: code, thing: suspect.thing, thresholds: thresholds))
-      } else {
+      } else if suspect.isMissed {
         notJudged.append(
           NotJudged(code: code, thing: suspect.thing, guest: nil, missing: suspect.data))
       }

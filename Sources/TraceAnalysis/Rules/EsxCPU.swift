@@ -211,7 +211,9 @@ struct CPULimit: Rule {
   let code = Finding.Code.cpuLimit
   let topic = Topic.hypervisor
   let about = Subject.cause(
-    Suspect(.contention, "a CPU limit", without: "esxtop of an ESXi host", EsxSeries.judged))
+    Suspect(
+      .contention, "a CPU limit", without: "esxtop of an ESXi host", isMissed: false,
+      EsxSeries.judged))
   /// The usual lists warn from 0 to 2 %.
   private let warning = Threshold(
     "esx-limited", 1, "%",
@@ -252,7 +254,9 @@ struct CoStop: Rule {
   let code = Finding.Code.coStop
   let topic = Topic.hypervisor
   let about = Subject.cause(
-    Suspect(.contention, "co-stop", without: "esxtop of an ESXi host", EsxSeries.judged))
+    Suspect(
+      .contention, "co-stop", without: "esxtop of an ESXi host", isMissed: false,
+      EsxSeries.judged))
   /// 3 % in all the usual lists.
   private let warning = Threshold(
     "esx-costop", 3, "%",

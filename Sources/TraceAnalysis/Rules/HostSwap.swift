@@ -13,7 +13,8 @@ struct HostSwap: Rule {
   let topic = Topic.hypervisor
   let about = Subject.cause(
     Suspect(
-      .placement, "memory that the host swaps", without: "esxtop of an ESXi host", EsxSeries.judged)
+      .placement, "memory that the host swaps", without: "esxtop of an ESXi host", isMissed: false,
+      EsxSeries.judged)
   )
   private let read = Threshold(
     "esx-swap-read", 1, "MiB/s", "memory of a VM that ESXi swaps in (SWR/s), from which on it warns"
