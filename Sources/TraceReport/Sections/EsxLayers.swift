@@ -54,7 +54,7 @@ enum EsxLayers {
       """
       SELECT count(*) AS rows, sum(ios) AS ios,
         \(parts.map { "sum(ios * \($0)) / sum(ios) AS \($0)" }.joined(separator: ", "))
-      FROM esx_layer WHERE is_comparable = 1 AND virtual_ms IS NOT NULL AND gavg_ms IS NOT NULL
+      FROM esx_layer WHERE is_comparable = 1 AND driver_ms IS NOT NULL AND device_ms IS NOT NULL
         AND guest = \(SQLText.literal(guest)) AND device = \(SQLText.literal(device)) HAVING sum(ios) > 0
       """)
     guard let row = rows.first, let total = row.number("guest_ms"),
