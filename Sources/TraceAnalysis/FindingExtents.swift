@@ -178,7 +178,20 @@ struct FindingOrder {
       causes[place] = cause
     }
     let roots = judged.indices.map(root)
-    for root in judged.indices where roots[root] == root {
+    // A cause is as grave as what comes of it.
+    var gravest: [Int: Finding.Severity] = [:]
+    for (place, root) in roots.enumerated() {
+      gravest[root] = max(gravest[root] ?? .info, judged[place].finding.severity)
+    }
+    let ordered = gravest.keys.sorted {
+      let costs = (
+        judged[$0].finding.extent.explains ?? 0, judged[$1].finding.extent.explains ?? 0
+      )
+      if costs.0 != costs.1 { return costs.0 > costs.1 }
+      let (left, right) = (gravest[$0] ?? .info, gravest[$1] ?? .info)
+      return left != right ? left > right : $0 < $1
+    }
+    for root in ordered {
       let rank = findings.count + 1
       add(judged[root].finding, consequenceOf: nil)
       for place in judged.indices where place != root && roots[place] == root {

@@ -15,7 +15,7 @@ struct StoryTitle {
   /// of any guest.
   var text: String? {
     if explanation.mixed != nil { return "The files are not of one capture" }
-    guard let worst = explanation.guests.first else { return nil }
+    guard let worst = explanation.guests.first else { return foundAlone }
     guard let phase = worst.largest else { return steady(worst) }
     return changed(worst, phase)
   }
@@ -96,6 +96,30 @@ struct StoryTitle {
 
   // MARK: No change
 
+  /// `Stolen CPU time, CPU neighbours, ... in 295 s of a host`: what was found where no guest has files of its own.
+  private var foundAlone: String? {
+    let things = things
+    guard !things.isEmpty, captured > 0 else { return nil }
+    return "\(Self.list(things)) in \(Quantity.decimal(Double(captured) / 1e9, digits: 0)) s of "
+      + (hasHost ? "a host" : "these files")
+  }
+
+  /// What findings are about, in their order, each once.
+  private var things: [String] {
+    var things: [String] = []
+    for finding in explanation.findings {
+      let thing = Explanation.thing(of: finding.code) ?? finding.code.rawValue
+      if !things.contains(thing) { things.append(thing) }
+    }
+    return things
+  }
+
+  /// `Dropped packets, CPU neighbours, stolen CPU time, ...`
+  private static func list(_ things: [String]) -> String {
+    let shown = things.prefix(3).joined(separator: ", ") + (things.count > 3 ? ", ..." : "")
+    return shown.prefix(1).uppercased() + shown.dropFirst()
+  }
+
   private func steady(_ guest: GuestStory) -> String? {
     guard let first = guest.phases.first, let last = guest.phases.last else { return nil }
     let (known, isTooLong) = last.to.subtractingReportingOverflow(first.from)
@@ -108,11 +132,7 @@ struct StoryTitle {
     let who =
       (count == 1 ? ExplanationText.name(guest.guest) : "\(count) guests")
       + (hasHost && !guest.isHost ? count == 1 ? " and its host" : " and their host" : "")
-    var things: [String] = []
-    for finding in explanation.findings {
-      let thing = Explanation.thing(of: finding.code) ?? finding.code.rawValue
-      if !things.contains(thing) { things.append(thing) }
-    }
+    let things = things
     // A capture that would not have shown a change does not say that all was well.
     let isSure = guest.smallestChange?.isSure ?? false
     let hasIOs = !guest.isSeenByHost && !guest.isCounted
@@ -122,9 +142,8 @@ struct StoryTitle {
         : "No change found in \(span) of \(who)"
           + (hasIOs ? "; too few I/Os to tell" : "")
     }
-    let shown = things.prefix(3).joined(separator: ", ") + (things.count > 3 ? ", ..." : "")
     return
-      "\(shown.prefix(1).uppercased())\(shown.dropFirst()) in \(span) of \(who); "
+      "\(Self.list(things)) in \(span) of \(who); "
       + (isSure
         ? "no change meanwhile" : hasIOs ? "too few I/Os to tell of a change" : "no change found")
   }

@@ -45,6 +45,16 @@ struct FindingOrderTests {
       ]) == "1 B, 2 D, 3 C, 4 B, 5 A, 6 C, 7 A")
   }
 
+  @Test("a cause stands where its gravest consequence would")
+  func gravest() {
+    #expect(
+      Self.order([
+        (Self.finding(Finding.Code("A"), at: 1...2), []),
+        (Self.finding(Self.neighbour, at: 8...26), []),
+        (Self.finding(.stealHidden, .critical, at: 8...26), [Precursor(Self.neighbour)]),
+      ]) == "1 NOISY_CPU_NEIGHBOUR, 2 STEAL_HIDDEN < 1, 3 A")
+  }
+
   @Test(
     "a consequence follows its cause: of the same guest, begun while it was there and not before")
   func time() {
