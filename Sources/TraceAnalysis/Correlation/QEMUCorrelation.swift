@@ -55,13 +55,13 @@ struct QEMUCorrelation: CorrelationPass {
       for (stretch, relation) in clock.clock.stretches.enumerated() {
         let number = numbers[trace, default: 0]
         numbers[trace] = number + 1
-        let slope = 1 + relation.driftPPM * 1e-6
+        let back = ClockDrift.inverse(offset: relation.offset, drift: relation.driftPPM)
         rows.append(
           ClockRow(
             source: trace, reference: clock.source, segment: number, stretch: 0,
             start: clock.clock.start(of: stretch).map(relation.reference),
             from: relation.reference(relation.from), to: relation.reference(relation.to),
-            offset: -relation.offset / slope, driftPPM: (1 / slope - 1) * 1e6,
+            offset: back.offset, driftPPM: back.drift,
             error: relation.largestError, middleError: relation.middleError,
             method: "matched requests", pairs: relation.pairs,
             removedPairs: relation.removedPairs, violations: clock.violations))
