@@ -172,18 +172,17 @@ struct CauseCandidates {
     }
   }
 
-  /// Whether the guest pushed a neighbour aside in the better of two levels: it wanted more of the CPUs for each I/O, and
-  /// ran for longer by at least as much as the neighbour had less. A guest whose neighbour left wants no more than
-  /// before; it waits less.
+  /// Whether the guest pushed a neighbour aside in the better of two levels: it wanted more of the CPUs, not only because of
+  /// more I/Os, and ran for longer by at least as much as the neighbour had less. A guest whose neighbour left wants no more
+  /// than before; it waits less.
   private func pushesAside(_ neighbour: PhaseUser) -> Bool {
     guard change.sign < 0, !measures.isOfHost, !measures.ran.isEmpty, !measures.threadWaits.isEmpty
     else { return false }
-    func wanted(_ period: Int) -> Double {
-      (measures.ran[period] + measures.threadWaits[period]) / max(measures.arrivals[period], 1)
-    }
+    func wanted(_ period: Int) -> Double { measures.ran[period] + measures.threadWaits[period] }
     let (worse, better) = (change.worse, change.better)
+    let moreIOs = measures.arrivals[better] / max(measures.arrivals[worse], 1)
     let lost = 1e9 * (neighbour.rates[worse] - neighbour.rates[better])
-    return wanted(better) >= Self.grown * wanted(worse)
+    return wanted(better) >= Self.grown * max(1, moreIOs) * wanted(worse)
       && measures.ran[better] - measures.ran[worse] >= lost
   }
 
