@@ -205,7 +205,7 @@ struct LimitCorrelation: CorrelationPass {
           if let done = io.times.end(of: .hardwareQueue, from: moment), let span = part(to, done) {
             below.append(span)
           }
-        } else if let time = io.times[.belowGuest].nanoseconds {
+        } else if let time = io.times.belowGuestWithoutHost {
           waited += Double(time)
           if let span = part(end - time, end) { above.append(span) }
         }
@@ -249,5 +249,16 @@ struct LimitCorrelation: CorrelationPass {
           "setting_value": StoredValue(limit.stated),
         ])
     }
+  }
+}
+
+extension HopTimes {
+  /// From D to C in the guest where no block trace of the host shows the I/O, whether QEMU's own trace does or not, ns.
+  fileprivate var belowGuestWithoutHost: Int64? {
+    if let time = self[.belowGuest].nanoseconds { return time }
+    guard self[.backend].isSeen, let block = self[.block].nanoseconds,
+      let scheduler = self[.guestScheduler].nanoseconds
+    else { return nil }
+    return block - scheduler
   }
 }

@@ -76,7 +76,8 @@ struct PhaseCorrelation: CorrelationPass {
   ) -> GuestPhases.Interruptions {
     var usual = LatencyHistogram()
     population.forEach { _, _, io in
-      let time = io.times[.hardwareQueue].nanoseconds ?? io.times[.belowGuest].nanoseconds
+      let times = [Hop.hardwareQueue, .backend, .belowGuest].lazy.map { io.times[$0] }
+      let time = times.first(where: \.isSeen)?.nanoseconds
       if let time { usual.add(time) }
     }
     let rare = Swift.min(Stamp.range.upperBound / leastStall.times, usual.quantile(0.99) ?? 0)

@@ -42,6 +42,9 @@ struct CauseCandidates {
 
     var sign: Double { whole < 0 ? -1 : 1 }
 
+    /// The change of all that is below the guest, where no block trace of the host shows it.
+    var belowGuest: Double { sign * Hop.withoutHost.reduce(0) { $0 + (deltas[$1] ?? 0) } }
+
     func delta(_ hops: Hop...) -> Double { sign * hops.reduce(0) { $0 + (deltas[$1] ?? 0) } }
 
     /// The worse level over the better one; 1 where there is none.
@@ -296,13 +299,13 @@ struct CauseCandidates {
     let above = change.delta(.guestScheduler)
     let below = found.reduce(0) { $0 + $1.explains }
     scale = above > 0 && below > 0 ? 1 + above / below : 1
-    if let limit, change.delta(.belowGuest) > 0 {
+    if let limit, change.belowGuest > 0 {
       found.append(
         Candidate(
-          kind: .throttle, user: limit, explains: max(0, above) + change.delta(.belowGuest),
+          kind: .throttle, user: limit, explains: max(0, above) + change.belowGuest,
           because: "its I/Os came through at the rate that a file states as a limit"))
-    } else if isLoaded, below <= 0 || change.delta(.belowGuest) > 0 {
-      found.append(ownLoad(max(0, above) + max(0, change.delta(.belowGuest))))
+    } else if isLoaded, below <= 0 || change.belowGuest > 0 {
+      found.append(ownLoad(max(0, above) + max(0, change.belowGuest)))
     }
   }
 

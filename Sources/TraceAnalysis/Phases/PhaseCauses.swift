@@ -104,11 +104,12 @@ struct PhaseCauses {
   // MARK: One phase
 
   private func causes(_ change: CauseCandidates.Change) -> [Row] {
-    let isBelow = change.delta(.belowGuest) >= 0.5 * abs(change.whole)
+    let isBelow = change.belowGuest >= 0.5 * abs(change.whole)
+    let isBelowQEMU = change.delta(.backend) >= 0.5 * abs(change.whole)
     return ranked(
       CauseCandidates(measures, parts, change), change,
       unknown: isBelow
-        ? "it lies below the guest, of which these files show nothing"
+        ? "it lies below \(isBelowQEMU ? "QEMU" : "the guest"), of which these files show nothing"
         : "nothing else changed with it at the place where it lies"
           + (measures.isOfHost ? "; the guest's own part only its own trace tells" : ""))
   }
