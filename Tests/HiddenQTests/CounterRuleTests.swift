@@ -15,10 +15,10 @@ struct CounterRuleTests {
       + (1..<readings).map { "\(time($0 - 1)) \(title)\n\(time($0)) \(row($0))\n\n" }.joined()
   }
 
-  private static func disks(_ busy: Range<Int>) -> String {
+  private static func disks(_ busy: Range<Int>, used: String = "97.00") -> String {
     sar("DEV tps rkB/s wkB/s dkB/s areq-sz aqu-sz await %util") { second in
       busy.contains(second)
-        ? "vda 151.00 900.00 0.00 0.00 8.00 7.55 50.00 97.00\n\(time(second)) vdb 3.00 9.00 0.00 0.00 8.00 0.01 1.00 0.10"
+        ? "vda 151.00 900.00 0.00 0.00 8.00 7.55 50.00 \(used)\n\(time(second)) vdb 3.00 9.00 0.00 0.00 8.00 0.01 1.00 0.10"
         : "vda \(50 + second % 3).00 900.00 0.00 0.00 8.00 0.10 2.00 9.00\n\(time(second)) vdb 3.00 9.00 0.00 0.00 8.00 0.01 1.00 0.10"
     }
   }
@@ -59,6 +59,11 @@ struct CounterRuleTests {
         SELECT from_ns + (SELECT zero_unix_ns FROM phase LIMIT 1) IS NULL OR from_ns BETWEEN 12000000000 AND 14000000000
         FROM finding WHERE code = 'DISK_BUSY'
         """) == "1")
+    let slow = try Program.incident(of: ["host/sar.txt": Self.disks(15..<28, used: "23.00")])
+    #expect(
+      try Self.finding(slow, "DISK_BUSY").hasPrefix(
+        "warning low host: disk vda was slow from 09:30:14.0 to 09:30:27.0: it had requests for 23.0 %"
+      ))
     let steady = try Program.incident(of: ["host/sar.txt": Self.disks(0..<0)])
     #expect(try Self.finding(steady, "DISK_BUSY") == "")
     let always = try Program.incident(of: ["host/sar.txt": Self.disks(0..<60)])

@@ -108,7 +108,10 @@ struct DiskBusy: Rule {
       Quantity.decimal(value, digits: digits)
     }
     var parts: [String] = []
-    if let used = busy.mean("used_pct", within: true) {
+    let share = busy.mean("used_pct", within: true)
+    // Requests may take long of a disk that is idle most of the time.
+    let word = share.map { $0 >= evidence.value(of: used) } == true ? "busy" : "slow"
+    if let used = share {
       // Ticks and interval are read at different moments: a disk that is never idle may come out a little above all of it.
       parts.append(
         used >= 99.5
@@ -118,7 +121,7 @@ struct DiskBusy: Rule {
       parts.append("\(number(depth, 1)) at once on average")
     }
     var sentence =
-      "\(isGuest ? "Disk" : "\(machine.name): disk") \(name) was busy \(busy.words(isUTC: isUTC))"
+      "\(isGuest ? "Disk" : "\(machine.name): disk") \(name) was \(word) \(busy.words(isUTC: isUTC))"
       + (parts.isEmpty ? "." : ": \(parts.joined(separator: ", ")).")
     if let own = busy.mean("await_ms", within: true) {
       sentence += " A request took \(number(own, 1)) ms"
