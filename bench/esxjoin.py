@@ -107,7 +107,7 @@ def draw(program, paths, number, period, folder):
     os.makedirs(f"{folder}/c/host-esx1")
     os.symlink(os.path.abspath(own), f"{folder}/c/guest-db1/blkparse.txt")
     write(f"{folder}/c/host-esx1/esxtop.csv", vms, edges, stamps)
-    subprocess.run([program, "analyze", f"{folder}/c", "-o", f"{folder}/o"], check=True, capture_output=True)
+    subprocess.run([program, "analyze", f"{folder}/c", "-o", f"{folder}/o"], check=True, stdout=subprocess.DEVNULL)
     path = f"{folder}/o/incident.db"
     match = query(program, path, "SELECT * FROM esx_match ORDER BY samples DESC LIMIT 1")
     verdict = match[0]["verdict"] if match else "none"

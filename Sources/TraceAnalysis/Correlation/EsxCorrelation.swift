@@ -12,6 +12,8 @@ struct EsxCorrelation: CorrelationPass {
 
   /// The largest difference of counts at which rows are of one disk, and by how much the next disk must be worse.
   private static let (mostMismatch, apart) = (0.1, 0.05)
+  /// The same of three quarters of the rows, and rows at least: four fit another host's guest by chance.
+  private static let (mostUpperMismatch, fewestRows) = (0.15, 5)
   /// The least contrast of a fit that holds a clock.
   private static let leastContrast = 0.5
   /// Where the clock is looked for if the guest's trace does not say when it began, ns.
@@ -176,7 +178,9 @@ struct EsxCorrelation: CorrelationPass {
     guard let best = fits.first else { return nil }
     let next = fits.count > 1 ? fits[1].fit.mismatch : nil
     let verdict: String
-    if best.fit.mismatch > mostMismatch {
+    if best.fit.mismatch > mostMismatch || best.fit.upperMismatch > mostUpperMismatch
+      || best.fit.rows < fewestRows
+    {
       verdict = "refused"
     } else if let next, next < 2 * best.fit.mismatch || next < best.fit.mismatch + apart {
       verdict = "ambiguous"

@@ -28,6 +28,8 @@ public struct RowFit: Sendable {
   public let period: Int64
   /// The median over the rows of the difference between both counts, as a part of the guest's.
   public let mismatch: Double
+  /// The same of three quarters of the rows.
+  public let upperMismatch: Double
   /// By how much the best lag is better than the median lag: 0, all fit alike; 1, it fits perfectly.
   public let contrast: Double
   /// Rows that were compared.
@@ -92,6 +94,7 @@ public struct RowFit: Sendable {
     let differences = grid.differences(edges).sorted()
     self.rows = differences.count
     mismatch = differences.isEmpty ? 1 : differences[differences.count / 2]
+    upperMismatch = differences.isEmpty ? 1 : differences[differences.count * 3 / 4]
   }
 
   /// The rows, and how well they fit at a lag.
@@ -101,12 +104,16 @@ public struct RowFit: Sendable {
     let range: ClosedRange<Int64>
     /// The stamps lie on an even grid, but for the seconds they are cut to.
     let isEven: Bool
+    /// Rows that must lie in the trace: half of what can. A few at its end fit anything.
+    private let least: Int
     private let length: Int64
 
     init(_ rows: [Row], _ completions: [Int64], _ range: ClosedRange<Int64>) {
       (self.rows, self.completions, self.range) = (rows, completions, range)
       length = (rows[rows.count - 1].end - rows[0].end) / Int64(rows.count - 1)
       let (start, length) = (rows[0].end, length)
+      let span = (range.upperBound - range.lowerBound) / max(1, length)
+      least = max(RowFit.leastRows, Int(min(Int64(rows.count - 1), span)) / 2)
       isEven =
         length > 0
         && rows.enumerated().allSatisfy {
@@ -145,7 +152,7 @@ public struct RowFit: Sendable {
         sum += (rate - rows[number].rate) * (rate - rows[number].rate)
         count += 1
       }
-      return count >= RowFit.leastRows ? sum / Double(count) : nil
+      return count >= least ? sum / Double(count) : nil
     }
 
     func count(_ edge: (from: Int64, to: Int64)) -> Int {
