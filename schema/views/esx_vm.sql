@@ -17,7 +17,7 @@ SELECT
   max(CASE WHEN kind = 'vm' AND counter = '% Ready' THEN value END) AS group_ready_pct,
   {{esx groupMemory max vm}},
   -- End of the row's interval, on the reference timeline, in ns; NULL where nothing ties the file to it.
-  max(at_ns) AS at_ns,
+  {{reference counter_value.wall_ns counter_value.source_id}} AS at_ns,
   -- The same in ns since 1970 in UTC (local time where utc_offset_s is NULL); NULL without dates.
   max(wall_ns) AS wall_ns,
   -- Seconds the printed time was ahead of UTC; NULL where the text does not say for sure.
