@@ -323,11 +323,15 @@ static const char fleetQueryStealByGeneration[] = {
 static const char fleetQueryWorstHosts[] = {
 #embed "../../schema/fleet/queries/worst-hosts.sql" suffix(, 0)
 };
+static const char captureESXi[] = {
+#embed "../../capture/esxi.sh" suffix(, 0)
+};
 static const char capture[] = {
 #embed "../../capture/capture.sh" suffix(, 0)
 };
 
 const char *captureScript(void) { return capture; }
+const char *captureScriptESXi(void) { return captureESXi; }
 
 static const struct SchemaFile files[] = {
     {"tables.sql", tables},

@@ -13,10 +13,10 @@ struct CaptureCommand: ParsableCommand {
       """)
 
   enum Role: String, ExpressibleByArgument, CaseIterable {
-    case guest, host
+    case guest, host, esxi
   }
 
-  @Argument(help: "guest or host: which machine the script is for.")
+  @Argument(help: "guest, host or esxi (an ESXi host): which machine the script is for.")
   var role: Role
 
   @Option(help: ArgumentHelp("How long to record, 1 to 600.", valueName: "n"))
@@ -45,7 +45,7 @@ struct CaptureCommand: ParsableCommand {
       "seconds=30": "seconds=\(seconds)",
       "devices=": "devices=\"\(device.joined(separator: " "))\"",
     ]
-    let script = unsafe String(cString: captureScript())
+    let script = unsafe String(cString: role == .esxi ? captureScriptESXi() : captureScript())
     let lines = script.split(separator: "\n", omittingEmptySubsequences: false)
     Output.print(lines.map { settings[String($0)] ?? String($0) }.joined(separator: "\n"))
   }

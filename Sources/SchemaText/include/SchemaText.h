@@ -19,6 +19,8 @@ struct SchemaFile schemaFile(size_t index);
 
 /// The script of capture/, with a zero at the end.
 const char *_Nonnull captureScript(void);
+/// The one for ESXi hosts, with a zero at the end.
+const char *_Nonnull captureScriptESXi(void);
 
 /// A page of docs/findings/, compiled in.
 struct FindingPage {
