@@ -171,7 +171,7 @@ enum SchemaWords {
       let names = Set(
         kinds.flatMap(EsxCounter.of).filter { $0.column == counter.column }.map(\.name))
       let list = names.sorted().map(SQLText.literal).joined(separator: ", ")
-      let own = words[1] == "any" ? "" : "kind = '\(words[1])' AND "
+      let own = words[1] == "any" ? "" : "kind = \(SQLText.literal(String(words[1]))) AND "
       return
         "-- \(about).\n  \(words[0])(CASE WHEN \(own)counter IN (\(list)) THEN value END) "
         + "AS \(counter.column)"

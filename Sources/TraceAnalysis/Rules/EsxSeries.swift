@@ -19,7 +19,7 @@ struct EsxSeries {
 
   /// The same where it has columns of such objects.
   static func judged(_ kind: CounterObjectKind) -> String {
-    "SELECT 1 FROM counter_object WHERE tool = 'esxtop' AND kind = '\(kind.rawValue)'"
+    "SELECT 1 FROM counter_object WHERE tool = 'esxtop' AND kind = \(SQLText.literal(kind.rawValue))"
   }
 
   /// All things of a view, by the column that names them.
