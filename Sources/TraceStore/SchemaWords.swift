@@ -26,8 +26,8 @@ enum SchemaWords {
   static func fill(_ text: String) -> String {
     var result = ""
     var rest = text[...]
-    while let open = rest.firstRange(of: "{{"),
-      let close = rest[open.upperBound...].firstRange(of: "}}")
+    while let open = pair(of: "{", in: rest),
+      let close = pair(of: "}", in: rest[open.upperBound...])
     {
       result += rest[..<open.lowerBound]
       result +=
@@ -36,6 +36,19 @@ enum SchemaWords {
       rest = rest[close.upperBound...]
     }
     return result + rest
+  }
+
+  /// Where a brace first stands twice. In bytes: every command does this, and a search by characters took 3 ms.
+  private static func pair(of brace: Unicode.Scalar, in text: Substring) -> Range<String.Index>? {
+    let (bytes, brace) = (text.utf8, UInt8(ascii: brace))
+    var place = bytes.startIndex
+    while let first = bytes[place...].firstIndex(of: brace) {
+      let second = bytes.index(after: first)
+      guard second < bytes.endIndex else { return nil }
+      if bytes[second] == brace { return first..<bytes.index(after: second) }
+      place = second
+    }
+    return nil
   }
 
   private static func sql(_ call: Substring) -> String? {
@@ -162,18 +175,19 @@ enum SchemaWords {
       guard let kind = esxKinds[String(word)] else { return nil }
       kinds.append(kind)
     }
+    let counters = kinds.flatMap(EsxCounter.of)
+    let names = Dictionary(grouping: counters, by: \.column)
     var seen: Set<String> = []
-    return kinds.flatMap(EsxCounter.of).filter {
+    return counters.filter {
       !left.contains($0.column) && seen.insert($0.column).inserted
     }.map { counter in
       let screen = counter.screen.isEmpty ? "" : "\(counter.screen): "
       let about = screen + counter.about + (esxUnits[counter.unit].map { ", in \($0)" } ?? "")
-      let names = Set(
-        kinds.flatMap(EsxCounter.of).filter { $0.column == counter.column }.map(\.name))
-      let list = names.sorted().map(SQLText.literal).joined(separator: ", ")
-      let own = words[1] == "any" ? "" : "kind = \(SQLText.literal(String(words[1]))) AND "
+      let own = Set((names[counter.column] ?? []).map(\.name))
+      let list = own.sorted().map(SQLText.literal).joined(separator: ", ")
+      let kind = words[1] == "any" ? "" : "kind = \(SQLText.literal(words[1])) AND "
       return
-        "-- \(about).\n  \(words[0])(CASE WHEN \(own)counter IN (\(list)) THEN value END) "
+        "-- \(about).\n  \(words[0])(CASE WHEN \(kind)counter IN (\(list)) THEN value END) "
         + "AS \(counter.column)"
     }.joined(separator: ",\n  ")
   }
