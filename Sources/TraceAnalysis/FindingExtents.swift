@@ -220,6 +220,8 @@ struct FindingOrder {
       if let cause = judged.indices.first(where: {
         $0 != place && judged[$0].finding.code == precursor.code
           && (!precursor.needsOnset || judged[$0].finding.extent.hasOnset)
+          // What is only suspected hides nothing that is graver.
+          && (judged[$0].finding.confidence != .low || judged[$0].finding.severity >= own.severity)
           && judged[$0].finding.mayHaveCaused(own)
       }) {
         return cause

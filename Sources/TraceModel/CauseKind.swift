@@ -81,7 +81,7 @@ public enum CauseKind: String, Vocabulary {
 
   private var less: String {
     switch self {
-    case .cpuNeighbour: "takes less of the CPUs of its threads"
+    case .cpuNeighbour: "takes less CPU time from its threads"
     case .diskNeighbour: "uses the same disk less"
     case .ownLoad: "its own I/O load fell"
     case .ownCPU: "its own CPU load changed"
@@ -97,7 +97,7 @@ public enum CauseKind: String, Vocabulary {
 
   private var more: String {
     switch self {
-    case .cpuNeighbour: "takes CPUs of its threads"
+    case .cpuNeighbour: "takes CPU time from its threads"
     case .diskNeighbour: "uses the same disk"
     case .ownLoad: "its own I/O load grew"
     case .ownCPU: "its own CPU load grew"
@@ -115,7 +115,7 @@ public enum CauseKind: String, Vocabulary {
   public var nextStep: String {
     switch self {
     case .cpuNeighbour:
-      "Keep it off the CPUs of the guest's threads (cpuset, vcpupin, isolated CPUs), or lower its weight."
+      "Keep the neighbour off the CPUs of the guest's threads (cpuset, vcpupin, isolated CPUs), or lower its weight."
     case .diskNeighbour: "Move it to another disk, or limit it (io.max)."
     case .ownLoad:
       "See which process of the guest asks for more ('hiddenq query --name by-process')."

@@ -3,17 +3,23 @@ public enum UTCText {
   private static let second: Int64 = 1_000_000_000
   private static let day: Int64 = 86_400 * second
 
-  /// `14:52:13.0`, of ns since 1970, cut to tenths.
+  /// `14:52:13.0`, of ns since 1970, to the nearest tenth, as seconds of the timeline are rounded.
   public static func time(_ nanoseconds: Int64) -> String {
+    let nanoseconds = rounded(nanoseconds)
     let rest = nanoseconds - floor(nanoseconds, day) * day
     let seconds = rest / second
     return
       "\(two(seconds / 3600)):\(two(seconds / 60 % 60)):\(two(seconds % 60)).\(rest % second / (second / 10))"
   }
 
-  /// `2026-11-29 14:52:13.0 UTC`, of ns since 1970, cut to tenths.
+  /// `2026-11-29 14:52:13.0 UTC`, of ns since 1970, to the nearest tenth.
   public static func full(_ nanoseconds: Int64) -> String {
-    "\(date(nanoseconds)) \(time(nanoseconds)) UTC"
+    "\(date(rounded(nanoseconds))) \(time(nanoseconds)) UTC"
+  }
+
+  private static func rounded(_ nanoseconds: Int64) -> Int64 {
+    let tenth = second / 10
+    return floor(Stamp.sum(nanoseconds, tenth / 2), tenth) * tenth
   }
 
   /// `2026-11-29`, of ns since 1970: Hinnant's civil_from_days.

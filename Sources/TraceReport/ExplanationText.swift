@@ -78,7 +78,7 @@ public enum ExplanationText {
     let until = isLast || !hasOnset ? "" : ", until \(Quantity.seconds(phase.to))"
     if guest.isCounted {
       return wrapped(
-        "\(title(guest)): by its counters \(cut(Printable.text(phase.signals), to: 160)) changed \(since)"
+        "\(title(guest)): by its counters \(cut(Printable.text(guest.signals(phase)), to: 160)) changed \(since)"
           + (phase.onsetError.map { ", within \(Quantity.seconds($0))" } ?? "")
           + "\(more). No trace shows how long its I/Os took.")
     }
@@ -164,7 +164,7 @@ public enum ExplanationText {
       }
     }
     if guest.isCounted {
-      lines += labelled("\(mark)What", cut(Printable.text(phase.signals), to: 160))
+      lines += labelled("\(mark)What", cut(Printable.text(guest.signals(phase)), to: 160))
       lines += labelled("Since", since(phase, of: guest))
       lines += causes(phase, of: guest, explanation, detail, isRepeated: mark == "2. ")
       return lines + labelled("Cleared", "nothing: counters alone clear no layer")
@@ -378,12 +378,17 @@ public enum ExplanationText {
       text += (CauseKind(name: cause.kind)?.beforeName ?? " ") + name(own)
     }
     let place = [
-      cause.pid.map { "pid \($0)" }, cause.machine.map { "on \(name($0))" },
+      cause.pid.map { "pid \($0)" },
+      cause.machine.map { $0 == Layer.host.rawValue ? "on the host" : "on \(name($0))" },
     ].compactMap(\.self)
     if !place.isEmpty { text += " (\(place.joined(separator: " ")))" }
     if let after = cause.rateAfter {
       let unit = cause.rateUnit.map { " \(name($0))" } ?? ""
-      text += ", " + (cause.rateBefore.map { "\(rate($0)) -> " } ?? "") + rate(after) + unit
+      // What a limit lets through where it is not reached is no rate of its own.
+      let before =
+        cause.kind == CauseKind.throttle.name && cause.rateBefore == 0
+        ? nil : cause.rateBefore
+      text += ", " + (before.map { "\(rate($0)) -> " } ?? "") + rate(after) + unit
     }
     if let began = cause.began { text += ", from \(Quantity.seconds(began))" }
     if let ended = cause.ended { text += " to \(Quantity.seconds(ended))" }
@@ -416,7 +421,7 @@ public enum ExplanationText {
   static func other(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
     var text = "\(moment(phase.from, guest)) to \(Quantity.seconds(phase.to)): "
     if guest.isCounted {
-      return text + "\(cut(Printable.text(phase.signals), to: 120)) changed"
+      return text + "\(cut(Printable.text(guest.signals(phase)), to: 120)) changed"
     }
     if phase.isStall {
       let (length, isTooLong) = phase.to.subtractingReportingOverflow(phase.from)
@@ -425,7 +430,7 @@ public enum ExplanationText {
     } else {
       text +=
         phase.signals.isEmpty
-        ? "changed" : "\(cut(Printable.text(phase.signals), to: 60)) changed"
+        ? "changed" : "\(cut(Printable.text(guest.signals(phase)), to: 60)) changed"
     }
     if let change = phase.headline(guest.op) {
       text += "; \(counted(change.count, change.op)) took \(Quantity.time(change.mean)) "
@@ -435,7 +440,7 @@ public enum ExplanationText {
           && (change.hop != .block || $0.hop != .pageCache)
       }
       if let largest = hops.max(by: { ($0.share ?? 0) < ($1.share ?? 0) }) {
-        text += ", the change mostly in \(title(largest.hop))"
+        text += ", the change mostly in \(largest.hop.place)"
       }
       if let cause = phase.causes.first, let kind = CauseKind(name: cause.kind), kind != .unknown {
         text += ", because of \(kind.words)" + (cause.name.map { kind.beforeName + name($0) } ?? "")
@@ -446,7 +451,7 @@ public enum ExplanationText {
     return text
   }
 
-  /// `it stood still 4 times, 1.892 s in all: 1.205 s at 13.014 s, 302.3 ms at 9.010 s; no layer took that time`
+  /// `it stood still 4 times, 1.892 s in all: 1.205 s at 13.014 s, 302.3 ms at 9.010 s; no hop's time counts this`
   private static func pauses(_ guest: GuestStory) -> [String] {
     pauseSentence(guest).map { labelled("Paused", $0) } ?? []
   }
@@ -466,10 +471,10 @@ public enum ExplanationText {
       + (longest.count == 1
         ? "for " : "\(longest.count) times, \(Quantity.time(whole)) in all: ")
       + shown.joined(separator: ", ")
-      + (longest.count > shown.count ? " ..." : "") + "; no layer took that time"
+      + (longest.count > shown.count ? " ..." : "") + "; no hop's time counts this"
   }
 
-  static func oneLine(_ guest: GuestStory) -> [String] {
+  static func oneLine(_ guest: GuestStory, width: Int = TextRenderer.width) -> [String] {
     let head = "\(name(guest.guest)): "
     if guest.isCounted {
       let cause = guest.changed.first?.causes.first
@@ -482,7 +487,7 @@ public enum ExplanationText {
             + (cause.map {
               ", \(CauseKind(name: $0.kind)?.words ?? name($0.kind))"
                 + ($0.name.map { " \(name($0))" } ?? "")
-            } ?? ""), to: TextRenderer.width)
+            } ?? ""), to: width)
       ]
     }
     if let largest = guest.largest {
@@ -496,9 +501,9 @@ public enum ExplanationText {
           "\(CauseKind(name: cause.kind)?.words ?? name(cause.kind))"
           + (cause.name.map { (CauseKind(name: cause.kind)?.beforeName ?? " ") + name($0) } ?? "")
       }
-      return [cut(head + text, to: TextRenderer.width)]
+      return [cut(head + text, to: width)]
     }
-    if guest.phases.isEmpty { return [cut(head + "no I/O is known", to: TextRenderer.width)] }
+    if guest.phases.isEmpty { return [cut(head + "no I/O is known", to: width)] }
     let disk = guest.disks.first.map {
       ", mean \(Quantity.time($0.mean)), p99 \(Quantity.time($0.p99))"
     }
@@ -509,7 +514,7 @@ public enum ExplanationText {
       case nil: "no change of its I/O was found; how small a one would have been is unknown"
       default: "too few I/Os to tell of a change"
       }
-    return [cut(head + outcome + (disk ?? ""), to: TextRenderer.width)]
+    return [cut(head + outcome + (disk ?? ""), to: width)]
   }
 
   // MARK: Nothing changed
@@ -551,8 +556,16 @@ public enum ExplanationText {
     }
     let isSure = guest.smallestChange?.isSure ?? false
     var text =
-      "\(title(guest)): \(isSure ? "nothing changed" : "no change was found") during the capture"
-    if !isTooLong { text += " (\(Quantity.seconds(length)))" }
+      "\(title(guest)): "
+      + (isSure
+        ? "nothing changed during the capture"
+        : "too few I/Os to tell whether anything changed during the capture")
+    let note = isSure ? "" : "confidence none"
+    if isTooLong {
+      text += note.isEmpty ? "" : " (\(note))"
+    } else {
+      text += " (\(Quantity.seconds(length)) of I/Os\(note.isEmpty ? "" : ", \(note)"))"
+    }
     if let disk = guest.disks.first {
       text +=
         "; \(operation(guest.op)) took \(Quantity.time(disk.mean)) from Q to C on average throughout, p99 "
@@ -562,10 +575,8 @@ public enum ExplanationText {
       let percent = "\(Quantity.decimal(100 * share, digits: 0)) %"
       text +=
         isSure
-        ? ". A change by \(percent) or more for half of it would have been seen"
-        : ". Too few I/Os to tell (confidence none): a change by less than \(percent) might have been missed"
-    } else {
-      text += ". Too few I/Os to tell of any change (confidence none)"
+        ? ". A change by \(percent) or more for half of that time would have been seen"
+        : ". A change by less than \(percent) might have been missed"
     }
     return "\(text)."
   }
@@ -575,12 +586,18 @@ public enum ExplanationText {
     guard !guest.isCounted, !guest.isSeenByHost, !guest.phases.isEmpty else { return [] }
     return guest.disks.prefix(2).map { disk in
       let shares = disk.shares.filter { $0.share >= leastShare }.prefix(3).map {
-        "\(title($0.hop)) \(Quantity.share($0.share))"
+        "\($0.hop.place) \(Quantity.share($0.share))"
       }
-      return "\(name(guest.disk(disk.device))): \(counted(Int64(disk.count), guest.op)), mean "
+      let count =
+        disk.traced > disk.count
+        ? "\(Quantity.count(Int64(disk.count))) of \(counted(Int64(disk.traced), guest.op)) (those \(disk.isJoined ? "joined with its host" : "whose time is known"))"
+        : counted(Int64(disk.count), guest.op)
+      return "\(name(guest.disk(disk.device))): \(count), mean "
         + "\(Quantity.time(disk.mean)), median \(Quantity.time(disk.p50)), p99 \(Quantity.time(disk.p99))"
-        + (shares.isEmpty ? "" : "; most time in \(shares.joined(separator: ", "))")
-        + (disk.pageCache.map { "; \(Quantity.time($0)) in the page cache before" } ?? "")
+        + (shares.isEmpty ? "" : "; of that \(shares.joined(separator: ", "))")
+        + (disk.pageCache.map {
+          "; before Q, not part of that, \(Quantity.time($0)) in the page cache"
+        } ?? "")
     }
   }
 
@@ -646,7 +663,7 @@ public enum ExplanationText {
   static func title(_ hop: Hop) -> String { hop.isHalf ? hop.title : hop.tableName }
 
   /// `6.338 s (14:52:13.0 UTC)`.
-  private static func moment(_ moment: Int64, _ guest: GuestStory) -> String {
+  static func moment(_ moment: Int64, _ guest: GuestStory) -> String {
     Quantity.seconds(moment)
       + (guest.wall.map { " (\(UTCText.time($0.utc(moment))) UTC)" } ?? "")
   }

@@ -60,16 +60,6 @@ public enum Report {
     FindingSection.blocks(of: findings)
   }
 
-  /// How long the traces are together, ns: by the wall clock where files tell it, else the longest.
-  private static func captured(_ file: IncidentFile) throws -> Int64 {
-    let sources = try file.sources().filter { !$0.isRefused }
-    let walls = sources.compactMap(\.wall)
-    if let from = walls.map(\.lowerBound).min(), let to = walls.map(\.upperBound).max() {
-      return Stamp.sum(to, -from)
-    }
-    return sources.compactMap(\.span).max() ?? 0
-  }
-
   /// The document for an incident file that has been correlated. The same file and request give the same
   /// document.
   public static func document(_ file: IncidentFile, _ request: ReportRequest) throws -> Document {
@@ -81,8 +71,7 @@ public enum Report {
     let title = try request.explanation.flatMap {
       StoryTitle(
         explanation: $0, names: try DeviceNames(file),
-        hasHost: try file.sources().contains { $0.layer == .host && !$0.isRefused },
-        captured: try captured(file)
+        hasHost: try file.sources().contains { $0.layer == .host && !$0.isRefused }
       ).text
     }
     return Document(

@@ -8,8 +8,6 @@ struct StoryTitle {
   let names: DeviceNames
   /// Whether files of a host are among those of the incident.
   let hasHost: Bool
-  /// How long the longest trace is, ns: a guest's few I/Os say nothing of that.
-  let captured: Int64
 
   /// `guest web1, disk vdb: writes 4.2x slower since 08:58:38.7 UTC; fio uses the same disk`; nil where nothing can be said
   /// of any guest.
@@ -96,12 +94,11 @@ struct StoryTitle {
 
   // MARK: No change
 
-  /// `Stolen CPU time, CPU neighbours, ... in 295 s of a host`: what was found where no guest has files of its own.
+  /// `a host: stolen CPU time, CPU neighbours, ...`: what was found where no guest has files of its own.
   private var foundAlone: String? {
     let things = things
-    guard !things.isEmpty, captured > 0 else { return nil }
-    return "\(Self.list(things)) in \(Quantity.decimal(Double(captured) / 1e9, digits: 0)) s of "
-      + (hasHost ? "a host" : "these files")
+    guard !things.isEmpty else { return nil }
+    return (hasHost ? "a host" : "these files") + ": \(Self.list(things))"
   }
 
   /// What findings are about, in their order, each once.
@@ -114,20 +111,13 @@ struct StoryTitle {
     return things
   }
 
-  /// `Dropped packets, CPU neighbours, stolen CPU time, ...`
+  /// `dropped packets, CPU neighbours, stolen CPU time, ...`
   private static func list(_ things: [String]) -> String {
-    let shown = things.prefix(3).joined(separator: ", ") + (things.count > 3 ? ", ..." : "")
-    return shown.prefix(1).uppercased() + shown.dropFirst()
+    things.prefix(3).joined(separator: ", ") + (things.count > 3 ? ", ..." : "")
   }
 
   private func steady(_ guest: GuestStory) -> String? {
-    guard let first = guest.phases.first, let last = guest.phases.last else { return nil }
-    let (known, isTooLong) = last.to.subtractingReportingOverflow(first.from)
-    let length = known < 1_000_000_000 ? max(known, captured) : known
-    let span =
-      isTooLong
-      ? "the capture"
-      : "\(Quantity.decimal(Double(length) / 1e9, digits: length < 1_000_000_000 ? 1 : 0)) s"
+    guard !guest.phases.isEmpty else { return nil }
     let count = explanation.guests.count
     let who =
       (count == 1 ? ExplanationText.name(guest.guest) : "\(count) guests")
@@ -138,12 +128,11 @@ struct StoryTitle {
     let hasIOs = !guest.isSeenByHost && !guest.isCounted
     guard !things.isEmpty else {
       return isSure
-        ? "Nothing unusual in \(span) of \(who)"
-        : "No change found in \(span) of \(who)"
-          + (hasIOs ? "; too few I/Os to tell" : "")
+        ? "\(who): nothing unusual"
+        : "\(who): no change found" + (hasIOs ? "; too few I/Os to tell" : "")
     }
     return
-      "\(Self.list(things)) in \(span) of \(who); "
+      "\(who): \(Self.list(things)); "
       + (isSure
         ? "no change meanwhile" : hasIOs ? "too few I/Os to tell of a change" : "no change found")
   }

@@ -193,8 +193,12 @@ public struct GuestStory: Sendable {
   public struct Disk: Sendable {
     /// major,minor.
     public let device: String
-    /// I/Os.
+    /// I/Os of which the time is known.
     public let count: Int
+    /// All I/Os that its trace shows, those without a side on the host among them.
+    public let traced: Int
+    /// Whether ``count`` are those that were joined with its host.
+    public let isJoined: Bool
     /// From Q to C.
     public let mean: Double
     /// What half of them do not exceed.
@@ -222,6 +226,12 @@ public struct GuestStory: Sendable {
   /// A disk as people know it: `vdb (254,16)`, where a file tells its name; else `254,16`.
   public func disk(_ device: String) -> String {
     diskNames[device].map { "\($0) (\(device))" } ?? device
+  }
+
+  /// What changed in a phase, its disks by their names: `vdb writes, waits for a CPU`.
+  public func signals(_ phase: Phase) -> String {
+    phase.signals.split(separator: " ", omittingEmptySubsequences: false)
+      .map { diskNames[String($0)] ?? String($0) }.joined(separator: " ")
   }
 
   /// The story of the filter's guest, or of a host by its counters.
@@ -284,6 +294,18 @@ public struct GuestStory: Sendable {
   private static func disks(_ file: IncidentFile, _ filter: IOFilter) throws -> [Disk] {
     var whole = filter
     whole.op = nil
+    var traced: [String: Int] = [:]
+    let op = filter.op.map { "op = \(Evidence.literal($0))" } ?? "op IN ('read', 'write')"
+    for row in try file.rows(
+      """
+      SELECT device, sum(count) AS ios FROM io_count
+      WHERE guest = \(filter.guest.map(Evidence.literal) ?? "guest") AND \(op) GROUP BY device
+      """)
+    where filter.from == nil && filter.to == nil {
+      if let device = row.text("device"), let ios = row.integer("ios") {
+        traced[device] = Int(clamping: ios)
+      }
+    }
     return try DiskStatistics.load(file, whole).compactMap { disk -> Disk? in
       guard
         let group = disk.groups.first(where: {
@@ -299,7 +321,9 @@ public struct GuestStory: Sendable {
         return (hop, time / whole)
       }
       return Disk(
-        device: disk.disk.device, count: block.count, mean: block.mean, p50: block.p50,
+        device: disk.disk.device, count: block.count,
+        traced: max(block.count, traced[disk.disk.device] ?? 0),
+        isJoined: disk.disk.verdict.isFollowed, mean: block.mean, p50: block.p50,
         p99: block.p99, shares: parts.sorted { $0.share > $1.share },
         pageCache: time(.pageCache).flatMap { $0 > 0 ? $0 / Double(max(1, block.count)) : nil })
     }.sorted { $0.mean * Double($0.count) > $1.mean * Double($1.count) }

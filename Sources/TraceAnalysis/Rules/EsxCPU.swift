@@ -158,8 +158,8 @@ struct EsxCPUNeighbour: Rule {
       because: try because(evidence, vm, stretch, neighbour: name),
       evidenceSQL: sql,
       nextStep:
-        "Move one of the two to another host, or give \(vm.name) more shares or a reservation. A change of load of "
-        + "\(name) proves it.",
+        "Move one of the two to another host, or give \(vm.name) more shares or a reservation. Where the host is not full, "
+        + "look at the affinity and the CPU limit of \(vm.name) first. A change of load of \(name) proves it.",
       extent: try stretch.extent(evidence, of: vm.host))
   }
 
@@ -187,8 +187,8 @@ struct EsxCPUNeighbour: Rule {
       .first?.number("util_pct"), util < 80
     {
       text +=
-        " The host's CPUs were busy for \(EsxSeries.number(util)) % of the time on average, so it was not full: look at "
-        + "affinity and limits, too."
+        " The host's CPUs were busy for \(EsxSeries.number(util)) % of the time on average, so it was not full: "
+        + "affinity or a limit may have kept \(vm.name) on a few of them."
     }
     let shared = try evidence.rows(
       """

@@ -92,7 +92,7 @@ struct HostDiskNeighbour: Rule {
         + "the kernel's own threads as neither. Only the guest's own block trace shows how much slower the guest became.",
       evidenceSQL: sql,
       nextStep: isFelt
-        ? "Limit it (io.max, io.weight of its cgroup), or move it to another device; ask the guests for their block "
+        ? "Limit the neighbour (io.max, io.weight of its cgroup), or move it to another device; ask the guests for their block "
           + "traces over the same time."
         : "Nothing to do at this load; watch it where the device comes closer to its limit.",
       extent: try extent(

@@ -258,8 +258,8 @@ struct NoisyCPUNeighbour: Rule {
         + "(taskset)."
     }
     return
-      "Keep it off the CPUs of the guest's threads (cpuset, vcpupin, isolated CPUs), or lower its weight "
-      + "(cpu.weight, nice); 'culprit' has every thread."
+      "Keep the neighbour off the CPUs of the guest's threads (cpuset, vcpupin, isolated CPUs), or lower its weight "
+      + "(cpu.weight, nice). The view culprit has every thread."
   }
 
   private func blindSpot(_ evidence: Evidence) throws -> [Finding] {

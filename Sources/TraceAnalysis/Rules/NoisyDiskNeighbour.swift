@@ -85,7 +85,7 @@ struct NoisyDiskNeighbour: Rule {
         evidenceSQL: evidence.proof(sql),
         nextStep: !isFelt
           ? "Nothing to do for this guest at this load; watch it where the device comes closer to its limit."
-          : "Limit it (io.max, io.weight of its cgroup), or move it to another device. 'hiddenq explain' shows when "
+          : "Limit the neighbour (io.max, io.weight of its cgroup), or move it to another device. 'hiddenq explain' shows when "
             + "it began, 'hiddenq compare INCIDENT --split TIME' what differs since then.",
         extent: try
           (evidence.cause(

@@ -43,8 +43,8 @@ struct VMPaused: Rule {
       return Finding(
         code, severity(longest, evidence), guest: guest,
         sentence:
-          "It stood still\(host) for \(Quantity.time(longest)), within \(Quantity.time(error)), "
-          + place(from, to, longest) + clock
+          "It stood still\(host) for \(Quantity.time(longest)) "
+          + place(from, to, longest) + " (both within \(Quantity.time(error)))" + clock
           + (count > 1
             ? ". It happened \(Quantity.count(count)) times, together \(Quantity.time(whole))" : "")
           + (spanning > 0
@@ -55,7 +55,7 @@ struct VMPaused: Rule {
         evidenceSQL: sql(evidence, "guest = \(Evidence.literal(guest))"),
         nextStep:
           "Look for who stopped it at that time: QEMU's log and QMP events (STOP, RESUME), snapshots, migration, "
-          + "backup, 'virsh suspend'. If the host stood still, see its kernel log. 'pause' has every such time.",
+          + "backup, 'virsh suspend'. If the host stood still, see its kernel log. The view pause has every such time.",
         extent: Finding.Extent(
           from: first, to: last, hasOnset: true, explains: Evidence.time(row.number("lost_ns"))))
     }

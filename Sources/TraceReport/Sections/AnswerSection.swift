@@ -10,6 +10,8 @@ struct AnswerSection: ReportSection {
   private static let mostCauses = 2
   private static let mostOthers = 3
   private static let mostGuests = 8
+  /// Of the line about another guest.
+  private static let mostLetters = 160
   /// The part of the CPU waits from which on the tools that record belong to how sure the answer is.
   private static let leastRecorders = 0.01
   /// Findings that are named besides.
@@ -36,13 +38,16 @@ struct AnswerSection: ReportSection {
         facts.append(Self.next(cause, finding, finding.map(link) ?? []))
       }
     } else {
-      facts += Self.steady(worst)
       if let first = explanation.findings.first {
+        facts.append(Fact("What happened", first.sentence, links: link(first)))
+        if let when = Self.when(first, worst) { facts.append(Fact("When", when)) }
         facts += [
-          Fact("Found", first.sentence, links: link(first)), Fact("What to do", first.nextStep),
+          Fact("How sure", Self.capital("\(first.confidence.name): \(first.because)")),
+          Fact("What to do", first.nextStep),
         ]
         told.append(first)
       }
+      facts += Self.steady(worst, isAlone: told.isEmpty)
     }
     let others = explanation.findings.filter { !told.contains($0) }
     if !others.isEmpty {
@@ -62,7 +67,7 @@ struct AnswerSection: ReportSection {
       facts.append(
         Fact(
           place == 0 ? "Other guests" : "",
-          ExplanationText.oneLine(guest).joined(separator: " ") + "."))
+          ExplanationText.oneLine(guest, width: Self.mostLetters).joined(separator: " ") + "."))
     }
     if guests.count > Self.mostGuests {
       facts.append(Fact("", "\(guests.count - Self.mostGuests) more guests."))
@@ -133,7 +138,7 @@ struct AnswerSection: ReportSection {
             } ?? ""))
           + (recorders.map {
             $0.share >= leastRecorders
-              ? " Recording tools had the CPU for \(Quantity.share($0.share)) of the CPU waits."
+              ? " Of the CPU waits \(Quantity.share($0.share)) were for recording tools; they count as no neighbour."
               : ""
           } ?? "")))
     let rest = guest.changed.filter { $0.number != phase.number }
@@ -163,8 +168,16 @@ struct AnswerSection: ReportSection {
 
   // MARK: No change
 
-  private static func steady(_ guest: GuestStory) -> [Fact] {
-    var facts = [Fact("What happened", ExplanationText.steadySentence(guest))]
+  private static func when(_ finding: Finding, _ guest: GuestStory) -> String? {
+    guard let from = finding.extent.from, let to = finding.extent.to else { return nil }
+    return "\(ExplanationText.moment(from, guest)) to \(ExplanationText.moment(to, guest))."
+  }
+
+  /// `isAlone`: there is nothing else to say.
+  private static func steady(_ guest: GuestStory, isAlone: Bool) -> [Fact] {
+    var facts = [
+      Fact(isAlone ? "What happened" : "Its I/Os", ExplanationText.steadySentence(guest))
+    ]
     for held in ExplanationText.held(guest) { facts.append(Fact("Throughout", held + ".")) }
     if let pauses = ExplanationText.pauseSentence(guest) {
       facts.append(Fact("Paused", capital(pauses) + "."))

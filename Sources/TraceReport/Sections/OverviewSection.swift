@@ -28,10 +28,12 @@ struct OverviewSection: ReportSection {
   /// What 0 s is on the wall clock.
   private static func clock(_ file: IncidentFile, _ filter: IOFilter) throws -> String? {
     let timelines = try file.timelines(of: filter.guest).filter { $0.span != nil }
-    let dates = timelines.prefix(mostNames).map {
-      Printable.text("\($0.date) (clock of \($0.name))")
-    }
-    return dates.isEmpty ? nil : "Times: \(dates.joined(separator: "; "))."
+    guard let first = timelines.first else { return nil }
+    // Two zeros in a line are read as one time that is told twice.
+    return "Times: " + Printable.text("\(first.date) (clock of \(first.name))")
+      + (timelines.count > 1
+        ? "; \(timelines.count - 1 == 1 ? "another clock is" : "other clocks are") tied to nothing (see Clocks)."
+        : ".")
   }
 
   /// Whose traces these are, and from when to when.
@@ -44,7 +46,17 @@ struct OverviewSection: ReportSection {
       sources.compactMap(\.wall), written.filter(\.isUTC).map { $0.first...$0.last },
     ].first { !$0.isEmpty }
     let moments = known ?? written.map { $0.first...$0.last }
-    guard let from = moments.map(\.lowerBound).min(), let to = moments.map(\.upperBound).max()
+    // A tool that began late, or says only its start, tells less than the events.
+    let events =
+      known == nil
+      ? []
+      : try file.timelines().compactMap { timeline in
+        timeline.span.flatMap { span in
+          timeline.wall.map { $0.utc(span.lowerBound)...$0.utc(span.upperBound) }
+        }
+      }
+    guard let from = (moments + events).map(\.lowerBound).min(),
+      let to = (moments + events).map(\.upperBound).max()
     else { return "\(who)." }
     let clock = known != nil ? "UTC" : "by the local time that the files have"
     let isEndKnown = !written.contains { !$0.hasEnd && $0.last >= to }

@@ -29,7 +29,7 @@ struct TrustSection: ReportSection {
     let sound = inside.filter { $0.grade.isCertain }.reduce(0) { $0 + $1.count }
     guard all > 0 else { return nil }
     return Remark(
-      "joined \(Quantity.count(Int64(sound))) of \(Quantity.count(Int64(all))) I/Os",
+      "joined \(Quantity.count(Int64(sound))) of the \(Quantity.count(Int64(all))) I/Os that both sides cover",
       MatchSection.anchor)
   }
 
@@ -48,6 +48,9 @@ struct TrustSection: ReportSection {
       ClockSection.anchor)
   }
 
+  /// From so many on its moments and those of the scheduler trace do not lie as the clocks say.
+  private static let mostAlone = 0.05
+
   /// What a guest did on a virtual CPU while that was on no CPU.
   private static func onCPU(_ file: IncidentFile, _ filter: IOFilter) throws -> Remark? {
     let checks = try file.runChecks(guest: filter.guest)
@@ -55,7 +58,9 @@ struct TrustSection: ReportSection {
     guard events > 0 else { return nil }
     let violations = checks.reduce(0) { $0 + $1.violations }
     return Remark(
-      "\(Quantity.count(Int64(violations))) of \(Quantity.count(Int64(events))) guest events without a running vCPU",
+      "\(Quantity.count(Int64(violations))) of \(Quantity.count(Int64(events))) guest events without a running vCPU"
+        + (Double(violations) > Self.mostAlone * Double(events)
+          ? ": which vCPU waited is less sure" : ""),
       ClockSection.anchor)
   }
 
@@ -67,10 +72,12 @@ struct TrustSection: ReportSection {
     guard let row, let host = row.number("host_measured_pct"),
       let guest = row.number("guest_stolen_pct")
     else { return nil }
-    return Remark(
-      "CPU waits \(Quantity.percent(host / 100)), by the guest's own count "
-        + Quantity.percent(guest / 100)
-        + (row.integer("agrees") == 0 ? " (they disagree)" : ""), CPUSection.anchor)
+    var text =
+      "CPU waits \(Quantity.percent(host / 100)); the guest's own count shows \(Quantity.percent(guest / 100))"
+    if row.integer("agrees") == 0 {
+      text += guest < host ? " only" : ", more than the host's trace"
+    }
+    return Remark(text, CPUSection.anchor)
   }
 
   private static func recorders(_ file: IncidentFile, _ filter: IOFilter) throws -> Remark? {
