@@ -94,7 +94,8 @@ struct ExplanationTests {
     try incident.correlate()
     let words = try Self.words(incident)
     #expect(
-      words.hasPrefix("guest vm1: too few I/Os to tell whether anything changed during the capture ("),
+      words.hasPrefix(
+        "guest vm1: too few I/Os to tell whether anything changed during the capture ("),
       "\(words)")
     #expect(words.contains("of I/Os, confidence none)"))
     let guest = try #require(try Self.json(incident)["guest"] as? [String: Any])

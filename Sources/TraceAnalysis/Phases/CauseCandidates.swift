@@ -289,7 +289,8 @@ struct CauseCandidates {
           kind: .diskNeighbour, user: user, explains: (behind + held) * rise / all,
           because: "I/Os beside its requests on the device took longer than those without"
             + (held > 0
-              ? "; while the host's queue is full, the thread that submits waits, too, which is time in the virtio queue (H3)" : "")))
+              ? "; while the host's queue is full, the thread that submits waits, too, which is time in the virtio queue (H3)"
+              : "")))
     }
   }
 
