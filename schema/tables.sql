@@ -1279,8 +1279,9 @@ CREATE TABLE hop_excess (
   phase INTEGER NOT NULL,
   -- A hop; 'below_guest' for I/Os of which nothing of the host is known; 'block' and 'total' for the sums.
   hop TEXT NOT NULL,  -- kept
-  -- NULL: the whole hop. Else what its time was spent on: 'cpu_wait', 'behind', 'ring_full', 'flush', 'device',
-  -- 'unattributed'; where who it was has no name, with a word for that, 'cpu_wait:(kernel)'.
+  -- NULL: the whole hop. Else what its time was spent on: 'cpu_wait', 'busy', 'busy_others', 'asleep', 'blocked', 'clock',
+  -- 'behind', 'ring_full', 'flush', 'device', 'unattributed'; where who it was has no name, with a word for that,
+  -- 'cpu_wait:(kernel)', 'busy:vcpu', 'busy:host_thread'.
   part TEXT,  -- kept
   -- Whose that was: a thread's or a guest's name.
   part_name TEXT,  -- names: threads
@@ -1444,6 +1445,40 @@ CREATE TABLE avoidable_wait_sum (
   avoidable_ns INTEGER NOT NULL,  -- a sum
   -- Those CPUs; NULL where there is none.
   idle_cpus TEXT  -- kept
+) STRICT;
+
+-- What a half of the virtio queue of a disk's I/Os is made of, where a scheduler trace of the host covers it.
+CREATE TABLE virtio_part_sum (
+  -- The guest.
+  guest TEXT NOT NULL,  -- names: machines
+  -- Its disk, major,minor.
+  device TEXT NOT NULL,  -- names: devices
+  -- As in io.
+  op TEXT NOT NULL,  -- kept
+  -- 'virtio_submit' or 'virtio_return'.
+  hop TEXT NOT NULL,  -- kept
+  -- NULL: the whole half. Else a part of it, as in hop_excess.
+  part TEXT,  -- kept
+  -- Whose that was: a thread's or a guest's name.
+  part_name TEXT,  -- names: threads
+  -- I/Os whose half is covered.
+  ios INTEGER NOT NULL,
+  -- Their time, in ns.
+  sum_ns INTEGER NOT NULL  -- a sum
+) STRICT;
+
+-- The same of the I/Os of slow_io.
+CREATE TABLE slow_io_part (
+  -- The guest request that carried it.
+  request_id INTEGER NOT NULL,
+  -- 'virtio_submit' or 'virtio_return'.
+  hop TEXT NOT NULL,  -- kept
+  -- A part of it, as in hop_excess.
+  part TEXT NOT NULL,  -- kept
+  -- Whose that was: a thread's or a guest's name.
+  part_name TEXT,  -- names: threads
+  -- Its time, in ns; below zero for a remainder where the clocks' bound makes the half end before it begins.
+  time_ns INTEGER NOT NULL
 ) STRICT;
 
 -- What the slow I/Os of a disk have in common; of the busiest disks.

@@ -75,6 +75,12 @@ static const char viewCPUCounter[] = {
 static const char viewAvoidableWait[] = {
 #embed "../../schema/views/avoidable_wait.sql" suffix(, 0)
 };
+static const char viewVirtioPart[] = {
+#embed "../../schema/views/virtio_part.sql" suffix(, 0)
+};
+static const char viewIOPart[] = {
+#embed "../../schema/views/io_part.sql" suffix(, 0)
+};
 static const char viewCommonTrait[] = {
 #embed "../../schema/views/common_trait.sql" suffix(, 0)
 };
@@ -356,6 +362,8 @@ static const struct SchemaFile files[] = {
     {"views/pause.sql", viewPause},
     {"views/io_limit.sql", viewIOLimit},
     {"views/avoidable_wait.sql", viewAvoidableWait},
+    {"views/virtio_part.sql", viewVirtioPart},
+    {"views/io_part.sql", viewIOPart},
     {"views/common_trait.sql", viewCommonTrait},
     {"views/latency_interval.sql", viewLatencyInterval},
     {"views/latency_cell.sql", viewLatencyCell},

@@ -297,6 +297,7 @@ public enum ExplanationText {
   static func words(_ part: String) -> String? {
     switch part {
     case "unattributed", "device": return nil
+    case "clock": return "time within the bound of the clocks"
     case "flush": return "cache flushes"
     case "ring_full": return "waits for room in the ring"
     case "behind:own": return "time behind the guest's own requests"
@@ -316,7 +317,30 @@ public enum ExplanationText {
     switch words[0] {
     case "cpu_wait": return "waits for a CPU held by \(who)"
     case "behind": return "time behind requests of \(who)"
+    case "busy": return "time in which the \(actor(words[1])) ran"
+    case "busy_others": return "time in which the \(actor(words[1])) ran for other I/Os"
+    case "asleep": return "time in which the \(actor(words[1])) slept"
+    case "blocked": return "time in which the \(actor(words[1])) was blocked"
     default: return name(part)
+    }
+  }
+
+  /// The words for a part as short as they are clear beside its hop.
+  static func short(_ words: String) -> String {
+    words.replacing("waits for a CPU held by", with: "CPU held by")
+      .replacing("time behind", with: "behind").replacing("time in which the ", with: "")
+      .replacing("time within the", with: "within the")
+  }
+
+  /// The same for a part by its name; nil for the remainder.
+  static func part(_ name: String) -> String? { words(name).map(short) }
+
+  /// `host's thread` for `host_thread`.
+  private static func actor(_ word: String) -> String {
+    switch word {
+    case "vcpu": "virtual CPU"
+    case "host_thread": "host's thread"
+    default: name(word)
     }
   }
 

@@ -44,7 +44,7 @@ struct HopPartTests {
     return row
   }
 
-  // MARK: - Waits for a CPU
+  // MARK: - Halves of the virtio queue
 
   /// A wait of a thread behind somebody, or a stay on a CPU.
   private struct Act {
@@ -52,31 +52,46 @@ struct HopPartTests {
     /// Nil for a stay.
     let culprit: Int64?
     let span: Span
+    /// How it left the CPU at the end of a stay.
+    var left = LeaveReason.unknown
   }
 
-  @Test("waits are shared out as of each I/O alone, in whatever pieces they come", arguments: 1...8)
-  func cpuWaits(seed: Int) throws {
-    var generator = SeededGenerator(seed: UInt64(seed))
-    // 101 and 102 are vCPUs, 201 and 202 serve the disk.
+  /// 101 and 102 are vCPUs, 201 and 202 serve the disk.
+  private static func acts(_ generator: inout SeededGenerator) -> [Act] {
     var acts: [Act] = []
     for thread in [101, 102, 201, 202] as [Int64] {
       var at: Int64 = 0
-      while at < 10 * Self.second {
-        at += Int64.random(in: 1...40_000_000, using: &generator)
+      var isRunnable = false
+      while at < 10 * second {
+        if !isRunnable { at += Int64.random(in: 1...40_000_000, using: &generator) }
         let to = at + Int64.random(in: 1...60_000_000, using: &generator)
         // A wait has several parts, and ends with a stay mostly.
         let middle = Int64.random(in: at...to, using: &generator)
         let end = to + Int64.random(in: -2_000_000...10_000_000, using: &generator)
+        let left = [LeaveReason.sleeping, .blocked, .preempted, .unknown].randomElement(
+          using: &generator)
         for (culprit, span) in [
           (Int64.random(in: 0...2, using: &generator), Span(from: at, to: middle)),
           (Int64.random(in: 0...2, using: &generator), Span(from: middle, to: to)),
           (nil, Span(from: to, to: end)),
         ] where span.to > span.from {
-          acts.append(Act(thread: thread, culprit: culprit, span: span))
+          let left = culprit == nil ? left ?? .unknown : .unknown
+          acts.append(Act(thread: thread, culprit: culprit, span: span, left: left))
         }
+        isRunnable = end > to && left == .preempted
         at = max(to, end)
       }
     }
+    return acts
+  }
+
+  private static let partNames = HalfPartNames(waits: names)
+
+  @Test(
+    "halves are shared out as of each I/O alone, in whatever pieces they come", arguments: 1...8)
+  func halves(seed: Int) throws {
+    var generator = SeededGenerator(seed: UInt64(seed))
+    let acts = Self.acts(&generator)
     var (ios, rows, hostRows): ([GuestIO], [BlockRequest], [BlockRequest]) = ([], [], [])
     for number in 0..<400 {
       var own = Self.io(
@@ -88,6 +103,7 @@ struct HopPartTests {
         ])
       // Some are not covered.
       if number % 10 != 0 { (own.submitCPUWait, own.returnCPUWait) = (Stamp(0), Stamp(0)) }
+      own.clockError = Stamp(300_000)
       ios.append(own)
       var row = Self.row(number)
       row.issuedCPU = Int32.random(in: -1...1, using: &generator)
@@ -95,89 +111,167 @@ struct HopPartTests {
       rows.append(row)
       hostRows.append(Self.row(number, task: Int32.random(in: 0...2, using: &generator)))
     }
-    let population = PhasePopulation(guest: "web1", [("254,0", ios)])
-    let membership = try #require(PhaseMembership(population, Self.phases))
-    let columns = [Hop.virtioSubmit, .virtioReturn].flatMap { hop in
-      Self.names.map { PartSums.Column(hop: hop, part: $0) }
-    }
-    var sums = PartSums(columns, devices: 1, membership)
-    population.forEach { device, moment, io in
-      sums.count(io, device: device, at: moment) { _ in io.submitCPUWait.isSeen }
-    }
     var threads = WaitOverlay.Threads()
     threads.vcpus = [0: 101, 1: 102]
     threads.workers = [11: 101, 12: 102, 21: 201, 22: 202]
     threads.fallback = 201
-    let parts = CPUWaitParts(
-      threads, known: Span(from: 0, to: 20 * Self.second), .own, population, Self.names, sums
+    let parts = HalfParts(
+      of: "web1", threads, known: Span(from: 0, to: 20 * Self.second), .own, error: 50_000,
+      Self.partNames
     ) { Int($0.culprit) }
     parts.add(
-      ios, device: 0,
+      ios, disk: 0,
       IOHalves(
         ios, BlockRequests(rows), HostThreads([BlockRequests(hostRows)], tids: [1: 21, 2: 22])))
+    var found: [String: Int64] = [:]
+    func flush(before moment: Int64?) {
+      parts.flush(before: moment) { half, part, time, io, _ in
+        guard time != 0 else { return }
+        let part = Self.partNames.parts[part]
+        found["\(io.request) \(half) \(part.label) \(part.name ?? "")", default: 0] += time
+      }
+    }
     // In the order of their ends, now and then all that is over goes out.
     for (number, act) in acts.sorted(by: { $0.span.to < $1.span.to }).enumerated() {
       if let culprit = act.culprit {
         let pair = Culprits.Pair(victim: act.thread, culprit: culprit, occupant: .thread)
         parts.add(Culprits.Part(pair, place: Int(10 * act.thread + culprit), act.span))
       } else {
-        parts.addStay(act.thread, act.span)
+        parts.addStay(act.thread, act.span, left: act.left)
       }
       if number % 7 == 0 {
         let later = acts.filter { $0.span.to > act.span.to }.map(\.span.from).min()
-        parts.flush(before: min(later ?? act.span.to, act.span.to), to: &sums)
+        flush(before: min(later ?? act.span.to, act.span.to))
       }
     }
-    parts.flush(before: nil, to: &sums)
+    flush(before: nil)
 
-    for (place, phase) in [(2, 0), (1, 1)] {
-      for operation in [BlockOperation.read, .write, nil] {
-        for hop in [Hop.virtioSubmit, .virtioReturn] {
-          var expected = [Double](repeating: 0, count: Self.names.count)
-          for (number, io) in ios.enumerated()
-          where (operation == nil || io.operation == operation) && io.submitCPUWait.isSeen
-            && Self.phases[phase].core.contains(io.reference.rawValue)
-          {
-            let half = Span(
-              from: io.times.begin(of: hop, from: io.reference.rawValue) ?? 0,
-              to: io.times.end(of: hop, from: io.reference.rawValue) ?? 0)
-            let cpu = hop == .virtioSubmit ? rows[number].issuedCPU : rows[number].completedCPU
-            Self.add(
-              half, vcpu: cpu < 0 ? nil : Int64(101 + cpu),
-              worker: hostRows[number].task == 2 ? 202 : 201, acts, isBack: hop == .virtioReturn,
-              to: &expected)
-          }
-          let level = sums.level(device: nil, operation: operation, place: place, hop: hop)
-          let found = Self.names.map { name in
-            let column = columns.firstIndex { $0 == .init(hop: hop, part: name) } ?? 0
-            return level.batches.reduce(0) { $0 + $1.sums[column] }
-          }
-          #expect(found == expected)
-          #expect(found.reduce(0, +) <= level.cover.known.time)
-          #expect(found.reduce(0, +) > 0)
+    var expected: [String: Int64] = [:]
+    let walk = HalfWalk(ios, rows, hostRows, acts)
+    for (number, io) in ios.enumerated() where io.submitCPUWait.isSeen {
+      for half in [Hop.virtioSubmit, .virtioReturn] {
+        for (part, time) in walk.parts(number, half) where time != 0 {
+          expected["\(io.request) \(half) \(part)", default: 0] += time
         }
       }
     }
+    #expect(found == expected)
+    for kind in HalfPartNames.Actor.allCases.map({ "busy_others:\($0.word)" }) + [
+      "cpu_wait", "busy:vcpu", "busy:host_thread", "asleep:vcpu", "asleep:host_thread",
+      "blocked:vcpu", "blocked:host_thread", "clock",
+    ] {
+      #expect(found.keys.contains { $0.contains(" \(kind)") }, "\(kind)")
+    }
   }
 
-  /// Of one half: on the way in the vCPU's waits until the worker is awake, then the worker's; on the way back the
-  /// worker's until it is on a CPU, then the vCPU's.
-  private static func add(
-    _ half: Span, vcpu: Int64?, worker: Int64, _ acts: [Act], isBack: Bool,
-    to sums: inout [Double]
-  ) {
-    let met = acts.filter { $0.span.overlap(half) > 0 }
-    let change =
-      met.filter { $0.thread == worker && (!isBack || $0.culprit == nil) }
-      .map { max(half.from, $0.span.from) }.min() ?? half.to
-    let (first, second) = isBack ? (worker, vcpu) : (vcpu, worker)
-    for (thread, span) in [
-      (first, Span(from: half.from, to: change)), (second, Span(from: change, to: half.to)),
-    ] {
-      for act in met where act.thread == thread {
-        guard let culprit = act.culprit else { continue }
-        sums[Int(culprit)] += Double(act.span.overlap(span))
+  /// One half at a time, out of all that the threads did, from border to border.
+  private struct HalfWalk {
+    private let ios: [GuestIO]
+    private let rows: [BlockRequest]
+    private let hostRows: [BlockRequest]
+    private let acts: [Int64: [Act]]
+
+    init(
+      _ ios: [GuestIO], _ rows: [BlockRequest], _ hostRows: [BlockRequest], _ acts: [Act]
+    ) {
+      (self.ios, self.rows, self.hostRows) = (ios, rows, hostRows)
+      self.acts = Dictionary(grouping: acts.sorted { $0.span.from < $1.span.from }, by: \.thread)
+    }
+
+    private func span(_ number: Int, _ half: Hop) -> Span {
+      let (times, at) = (ios[number].times, ios[number].reference.rawValue)
+      return Span(
+        from: times.begin(of: half, from: at) ?? 0, to: times.end(of: half, from: at) ?? 0)
+    }
+
+    private func worker(_ number: Int) -> Int64 { hostRows[number].task == 2 ? 202 : 201 }
+
+    private func vcpu(_ number: Int, _ half: Hop) -> Int64? {
+      let cpu = half == .virtioSubmit ? rows[number].issuedCPU : rows[number].completedCPU
+      return cpu < 0 ? nil : Int64(101 + cpu)
+    }
+
+    /// `wait NAME`, `ran`, `asleep`, `blocked`, or nothing.
+    private func state(_ thread: Int64?, at moment: Int64) -> String {
+      guard let thread, let own = acts[thread] else { return "" }
+      if let act = own.first(where: { $0.span.from <= moment && moment < $0.span.to }) {
+        return act.culprit.map { "wait \($0)" } ?? "ran"
       }
+      let last = own.last { $0.span.to <= moment }
+      switch last?.left {
+      case .sleeping?: return "asleep"
+      case .blocked?: return "blocked"
+      default: return ""
+      }
+    }
+
+    /// When the same thread did it for another I/O, before it did for this one.
+    private func others(_ number: Int, _ half: Hop) -> Int64 {
+      let end = span(number, half).to
+      return ios.indices.filter { other in
+        guard ios[other].submitCPUWait.isSeen, span(other, half).to < end else { return false }
+        return half == .virtioSubmit
+          ? worker(other) == worker(number)
+          : vcpu(number, half) != nil && vcpu(other, half) == vcpu(number, half)
+      }.map { span($0, half).to }.max() ?? .min
+    }
+
+    private static func label(_ state: String, _ actor: String) -> String {
+      if state.hasPrefix("wait ") {
+        let name = HopPartTests.names[Int(state.dropFirst(5)) ?? 0]
+        return "\(name.label) \(name.name ?? "")"
+      }
+      return state == "ran" ? "busy:\(actor) " : "\(state):\(actor) "
+    }
+
+    func parts(_ number: Int, _ half: Hop) -> [(String, Int64)] {
+      let (span, others, isBack) = (span(number, half), others(number, half), half == .virtioReturn)
+      let (worker, vcpu) = (worker(number), vcpu(number, half))
+      let borders =
+        [worker, vcpu].compactMap { $0.flatMap { acts[$0] } }.joined()
+        .flatMap { [$0.span.from, $0.span.to] } + [others, span.to - 350_000]
+      var moments = Set(borders.filter { $0 > span.from && $0 < span.to })
+      moments.formUnion([span.from, span.to])
+      let ordered = moments.sorted()
+      var (isAwake, isReaping, isDone, bound) = (false, false, false, Int64(350_000))
+      var found: [(String, Int64)] = []
+      for (from, to) in zip(ordered, ordered.dropFirst()) {
+        let (doing, own) = (state(worker, at: from), state(vcpu, at: from))
+        let length = to - from
+        isAwake = isAwake || doing == "ran" || doing.hasPrefix("wait")
+        isReaping = isReaping || doing == "ran"
+        isDone = isDone || isReaping && (doing == "asleep" || doing == "blocked")
+        func add(_ state: String, _ actor: String, _ length: Int64, isOthers: Bool = false) {
+          guard !state.isEmpty else { return }
+          let label = Self.label(state, actor)
+          found.append((isOthers && state == "ran" ? "busy_others:\(actor) " : label, length))
+        }
+        if !isBack {
+          if isAwake {
+            add(doing, "host_thread", length, isOthers: from < others)
+          } else if own == "asleep" || own == "blocked" {
+            let part = min(bound, length)
+            bound -= part
+            found.append(("clock ", part))
+            add(own, "vcpu", length - part)
+          } else {
+            add(own, "vcpu", length)
+          }
+        } else if own.hasPrefix("wait"), isDone || isReaping && doing == "ran" {
+          add(own, "vcpu", length)
+        } else if isDone, own == "ran" {
+          add(own, "vcpu", length, isOthers: from < others)
+        } else if !isDone || doing == "ran" || doing.hasPrefix("wait") {
+          add(doing, "host_thread", length)
+        } else if own == "asleep" || own == "blocked" {
+          if from >= span.to - 350_000 {
+            found.append(("clock ", length))
+          } else {
+            add(own, "vcpu", length)
+          }
+        }
+      }
+      return found
     }
   }
 

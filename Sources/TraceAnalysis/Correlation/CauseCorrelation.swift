@@ -401,11 +401,11 @@ struct CauseCorrelation: CorrelationPass {
     let places = Set(nodeOf.values).sorted()
     let nodePlaces = nodeOf.compactMapValues(places.firstIndex(of:))
     var sums: [Sums] = []
-    var waits: [(story: Int, parts: CPUWaitParts)] = []
+    var waits: [(story: Int, parts: HalfParts)] = []
     let hostThreads = try HostThreads(context)
     for (place, story) in stories.enumerated() {
       guard let side = GuestThreads(of: story.population.guest, trace, owners) else { continue }
-      if let own = parts[place]?.cpuWaits(side, context, trace, hostThreads) {
+      if let own = parts[place]?.halfParts(side, context, trace, hostThreads) {
         waits.append((place, own))
       }
       guard let periods = measures[place].periods.withinFromFirst(side.span) else { continue }
@@ -445,7 +445,8 @@ struct CauseCorrelation: CorrelationPass {
       for place in sums.indices { sums[place].add(slice, stay, node: node) }
       guard waiting.contains(slice.thread) else { return }
       for own in waits where own.parts.victims.contains(slice.thread) {
-        own.parts.addStay(slice.thread, Span(from: slice.began, to: slice.began + slice.run))
+        own.parts.addStay(
+          slice.thread, Span(from: slice.began, to: slice.began + slice.run), left: slice.left)
       }
     } limit: { limit in
       guard let limit else { return }

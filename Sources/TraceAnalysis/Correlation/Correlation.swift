@@ -13,7 +13,8 @@ public struct Correlation {
     NeighbourPlaces.self,
     SwappedSearch.self,
     RecordedClockCheck.self, SessionClocks.self, IntervalCorrelation.self,
-    DrillDownCorrelation.self, TraitCorrelation.self, AvoidableWaitCorrelation.self,
+    DrillDownCorrelation.self, VirtioPartCorrelation.self, TraitCorrelation.self,
+    AvoidableWaitCorrelation.self,
   ]
 
   /// Those that tell what changed: the only ones for which it matters what a person named.

@@ -38,6 +38,7 @@ struct DrillDownCorrelation: CorrelationPass {
       }
       if let rows { disks.append((disk.guest, disk.device, rows)) }
     }
+    context.slowRequests = Set(disks.flatMap { $0.rows.slowest.map(\.request) })
   }
 
   func write(to writer: CorrelationWriter, _: CorrelationContext) throws {

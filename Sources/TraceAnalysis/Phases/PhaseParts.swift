@@ -7,6 +7,16 @@ struct HopPart: Hashable {
   enum Kind: String {
     /// A thread that had to act waited for a CPU.
     case cpuWait = "cpu_wait"
+    /// A thread that had to act ran.
+    case busy
+    /// It ran, and was done with another I/O after that.
+    case busyWithOthers = "busy_others"
+    /// It waited for an event.
+    case asleep
+    /// It waited for I/O or a lock.
+    case blocked
+    /// No thread could do what the clocks say; within their bound.
+    case clock
     /// The device was busy with other requests.
     case behind
     /// The queue below was full.

@@ -94,8 +94,13 @@ struct PhasePopulation {
   /// When an I/O was queued; nil for one that does not count.
   func moment(of io: GuestIO) -> Int64? { Self.moment(of: io, isOnReference) }
 
+  /// Whether an I/O is one of those in which phases are looked for, if it has a moment.
+  static func counts(_ io: GuestIO) -> Bool {
+    io.isLeading && io.operation != .flush && io.times[.block].isSeen
+  }
+
   private static func moment(of io: GuestIO, _ isOnReference: Bool) -> Int64? {
-    guard io.isLeading, io.operation != .flush, io.times[.block].isSeen else { return nil }
+    guard counts(io) else { return nil }
     return (isOnReference ? io.reference : io.queued).nanoseconds
   }
 }

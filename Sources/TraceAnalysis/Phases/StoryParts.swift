@@ -11,7 +11,9 @@ struct StoryParts {
   }
 
   private let population: PhasePopulation
-  private let names: CPUWaitNames
+  private let names: HalfPartNames
+  /// The columns of the parts of either half, in the order of their names.
+  private let halves: (submit: [Int], back: [Int])
   private(set) var sums: PartSums
 
   /// Users of devices that have a part of their own.
@@ -22,7 +24,7 @@ struct StoryParts {
     guard let membership = PhaseMembership(story.population, story.phases) else { return nil }
     population = story.population
     let guest = population.guest
-    names = CPUWaitNames(of: guest, context.threads.traces, context.threads.owners)
+    names = HalfPartNames(of: guest, context.threads.traces, context.threads.owners)
     let users = Self.userParts(devices)
     let queue = QueueParts(story, context)
     var columns: [PartSums.Column] = queue.columns
@@ -35,6 +37,10 @@ struct StoryParts {
       for hop in Hop.onHost { columns += users.map { PartSums.Column(hop: hop, part: $0) } }
     }
     sums = PartSums(columns, devices: population.devices.count, membership)
+    halves = (
+      names.parts.map { Self.place($0, of: .virtioSubmit, in: columns) },
+      names.parts.map { Self.place($0, of: .virtioReturn, in: columns) }
+    )
     let known = Self.diskPlaces(story, context, devices)
     population.forEach { device, moment, io in
       sums.count(io, device: device, at: moment) { hop in
@@ -48,6 +54,12 @@ struct StoryParts {
     }
     queue.lay(story, context, to: &sums)
     lay(story, context, devices)
+  }
+
+  private static func place(
+    _ part: HopPart, of hop: Hop, in columns: [PartSums.Column]
+  ) -> Int {
+    columns.firstIndex(of: .init(hop: hop, part: part)) ?? 0
   }
 
   // MARK: - Devices
@@ -168,35 +180,36 @@ struct StoryParts {
 
   // MARK: - CPUs
 
-  /// Who takes the parts of the waits of the guest's threads, while a trace of its host is read; nil where there is
-  /// nothing to lay them over.
-  func cpuWaits(
+  /// Who takes what the guest's threads did, while a trace of its host is read; nil where there is nothing to lay it over.
+  func halfParts(
     _ threads: GuestThreads, _ context: CorrelationContext, _ trace: ThreadFindings.Trace,
     _ hostThreads: HostThreads
-  ) -> CPUWaitParts? {
+  ) -> HalfParts? {
     guard population.side == .guest else { return nil }
     let (owners, guest, names) = (context.threads.owners, population.guest, names)
-    let waits = CPUWaitParts(
-      threads.numbers, known: threads.span, threads.clock, population, names.parts, sums
+    let parts = HalfParts(
+      of: guest, threads.numbers, known: threads.span, threads.clock, error: threads.error, names
     ) { pair in
       names.place(of: pair, guest, trace, owners)
     }
-    var isEmpty = true
     let streams = Dictionary(uniqueKeysWithValues: context.streams.map { ($0.stream, $0) })
     for disk in context.disks where disk.verdict == .joined {
       guard let stream = streams[disk.disk], stream.machine.name == guest,
         let place = population.devices.firstIndex(of: stream.device),
         let entry = context.devices.first(where: { $0.stream.stream == disk.disk })
       else { continue }
-      waits.add(disk.ios, device: place, IOHalves(disk.ios, entry.rows, hostThreads))
-      isEmpty = false
+      parts.add(disk.ios, disk: place, IOHalves(disk.ios, entry.rows, hostThreads))
     }
-    return isEmpty ? nil : waits
+    return parts.isEmpty ? nil : parts
   }
 
   /// Takes what can be laid over the I/Os before a moment of the trace.
-  mutating func take(_ waits: CPUWaitParts, before moment: Int64?) {
-    waits.flush(before: moment, to: &sums)
+  mutating func take(_ parts: HalfParts, before moment: Int64?) {
+    parts.flush(before: moment) { half, part, time, io, device in
+      guard let moment = population.moment(of: io) else { return }
+      let column = half == .virtioSubmit ? halves.submit[part] : halves.back[part]
+      sums.add(time, column: column, io, device: device, at: moment)
+    }
   }
 }
 

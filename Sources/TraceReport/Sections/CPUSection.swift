@@ -38,6 +38,7 @@ struct CPUSection: ReportSection {
     if !overlays.isEmpty {
       blocks += [.paragraph(Self.overlay), .facts(overlays.map(Self.fact))]
     }
+    blocks += try VirtioParts.blocks(file, request.filter)
     blocks += try Self.steal(file, request.filter.guest)
     blocks += try Self.exits(file, request.filter.guest)
     guard !blocks.isEmpty else { return [] }

@@ -130,10 +130,7 @@ struct ExcessSection: ReportSection {
     let after: Int64
     var delta: Int64 { after - before }
     /// The words as short as they are clear beside the bar of their hop.
-    var label: String {
-      words.replacing("waits for a CPU held by", with: "CPU held by")
-        .replacing("time behind", with: "behind")
-    }
+    var label: String { ExplanationText.short(words) }
   }
 
   /// The parts of a hop that changed most; the others as one, so that they add up to it. None where the whole hop is one.
