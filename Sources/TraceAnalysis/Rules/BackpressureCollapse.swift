@@ -51,27 +51,48 @@ struct BackpressureCollapse: Rule {
         rate <= usual * (1 - evidence.value(of: loss) / 100),
         bytes <= usualBytes * (1 - evidence.value(of: loss) / 100)
       else { return nil }
+      // What a limit held back is no second thing.
+      let isLimited = try isAtLimit(evidence, guest, device, row)
       return Finding(
-        code, .warning, guest: guest,
+        code, isLimited ? .info : .warning, guest: guest,
         sentence: Printable.text(
           "\(try evidence.disk(device, of: guest)): with \(Quantity.decimal(depth, digits: 1)) I/Os in the stack it served "
             + "\(Quantity.decimal(rate, digits: 0)) per second, with its usual "
             + "\(Quantity.decimal(usualDepth, digits: 1)) it served \(Quantity.decimal(usual, digits: 0)). More "
             + "waited and less was done in \(Quantity.count(crowded)) slices of 100 ms, "
-            + "\(Quantity.decimal(share, digits: 1)) % of the busy time."),
+            + "\(Quantity.decimal(share, digits: 1)) % of the busy time."
+            + (isLimited ? " A limit on its I/O held it back then (LIMIT_REACHED)." : "")),
         confidence: .medium,
         because:
           "An association of slices of one trace: bytes per second fell as well. Slices in which the "
           + "device completed nothing are left out. It does not say what came first.",
         evidenceSQL: sql(
           evidence, "guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))"),
-        nextStep:
-          "See which hop holds them then ('queue_depth'). Limit what is in flight at the top (iodepth, "
-          + "nr_requests, queue-size) to where the throughput still grew.",
+        nextStep: isLimited
+          ? "See LIMIT_REACHED: tuning queues does not help against a limit."
+          : "See which hop holds them then ('queue_depth'). Limit what is in flight at the top (iodepth, "
+            + "nr_requests, queue-size) to where the throughput still grew.",
         extent: Finding.Extent(
           from: row.integer("from_ns"), to: row.integer("to_ns"), error: 2 * Self.slice,
           places: [Finding.Extent.place(guest, device)]))
     }
+  }
+
+  /// Whether the disk was at a limit on its I/O for most of the time from the first to the last crowded slice.
+  private func isAtLimit(
+    _ evidence: Evidence, _ guest: String, _ device: String, _ row: QueryRow
+  ) throws -> Bool {
+    guard let from = row.integer("from_ns"), let to = row.integer("to_ns"), to > from else {
+      return false
+    }
+    let share = try evidence.rows(
+      """
+      SELECT 1.0 * sum(max(0, min(to_ns, \(to)) - max(from_ns, \(from)))) / \(to - from) AS share
+      FROM \(evidence.from(.limit))
+      WHERE guest = \(Evidence.literal(guest)) AND device = \(Evidence.literal(device))
+      """
+    ).first?.number("share")
+    return share ?? 0 >= 0.5
   }
 
   /// What the statement returns of the disks whose slices show a collapse; of others the I/Os are not gone through.
