@@ -117,8 +117,9 @@ public let formatFamilies: [(title: String, names: [String])] = [
   (
     "CPUs, memory and disks over time",
     [
-      "vmstat", "iostat", "mpstat", "pidstat", "sar", "sadf", "sysstat-json", "proc-stat",
+      "vmstat", "iostat", "mpstat", "pidstat", "top", "sar", "sadf", "sysstat-json", "proc-stat",
       "proc-vmstat",
+      "biosnoop", "latency-histogram", "runqslower",
       "proc-diskstats", "proc-schedstat", "task-schedstat", "pressure", "numastat",
     ]
   ),
@@ -126,7 +127,7 @@ public let formatFamilies: [(title: String, names: [String])] = [
     "Network over time",
     ["ip-link", "ifconfig", "proc-net-dev", "softnet", "tc-qdisc", "ethtool", "ethtool-ring"]
   ),
-  ("Applications", ["fio-log"]),
+  ("Applications", ["fio", "fio-log"]),
   (
     "Hypervisors",
     [
@@ -173,6 +174,7 @@ public let allFormats: [any TraceFormat] =
     DiskIOTune(),
     ControlGroupLimits(),
     SysstatJSON(),
+    FioJSON(),
     ClockReadings(),
     CaptureClocks(),
     Esxtop(),

@@ -28,7 +28,7 @@ public enum DiskLoadTool: CaseIterable, Sendable {
   case sar
 }
 
-/// Tools of sysstat that print shares of the machine's CPU time.
+/// Tools that print shares of the machine's CPU time.
 public enum CPUShareTool: String, CaseIterable, Sendable {
   /// Every CPU apart, too.
   case mpstat
@@ -36,6 +36,8 @@ public enum CPUShareTool: String, CaseIterable, Sendable {
   case sar
   /// All together.
   case iostat
+  /// All together, or every CPU apart.
+  case top
 }
 
 /// What a CPU did from one reading of `/proc/stat` to the next.
@@ -163,7 +165,7 @@ extension IncidentFile {
     }
   }
 
-  /// The CPUs of a machine, with dates: by `/proc/stat`, else by `mpstat -P ALL` or `sar -P ALL`.
+  /// The CPUs of a machine, with dates: by `/proc/stat`, else by a tool that prints each.
   public func cpuLoads(of machine: String) throws -> [CPULoadRow] {
     let counted = try procStatCPULoads(of: machine)
     guard counted.isEmpty else { return counted }

@@ -70,6 +70,102 @@ struct CounterRuleTests {
     #expect(try Self.finding(always, "DISK_BUSY") == "")
   }
 
+  /// Reports of a second each; the first is the mean since boot.
+  private static func top(_ busy: Range<Int>) -> String {
+    (0..<readings).map { second in
+      let own = busy.contains(second)
+      return """
+        top - \(time(second)) up 3 days,  2 users,  load average: 0.10, 0.20, 0.30
+        Tasks: 123 total,   1 running, 122 sleeping,   0 stopped,   0 zombie
+        %Cpu(s): \(own ? "97.0" : "20.0") us,  0.0 sy,  0.0 ni, \(own ? " 1.0" : "79.0") id,  0.0 wa,  0.0 hi,  0.0 si,  2.0 st
+        MiB Mem :   1970.4 total,    200.1 free,    900.2 used,    870.1 buff/cache
+
+            PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND
+           2832 qemu      20   0 3145728 1.2g   20480 S  \(own ? "30.0" : "35.0")  30.1   9:11.12 qemu-system-x86
+           4711 root      20   0   31457   12m   2048 R \(own ? "158.0" : "  1.0")   0.1   0:11.12 back up; now
+
+
+        """
+    }.joined()
+  }
+
+  @Test("CPU_SATURATED: by top, with the process that took the CPUs, with and without dates")
+  func topProcess() throws {
+    let process =
+      "By top, process 4711 (back up; now) used 1.58 CPUs, otherwise 0.01."
+    for (before, when) in [
+      ("Sun Nov 22 09:30:00 UTC 2026\n", "from 09:30:11.0 to 09:30:29.0 UTC"),
+      ("", "from reading 12 to 29"),
+    ] {
+      let incident = try Program.incident(of: ["host/top.txt": before + Self.top(12..<30)])
+      let words = try Self.finding(incident, "CPU_SATURATED")
+      #expect(
+        words
+          == "warning low host: its CPUs ran for 97.0 % of the time \(when), otherwise for 19.0 %.",
+        "\(words)")
+      let because = try Program.value(
+        incident, "SELECT because FROM finding WHERE code = 'CPU_SATURATED'")
+      #expect(because.contains(process), "\(because)")
+      let steady = try Program.incident(of: ["host/top.txt": before + Self.top(0..<0)])
+      #expect(try Self.finding(steady, "CPU_SATURATED") == "")
+    }
+  }
+
+  @Test(
+    "DISK_BUSY: by biosnoop, with the process that moved most, and its distribution in the report")
+  func biosnoop() throws {
+    func text(_ busy: Range<Int>) -> String {
+      "TIME(s)     COMM           PID    DISK    T SECTOR     BYTES   LAT(ms)\n"
+        + (0..<Self.readings).flatMap { second in
+          (0..<10).map { place in
+            let own = busy.contains(second)
+            return
+              "\(second).\(place)00001    \(own ? "back up" : "db")   \(own ? 7 : 8)   vda   W 8 "
+              + "\(own ? 1_048_576 : 4_096)   \(own ? "90.00" : "2.00")\n"
+          }
+        }.joined()
+    }
+    let incident = try Program.incident(of: ["guest/biosnoop.txt": text(15..<28)])
+    let words = try Self.finding(incident, "DISK_BUSY")
+    #expect(
+      words
+        == "warning low Disk vda was slow from reading 16 to 28: 0.9 at once on average. A request took 90.0 ms, otherwise 2.0 ms.",
+      "\(words)")
+    let because = try Program.value(
+      incident, "SELECT because FROM finding WHERE code = 'DISK_BUSY'")
+    #expect(
+      because.contains("By biosnoop, process 7 (back up) moved 10,240 KiB per second"), "\(because)"
+    )
+    let report = try Program.run("report", incident).output
+      .split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    #expect(report.contains("400 I/Os from D to C: half within 2.0"), "\(report)")
+    let steady = try Program.incident(of: ["guest/biosnoop.txt": text(0..<0)])
+    #expect(try Self.finding(steady, "DISK_BUSY") == "")
+  }
+
+  @Test("fio's sums stand in the report, without a trace")
+  func fioSums() throws {
+    let incident = try Program.incident(of: [
+      "guest/fio.txt": """
+      db: (g=0): rw=randwrite, bs=(R) 4096B-4096B, (W) 4096B-4096B, (T) 4096B-4096B, ioengine=libaio, iodepth=16
+      fio-3.28
+      db: (groupid=0, jobs=1): err= 0: pid=1234: Sun Nov 22 09:31:00 2026
+        write: IOPS=308, BW=1234KiB/s (1264kB/s)(12.1MiB/10001msec); 0 zone resets
+          clat percentiles (usec):
+           | 50.00th=[   52], 99.00th=[12387]
+           lat (usec): min=32, max=46120, avg=519.30, stdev=118.12
+           issued rwts: total=0,3086,0,0 short=0,0,0,0 dropped=0,0,0,0
+
+      """
+    ])
+    let report = try Program.run("report", incident).output
+    let line = report.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    #expect(
+      line.contains(
+        "writes of 4,096 B: 3,086 I/Os, 519.3 us on average, half within 52.0 us, 99 % within 12.387 ms, longest 46.120 ms"
+      ), "\(report)")
+  }
+
   @Test("CPU_SATURATED: one of two CPUs, by mpstat; none in a steady twin")
   func cpu() throws {
     let incident = try Program.incident(of: ["host/mpstat.txt": Self.cpus(12..<30)])

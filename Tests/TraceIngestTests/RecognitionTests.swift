@@ -362,7 +362,8 @@ private let tables: [(format: String, text: String)] = [
     #expect(sink.topology.disks.map(\.name) == ["vda", "vda1"])
     #expect(sink.topology.extents.map(\.object) == ["vg-lv"])
     #expect(sink.topology.threads.map(\.tid) == [18579, 18580])
-    #expect(count(.otherOutput, summary) == 3)
+    #expect(sink.topology.cpus.map(\.cpu) == [0])
+    #expect(count(.otherOutput, summary) == 1)
   }
 
   @Test func filesThatTailPrints() throws {
@@ -480,7 +481,9 @@ private let tables: [(format: String, text: String)] = [
       "entries  allocs   destroys hash_grows lookups  hits     res_failed rcv_probes_mcast rcv_probes_ucast periodic_gc_runs\n"
         + "00000003  00000009 00000006 00000000  0000002c 00000028 00000000   00000000         00000000         00000112\n"
     ),
-    Row("summary of lscpu", "Architecture:            x86_64\nCPU(s):                  2\n"),
+    Row(
+      "lscpu without a list of CPUs",
+      "Architecture:            x86_64\nCPU(s):                  2\n"),
     Row("cpu.stat", "nr_periods 12000\nnr_throttled 3400\nthrottled_time 98765432\n"),
     Row("cpu.stat", "usage_usec 123\nuser_usec 100\nsystem_usec 23\nnr_periods 5\n"),
     Row("cgroup.stat", "nr_descendants 105\nnr_dying_descendants 0\n"),

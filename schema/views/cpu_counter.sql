@@ -6,7 +6,7 @@ SELECT
   machine AS machine,
   -- {{words Layer}}.
   layer AS layer,
-  -- 'proc-stat': what the kernel counted. 'vmstat', 'mpstat', 'sar', 'iostat': what was printed of it.
+  -- 'proc-stat': what the kernel counted. 'vmstat', 'mpstat', 'sar', 'iostat', 'top': what was printed of it.
   tool AS tool,
   -- The CPU; NULL for all together.
   cpu AS cpu,
@@ -47,7 +47,7 @@ FROM (
     max(CASE WHEN counter = '%iowait' THEN value END), max(CASE WHEN counter = '%steal' THEN value END), NULL,
     source_id, line
   FROM counter_value
-  WHERE tool IN ('mpstat', 'sar', 'iostat') AND kind IN ('machine', 'cpu') AND nature = 'share'
+  WHERE tool IN ('mpstat', 'sar', 'iostat', 'top') AND kind IN ('machine', 'cpu') AND nature = 'share'
   GROUP BY machine, tool, kind, object, source_id, line
   HAVING max(counter = '%idle') = 1
   UNION ALL

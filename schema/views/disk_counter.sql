@@ -6,7 +6,9 @@ SELECT
   machine AS machine,
   -- {{words Layer}}.
   layer AS layer,
-  -- 'proc-diskstats': what the kernel counted. 'iostat', 'sar': what was printed of it. 'domstats': a guest's disk by QEMU.
+  -- 'proc-diskstats': what the kernel counted. 'iostat', 'sar': what was printed of it. 'domstats', 'query-blockstats': a guest's
+  -- disk by QEMU.
+  -- 'biosnoop': what it saw of each I/O; without its -Q the time in the queue is left out.
   tool AS tool,
   -- The disk, as the tool names it: 'sda', '8,0 sda'.
   object AS object,
@@ -31,7 +33,7 @@ SELECT
   -- The line at which the reading begins.
   line AS line
 FROM counter_value
-WHERE kind = 'disk' AND tool IN ('proc-diskstats', 'iostat', 'sar', 'domstats')
+WHERE kind = 'disk' AND tool IN ('proc-diskstats', 'iostat', 'sar', 'domstats', 'query-blockstats', 'biosnoop')
   AND (interval_ns > 0 OR nature IN ('rate', 'share', 'mean') AND wall_ns IS NULL)
 GROUP BY machine, tool, object, source_id, line
 HAVING max(is_reset OR is_step_back) = 0;

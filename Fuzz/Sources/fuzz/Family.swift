@@ -33,7 +33,8 @@ struct Family {
         "vmstat", "numastat", "proc-stat", "proc-vmstat", "proc-diskstats", "proc-schedstat",
         "task-schedstat", "proc-net-dev", "softnet", "ip-link", "ethtool", "ethtool-ring",
         "tc-qdisc", "ifconfig", "pressure", "iostat", "mpstat", "pidstat", "sar", "sysstat-json",
-        "sadf", "domstats", "nvme-amzn", "fio-log",
+        "sadf", "domstats", "nvme-amzn", "fio-log", "top", "fio",
+        "biosnoop", "latency-histogram", "runqslower",
       ]),
     Family(name: "esxtop", formats: ["esxtop", "vscsistats"]),
   ]

@@ -26,13 +26,15 @@ struct CPUSaturated: Rule {
   func findings(_ evidence: Evidence) throws -> [Finding] {
     guard evidence.window == nil else { return [] }
     return try CounterStretch.machines(evidence, without: "thread_wait").compactMap { machine in
-      let rows = try evidence.rows(
-        "SELECT * FROM cpu_counter WHERE machine = \(Evidence.literal(machine.name)) AND wall_ns IS NOT NULL "
-          + "ORDER BY cpu, wall_ns, source_id, line")
+      let rows = CounterStretch.series(
+        try evidence.rows(
+          "SELECT * FROM cpu_counter WHERE machine = \(Evidence.literal(machine.name)) "
+            + "ORDER BY cpu, wall_ns, source_id, line"))
       // What the kernel counted is better than what a tool printed of it, and each CPU better than all together.
       let tools = Set(rows.compactMap { $0.text("tool") })
       guard
-        let tool = ["proc-stat", "mpstat", "sar", "vmstat", "iostat"].first(where: tools.contains)
+        let tool = ["proc-stat", "mpstat", "sar", "vmstat", "top", "iostat"].first(
+          where: tools.contains)
       else { return nil }
       let own = rows.filter { $0.text("tool") == tool }
       let series = Dictionary(grouping: own) { $0.text("cpu") ?? "" }.mapValues { own in
@@ -96,11 +98,11 @@ struct CPUSaturated: Rule {
     }
     var because =
       "Counters are means over intervals. They tell which CPUs were used, and not by which thread."
-    if let user = try busy.process(evidence, of: machine.name, tool: "pidstat", "%CPU"),
+    if let user = try busy.process(evidence, of: machine.name, by: ["pidstat", "top"], "%CPU"),
       user.inside >= 10
     {
       because +=
-        " By pidstat, process \(Printable.text(user.name)) used \(Quantity.decimal(user.inside / 100, digits: 2)) CPUs, otherwise "
+        " By \(user.tool), process \(Printable.text(user.name)) used \(Quantity.decimal(user.inside / 100, digits: 2)) CPUs, otherwise "
         + "\(Quantity.decimal(user.outside / 100, digits: 2))."
     }
     if let wait = try pressure(evidence, machine.name, condition) {

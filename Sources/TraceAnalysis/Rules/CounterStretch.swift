@@ -30,11 +30,15 @@ struct CounterStretch {
     let to: Int64?
     /// The end on the reference timeline, ns; nil where nothing ties the counters to it.
     let at: Int64?
+    /// Where it stands.
+    let source: Int64?
+    let line: Int64?
     let values: [String: Double]
 
     init(_ row: QueryRow, _ names: [String]) {
       to = row.integer("wall_ns")
       at = row.integer("at_ns")
+      (source, line) = (row.integer("source_id"), row.integer("line"))
       from = to.flatMap { end in row.integer("interval_ns").map { end &- $0 } }
       var values: [String: Double] = [:]
       for name in names { values[name] = row.number(name) }
@@ -107,37 +111,71 @@ struct CounterStretch {
     return own.isEmpty ? nil : own.reduce(0, +) / Double(own.count)
   }
 
-  /// A condition of SQL that holds for the readings within; nil without dates.
+  /// A condition of SQL that holds for the readings within; nil where they have neither dates nor lines.
   var condition: String? {
-    guard let first = readings[range.lowerBound].to, let last = readings[range.upperBound - 1].to
+    let (first, last) = (readings[range.lowerBound], readings[range.upperBound - 1])
+    if let from = first.to, let to = last.to { return "wall_ns BETWEEN \(from) AND \(to)" }
+    guard let source = first.source, let from = first.line, let to = last.line,
+      last.source == source
     else { return nil }
-    return "wall_ns BETWEEN \(first) AND \(last)"
+    return "source_id = \(source) AND line BETWEEN \(from) AND \(to)"
   }
 
-  /// The process that did most more within than otherwise, by `pidstat`: its name and how much of each, in what these
-  /// counters count together; nil where no file tells.
+  /// What a series is made of: the readings with dates. Where none has one, those of the file with most of them: nobody
+  /// knows how files without dates follow each other.
+  static func series(_ rows: [QueryRow]) -> [QueryRow] {
+    let dated = rows.filter { $0.integer("wall_ns") != nil }
+    guard dated.isEmpty else { return dated }
+    let files = Dictionary(grouping: rows) { $0.integer("source_id") ?? 0 }
+    return files.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }?.value ?? []
+  }
+
+  /// A process and how much it did on average within and otherwise.
+  struct Process {
+    let tool: String
+    let name: String
+    let inside: Double
+    let outside: Double
+  }
+
+  /// The process that did most more within than otherwise, by the first of these tools that tells: in what these counters
+  /// count together; nil where no file tells.
   func process(
-    _ evidence: Evidence, of machine: String, tool: String, _ counters: String...
-  ) throws -> (name: String, inside: Double, outside: Double)? {
+    _ evidence: Evidence, of machine: String, by tools: [String], _ counters: String...
+  ) throws -> Process? {
     guard let condition else { return nil }
+    let isDated = readings[range.lowerBound].to != nil
     let names = counters.map(Evidence.literal).joined(separator: ", ")
-    let row = try evidence.rows(
-      """
-      SELECT object, inside, outside FROM (
-        SELECT object, total(CASE WHEN \(condition) THEN value END) / max(1, (
-            SELECT count(DISTINCT wall_ns) FROM counter_value
-            WHERE machine = \(Evidence.literal(machine)) AND tool = \(Evidence.literal(tool)) AND \(condition))) AS inside,
-          total(CASE WHEN NOT (\(condition)) THEN value END) / max(1, (
-            SELECT count(DISTINCT wall_ns) FROM counter_value
-            WHERE machine = \(Evidence.literal(machine)) AND tool = \(Evidence.literal(tool)) AND NOT (\(condition)))) AS outside
-        FROM counter_value
-        WHERE machine = \(Evidence.literal(machine)) AND tool = \(Evidence.literal(tool)) AND counter IN (\(names))
-        GROUP BY object)
-      WHERE inside > 1.25 * outside ORDER BY inside - outside DESC LIMIT 1
-      """
-    ).first
-    guard let name = row?.text("object"), let inside = row?.number("inside") else { return nil }
-    return (name, inside, row?.number("outside") ?? 0)
+    for tool in tools {
+      // A tool may leave out what did nothing: its readings are counted over all of its rows.
+      let own =
+        "machine = \(Evidence.literal(machine)) AND tool = \(Evidence.literal(tool)) AND nature <> 'since_boot'"
+        + (isDated
+          ? " AND wall_ns IS NOT NULL"
+          : " AND source_id = \(readings[range.lowerBound].source ?? 0)")
+      let moment = isDated ? "wall_ns" : "line"
+      let row = try evidence.rows(
+        """
+        WITH reading AS (
+          SELECT count(DISTINCT CASE WHEN \(condition) THEN \(moment) END) AS inside,
+            count(DISTINCT CASE WHEN NOT (\(condition)) THEN \(moment) END) AS outside
+          FROM counter_value WHERE \(own))
+        SELECT object, amount.inside / max(1, reading.inside) AS inside, amount.outside / max(1, reading.outside) AS outside
+        FROM (
+          SELECT object, total(CASE WHEN \(condition) THEN value END) AS inside,
+            total(CASE WHEN NOT (\(condition)) THEN value END) AS outside
+          FROM counter_value WHERE \(own) AND kind IN ('process', 'task') AND counter IN (\(names))
+          GROUP BY object) AS amount, reading
+        WHERE amount.inside / max(1, reading.inside) > 1.25 * amount.outside / max(1, reading.outside)
+        ORDER BY amount.inside / max(1, reading.inside) - amount.outside / max(1, reading.outside) DESC, object LIMIT 1
+        """
+      ).first
+      if let name = row?.text("object"), let inside = row?.number("inside") {
+        return Process(
+          tool: tool, name: name, inside: inside, outside: row?.number("outside") ?? 0)
+      }
+    }
+    return nil
   }
 
   /// When it was so: on the timeline where the counters have a place there, else from the zero of their phases, else since

@@ -27,12 +27,16 @@ struct DiskBusy: Rule {
     guard evidence.window == nil else { return [] }
     var found: [Finding] = []
     for machine in try CounterStretch.machines(evidence, without: "stage") {
-      let rows = try evidence.rows(
-        "SELECT * FROM disk_counter WHERE machine = \(Evidence.literal(machine.name)) "
-          + "ORDER BY object, wall_ns, source_id, line")
+      let rows = CounterStretch.series(
+        try evidence.rows(
+          "SELECT * FROM disk_counter WHERE machine = \(Evidence.literal(machine.name)) "
+            + "ORDER BY object, wall_ns, source_id, line"))
       // What the kernel counted is better than what a tool printed of it.
       let tools = Set(rows.compactMap { $0.text("tool") })
-      guard let tool = ["proc-diskstats", "iostat", "sar", "domstats"].first(where: tools.contains)
+      guard
+        let tool = ["proc-diskstats", "iostat", "sar", "domstats", "query-blockstats", "biosnoop"]
+          .first(
+            where: tools.contains)
       else {
         continue
       }
@@ -132,10 +136,11 @@ struct DiskBusy: Rule {
     var because =
       "Counters are means over intervals. They tell which disk or partition did more, and not whose requests these were."
     if let user = try busy.process(
-      evidence, of: machine.name, tool: "pidstat -d", "kB_rd/s", "kB_wr/s"), user.inside >= 100
+      evidence, of: machine.name, by: ["pidstat -d", "biosnoop"], "kB_rd/s", "kB_wr/s"),
+      user.inside >= 100
     {
       because +=
-        " By pidstat, process \(Printable.text(user.name)) moved \(number(user.inside, 0)) KiB per second meanwhile, otherwise "
+        " By \(user.tool), process \(Printable.text(user.name)) moved \(number(user.inside, 0)) KiB per second meanwhile, otherwise "
         + "\(number(user.outside, 0))."
     }
     return Finding(

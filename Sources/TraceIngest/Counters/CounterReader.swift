@@ -57,8 +57,10 @@ extension CounterFormat {
 /// pair comes last.
 let counterFormats: [any CounterFormat] = [
   Vmstat(), Numastat(), EthtoolStatistics(), EthtoolRing(), IPLinkStatistics(), ProcNetDev(),
-  Ifconfig(), SoftnetStat(), QdiscStatistics(), Pressure(), Iostat(), Mpstat(), Pidstat(), Sar(),
-  Sadf(), Domstats(), FioLog(), AmazonStats(),
+  Ifconfig(), SoftnetStat(), QdiscStatistics(), Pressure(), Iostat(), Mpstat(), Pidstat(), Top(),
+  Sar(),
+  Sadf(), Domstats(), FioLog(), FioText(), Biosnoop(), HistogramText(), Runqslower(),
+  AmazonStats(),
   ProcDiskstats(), ProcSchedstat(), TaskSchedstat(),
   ProcStat(), ProcVmstat(),
 ]
@@ -401,7 +403,8 @@ final class CounterReader: LineFormatReader {
   private static func isNotice(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     let beginnings: [StaticString] = [
       "#", "^C", "Script started", "Script done", "==> ", "netlink error", "Every ",
-      "Cannot get ", "Can't read ", "cat: ", "Linux ", "lsblk: ", "-bash: ", "bash: ", "sh: ",
+      "Cannot get ", "Can't read ", "Attaching ", "Attached ", "cat: ", "Linux ", "lsblk: ",
+      "-bash: ", "bash: ", "sh: ",
       "sudo: ", "Connection to ", "logout", "Killed", "Terminated", "real\t", "user\t", "sys\t",
     ]
     for beginning in beginnings where bytes.has(beginning, at: start, end) { return true }
@@ -484,7 +487,7 @@ enum OwnHeaders {
     let beginnings: [StaticString] = [
       "procs -", "--procs-", "disk- ---", "NIC statistics", "Ring parameters for ", "Inter-|",
       "qdisc ", "Per-node ", "avg-cpu: ", "nr_free_pages ", "nr_zone_", "no stats available",
-      "some avg10=", "# hostname;interval;",
+      "some avg10=", "# hostname;interval;", "top - ", "%Cpu(s):", "Cpu(s):",
     ]
     for beginning in beginnings where bytes.has(beginning, at: start, end) { return true }
     var fields = Fields()

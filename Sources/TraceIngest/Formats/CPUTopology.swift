@@ -1,9 +1,15 @@
 internal import TraceModel
 
-/// `lscpu -p`: CPUs, cores, sockets and nodes.
+/// `lscpu -p` and `lscpu -e`: CPUs, cores, sockets and nodes; of the summary of `lscpu` the CPUs of each node.
 ///
 ///     # CPU,Core,Socket,Node,,L1d,L1i,L2,L3
 ///     0,0,0,0,,0,0,0,0
+///
+///     CPU NODE SOCKET CORE L1d:L1i:L2:L3 ONLINE    MAXMHZ   MINMHZ
+///       0    0      0    0 0:0:0:0          yes 3600.0000 800.0000
+///
+///     Architecture:          x86_64
+///     NUMA node0 CPU(s):     0-3,8-11
 struct LscpuParsable: FactFormat {
   let name = "lscpu"
   let producedBy = "lscpu -p"
@@ -23,16 +29,46 @@ private final class LscpuLines: FactLines {
   private var core: Int?
   private var socket: Int?
   private var node: Int?
+  /// Cells are parted by blanks.
+  private var isTable = false
+  /// The summary: CPUs that it lists, and those whose node it names.
+  private var isSummary = false
+  private var listed: (cpus: [Int64], line: Int64)?
+  private var hasNodes = false
+  private static let mostCPUs: Int64 = 1 << 14
 
   func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     let beginnings: [StaticString] = [
       "# The following is the parsable format", "# CPU,Core", "# CPU,Socket", "# CPU,Node",
     ]
     return beginnings.contains { bytes.has($0, at: start, end) }
+      || Self.isTable(bytes, start, end) || bytes.has("Architecture:   ", at: start, end)
+  }
+
+  /// `CPU NODE SOCKET CORE ...`
+  private static func isTable(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    bytes.has("CPU ", at: start, end) && bytes.find(" CORE", from: start, end) != nil
+      && bytes.find(" SOCKET", from: start, end) != nil
   }
 
   func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
+    if bytes.has("Architecture:   ", at: start, end) {
+      (isSummary, isTable, cpu) = (true, false, nil)
+      return true
+    }
+    if Self.isTable(bytes, start, end) {
+      (isSummary, isTable) = (false, true)
+      log.fields.cut(bytes, start, end)
+      let fields = log.fields
+      func place(_ name: StaticString) -> Int? {
+        (0..<fields.count).first { bytes.equals(name, fields[$0]) }
+      }
+      (cpu, core, socket, node) = (place("CPU"), place("CORE"), place("SOCKET"), place("NODE"))
+      return true
+    }
+    if isSummary { return summary(bytes, start, end, &log) }
     if bytes[start] == UInt8(ascii: "#") {
+      isTable = false
       // The last comment names the columns.
       var from = start + 1
       bytes.skipBlanks(&from, end)
@@ -49,7 +85,8 @@ private final class LscpuLines: FactLines {
       return true
     }
     guard let cpu else { return false }
-    let cells = Self.cells(bytes, start, end)
+    if isTable { log.fields.cut(bytes, start, end) }
+    let cells = isTable ? log.fields.ranges : Self.cells(bytes, start, end)
     func value(_ column: Int?) -> Int64? {
       guard let column, column < cells.count else { return nil }
       return bytes.wholeNumber(cells[column])
@@ -60,6 +97,47 @@ private final class LscpuLines: FactLines {
       CPUPlace(
         cpu: number, core: value(core), socket: value(socket), node: value(node), line: log.line))
     return true
+  }
+
+  func finish(_ log: inout FactLog) {
+    guard let listed, !hasNodes else { return }
+    for cpu in listed.cpus {
+      log.batch.cpus.append(
+        CPUPlace(cpu: cpu, core: nil, socket: nil, node: nil, line: listed.line))
+    }
+  }
+
+  /// `On-line CPU(s) list:   0-7`, `  NUMA node0 CPU(s):   0-3,8-11`; all other lines are known and not used.
+  private func summary(
+    _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog
+  ) -> Bool {
+    // Flags go on in the next line.
+    guard let colon = bytes.find(":", from: start, end) else { return bytes[start] == 0x20 }
+    let (from, to) = bytes.trimmed(start, colon)
+    let value = bytes.trimmed(colon + 1, end)
+    let list = Self.list(bytes.text(from: value.start, to: value.end))
+    if bytes.has("On-line CPU(s) list", at: from, to) { listed = list.map { ($0, log.line) } }
+    guard bytes.has("NUMA node", at: from, to), let list else { return true }
+    var at = from + 9
+    guard let node = bytes.decimal(&at, to), bytes.has(" CPU(s)", at: at, to) else { return true }
+    hasNodes = true
+    for cpu in list {
+      log.batch.cpus.append(CPUPlace(cpu: cpu, core: nil, socket: nil, node: node, line: log.line))
+    }
+    return true
+  }
+
+  /// `0-3,8-11`; nil for anything else.
+  private static func list(_ text: String) -> [Int64]? {
+    var cpus: [Int64] = []
+    for part in text.split(separator: ",") {
+      let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int64($0) }
+      guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1],
+        first >= 0, first <= last, last - first < mostCPUs - Int64(cpus.count)
+      else { return nil }
+      cpus += first...last
+    }
+    return cpus.isEmpty ? nil : cpus
   }
 
   private static func cells(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> [Range<Int>] {

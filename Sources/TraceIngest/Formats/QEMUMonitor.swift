@@ -1,6 +1,7 @@
 internal import TraceModel
 
-/// Replies of QEMU's monitor (QMP) to `query-cpus-fast`, `query-iothreads`, `query-block`, `query-name`, and `qom-get` of
+/// Replies of QEMU's monitor (QMP) to `query-cpus-fast`, `query-iothreads`, `query-block`, `query-name`, `query-blockstats`
+/// (``BlockStatistics``), and `qom-get` of
 /// a throttle group's limits, in the shapes that people save them in: the reply, its array, an object command -> reply, an object
 /// VM -> reply, and a session with one reply per line.
 ///
@@ -12,17 +13,17 @@ struct QEMUMonitor: TraceFormat {
   let producedBy = "virsh qemu-monitor-command VM '{\"execute\": \"query-cpus-fast\"}'"
   let clock = "none"
   let goodFor =
-    "which threads of the host are a guest's vCPUs and iothreads, its disks and their limits"
+    "which threads of the host are a guest's vCPUs and iothreads, its disks, their limits and their load"
 
   let needs: String? =
-    "no reply in it has a vCPU, an iothread, a disk or a limit; save those of query-cpus-fast, query-iothreads and "
-    + "query-block"
+    "no reply in it has a vCPU, an iothread, a disk or a limit; save those of query-cpus-fast, query-iothreads, "
+    + "query-block and query-blockstats"
 
   func recognizes(_ head: Span<UInt8>) -> Recognition {
     guard beginsAsJSON(head) else { return .no }
     let keys: [StaticString] = [
       "\"thread-id\"", "\"thread_id\"", "\"query-", "\"QMP\"", "\"inserted\"", "\"io-status\"",
-      "thread_id=", "\"iops-total\"", "\"bps-total\"",
+      "thread_id=", "\"iops-total\"", "\"bps-total\"", "\"rd_operations\"",
     ]
     for key in keys where head.find(key, from: 0, head.count) != nil { return .yes }
     return .no
@@ -30,7 +31,10 @@ struct QEMUMonitor: TraceFormat {
 
   func reader(into sink: any EventSink) -> FormatReader {
     .bytes(
-      FactJSONReader(sink: sink, format: name) { values in
+      FactJSONReader(
+        sink: sink, format: name,
+        counters: { try BlockStatistics.take($0.json, guest: $0.guest, $1) }
+      ) { values in
         var replies = MonitorReplies()
         for value in values { replies.visit(value.json, guest: value.guest) }
         return replies.named()

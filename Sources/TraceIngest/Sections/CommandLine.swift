@@ -235,7 +235,8 @@ private struct CommandWords {
   private static let ours: [StaticString] = [
     "vmstat", "numastat", "numactl", "ethtool", "ip", "tc", "lscpu", "lsblk", "losetup", "dmsetup",
     "filefrag", "qemu-img", "blkparse", "trace-cmd", "virsh", "iostat", "mpstat", "sar", "pidstat",
-    "sadf", "ifconfig", "nvme", "ebsnvme",
+    "sadf", "ifconfig", "nvme", "ebsnvme", "top", "fio",
+    "biosnoop", "biolatency", "runqlat", "runqslower",
   ]
 
   /// Files that are one of our formats.
@@ -246,7 +247,7 @@ private struct CommandWords {
 
   /// Programs of others.
   private static let others: [StaticString] = [
-    "date", "uname", "uptime", "hostname", "hostnamectl", "free", "df", "du", "ps", "pstree", "top",
+    "date", "uname", "uptime", "hostname", "hostnamectl", "free", "df", "du", "ps", "pstree",
     "htop", "atop", "iotop", "dstat", "dool", "nmon",
     "netstat", "nstat", "ss", "route", "arp", "lspci", "lsusb", "lsmod", "lsof",
     "mount",
@@ -259,7 +260,7 @@ private struct CommandWords {
     "cpupower", "swapon", "blkid", "fdisk", "parted", "brctl", "bridge", "ovs-vsctl",
     "iptables", "nft", "conntrack", "ls", "echo", "pwd", "env", "ulimit", "runlevel", "ipcs",
     "getconf", "sleep",
-    "clear", "exit", "history", "perf", "fio", "docker", "podman", "kubectl", "virt-top",
+    "clear", "exit", "history", "perf", "docker", "podman", "kubectl", "virt-top",
     "systemd-cgtop",
     "kvm_stat", "pmrep", "pmstat", "vm_stat", "prstat", "kstat",
   ]
@@ -414,7 +415,8 @@ private struct CommandWords {
       let name = name(bytes, index)
       let always: [StaticString] = [
         "vmstat", "numastat", "numactl", "lsblk", "losetup", "filefrag", "blkparse", "trace-cmd",
-        "mpstat", "sar", "pidstat", "ifconfig",
+        "mpstat", "sar", "pidstat", "ifconfig", "top", "fio", "biosnoop", "biolatency",
+        "runqlat", "runqslower",
       ]
       if always.contains(where: { bytes.equals($0, name) }) { return true }
       if bytes.equals("ethtool", name) {
@@ -424,7 +426,7 @@ private struct CommandWords {
         return has([" -s", " --stat", " -stat"])
       }
       if bytes.equals("nvme", name) { return has([" amzn"]) }
-      if bytes.equals("lscpu", name) { return has([" -p", " --parse"]) }
+      if bytes.equals("lscpu", name) { return !has([" -J", " --json"]) }
       if bytes.equals("ebsnvme", name) { return has([" stats"]) }
       if bytes.equals("dmsetup", name) { return has([" table"]) }
       if bytes.equals("qemu-img", name) { return has([" map"]) }

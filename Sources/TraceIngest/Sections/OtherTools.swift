@@ -7,7 +7,10 @@ extension KnownOutputs {
   private static let machine = [
     KnownOutput(
       beginning: "Architecture:", none: ["\""],
-      advice: "this is the summary of lscpu; save the table of CPUs: lscpu -p > FILE"),
+      advice: "this is lscpu without a list of CPUs; save the table of CPUs: lscpu -p > FILE"),
+    KnownOutput(
+      beginning: "\"field\":", all: ["\"data\":"],
+      advice: "this is lscpu -J; save the table of CPUs: lscpu -p > FILE"),
     KnownOutput(
       beginning: "driver: ",
       advice: "this is ethtool -i; save the counters: ethtool -S INTERFACE > FILE"),
@@ -78,19 +81,23 @@ extension KnownOutputs {
   private static let iostat =
     "this is iostat without a report of an interval; save such reports with dates: iostat -xt 1 > FILE"
 
+  private static let top =
+    "this is top without a report of an interval (its first one is of the time since boot); save several with a date "
+    + "before them: (date; LC_ALL=C top -b -d 1 -n 60) > FILE"
+
   /// Lists of processes and what they use.
   private static let processes = [
+    KnownOutput(beginning: "top - ", advice: top),
+    KnownOutput(any: ["%Cpu(s):", "Cpu(s):"], advice: top),
+    // `CPU:   5% usr   2% sys   0% nic  92% idle   0% io   0% irq   0% sirq`
     KnownOutput(
-      beginning: "top - ", advice: "this is top, whose averages nothing here uses; \(Advice.tasks)"),
-    KnownOutput(
-      any: ["%Cpu(s):", "Cpu(s):"],
-      advice: "this is top, whose averages nothing here uses; \(Advice.tasks)"),
+      beginning: "CPU:", inOrder: ["% usr", "% sys", "% nic", "% idle"],
+      advice:
+        "this is top of busybox, which has no stolen time and whole percents; \(Advice.cpu)"),
     KnownOutput(
       beginning: "last pid:",
       advice: "this is top of another system than Linux; only the tools of Linux are read"),
-    KnownOutput(
-      all: ["PID", "USER", "TIME+"],
-      advice: "this is top, whose averages nothing here uses; \(Advice.tasks)"),
+    KnownOutput(all: ["PID", "USER", "TIME+"], advice: top),
     KnownOutput(
       beginning: "Total DISK READ",
       advice: "this is iotop, whose averages nothing here uses; \(Advice.disks)"),
@@ -277,18 +284,18 @@ extension KnownOutputs {
       beginning: "# Overhead",
       advice: "this is perf report; give the perf.data that it was made of"),
     KnownOutput(
-      beginning: "TIME(s)", all: ["COMM"],
+      beginning: "TIME(s)", all: ["COMM"], none: ["LAT("],
       advice:
-        "this is a tool of bcc (biosnoop), which nothing here uses; record the disk: blktrace -d "
-        + "/dev/DISK"),
+        "this is a tool of bcc, which nothing here uses; save each I/O: (date; biosnoop -Q) > FILE"
+    ),
     KnownOutput(
       all: ["secs ", ": count", "distribution"],
       advice:
-        "this is a histogram of bcc or bpftrace, which has no single I/O; record the disk: blktrace -d "
-        + "/dev/DISK"),
+        "this is a histogram of bcc, and no line says of which tool; save biolatency's or runqlat's with its first line"
+    ),
     KnownOutput(
       beginning: "Starting ", any: [" process", " thread"], none: [":", "..."],
-      advice: "this is fio, whose sums nothing here uses; record the disk: blktrace -d /dev/DISK"),
+      advice: "this is fio without the sums of a job; save all that it prints: fio JOBFILE > FILE"),
   ]
 
   private static let openVSwitch =

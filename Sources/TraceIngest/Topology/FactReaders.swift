@@ -40,12 +40,21 @@ final class FactJSONReader: WholeFileReader {
   private let sink: any EventSink
   private let format: String
   private let facts: ([JSONText]) -> TopologyBatch
+  /// Takes the counters of a text, with the date that was written before it.
+  private let counters: ((JSONText, CounterLog) throws -> Void)?
+  private let log: CounterLog
   private var summary = SourceSummary()
   private var notices = ProblemTally()
 
   /// `facts` finds them in the texts of the file.
-  init(sink: any EventSink, format: String, facts: @escaping ([JSONText]) -> TopologyBatch) {
+  init(
+    sink: any EventSink, format: String,
+    counters: ((JSONText, CounterLog) throws -> Void)? = nil,
+    facts: @escaping ([JSONText]) -> TopologyBatch
+  ) {
     self.sink = sink
+    self.counters = counters
+    log = CounterLog(sink: sink)
     self.format = format
     self.facts = facts
   }
@@ -67,17 +76,23 @@ final class FactJSONReader: WholeFileReader {
             .toolNotice, line: parser.line, column: nil, bytes: bytes, from: begin, to: last)
           parser.skip(to: end)
         } else if isJSON, let value = try parser.next(bytes) {
-          values.append(JSONText(json: value, guest: guest))
+          let text = JSONText(json: value, guest: guest)
+          values.append(text)
+          log.line = value.line ?? parser.line
+          try counters?(text, log)
         } else {
-          if case .none = DateLine(bytes, begin, last) {
+          switch DateLine(bytes, begin, last) {
+          case .whole(let date): log.clock(date.wall)
+          case .none:
             notices.add(
               .unrecognizedLine, line: parser.line, column: 1, bytes: bytes, from: begin, to: last)
             summary.skippedLines += 1
+          case .prefix, .banner: break
           }
           parser.skip(to: end)
         }
       }
-    } catch {
+    } catch let error as ParseError {
       // A text that is cut or broken is of no use from there on; what stands before it is.
       let at = min(max(range.lowerBound, error.column - 1), range.upperBound)
       notices.add(
@@ -86,7 +101,7 @@ final class FactJSONReader: WholeFileReader {
     }
     let batch = facts(values)
     try sink.receive(batch)
-    summary.events = Int64(batch.count)
+    summary.events = Int64(batch.count) + log.events
     summary.lines = parser.line
   }
 
@@ -105,9 +120,12 @@ final class FactJSONReader: WholeFileReader {
   }
 
   func finish() throws -> SourceSummary {
+    let counted = try log.finish(format: format)
     summary.format = format
-    summary.toolClock = "none"
-    summary.problems = notices.all
+    (summary.toolClock, summary.first, summary.last) = (
+      counted.toolClock, counted.first, counted.last
+    )
+    summary.problems = notices.all + counted.problems
     return summary
   }
 }

@@ -5,8 +5,8 @@ indirect enum JSONValue {
   case null
   case bool(Bool)
   case integer(Int64)
-  /// A number with decimal places, in hundredths; nil for one with more than two of them, an exponent, or too large.
-  case decimal(Int64?)
+  /// A number with decimal places, also in hundredths; nil for one with more than two of them, an exponent, or too large.
+  case decimal(Double, hundredths: Int64?)
   case string(String)
   case array([JSONValue])
   case object([(key: String, value: JSONValue)], line: Int64)
@@ -34,8 +34,17 @@ indirect enum JSONValue {
   /// A number in hundredths.
   var hundredths: Int64? {
     switch self {
-    case .decimal(let value): value
+    case .decimal(_, let hundredths): hundredths
     case .integer(let value) where value.magnitude < 1 << 56: value * 100
+    default: nil
+    }
+  }
+
+  /// Any number.
+  var number: Double? {
+    switch self {
+    case .decimal(let value, _): value
+    case .integer(let value): Double(value)
     default: nil
     }
   }
@@ -139,7 +148,11 @@ struct JSONParser {
       throw complaint(.malformedNumber)
     }
     guard isInteger, let value else {
-      return .decimal(bytes.hundredths(digits..<at).map { isNegative ? -$0 : $0 })
+      guard let number = Double(bytes.text(from: start, to: at)), number.isFinite else {
+        throw complaint(.malformedNumber)
+      }
+      return .decimal(
+        number, hundredths: bytes.hundredths(digits..<at).map { isNegative ? -$0 : $0 })
     }
     return .integer(isNegative ? -value : value)
   }

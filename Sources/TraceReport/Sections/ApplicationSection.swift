@@ -1,7 +1,7 @@
 internal import TraceModel
 internal import TraceStore
 
-/// What the application saw of its I/Os (fio's logs) beside what the guest's block layer did: the difference lies above Q.
+/// What the application saw of its I/Os (fio's logs and sums) beside what the guest's block layer did: the difference lies above Q.
 struct ApplicationSection: ReportSection {
   static let anchor = Anchor("application")
 
@@ -32,15 +32,27 @@ struct ApplicationSection: ReportSection {
       else { continue }
       facts.append(own)
     }
-    guard !facts.isEmpty else { return [] }
-    return [
-      .heading("What the application saw"),
-      .paragraph(
-        "fio's own latencies beside Q to C of the guest's I/Os of that size and direction, over the seconds that both "
-          + "show. What lies above Q is submission, the file system and the way back to the program."
-      ),
-      .facts(facts),
-    ]
+    let sums = try ApplicationSums.facts(file, request)
+    guard !facts.isEmpty || !sums.isEmpty else { return [] }
+    var blocks: [Block] = [.heading("What the application saw")]
+    if !facts.isEmpty {
+      blocks += [
+        .paragraph(
+          "fio's own latencies beside Q to C of the guest's I/Os of that size and direction, over the seconds that both "
+            + "show. What lies above Q is submission, the file system and the way back to the program."
+        ),
+        .facts(facts),
+      ]
+    }
+    if !sums.isEmpty {
+      blocks += [
+        .paragraph(
+          "Sums of whole jobs by fio, from the submission to the completion of an I/O; quantiles as fio prints them."
+        ),
+        .facts(sums),
+      ]
+    }
+    return blocks
   }
 
   private static func row(

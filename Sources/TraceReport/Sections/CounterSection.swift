@@ -47,6 +47,15 @@ struct CounterSection: ReportSection {
         .facts(facts),
       ]
     }
+    let latencies = try LatencyFacts.facts(file, without: others)
+    if !latencies.isEmpty {
+      blocks += [
+        .paragraph(
+          "Latencies by tools that kept how they were distributed; of a histogram the end of the bucket:"
+        ),
+        .facts(latencies),
+      ]
+    }
     return blocks.isEmpty ? [] : [.heading("What the kernels counted besides")] + blocks
   }
 
