@@ -45,6 +45,18 @@ public struct Document: Sendable {
     return rest
   }
 
+  /// Its title and its findings alone, for a terminal on which the answer stands already: of a bundle without a trace the
+  /// other sections say what is missing, and list files that nobody chose.
+  public var findingsAlone: Document {
+    var rest = self
+    var isKept = false
+    rest.blocks = withoutAnswer.blocks.filter { block in
+      if case .heading(let heading) = block { isKept = heading.anchor == FindingSection.anchor }
+      return isKept
+    }
+    return rest
+  }
+
   /// Lines that a ticket or chat takes at once.
   private static let mostLines = 25
 

@@ -85,7 +85,8 @@ struct AnalyzeCommand: ParsableCommand {
     try Output.write(HTMLRenderer.render(document), to: outdir + "/report.html")
     try Output.write(MarkdownRenderer.ticket(document), to: outdir + "/report.md")
     Output.print(ExplanationText.render(try Explanation(file, IOFilter())) + "\n")
-    Output.print(TextRenderer.render(document.withoutAnswer))
+    let isBrief = try UnusedFiles.areOfTree(outcome.unused) && !allFiles && file.hasNoTrace()
+    Output.print(TextRenderer.render(isBrief ? document.findingsAlone : document.withoutAnswer))
     Output.print(outcome.leftOut(all: allFiles))
     Output.print(Self.written([incident, outdir + "/report.html", outdir + "/report.md"]))
     try Incident.requireOneCapture(file)
@@ -139,6 +140,16 @@ struct AnalyzeCommand: ParsableCommand {
 
   private func isFile(_ path: String) -> Bool {
     if case .file = Place(path) { !Archive.isArchive(path) } else { false }
+  }
+}
+
+extension IncidentFile {
+  /// Whether counters and facts are all that it holds.
+  fileprivate func hasNoTrace() throws -> Bool {
+    try rows(
+      "SELECT 1 AS found WHERE EXISTS (SELECT 1 FROM request) OR EXISTS (SELECT 1 FROM thread_wait)"
+    )
+    .isEmpty
   }
 }
 

@@ -1,7 +1,8 @@
 internal import Foundation
 internal import TraceModel
 
-/// Whose a bundle is that a support tool made of one machine: sosreport, supportconfig, OSWatcher.
+/// Whose a bundle is that a support tool made of one machine: sosreport, supportconfig, OSWatcher, and the folder of a node
+/// in what `oc adm must-gather` made of a cluster.
 enum BundleMachine {
   /// More of a file is not looked at.
   private static let most = 4 << 20
@@ -11,6 +12,7 @@ enum BundleMachine {
     let entries = Set(names)
     let head = folder.hasSuffix("/") ? folder : folder + "/"
     let own = URL(filePath: folder).standardizedFileURL.lastPathComponent
+    if isNode(folder) { return Machine(name: own, layer: .host) }
     let name: String?
     if entries.contains("sos_commands") {
       name =
@@ -26,6 +28,16 @@ enum BundleMachine {
     }
     guard let name, !name.isEmpty else { return nil }
     return Machine(name: name, layer: isHost(head, entries) ? .host : .guest)
+  }
+
+  /// `must-gather.local.123/IMAGE/nodes/worker-1`: beside `nodes` lie the cluster's resources.
+  private static func isNode(_ folder: String) -> Bool {
+    let nodes = URL(filePath: folder).standardizedFileURL.deletingLastPathComponent()
+    guard nodes.lastPathComponent == "nodes" else { return false }
+    let image = nodes.deletingLastPathComponent()
+    return ["cluster-scoped-resources", "namespaces"].contains { name in
+      FileManager.default.fileExists(atPath: image.appending(path: name).path)
+    }
   }
 
   /// Whether it runs guests: a process of QEMU, or a log that libvirt keeps of one. A machine without these is a guest where

@@ -7,9 +7,14 @@ enum UnusedFiles {
   /// A list that fits into so many lines names every file.
   private static let mostLines = 20
   /// Lines for files that are in no folder's line, each with its reason.
-  private static let mostReasonLines = 9
+  private static let mostReasonLines = 4
   private static let mostFolders = 5
   private static let mostNames = 3
+  /// Files that lie beside in a tree of which hardly any is read.
+  private static let fewestOfTree = 100
+
+  /// Whether so many were not used that the capture is a bundle of everything.
+  static func areOfTree(_ unused: [UnusedFile]) -> Bool { unused.count >= fewestOfTree }
 
   /// The list, or nothing where there are no such files.
   static func blocks(_ unused: [UnusedFile], all: Bool) -> [Block] {
@@ -25,7 +30,8 @@ enum UnusedFiles {
     var blocks: [Block] = []
     var (rest, others) = (0, 0)
     for (files, reason) in reasons(of: unused.filter { $0.kind != .foreign }) {
-      let names = files.prefix(mostNames).map(\.path)
+      // Of many the first names them.
+      let names = files.prefix(files.count > mostNames ? 1 : mostNames).map(\.path)
       let more = files.count - names.count
       let line = paragraph(names, reason, more: more)
       if lines(blocks + [line]) > mostReasonLines {

@@ -41,6 +41,45 @@ struct BundleTests {
     #expect(try Program.run("analyze", folder.path).status == 2)
   }
 
+  @Test("must-gather: each node is a host of its own name")
+  func mustGather() throws {
+    let top = "must-gather.local.4711/quay-io-kubevirt-must-gather-sha256-1234"
+    #expect(
+      try Self.machines([
+        "\(top)/nodes/worker-1/vmstat.txt": Self.vmstat,
+        "\(top)/nodes/worker-2/vmstat.txt": Self.vmstat,
+        "\(top)/cluster-scoped-resources/core/nodes/worker-1.yaml": "kind: Node\n",
+      ]) == "host worker-1; host worker-2")
+    // Without the cluster's resources it is any folder.
+    let folder = try Repository.folder(of: ["x/nodes/worker-1/vmstat.txt": Self.vmstat])
+    #expect(try Program.run("analyze", folder.path).status == 2)
+  }
+
+  @Test(
+    "a tree of 3,000 files of a sosreport: the answer, and the findings; the report has the rest")
+  func tree() throws {
+    let top = "sosreport-web1-2026-11-22-abcdefg"
+    var files = [
+      "\(top)/hostname": "web1.example.org\n",
+      "\(top)/sos_commands/kernel/vmstat_-t": Self.vmstat,
+    ]
+    for number in 0..<3_000 {
+      files["\(top)/etc/d\(number % 40)/f\(number)"] = "key=value\nother=\(number)\n"
+    }
+    for number in 100..<130 { files["\(top)/proc/\(number)/status"] = "Name:\tx\nState:\tS\n" }
+    let folder = try Repository.folder(of: files)
+    let out = try Repository.temporaryFolder().path + "/out"
+    let done = try Program.run("analyze", folder.path, "-o", out)
+    #expect(done.status == 0)
+    let lines = done.output.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.count <= 44, "\(done.output)")
+    #expect(
+      done.output.contains("WARNING STEAL_HIDDEN") && done.output.contains("Not used: 3,031 files"))
+    // The report has the rest.
+    let report = try String(contentsOfFile: out + "/report.html", encoding: .utf8)
+    #expect(report.contains("What could not be judged"))
+  }
+
   @Test("supportconfig and OSWatcher; a folder that names a machine wins")
   func others() throws {
     #expect(
