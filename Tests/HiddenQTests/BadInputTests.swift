@@ -144,7 +144,7 @@ struct BadInputTests {
   @Test("a full disk: a sentence, and the incident file as it was")
   func fullDisk() throws {
     let folder = try Repository.temporaryFolder()
-    guard Self.shell("mount -t tmpfs -o size=2600k tmpfs '\(folder.path)' 2>/dev/null") == 0 else {
+    guard Self.shell("mount -t tmpfs -o size=3200k tmpfs '\(folder.path)' 2>/dev/null") == 0 else {
       try Test.cancel("no tmpfs can be mounted here")
     }
     defer { _ = Self.shell("umount '\(folder.path)'") }

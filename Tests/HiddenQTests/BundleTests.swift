@@ -72,7 +72,7 @@ struct BundleTests {
     let done = try Program.run("analyze", folder.path, "-o", out)
     #expect(done.status == 0)
     let lines = done.output.split(separator: "\n", omittingEmptySubsequences: false)
-    #expect(lines.count <= 44, "\(done.output)")
+    #expect(lines.count <= 42, "\(done.output)")
     #expect(
       done.output.contains("WARNING STEAL_HIDDEN") && done.output.contains("Not used: 3,031 files"))
     // The report has the rest.
