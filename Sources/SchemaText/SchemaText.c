@@ -78,6 +78,9 @@ static const char viewAvoidableWait[] = {
 static const char viewVirtioPart[] = {
 #embed "../../schema/views/virtio_part.sql" suffix(, 0)
 };
+static const char viewRecorderCost[] = {
+#embed "../../schema/views/recorder_cost.sql" suffix(, 0)
+};
 static const char viewIOPart[] = {
 #embed "../../schema/views/io_part.sql" suffix(, 0)
 };
@@ -364,6 +367,7 @@ static const struct SchemaFile files[] = {
     {"views/avoidable_wait.sql", viewAvoidableWait},
     {"views/virtio_part.sql", viewVirtioPart},
     {"views/io_part.sql", viewIOPart},
+    {"views/recorder_cost.sql", viewRecorderCost},
     {"views/common_trait.sql", viewCommonTrait},
     {"views/latency_interval.sql", viewLatencyInterval},
     {"views/latency_cell.sql", viewLatencyCell},

@@ -11,6 +11,7 @@ internal import TraceModel
 /// - `{{rwbs guest_io.rwbs}}`: the RWBS letters of their bits.
 /// - `{{operation block_kind}}`: what a request of such a row is for, by ``BlockRequest/operationRules``.
 /// - `{{guest_roles}}`: a list of the roles of threads that work for a guest.
+/// - `{{recorders}}`: a list of the names of tools that record, by ``RecordingTool``.
 /// - `{{role task.comm}}`, `{{vcpu task.comm}}`: role and virtual CPU of a thread by its name, of any ``Hypervisor``.
 /// - `{{hop_sum}}`: the hops of a row of the view `io` added up, those that not each I/O has only where observed.
 /// - `{{qemu_device qemu_stage_sum.device}}`: a disk in QEMU's trace, by its address or as a disk of virtio-scsi.
@@ -66,6 +67,8 @@ enum SchemaWords {
     case ("qemu_device", 2): return qemuDevice(parts[1])
     case ("hop_names", 1): return hopNames
     case ("hop_time", 3): return hopTime(parts[1], parts[2])
+    case ("recorders", 1):
+      return RecordingTool.names.sorted().map(SQLText.literal).joined(separator: ", ")
     case ("guest_roles", 1): return SQLText.list(ThreadRole.ofGuests)
     case ("role", 2): return role(parts[1])
     case ("vcpu", 2): return SQLText.virtualCPU(ofThread: parts[1])

@@ -10,10 +10,7 @@ struct CauseCorrelation: CorrelationPass {
   private var found: [(story: PhaseStory, parts: PhaseParts, causes: PhaseCauses)] = []
 
   /// Tools that record; that they ran is no cause of what they recorded.
-  static let recorders: Set<String> = [
-    "perf", "blktrace", "trace-cmd", "vmstat", "iostat", "pidstat", "sar", "ethtool", "tcpdump",
-    "numastat", "hiddenq", "btt", "blkparse",
-  ]
+  static let recorders = RecordingTool.names
 
   init(_ context: CorrelationContext) throws {
     let changed = context.stories.filter { $0.phases.contains { !$0.isBaseline } }

@@ -23,6 +23,12 @@ extension Explanation {
 public struct RecorderShare: Sendable {
   /// Of all waits of the virtual CPUs, 0 to 1.
   public let share: Double
+  /// Of the I/Os' time in the virtio queue, and of the time of the requests of the devices below; nil where that is not known.
+  public let ofQueue: Double?
+  /// See ``ofQueue``.
+  public let ofDevice: Double?
+  /// Of what the guest's own threads waited for a virtual CPU.
+  public let insideGuest: Double?
 
   /// Of the filter's guest, or of all; nil where no waits are known.
   public init?(_ file: IncidentFile, guest: String?) throws {
@@ -37,5 +43,15 @@ public struct RecorderShare: Sendable {
     }
     guard whole > 0 else { return nil }
     share = own / whole
+    let costs = try file.rows(
+      "SELECT place, sum(taken_ns) AS taken_ns, max(of_ns) AS of_ns FROM recorder_cost "
+        + (guest.map { "WHERE guest = \(Evidence.literal($0)) " } ?? "")
+        + "GROUP BY place, guest, device")
+    func part(_ place: String) -> Double? {
+      let own = costs.filter { $0.text("place") == place }
+      let all = own.reduce(0) { $0 + ($1.number("of_ns") ?? 0) }
+      return all > 0 ? own.reduce(0) { $0 + ($1.number("taken_ns") ?? 0) } / all : nil
+    }
+    (ofQueue, ofDevice, insideGuest) = (part("virtio_queue"), part("device"), part("guest_cpu"))
   }
 }

@@ -10,6 +10,8 @@ struct ExcessSection: ReportSection {
   /// Phases that are drawn, and parts of a hop.
   private static let mostPhases = 2
   private static let mostParts = 3
+  /// A part of a hop from which on the time of recording tools is told.
+  private static let leastRecorder = 0.01
   /// A hop that holds less of the largest change of a hop is not taken apart.
   private static let leastHop = 0.2
 
@@ -142,8 +144,13 @@ struct ExcessSection: ReportSection {
     guard all.count > 1, abs(Double(hop.delta)) >= leastHop * abs(phase.largestDelta(hop.op)) else {
       return []
     }
-    let named = all.filter { $0.part.flatMap(ExplanationText.words) != nil }.prefix(mostParts)
-    let shown = named.compactMap { part in
+    let named = all.filter { $0.part.flatMap(ExplanationText.words) != nil }
+    // What the recording took has a line of its own.
+    let recorders = named.dropFirst(mostParts).filter {
+      $0.part?.hasSuffix(":(recorder)") ?? false
+        && Double($0.mean) >= leastRecorder * Double(hop.mean)
+    }
+    let shown = (named.prefix(mostParts) + recorders).compactMap { part in
       part.part.flatMap(ExplanationText.words).map {
         Part(words: $0, before: part.baselineMean, after: part.mean)
       }

@@ -82,7 +82,12 @@ struct TrustSection: ReportSection {
 
   private static func recorders(_ file: IncidentFile, _ filter: IOFilter) throws -> Remark? {
     try RecorderShare(file, guest: filter.guest).map {
-      Remark("recording tools \(Quantity.share($0.share)) of the CPU waits", CPUSection.anchor)
+      Remark(
+        "recording tools \(Quantity.share($0.share)) of the CPU waits"
+          + ($0.ofQueue.map { ", \(Quantity.share($0)) of H3" } ?? "")
+          + ($0.ofDevice.map { ", \(Quantity.share($0)) of the device's time" } ?? "")
+          + ($0.insideGuest.map { ", \(Quantity.share($0)) of the waits inside the guest" } ?? ""),
+        CPUSection.anchor)
     }
   }
 

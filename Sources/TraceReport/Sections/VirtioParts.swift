@@ -51,17 +51,18 @@ enum VirtioParts {
       let ios = whole.integer("ios"), let all = part(whole)
     else { return nil }
     let parts = rows.compactMap(part).sorted { ($1.both, $0.label) < ($0.both, $1.label) }
-    let named = parts.filter { $0.label != rest }
-    let shown = named.prefix(mostParts)
+    // What the recording took has a line of its own.
+    let recorder = parts.filter { $0.label == recorders }
+    let named = parts.filter { $0.label != rest && $0.label != recorders }
     let others = named.dropFirst(mostParts)
-    var lines = Array(shown)
+    var lines = Array(named.prefix(mostParts))
     if !others.isEmpty {
       lines.append(
         Part(
           label: "\(others.count) more", submit: others.reduce(0) { Stamp.sum($0, $1.submit) },
           back: others.reduce(0) { Stamp.sum($0, $1.back) }))
     }
-    lines += parts.filter { $0.label == rest } + [all]
+    lines += recorder + parts.filter { $0.label == rest } + [all]
     let unit = Quantity.TimeUnit.fitting(all.both / ios)
     return .table(
       Table(
@@ -80,6 +81,7 @@ enum VirtioParts {
   }
 
   private static let rest = "not attributed"
+  private static let recorders = ExplanationText.part("cpu_wait:(recorder)")
 
   private static func part(_ row: QueryRow) -> Part? {
     guard let submit = row.integer("submit_ns"), let back = row.integer("return_ns") else {
