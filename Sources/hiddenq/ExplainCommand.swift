@@ -57,6 +57,22 @@ struct ExplainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "With --slow: the I/Os queued in this time, instead of the slowest.", valueName: "from..to"))
+  var during: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --slow: the I/Os queued in this phase of the guest.", valueName: "number"))
+  var phase: Int64?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --slow: the I/Os that took so long from Q to C, as in 20ms..1s; either may be left out.",
+      valueName: "from..to"))
+  var latency: String?
+
+  @Option(
+    help: ArgumentHelp(
       "When users complained: compare this time with the rest.", valueName: "from..to"))
   var symptom: String?
 
@@ -64,6 +80,15 @@ struct ExplainCommand: ParsableCommand {
     help: ArgumentHelp(
       "The usual behaviour: compare the rest with this time.", valueName: "from..to"))
   var baseline: String?
+
+  func validate() throws {
+    if !slow, during != nil || phase != nil || latency != nil {
+      throw ValidationError("--during, --phase and --latency go with --slow")
+    }
+    if during != nil, phase != nil {
+      throw ValidationError("--during and --phase both say when: give one of them")
+    }
+  }
 
   func run() throws {
     if FindingPages.isCode(incident), !FileManager.default.fileExists(atPath: incident) {
@@ -77,7 +102,7 @@ struct ExplainCommand: ParsableCommand {
     let file = try Incident.correlated(incident)
     try Incident.requireGuest(guest, in: file)
     try Incident.requireDisk(device, of: guest, in: file)
-    if slow { return Output.print(try SlowText.render(file, guest: guest, device: device)) }
+    if slow { return Output.print(try slowText(file)) }
     var filter = IOFilter()
     (filter.guest, filter.device, filter.op) = (guest, device, op?.rawValue)
     let windows = try NamedTimes.windows(
@@ -93,5 +118,17 @@ struct ExplainCommand: ParsableCommand {
     case .json: Output.print(ExplanationJSON.render(explanation))
     }
     try Incident.requireOneCapture(file)
+  }
+
+  /// What the slowest I/Os share, or those that the options say.
+  private func slowText(_ file: IncidentFile) throws -> String {
+    guard during != nil || phase != nil || latency != nil else {
+      return try SlowText.render(file, guest: guest, device: device)
+    }
+    let own = SlowOptions(during: during, phase: phase, latency: latency, guest: guest)
+    let selection = try own.selection(in: file)
+    return try selection.telling(file) {
+      try SlowText.render(file, guest: guest, device: device, selected: own.words(selection))
+    }
   }
 }

@@ -62,6 +62,35 @@ import Testing
     #expect(single["halves"] ?? 0 > 20)
     #expect(single["wrong"] == 0)
 
+    let recorders = try Self.numbers(
+      incident,
+      """
+      SELECT (SELECT sum(taken_ns) FROM recorder_cost WHERE place = 'host_cpu') AS host,
+        (SELECT sum(wait_ns) FROM culprit WHERE victim_guest IS NOT NULL AND class = 'host'
+          AND culprit_comm IN ('perf', 'blktrace', 'vmstat', 'iostat', 'ethtool', 'numastat')) AS waits,
+        (SELECT sum(taken_ns) FROM recorder_cost WHERE place = 'virtio_queue') AS queue,
+        (SELECT max(taken_ns > of_ns) FROM recorder_cost) AS wrong
+      """)
+    #expect(recorders["host"] ?? 0 > 0 && recorders["host"] == recorders["waits"], "\(recorders)")
+    #expect(recorders["queue"] ?? 0 <= recorders["host"] ?? 0)
+    #expect(recorders["wrong"] == 0)
+
+    let slow = try Self.numbers(
+      incident,
+      "SELECT count(*) AS ios FROM io WHERE leading = 1 AND op <> 'flush' AND block_ns >= 100000000"
+    )
+    let told = try Program.run("explain", incident, "--slow", "--latency", "100ms..")
+    #expect(told.status == 0)
+    #expect(
+      told.output.contains(
+        ": the \(Int(slow["ios"] ?? 0)) I/Os that took 100.000 ms or more from Q to C")
+        || told.output.hasPrefix(
+          "The I/Os that took 100.000 ms or more from Q to C have nothing in common"),
+      "\(told.output)")
+    for wrong in [["--latency", "5"], ["--latency", "2s..1s"], ["--phase", "99"]] {
+      #expect(try Program.run(["explain", incident, "--slow"] + wrong).status == 2)
+    }
+
     // No thread waits longer for a CPU in a half than it did at all.
     let waits = try Self.numbers(
       incident,

@@ -40,6 +40,8 @@ final class CorrelationContext {
   var stories: [PhaseStory] = []
   /// The limits on I/O at which disks were.
   var limits: [LimitCorrelation.Limit] = []
+  /// The I/Os that count as slow where a person said which; else the slowest do.
+  var slowSelection: SlowSelection?
   /// The requests of the slowest I/Os of the busiest disks.
   var slowRequests: Set<Int64> = []
   /// When nothing left a driver's queue.

@@ -89,7 +89,8 @@ struct TraitCorrelation: CorrelationPass {
       underWay[TailTrait.neighbour, default: []] += Self.neighbours(
         of: disk, serving: serving, context, isOnReference: isOnReference)
     }
-    return TailTraits(ios, underWay: underWay.filter { !$0.value.isEmpty })
+    return TailTraits(
+      ios, underWay: underWay.filter { !$0.value.isEmpty }, context.slowSelection)
   }
 
   /// When threads that carried none of the disk's I/Os had requests on its device.

@@ -76,13 +76,20 @@ struct TailTraits {
 
   /// `others` are the times at which something was under way, by the values of ``TailTrait/Kind/underWay``; nil where the
   /// I/Os are too few.
-  init?(_ all: [IO], underWay others: [Int64: [Span]]) {
+  /// `selection` says which count as slow, instead of the slowest.
+  init?(_ all: [IO], underWay others: [Int64: [Span]], _ selection: SlowSelection? = nil) {
     let order = NumberSort.order(of: all.count) { all[$0].queued }
     let ios = order.map { all[Int($0)] }
     let follows = Self.follows(ios)
-    guard let slow = Self.slow(ios) else { return nil }
+    if let selection {
+      (slowFrom, isSlow) = (
+        selection.times.lowerBound, ios.map { selection.holds(at: $0.queued, time: $0.time) }
+      )
+    } else {
+      guard let slow = Self.slow(ios) else { return nil }
+      (slowFrom, isSlow) = (slow.from, ios.map { $0.time >= slow.from })
+    }
     self.ios = ios
-    (slowFrom, isSlow) = (slow.from, ios.map { $0.time >= slow.from })
     let active = others.sorted { $0.key < $1.key }.map { ($0.key, UnderWay($0.value)) }
     let disk = Self.disk(ios)
     self.disk = disk
