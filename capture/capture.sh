@@ -156,6 +156,7 @@ images_of() {
 if [ "$role" = host ]; then
   for process in $(ps -eo pid=,comm= | awk '$2 ~ /^(qemu-|kvm$)/ { print $1 }'); do
     tr '\0' ' ' <"/proc/$process/cmdline" >"$out/qemu-$process.cmdline.txt" 2>/dev/null
+    once "taskset-$process.txt" taskset -apc "$process"
     if command -v numastat >/dev/null 2>&1; then
       numastat -p "$process" >"$out/numastat-p-$process.txt" 2>>"$out/capture-errors.log"
     fi
@@ -178,6 +179,7 @@ if [ "$role" = host ]; then
         done
         printf '}\n'
       } >"$out/qmp-$(printf '%s' "$guest" | tr -c 'A-Za-z0-9._-' '_').json"
+      once "vcpupin-$(printf '%s' "$guest" | tr -c 'A-Za-z0-9._-' '_').txt" virsh vcpupin "$guest"
     done
   fi
 fi

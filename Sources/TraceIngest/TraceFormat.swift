@@ -138,8 +138,8 @@ public let formatFamilies: [(title: String, names: [String])] = [
   (
     "Machines and disks",
     [
-      "lscpu", "numactl", "ps", "taskset", "lsblk", "dmsetup", "qemu-img-map", "filefrag",
-      "queue-settings",
+      "lscpu", "numactl", "ps", "taskset", "vcpupin", "lsblk", "dmsetup", "qemu-img-map",
+      "filefrag", "queue-settings",
     ]
   ),
   ("Clocks", ["clock-readings", "capture-clocks"]),
@@ -163,6 +163,7 @@ public let allFormats: [any TraceFormat] =
     NumactlHardware(),
     ThreadList(),
     ThreadAffinity(),
+    VirtualCPUPins(),
     QEMUMonitor(),
     QEMUCommandLine(),
     BlockDeviceList(),

@@ -36,6 +36,8 @@ public struct SettingRow: Sendable {
   public let name: String
   /// Its value.
   public let value: String
+  /// The file that says so.
+  public let path: String
 }
 
 /// A point of the network path, as it is kept.
@@ -134,13 +136,14 @@ extension IncidentFile {
   public func settings(of kinds: String...) throws -> [SettingRow] {
     try fetch(
       """
-      SELECT machine.name, machine.layer = 'guest', kind, object, setting.name, value
+      SELECT machine.name, machine.layer = 'guest', kind, object, setting.name, value, source_file.path
       FROM setting JOIN source_file USING (source_id) JOIN machine USING (machine_id)
       WHERE kind IN (\(kinds.map(SQLText.literal).joined(separator: ", "))) ORDER BY source_id, line
       """
     ) { row in
       try SettingRow(
-        machine: row[0], isGuest: row[1], kind: row[2], object: row[3], name: row[4], value: row[5])
+        machine: row[0], isGuest: row[1], kind: row[2], object: row[3], name: row[4], value: row[5],
+        path: row[6])
     }
   }
 

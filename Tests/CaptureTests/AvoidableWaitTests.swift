@@ -107,6 +107,33 @@ struct AvoidableWaitTests {
   }
 }
 
+extension AvoidableWaitTests {
+  @Test("virsh vcpupin says it of virtual CPUs; a pinned one could not have moved", .needsShared)
+  func pins() throws {
+    let folder = try Repository.temporaryFolder()
+    let host = folder.appending(path: "in/host")
+    try FileManager.default.createDirectory(at: host, withIntermediateDirectories: true)
+    for file in ["perf-sched-script.txt.gz", "qmp.json", "ps-eLo.txt"] {
+      try FileManager.default.createSymbolicLink(
+        at: host.appending(path: file),
+        withDestinationURL: try Repository.shared("traces/kvm-noisy-cpu/host/\(file)"))
+    }
+    try Data(" VCPU   CPU Affinity\n----------------------\n 0      0-3\n 1      1\n".utf8)
+      .write(to: host.appending(path: "vcpupin.txt"))
+    let out = folder.appending(path: "out").path
+    #expect(
+      try Program.run("analyze", folder.appending(path: "in").path, "-o", out).status == 0)
+    let incident = out + "/incident.db"
+    let rows = Program.records(
+      try Program.run(
+        "query", incident,
+        "SELECT tid, allowed_cpus, avoidable_ns > 0 FROM avoidable_wait ORDER BY tid", "--format",
+        "csv"
+      ).output)
+    #expect(rows.dropFirst() == ["2842,0-3,1", "2843,1,0"])
+  }
+}
+
 extension [AvoidableWaitTests.Stay] {
   /// The place of the first one, of those in order, for which something is true.
   fileprivate func firstPlace(_ isTrue: (Element) -> Bool) -> Int {

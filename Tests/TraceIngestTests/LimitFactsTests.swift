@@ -185,6 +185,21 @@ struct AffinityFactsTests {
         """) == ["2842 0-3,6", "2843 0,1,2,3,6", "2844 0,32"])
   }
 
+  @Test(
+    "virsh prints the CPUs of each virtual CPU, in the form of old and new versions",
+    arguments: [
+      " VCPU   CPU Affinity\n----------------------\n 0      0-3\n 1      4,6\n",
+      "VCPU: CPU Affinity\n----------------------------------\n   0: 0-3\n   1: 4,6\n",
+    ])
+  func vcpupin(_ text: String) throws {
+    let (_, facts, summary) = try read(text)
+    #expect(summary.format == "vcpupin" && summary.skippedLines == 0)
+    #expect(
+      facts.settings.map { "\($0.kind) \($0.object) \($0.value)" } == [
+        "affinity vcpu 0 0-3", "affinity vcpu 1 4,6",
+      ])
+  }
+
   @Test("a loop prints it beside the names, which may hold any word")
   func loop() throws {
     #expect(

@@ -25,7 +25,7 @@ struct Family {
       formats: [
         "lscpu", "numactl", "ps", "qmp", "qemu-cmdline", "lsblk", "dmsetup", "qemu-img-map",
         "filefrag", "queue-settings", "clock-readings", "capture-clocks", "libvirt-xml",
-        "blkdeviotune", "cgroup-limits", "taskset",
+        "blkdeviotune", "cgroup-limits", "taskset", "vcpupin",
       ]),
     Family(
       name: "counters",

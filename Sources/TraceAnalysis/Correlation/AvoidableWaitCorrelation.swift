@@ -12,6 +12,12 @@ struct AvoidableWaitCorrelation: CorrelationPass {
     let sum: AvoidableWaits.Sum
   }
 
+  private struct VirtualCPU: Hashable {
+    let host: String
+    let guest: String
+    let number: Int64
+  }
+
   /// A CPU that was idle for a smaller part of the avoidable time is not named.
   private static let leastIdle = 0.05
 
@@ -19,19 +25,33 @@ struct AvoidableWaitCorrelation: CorrelationPass {
 
   init(_ context: CorrelationContext) throws {
     var allowed: [String: [Int64: CPUSet]] = [:]
+    var pins: [VirtualCPU: CPUSet] = [:]
+    let guests = try context.machineNames(.guest)
+    let known = Set(context.threads.owners.values.compactMap(\.guest)).union(guests).sorted()
     for setting in try context.file.settings(of: "affinity") {
-      guard let tid = Int64(setting.object), let cpus = CPUSet(list: setting.value) else {
-        continue
+      guard let cpus = CPUSet(list: setting.value) else { continue }
+      if let tid = Int64(setting.object) {
+        allowed[setting.machine, default: [:]][tid] = cpus
+      } else if setting.object.hasPrefix("vcpu "), let vcpu = Int64(setting.object.dropFirst(5)),
+        // One that names no guest is of the only one.
+        let guest = ThreadOwners.guest(ofFile: setting.path, guests: known)
+          ?? (known.count == 1 ? known[0] : nil)
+      {
+        pins[VirtualCPU(host: setting.machine, guest: guest, number: vcpu)] = cpus
       }
-      allowed[setting.machine, default: [:]][tid] = cpus
     }
-    guard !allowed.isEmpty else { return }
+    guard !allowed.isEmpty || !pins.isEmpty else { return }
     for trace in context.threads.traces where trace.machine.layer == .host {
       var own: [Int64: CPUSet] = [:]
       // Times of two stretches do not compare.
       let threads = trace.threads.filter { $0.value.segment == 0 }
-      for (number, thread) in threads where context.threads.owners[number]?.guest != nil {
-        own[number] = allowed[trace.machine.name]?[thread.tid]
+      for (number, thread) in threads {
+        guard let owner = context.threads.owners[number], let guest = owner.guest else { continue }
+        let pin = owner.vcpu.flatMap {
+          owner.role == .vcpu
+            ? pins[VirtualCPU(host: trace.machine.name, guest: guest, number: $0)] : nil
+        }
+        own[number] = allowed[trace.machine.name]?[thread.tid] ?? pin
       }
       guard !own.isEmpty else { continue }
       var waits = AvoidableWaits(

@@ -18,6 +18,54 @@ struct ThreadAffinity: FactFormat {
   func lines() -> any FactLines { AffinityLines() }
 }
 
+/// Which CPUs a guest's virtual CPUs may use, as `virsh vcpupin` prints it. It names neither the guest nor the threads: the
+/// file's name says which guest it is.
+///
+///      VCPU   CPU Affinity
+///     ----------------------
+///      0      0-3
+///      1      4,6
+///
+/// Before libvirt 5 a line was `   0: 0-3`.
+struct VirtualCPUPins: FactFormat {
+  let name = "vcpupin"
+  let producedBy = "virsh vcpupin VM > vcpupin-VM.txt"
+  let clock = "none"
+  let goodFor = "which CPUs virtual CPUs may use, so that a wait may have been avoidable"
+
+  func begins(_ head: Span<UInt8>) -> Bool {
+    let lines = PinLines()
+    return anyLine(of: head, atMost: 4) { start, end in lines.opens(head, start, end) }
+  }
+
+  func lines() -> any FactLines { PinLines() }
+}
+
+private final class PinLines: FactLines {
+  func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+    let (from, to) = bytes.trimmed(start, end)
+    guard bytes.has("VCPU", at: from, to),
+      let found = bytes.find("CPU Affinity", from: from + 4, to)
+    else { return false }
+    return found + 12 == to
+  }
+
+  func take(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ log: inout FactLog) -> Bool {
+    let (from, to) = bytes.trimmed(start, end)
+    if opens(bytes, start, end) || bytes.has("-----", at: from, to) { return true }
+    var at = from
+    guard let number = bytes.decimal(&at, to), at < to else { return false }
+    if bytes[at] == UInt8(ascii: ":") { at += 1 }
+    guard at < to, bytes[at] == UInt8(ascii: " "), let cpus = AffinityLines.list(bytes, at, to)
+    else { return false }
+    log.batch.settings.append(
+      SettingFact(
+        kind: "affinity", object: "vcpu \(number)", name: "cpus_allowed", value: cpus,
+        line: log.line))
+    return true
+  }
+}
+
 private final class AffinityLines: FactLines {
   func opens(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     Self.fact(bytes, start, end) != nil
@@ -70,7 +118,7 @@ private final class AffinityLines: FactLines {
   private static let mostCPUs: Int64 = 8192
 
   /// `0-3,6`, as it stands; nil for anything else.
-  private static func list(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> String? {
+  fileprivate static func list(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> String? {
     let (from, to) = bytes.trimmed(start, end)
     var at = from
     while true {

@@ -62,7 +62,8 @@ extension FactFormat {
 
 /// All of them, in the order in which they are asked about a line.
 let factFormats: [any FactFormat] = [
-  LscpuParsable(), NumactlHardware(), ThreadList(), ThreadAffinity(), QEMUCommandLine(),
+  LscpuParsable(), NumactlHardware(), ThreadList(), ThreadAffinity(), VirtualCPUPins(),
+  QEMUCommandLine(),
   BlockDeviceList(),
   DmsetupTable(), FilefragMap(), QueueSettings(), LibvirtDomain(), DiskIOTune(),
   ControlGroupLimits(), ClockReadings(), CaptureClocks(),
