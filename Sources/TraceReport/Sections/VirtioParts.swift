@@ -11,6 +11,15 @@ enum VirtioParts {
     + "that thread; on the way back the host's thread until it sleeps again, then the virtual CPU. Means of the I/Os "
     + "that the scheduler trace covers; the parts add up."
 
+  /// What would divide the time further, and what it would add.
+  private static func missing(_ file: IncidentFile) throws -> String {
+    let hasExits = try !file.rows("SELECT 1 AS one FROM kvm_exit LIMIT 1").isEmpty
+    return "Not divided: the time in which a virtual CPU ran, into guest and hypervisor. "
+      + (hasExits
+        ? "KVM's events in these files are sums over their own time, not times of single I/Os."
+        : "KVM's entries and exits (perf record -e kvm:kvm_entry,kvm:kvm_exit -a) would show the sums of both.")
+  }
+
   private struct Part {
     let label: String
     let submit: Int64
@@ -43,7 +52,8 @@ enum VirtioParts {
             && $0.text("device") == whole.text("device")
         })
     }
-    return tables.isEmpty ? [] : [.paragraph(legend)] + tables
+    guard !tables.isEmpty else { return [] }
+    return [.paragraph(legend)] + tables + [.paragraph(try missing(file))]
   }
 
   private static func table(_ whole: QueryRow, _ rows: [QueryRow]) -> Block? {
