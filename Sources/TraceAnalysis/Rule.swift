@@ -206,12 +206,19 @@ struct Evidence {
     case .counterValue, .netCounter:
       condition = "at_ns - interval_ns >= \(from) AND at_ns <= \(to)"
     case .hopSummary:
+      // One pass over the I/Os: through io_hop it would be one for each hop.
+      let hops = Hop.allCases.filter { $0 != .belowGuest }
+      func each(_ made: (Hop) -> String, _ separator: String = ", ") -> String {
+        hops.map(made).joined(separator: separator)
+      }
       return """
-        (SELECT guest, device, 'all' AS op, hop, count(ns) AS count, avg(ns) AS mean_ns
-        FROM io JOIN io_hop USING (io_id)
-        WHERE \(queued) >= \(from) AND \(queued) < \(to) AND op <> 'flush' AND block_ns IS NOT NULL
-          AND match_grade IN \(Self.list(MatchGrade.certain))
-        GROUP BY guest, device, hop) AS \(name)
+        (SELECT guest, device, 'all' AS op, hop,
+          CASE hop \(each({ "WHEN '\($0.name)' THEN \($0.name)_count" }, " ")) END AS count,
+          CASE hop \(each({ "WHEN '\($0.name)' THEN \($0.column)" }, " ")) END AS mean_ns
+        FROM (SELECT guest, device, \(each { "count(\($0.column)) AS \($0.name)_count, avg(\($0.column)) AS \($0.column)" })
+          FROM io WHERE \(queued) >= \(from) AND \(queued) < \(to) AND op <> 'flush' AND block_ns IS NOT NULL
+            AND match_grade IN \(Self.list(MatchGrade.certain)) GROUP BY guest, device)
+        JOIN (\(each({ "SELECT '\($0.name)' AS hop" }, " UNION ALL "))) AS hops) AS \(name)
         """
     }
     return "(SELECT * FROM \(view.rawValue) WHERE \(condition)) AS \(name)"

@@ -10,6 +10,8 @@ public struct ReportRequest: Sendable {
   public var slowest = 10
   /// What happened, which several sections need; nil of a part of the capture's time, as it is of the whole.
   var explanation: Explanation?
+  /// The hops and tails of the filter's disks, which two sections show; of a part of the time it costs a pass over its I/Os.
+  var statistics: [DiskStatistics] = []
 
   /// All I/Os, the ten slowest.
   public init() {}
@@ -74,6 +76,7 @@ public enum Report {
         hasHost: try file.sources().contains { $0.layer == .host && !$0.isRefused }
       ).text
     }
+    request.statistics = try DiskStatistics.load(file, request.filter)
     return Document(
       title: title ?? "hiddenq report: \(Printable.text(name))",
       blocks: try SectionOrder(file, request).blocks(),

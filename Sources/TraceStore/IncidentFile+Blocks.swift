@@ -101,8 +101,11 @@ extension IncidentFile {
 
   /// All requests of each of these stretches, in the order in which they ended; without their `G`, `I` and lines.
   ///
-  /// One pass over the table for all of them: it has no index by stretch, which would cost each ingest.
-  public func requests(of streams: [BlockStream]) throws -> [Int32: BlockRequests] {
+  /// One pass over the table for all of them: it has no index by stretch, which would cost each ingest. With a condition
+  /// only those for whose stretch and begin (Q, else D, on the trace's own clock) it holds.
+  public func requests(
+    of streams: [BlockStream], where isMeant: ((_ stream: Int32, _ begin: Int64) -> Bool)? = nil
+  ) throws -> [Int32: BlockRequests] {
     try translating {
       try queue.read { db in
         let kinds = try requestKinds(db)
@@ -116,7 +119,7 @@ extension IncidentFile {
         let places = Dictionary(
           streams.enumerated().map { ($1.stream, $0) }, uniquingKeysWith: { first, _ in first })
         var found = streams.map { _ in BlockRequests() }
-        for (place, stream) in streams.enumerated() {
+        for (place, stream) in streams.enumerated() where isMeant == nil {
           found[place].reserveCapacity(stream.requests)
         }
         // Mostly as the one before.
@@ -128,8 +131,9 @@ extension IncidentFile {
             last = (number, kind, places[kind.stream])
           }
           guard let kind = last?.kind, let place = last?.place else { continue }
-          var request = BlockRequest()
           let at = statement.integer(4)
+          if let isMeant, !isMeant(kind.stream, at) { continue }
+          var request = BlockRequest()
           func stamp(_ delta: Int64) throws -> Stamp {
             if delta == .min { return .unseen }
             let (moment, overflow) = at.addingReportingOverflow(delta)

@@ -141,15 +141,16 @@ struct SelectedSums {
     }
     let devices = streams.filter { $0.machine.layer == .host && $0.issuedRequests > 0 }
     guard !devices.isEmpty else { return }
-    let requests = try file.requests(of: devices)
-    let hosts = try devices.map { stream in
-      let clock = try file.storedClock(of: stream.source)
-      return HostDevice(
+    let clocks = try Dictionary(
+      uniqueKeysWithValues: devices.map { ($0.stream, try file.storedClock(of: $0.source)) })
+    let requests = try file.requests(of: devices) { [window] stream, begin in
+      begin != .min && window.contains((clocks[stream] ?? nil)?.reference(begin) ?? begin)
+    }
+    let hosts = devices.map { stream in
+      HostDevice(
         stream: stream.stream, source: stream.source,
-        rows: (requests[stream.stream] ?? []).filter { row in
-          guard let own = row.queued.nanoseconds ?? row.issued.nanoseconds else { return false }
-          return window.contains(clock?.reference(own) ?? own)
-        }, bios: [], remapDeltas: [], losses: [], first: stream.first, last: stream.last)
+        rows: requests[stream.stream] ?? [], bios: [], remapDeltas: [], losses: [],
+        first: stream.first, last: stream.last)
     }
     let tasks = try file.tasks()
     var working: [String: Set<Int64>] = [:]

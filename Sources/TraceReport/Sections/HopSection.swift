@@ -9,7 +9,7 @@ struct HopSection: ReportSection {
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
     var blocks: [Block] = []
     let span = Self.span(request.filter, try Report.timeline(file, request.filter))
-    for statistics in try DiskStatistics.load(file, request.filter) {
+    for statistics in request.statistics {
       let disk = statistics.disk
       let isJoined = disk.verdict.isFollowed
       // One operation: its table says all.

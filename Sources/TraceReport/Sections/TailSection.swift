@@ -7,7 +7,7 @@ struct TailSection: ReportSection {
   static let anchor = Anchor("tail")
 
   func blocks(_ file: IncidentFile, _ request: ReportRequest) throws -> [Block] {
-    let disks = try DiskStatistics.load(file, request.filter)
+    let disks = request.statistics
     let blocks = try disks.flatMap { statistics -> [Block] in
       // All that carry data; of one operation alone, that.
       guard statistics.disk.verdict.isFollowed,

@@ -56,11 +56,19 @@ extension IncidentFile {
 }
 
 extension SelectedIO {
+  /// What the statement's columns can hold, in their order.
+  private static let ranges =
+    (["reference_ns", "op", "match_grade", "driver_ns"] + Hop.measured.map(\.column))
+    .map(NumberRange.of)
+
   /// The statement's current row.
   fileprivate init(_ row: RawStatement) throws {
-    func time(_ column: Int32, _ name: String) throws -> Stamp {
-      let number = row.integer(column)
-      if number != .min { try NumberRange.check(number, name) }
+    // A name would be made for each of a dozen columns of a row: only where it is needed.
+    func time(_ column: Int, _ name: @autoclosure () -> String) throws -> Stamp {
+      let number = row.integer(Int32(column))
+      if number != .min, !Self.ranges[column].contains(number) {
+        try NumberRange.check(number, name())
+      }
       return Stamp(number)
     }
     moment = try time(0, "reference_ns").nanoseconds
@@ -70,7 +78,7 @@ extension SelectedIO {
       throw StoreError(.damaged, "has a damaged row among its I/Os; 'hiddenq check' says more")
     }
     (self.operation, self.grade) = (operation, grade)
-    var times = try HopTimes { try time(Int32(4 + $0), Hop.measured[$0].column) }
+    var times = try HopTimes { try time(4 + $0, Hop.measured[$0].column) }
     times.driver = try time(3, "driver_ns")
     self.times = times
   }
