@@ -71,6 +71,7 @@ public enum CauseKind: String, Vocabulary {
     case .virtioRing: ", served by "
     case .network: ", moved by "
     case .throttle: ": "
+    case .ownLoad, .ownCPU: ", by "
     default: " "
     }
   }

@@ -475,7 +475,7 @@ public enum ExplanationText {
     return text
   }
 
-  /// `it stood still 4 times, 1.892 s in all: 1.205 s at 13.014 s, 302.3 ms at 9.010 s; no hop's time counts this`
+  /// `it stood still 4 times, 1.892 s in all: 1.205 s at 13.014 s, 302.3 ms at 9.010 s; so did its clock, and its I/Os do not show it`
   private static func pauses(_ guest: GuestStory) -> [String] {
     pauseSentence(guest).map { labelled("Paused", $0) } ?? []
   }
@@ -495,7 +495,18 @@ public enum ExplanationText {
       + (longest.count == 1
         ? "for " : "\(longest.count) times, \(Quantity.time(whole)) in all: ")
       + shown.joined(separator: ", ")
-      + (longest.count > shown.count ? " ..." : "") + "; no hop's time counts this"
+      + (longest.count > shown.count ? " ..." : "") + pauseCount(guest)
+  }
+
+  /// What the I/Os show of its pauses.
+  private static func pauseCount(_ guest: GuestStory) -> String {
+    if guest.pauses.allSatisfy(\.isClockStill) {
+      return "; so did its clock, and its I/Os do not show it"
+    }
+    let spanning = guest.pauses.filter { !$0.isClockStill }.map(\.spanning).saturatingSum(\.self)
+    return spanning > 0
+      ? "; \(counted(spanning, BlockOperation.together)) took that much longer, by no layer's fault"
+      : ""
   }
 
   static func oneLine(_ guest: GuestStory, width: Int = TextRenderer.width) -> [String] {
@@ -599,7 +610,7 @@ public enum ExplanationText {
       let percent = "\(Quantity.decimal(100 * share, digits: 0)) %"
       text +=
         isSure
-        ? ". A change by \(percent) or more for half of that time would have been seen"
+        ? ". A change of the mean by \(percent) that lasts for half of that time would have been seen"
         : ". A change by less than \(percent) might have been missed"
     }
     return "\(text)."
@@ -616,6 +627,9 @@ public enum ExplanationText {
         disk.traced > disk.count
         ? "\(Quantity.count(Int64(disk.count))) of \(counted(Int64(disk.traced), guest.op)) (those \(disk.isJoined ? "joined with its host" : "whose time is known"))"
         : counted(Int64(disk.count), guest.op)
+      guard disk.count >= fewestIOs else {
+        return "\(name(guest.disk(disk.device))): \(count), mean \(Quantity.time(disk.mean))"
+      }
       return "\(name(guest.disk(disk.device))): \(count), mean "
         + "\(Quantity.time(disk.mean)), median \(Quantity.time(disk.p50)), p99 \(Quantity.time(disk.p99))"
         + (shares.isEmpty ? "" : "; of that \(shares.joined(separator: ", "))")
@@ -647,6 +661,9 @@ public enum ExplanationText {
     return lines
   }
 
+  /// Letters of what is missing; a whole sentence is too much here.
+  private static let mostMissing = 70
+
   /// What was judged of the whole capture and not found, where it holds throughout; and what could not be judged.
   private static func rules(_ explanation: Explanation, isSteady: Bool) -> [String] {
     let quiet = isSteady ? explanation.ruledOut.compactMap(\.thing) : []
@@ -656,11 +673,12 @@ public enum ExplanationText {
     }
     var open: [String] = []
     for rule in explanation.notJudged {
-      if let thing = rule.thing, !open.contains(thing) { open.append(thing) }
+      guard let thing = rule.thing, !open.contains(where: { $0.hasPrefix(thing) }) else { continue }
+      open.append(
+        rule.missing.count <= mostMissing
+          ? "\(thing) (missing: \(Printable.text(rule.missing)))" : thing)
     }
-    if !open.isEmpty {
-      lines += labelled("Unknown", "\(open.joined(separator: ", ")) (their data are missing)")
-    }
+    if !open.isEmpty { lines += labelled("Unknown", open.joined(separator: ", ")) }
     return lines
   }
 

@@ -109,8 +109,8 @@ struct CounterPhaseTests {
           || (SELECT count(*) FROM phase_cause WHERE explains_ns IS NOT NULL OR share IS NOT NULL)
         """) == "0 0 0")
     let explained = try Program.run("explain", incident)
-    #expect(explained.words.contains("guest: by its counters 254,0 await changed at 13.000 s"))
-    #expect(explained.words.contains("disk neighbour sda2 (on host), 0 -> 301 requests/s"))
+    #expect(explained.words.contains("guest: by its counters vda await changed at 13.000 s"))
+    #expect(explained.words.contains("disk neighbour sda2 (on the host), 0 -> 301 requests/s"))
     #expect(explained.wideLines.isEmpty)
   }
 

@@ -53,7 +53,7 @@ struct ExplanationTests {
     let incident = try Self.pair(slower: 0)
     let words = try Self.words(incident)
     #expect(words.hasPrefix("guest vm1: nothing changed during the capture (11.99"), "\(words)")
-    #expect(words.contains("% or more for half of that time would have been seen."))
+    #expect(words.contains("% that lasts for half of that time would have been seen."))
     #expect(words.contains("Held 253,0: 4,800 I/Os, mean "))
     #expect(words.contains("of that the hardware queue (H5)"))
     #expect(words.contains("no file tells the date"))

@@ -228,7 +228,9 @@ struct CauseCandidates {
       found.append(
         Candidate(
           kind: .numa, user: nil, explains: left,
-          because: "all of the guest's threads needed more CPU time for the same"))
+          because:
+            "all of the guest's threads needed more CPU time for the same I/Os, as they do with memory on another node"
+        ))
     } else if isLoaded {
       found.append(ownLoad(left))
     }
@@ -246,9 +248,12 @@ struct CauseCandidates {
   /// way: it is full of both.
   private mutating func addDevice(held: Double) {
     let stay = Hop.onHost.reduce(0) { $0 + change.delta($1) }
-    let behind = max(0, change.sign * (measures.behind[change.phase] ?? 0))
+    let rises = sharerRises()
+    // Behind others that asked for no more it waits since the device or its own load changed.
+    let behind =
+      rises.contains { $0 > 0 } ? max(0, change.sign * (measures.behind[change.phase] ?? 0)) : 0
     let heldByOthers = stay > 0 ? held * min(1, behind / stay) : 0
-    if behind > 0 { addSharers(behind, held: heldByOthers) }
+    if behind > 0 { addSharers(rises, behind, held: heldByOthers) }
     let left = stay - behind + held - heldByOthers
     guard left > 0 else { return }
     let others =
@@ -272,16 +277,21 @@ struct CauseCandidates {
   private static let whileFull =
     "; while it is full, the thread that submits waits for room, too (H3)"
 
-  private mutating func addSharers(_ behind: Double, held: Double) {
+  /// How much more of the device each of the others took, in their order; 0 of those that hardly asked for more.
+  private func sharerRises() -> [Double] {
     let (worse, better) = (change.worse, change.better)
     let parts = parts.deltas(.behind, of: Hop.onHost, phase: change.phase)
-    let rises = measures.sharers.map { user in
+    return measures.sharers.map { user in
+      guard user.rates[worse] >= Self.more * user.rates[better] else { return 0 }
       let own = HopPart(.behind, word: user.name == nil ? HopPart.others : nil, name: user.name)
       let more =
         parts.isEmpty
         ? user.weights[worse] - user.weights[better] : change.sign * Double(parts[own] ?? 0)
       return user.weights[worse] > user.weights[better] ? max(0, more) : 0
     }
+  }
+
+  private mutating func addSharers(_ rises: [Double], _ behind: Double, held: Double) {
     let all = rises.reduce(0, +)
     for (user, rise) in zip(measures.sharers, rises) where rise > 0 {
       found.append(

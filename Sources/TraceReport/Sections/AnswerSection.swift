@@ -12,6 +12,9 @@ struct AnswerSection: ReportSection {
   private static let mostGuests = 8
   /// Of the line about another guest.
   private static let mostLetters = 160
+  private static let nothingToDo =
+    "Nothing, as far as these files tell. If there were complaints at that time, look above the block layer, or record while "
+    + "they last."
   /// The part of the CPU waits from which on the tools that record belong to how sure the answer is.
   private static let leastRecorders = 0.01
   /// Findings that are named besides.
@@ -48,6 +51,7 @@ struct AnswerSection: ReportSection {
         told.append(first)
       }
       facts += Self.steady(worst, isAlone: told.isEmpty)
+      if told.isEmpty { facts.append(Fact("What to do", Self.nothingToDo)) }
     }
     let others = explanation.findings.filter { !told.contains($0) }
     if !others.isEmpty {

@@ -82,7 +82,7 @@ private struct Layers {
     lanes.append(
       LayerChart.Lane(
         title: guest.isSeenByHost ? "\(word) on the host" : "Guest \(word)",
-        subtitle: "\(names.short(device, of: guest.guest)), all \(Quantity.count(count))",
+        subtitle: "\(names.short(device, of: guest.guest)), \(Quantity.count(count)) \(word)",
         content: .heat(
           cells, [line("median", .ink, "p50_ns"), line("p99", .second, "p99_ns")]),
         covered: Self.covered(intervals)))

@@ -29,11 +29,8 @@ struct OverviewSection: ReportSection {
   private static func clock(_ file: IncidentFile, _ filter: IOFilter) throws -> String? {
     let timelines = try file.timelines(of: filter.guest).filter { $0.span != nil }
     guard let first = timelines.first else { return nil }
-    // Two zeros in a line are read as one time that is told twice.
-    return "Times: " + Printable.text("\(first.date) (clock of \(first.name))")
-      + (timelines.count > 1
-        ? "; \(timelines.count - 1 == 1 ? "another clock is" : "other clocks are") tied to nothing (see Clocks)."
-        : ".")
+    // Two zeros in a line are read as one time that is told twice: the others are among the clocks.
+    return "Times: " + Printable.text("\(first.date) (clock of \(first.name)).")
   }
 
   /// Whose traces these are, and from when to when.

@@ -72,11 +72,14 @@ struct TrustSection: ReportSection {
     guard let row, let host = row.number("host_measured_pct"),
       let guest = row.number("guest_stolen_pct")
     else { return nil }
-    var text =
-      "CPU waits \(Quantity.percent(host / 100)); the guest's own count shows \(Quantity.percent(guest / 100))"
-    if row.integer("agrees") == 0 {
-      text += guest < host ? " only" : ", more than the host's trace"
-    }
+    let waits = "CPU waits \(Quantity.percent(host / 100))"
+    let counted = Quantity.percent(guest / 100)
+    let text =
+      row.integer("agrees") != 0
+      ? "\(waits), by the guest's own count \(counted)"
+      : guest < host
+        ? "\(waits), hidden from the guest, which counts \(counted)"
+        : "\(waits); the guest counts \(counted), more than the host's trace shows"
     return Remark(text, CPUSection.anchor)
   }
 
