@@ -663,6 +663,8 @@ public enum ExplanationText {
 
   /// Letters of what is missing; a whole sentence is too much here.
   private static let mostMissing = 70
+  private static let mostExplained = 2
+  private static let mostUnknown = 4
 
   /// What was judged of the whole capture and not found, where it holds throughout; and what could not be judged.
   private static func rules(_ explanation: Explanation, isSteady: Bool) -> [String] {
@@ -671,14 +673,22 @@ public enum ExplanationText {
     if !quiet.isEmpty {
       lines += labelled("Not seen", "\(quiet.joined(separator: ", ")) (below their thresholds)")
     }
-    var open: [String] = []
+    var open: [(thing: String, missing: String)] = []
     for rule in explanation.notJudged {
-      guard let thing = rule.thing, !open.contains(where: { $0.hasPrefix(thing) }) else { continue }
-      open.append(
-        rule.missing.count <= mostMissing
-          ? "\(thing) (missing: \(Printable.text(rule.missing)))" : thing)
+      guard let thing = rule.thing, !open.contains(where: { $0.thing == thing }) else { continue }
+      open.append((thing, Printable.text(rule.missing)))
     }
-    if !open.isEmpty { lines += labelled("Unknown", open.joined(separator: ", ")) }
+    // Of many, what would tell them is a page of its own.
+    let isShort = open.count <= mostExplained && open.allSatisfy { $0.missing.count <= mostMissing }
+    if !open.isEmpty {
+      let things = open.map { isShort ? "\($0.thing) (missing: \($0.missing))" : $0.thing }
+      let shown = things.count > mostUnknown ? Array(things.prefix(mostUnknown - 1)) : things
+      lines += labelled(
+        "Unknown",
+        shown.joined(separator: ", ")
+          + (shown.count < things.count ? " and \(things.count - shown.count) more" : "")
+          + (isShort ? "" : " (no data; 'hiddenq capture' says what to record)"))
+    }
     return lines
   }
 
