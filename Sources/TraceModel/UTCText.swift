@@ -19,7 +19,8 @@ public enum UTCText {
 
   private static func rounded(_ nanoseconds: Int64) -> Int64 {
     let tenth = second / 10
-    return floor(Stamp.sum(nanoseconds, tenth / 2), tenth) * tenth
+    let (half, isTooLong) = nanoseconds.addingReportingOverflow(tenth / 2)
+    return floor(isTooLong ? nanoseconds : half, tenth) * tenth
   }
 
   /// `2026-11-29`, of ns since 1970: Hinnant's civil_from_days.

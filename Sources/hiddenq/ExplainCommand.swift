@@ -67,7 +67,7 @@ struct ExplainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --slow: the I/Os that took so long from Q to C, as in 20ms..1s; either may be left out.",
+      "With --slow: the I/Os that took so long from Q to C, like 20ms..1s; either may be left out.",
       valueName: "from..to"))
   var latency: String?
 

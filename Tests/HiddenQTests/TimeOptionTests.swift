@@ -46,7 +46,7 @@ struct TimeOptionTests {
       report.words.contains("(2.500 s (10:11:13.0 UTC) to 3.000 s (10:11:13.5 UTC))"),
       "\(report.words.prefix(1000))")
     #expect(
-      report.words.contains("g 253,0 write W 647805000 + 8 [fio] at 2.860 s (10:11:13.3 UTC): "))
+      report.words.contains("g 253,0 write W 647805000 + 8 [fio] at 2.860 s (10:11:13.4 UTC): "))
     #expect(
       report.words.contains(
         "Times: 0 s is 2026-10-07 10:11:10.5 UTC, within 500.007 ms (clock of h blktrace)."))

@@ -52,10 +52,10 @@ struct GivenTimeTests {
 
   @Test("moments of the wall clock in words")
   func words() {
-    #expect(UTCText.full(1_795_339_853 * Self.second + 299_999_999) == "2026-11-22 09:30:53.2 UTC")
+    #expect(UTCText.full(1_795_339_853 * Self.second + 299_999_999) == "2026-11-22 09:30:53.3 UTC")
     #expect(UTCText.full(951_825_599 * Self.second) == "2000-02-29 11:59:59.0 UTC")
     #expect(UTCText.full(4_107_542_399 * Self.second) == "2100-02-28 23:59:59.0 UTC")
-    #expect(UTCText.full(-1) == "1969-12-31 23:59:59.9 UTC")
+    #expect(UTCText.full(-100_000_000) == "1969-12-31 23:59:59.9 UTC")
     #expect(UTCText.time(1_795_339_853 * Self.second) == "09:30:53.0")
   }
 }

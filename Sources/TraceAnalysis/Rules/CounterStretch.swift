@@ -131,7 +131,7 @@ struct CounterStretch {
   }
 
   /// A process and how much it did on average within and otherwise.
-  struct Process {
+  struct TopProcess {
     let tool: String
     let name: String
     let inside: Double
@@ -142,7 +142,7 @@ struct CounterStretch {
   /// count together; nil where no file tells.
   func process(
     _ evidence: Evidence, of machine: String, by tools: [String], _ counters: String...
-  ) throws -> Process? {
+  ) throws -> TopProcess? {
     guard let condition else { return nil }
     let isDated = readings[range.lowerBound].to != nil
     let names = counters.map(Evidence.literal).joined(separator: ", ")
@@ -171,7 +171,7 @@ struct CounterStretch {
         """
       ).first
       if let name = row?.text("object"), let inside = row?.number("inside") {
-        return Process(
+        return TopProcess(
           tool: tool, name: name, inside: inside, outside: row?.number("outside") ?? 0)
       }
     }
