@@ -193,14 +193,19 @@ extension IncidentFile {
       """)
   }
 
+  /// Formats whose tool writes dates itself, as a list of SQL.
+  private static let selfDated =
+    "('iostat', 'sar', 'mpstat', 'pidstat', 'top', 'fio', 'fio-log', 'biosnoop', 'biolatency', 'runqlat', 'runqslower', "
+    + "'esxtop')"
+
   /// When a script wrote a date for what it read of a machine, and into which file, in order of time; ns since 1970 as
-  /// printed. The tools of sysstat and top write their own, whatever else runs.
+  /// printed. ``selfDated`` tools write their own, whatever else runs.
   private func dates(of machine: String) throws -> [(at: Int64, source: Int64)] {
     try fetch(
       """
       SELECT wall_ns, source_id FROM counter_moment JOIN source_file USING (source_id)
       JOIN machine USING (machine_id)
-      WHERE machine.name = ? AND wall_ns IS NOT NULL AND source_file.format NOT IN ('iostat', 'sar', 'mpstat', 'pidstat', 'top')
+      WHERE machine.name = ? AND wall_ns IS NOT NULL AND source_file.format NOT IN \(Self.selfDated)
       ORDER BY wall_ns, source_id
       """, [machine]
     ) { row -> (at: Int64, source: Int64) in try (row[0], row[1]) }
