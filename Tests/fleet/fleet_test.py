@@ -236,7 +236,7 @@ def check_queries(check, server, hiddenq, truth):
 
 def make_incidents(options, folder):
     bases = []
-    captures = [os.path.join(ROOT, "Fixtures/kvm-noisy-cpu")]
+    captures = [os.path.join(ROOT, "Fixtures", name) for name in ("kvm-noisy-cpu", "kvm-cpu-neighbour")]
     if options.tracegen:
         for preset, seed in (("noisy-cpu", 3), ("multi-vm", 4)):
             scenario = os.path.join(folder, preset)
@@ -244,7 +244,7 @@ def make_incidents(options, folder):
                 "--duration", "2")
             captures.append(scenario)
     else:
-        print("note: no --tracegen: incidents without scheduler data only")
+        print("note: no --tracegen: the incidents of the fixtures only")
     for number, capture in enumerate(captures):
         base = os.path.join(folder, "base%d.db" % number)
         run(options.hiddenq, "ingest", base, capture)
