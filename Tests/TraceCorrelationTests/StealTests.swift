@@ -32,6 +32,30 @@ struct StealTests {
     }
   }
 
+  @Test(
+    "a stay that a pause of the host made long does not hide the clock", arguments: [0, 400, 2_000])
+  func containmentAcrossPause(milliseconds: Int64) throws {
+    var random = Sequence(seed: 11)
+    // 400 moments lie within some 300 ms: all of them fit into the long stay, under many offsets.
+    let offset = -4_711 * Self.second
+    var stays: [Span] = []
+    var moments: [(at: Int64, thread: Int64)] = []
+    var at: Int64 = 5_000 * Self.second
+    for number in 0..<9_000 {
+      at += random.next(400_000)
+      let stay = Span(from: at, to: at + 20_000 + random.next(60_000))
+      if number % 3 == 0 { moments.append((stay.from + 1_000 + random.next(15_000) + offset, 40)) }
+      let pause = number == 2_000 ? milliseconds * 1_000_000 : 0
+      stays.append(Span(from: stay.from, to: stay.to + pause))
+      at = stay.to + pause
+    }
+    let clock = try #require(try Self.clock([40: stays], moments))
+    for own in stride(from: 5_000 * Self.second, to: at, by: 100_000_000) {
+      #expect(abs(clock.reference(own) - own - offset) <= clock.error(at: own))
+      #expect(clock.error(at: own) < 30_000)
+    }
+  }
+
   @Test("threads that ran at other times than they queued tie nothing")
   func noContainment() throws {
     var random = Sequence(seed: 9)

@@ -21,6 +21,8 @@ public struct ContainmentSearch: Sendable {
   /// Share of the voters that must agree, and that chance must not reach.
   private static let leastShare = 0.9
   private static let mostByChance = 0.93
+  /// Of the time that the voters span, where long stays do not vote.
+  private static let longestShare = 0.25
   /// Texts have microseconds, and the two stamps of one switch or bio are not taken at once, ns.
   private static let slack: Int64 = 2_000
 
@@ -37,13 +39,23 @@ public struct ContainmentSearch: Sendable {
     hint: (offset: Int64, bound: Int64)? = nil, reading stays: Stays
   ) throws -> SchedulerClock? {
     guard moments.count >= Self.fewestVoters else { return nil }
+    // A host that stood still leaves one stay, of the thread that was on a CPU then, which holds all moments
+    // of a window under many offsets. Where that lets chance do as well as the truth, only shorter ones vote.
+    return try clock(hint, longest: nil, stays) ?? clock(hint, longest: Self.longestShare, stays)
+  }
+
+  /// `longest`: the share of the time between the first and the last voter that a stay lasts at most which votes;
+  /// nil: all vote.
+  private func clock(
+    _ hint: (offset: Int64, bound: Int64)?, longest: Double?, _ stays: Stays
+  ) throws -> SchedulerClock? {
     // Many moments tell more, but the two clocks drift apart between the first and the last of them: then
     // fewer, or allowing for a drift.
     for (voters, drift) in [(400, 0.0), (120, 0), (40, 0), (400, 60e-6)] {
       var best: (window: Range<Int>, peak: OffsetHistogram.Peak)?
       for part in [2, 1, 3, 0, 4] {
         let window = window(part, voters)
-        guard let peak = try vote(moments[window], drift: drift, hint, stays),
+        guard let peak = try vote(moments[window], drift: drift, longest: longest, hint, stays),
           peak.share >= Self.leastShare, peak.byChance <= Self.mostByChance * peak.share
         else { continue }
         if peak.share - peak.byChance > best.map({ $0.peak.share - $0.peak.byChance }) ?? 0 {
@@ -66,7 +78,7 @@ public struct ContainmentSearch: Sendable {
   }
 
   private func vote(
-    _ voters: ArraySlice<(at: Int64, thread: Int64)>, drift: Double,
+    _ voters: ArraySlice<(at: Int64, thread: Int64)>, drift: Double, longest: Double?,
     _ hint: (offset: Int64, bound: Int64)?, _ stays: Stays
   ) throws -> OffsetHistogram.Peak? {
     let length = (voters.last?.at ?? 0) - (voters.first?.at ?? 0)
@@ -90,7 +102,10 @@ public struct ContainmentSearch: Sendable {
     var histogram = OffsetHistogram(chosen, offsets: Span(from: low, to: high), slack: slack)
     let reach = Span(
       from: (voters.first?.at ?? 0) - high - slack, to: (voters.last?.at ?? 0) - low + slack)
-    try stays(reach) { histogram.add($0, $1) }
+    let most = longest.map { Int64($0 * Double(length)) } ?? .max
+    try stays(reach) { thread, stay in
+      if stay.to - stay.from <= most { histogram.add(thread, stay) }
+    }
     return histogram.peak()
   }
 
