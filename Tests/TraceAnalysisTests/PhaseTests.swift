@@ -280,9 +280,22 @@ struct PhaseTests {
         io.times[.virtioReturn] = Stamp(pause.upperBound - at + 100_000)
       }
     }
-    let told = GuestPhases(population, [], .init(pauses: [pause])).phases
+    let pauses: [(Range<Int64>, Int64)] = [(pause, 1_500_000_000)]
+    let told = GuestPhases(population, [], .init(pauses: pauses)).phases
     #expect(told.count == 1 && told[0].isBaseline)
     #expect(GuestPhases(population, [], .init()).phases.count > 1)
+  }
+
+  @Test(
+    "of a wait in the page cache the pause goes off that lies in it, and no more",
+    arguments: [(200, 700), (500, 400)])
+  func waitAcrossPause(length: Int64, left: Int64) {
+    let pauses = GuestPhases.Interruptions(pauses: [(3_000..<3_500, length)])
+    #expect(pauses.withoutPauses(900, endedAt: 3_800) == left)
+    #expect(pauses.withoutPauses(200, endedAt: 3_800) == 200)
+    #expect(pauses.withoutPauses(400, endedAt: 2_900) == 400)
+    // Of one that ended in it only what lies in it can be.
+    #expect(pauses.withoutPauses(400, endedAt: 3_100) == 300)
   }
 
   @Test(

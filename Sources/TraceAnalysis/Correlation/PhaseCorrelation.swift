@@ -101,7 +101,9 @@ struct PhaseCorrelation: CorrelationPass {
     }
     return GuestPhases.Interruptions(
       stalls: stalls,
-      pauses: pauses.map { $0.range.from..<max(Stamp.sum($0.range.from, 1), $0.range.to) })
+      pauses: pauses.map {
+        ($0.range.from..<max(Stamp.sum($0.range.from, 1), $0.range.to), $0.length)
+      })
   }
 
   // MARK: - Rows

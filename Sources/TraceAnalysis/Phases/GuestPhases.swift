@@ -31,11 +31,23 @@ struct GuestPhases {
   struct Interruptions {
     /// Nothing was completed: a phase of its own.
     var stalls: [Range<Int64>] = []
-    /// The guest as a whole stood still: its I/O did not change.
-    var pauses: [Range<Int64>] = []
+    /// The guest as a whole stood still: its I/O did not change. Each with how long it was, ns: it lies within its range.
+    var pauses: [(range: Range<Int64>, length: Int64)] = []
 
     func touch(_ io: Range<Int64>) -> Bool {
-      stalls.contains { $0.overlaps(io) } || pauses.contains { $0.overlaps(io) }
+      stalls.contains { $0.overlaps(io) } || pauses.contains { $0.range.overlaps(io) }
+    }
+
+    /// What a time that ended at a moment was without the pauses in it, ns. Left out as a whole, the long waits of what
+    /// comes after a pause would be missing among the short ones.
+    func withoutPauses(_ time: Int64, endedAt moment: Int64) -> Int64 {
+      let own = Span(from: moment - max(0, time), to: moment)
+      let paused = pauses.lazy.map { pause in
+        min(
+          pause.length,
+          own.overlap(Span(from: pause.range.lowerBound, to: pause.range.upperBound)))
+      }
+      return max(0, time - paused.saturatingSum(\.self))
     }
   }
 
@@ -208,8 +220,8 @@ struct GuestPhases {
       else { return }
       let first = device * SignalKind.allCases.count
       // What it had waited in the page cache before it may hold a pause, too.
-      let cache = io.times[.pageCache].nanoseconds.flatMap { time in
-        interruptions.pauses.contains { $0.overlaps(moment - max(0, time)..<moment) } ? nil : time
+      let cache = io.times[.pageCache].nanoseconds.map {
+        interruptions.withoutPauses($0, endedAt: moment)
       }
       switch io.operation {
       case .read: body(first + SignalKind.reads.rawValue, moment, block)
