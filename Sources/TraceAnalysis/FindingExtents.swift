@@ -153,7 +153,7 @@ extension Finding.Extent {
 }
 
 /// What was found, in the order of the report: by what it cost the guests' I/Os, then by severity, then as the rules
-/// found it. Consequences follow their cause; what cannot be judged is last.
+/// found it. Consequences follow their cause, and a mere suspicion what it would explain; what cannot be judged is last.
 struct FindingOrder {
   private(set) var findings: [Finding] = []
 
@@ -174,7 +174,8 @@ struct FindingOrder {
     }
     for place in judged.indices {
       // Nothing is a consequence of its own consequence.
-      guard let cause = Self.cause(of: place, judged), root(of: cause) != place else { continue }
+      guard let cause = Self.cause(of: place, judged, isSuspicion: false), root(of: cause) != place
+      else { continue }
       causes[place] = cause
     }
     let roots = judged.indices.map(root)
@@ -191,13 +192,20 @@ struct FindingOrder {
       let (left, right) = (gravest[$0] ?? .info, gravest[$1] ?? .info)
       return left != right ? left > right : $0 < $1
     }
-    for root in ordered {
+    var isAdded: Set<Int> = []
+    func addGroup(of root: Int) {
+      guard isAdded.insert(root).inserted else { return }
       let rank = findings.count + 1
       add(judged[root].finding, consequenceOf: nil)
-      for place in judged.indices where place != root && roots[place] == root {
-        add(judged[place].finding, consequenceOf: rank)
+      let others = judged.indices.filter { $0 != root && roots[$0] == root }
+      for place in others { add(judged[place].finding, consequenceOf: rank) }
+      for place in [root] + others {
+        if let suspect = Self.cause(of: place, judged, isSuspicion: true) {
+          addGroup(of: roots[suspect])
+        }
       }
     }
+    for root in ordered { addGroup(of: root) }
     for (finding, _) in found where finding.confidence == .none {
       add(finding, consequenceOf: nil)
     }
@@ -211,17 +219,18 @@ struct FindingOrder {
     findings.append(ranked)
   }
 
-  /// The first of those that it may be a consequence of.
+  /// The first of those that it may be a consequence of. What is only suspected hides nothing that is graver: whether it is
+  /// such a suspicion that is asked for.
   private static func cause(
-    of place: Int, _ judged: [(finding: Finding, follows: [Precursor])]
+    of place: Int, _ judged: [(finding: Finding, follows: [Precursor])], isSuspicion: Bool
   ) -> Int? {
     let (own, follows) = judged[place]
     for precursor in follows {
       if let cause = judged.indices.first(where: {
         $0 != place && judged[$0].finding.code == precursor.code
           && (!precursor.needsOnset || judged[$0].finding.extent.hasOnset)
-          // What is only suspected hides nothing that is graver.
-          && (judged[$0].finding.confidence != .low || judged[$0].finding.severity >= own.severity)
+          && isSuspicion
+            == (judged[$0].finding.confidence == .low && judged[$0].finding.severity < own.severity)
           && judged[$0].finding.mayHaveCaused(own)
       }) {
         return cause

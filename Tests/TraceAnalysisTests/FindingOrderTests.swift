@@ -55,6 +55,22 @@ struct FindingOrderTests {
       ]) == "1 NOISY_CPU_NEIGHBOUR, 2 STEAL_HIDDEN < 1, 3 A")
   }
 
+  @Test("a suspicion hides nothing graver, but stands directly behind what it would explain")
+  func suspicion() {
+    let suspect = Self.finding(Self.neighbour, at: 8...26, confidence: .low)
+    #expect(
+      Self.order([
+        (Self.finding(Finding.Code("A"), cost: 5), []), (suspect, []),
+        (Self.finding(.stealHidden, .critical, at: 8...26, cost: 9), [Precursor(Self.neighbour)]),
+      ]) == "1 STEAL_HIDDEN, 2 NOISY_CPU_NEIGHBOUR, 3 A")
+    // As grave as that, it is its cause.
+    #expect(
+      Self.order([
+        (Self.finding(Finding.Code("A"), cost: 5), []), (suspect, []),
+        (Self.finding(.stealHidden, at: 8...26, cost: 9), [Precursor(Self.neighbour)]),
+      ]) == "1 A, 2 NOISY_CPU_NEIGHBOUR, 3 STEAL_HIDDEN < 2")
+  }
+
   @Test(
     "a consequence follows its cause: of the same guest, begun while it was there and not before")
   func time() {
