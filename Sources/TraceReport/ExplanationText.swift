@@ -475,7 +475,7 @@ public enum ExplanationText {
     return text
   }
 
-  /// `it stood still 4 times, 1.892 s in all: 1.205 s at 13.014 s, 302.3 ms at 9.010 s; so did its clock, and its I/Os do not show it`
+  /// `it stood still 4 times, 1.892 s in all: 1.205 s at 13.014 s, 302.3 ms at 9.010 s; so did its clock, so on its own clock no I/O took longer`
   private static func pauses(_ guest: GuestStory) -> [String] {
     pauseSentence(guest).map { labelled("Paused", $0) } ?? []
   }
@@ -501,7 +501,7 @@ public enum ExplanationText {
   /// What the I/Os show of its pauses.
   private static func pauseCount(_ guest: GuestStory) -> String {
     if guest.pauses.allSatisfy(\.isClockStill) {
-      return "; so did its clock, and its I/Os do not show it"
+      return "; so did its clock, so on its own clock no I/O took longer"
     }
     let spanning = guest.pauses.filter { !$0.isClockStill }.map(\.spanning).saturatingSum(\.self)
     return spanning > 0

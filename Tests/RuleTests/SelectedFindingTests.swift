@@ -108,7 +108,7 @@ struct SelectedFindingTests {
     let both = try #require(try found(0..<8 * Self.second))
     #expect(both.severity == .critical)
     #expect(both.sentence.contains("It happened 2 times, together 1.500 s"), "\(both.sentence)")
-    #expect(both.sentence.contains("3 of its I/Os waited"), "\(both.sentence)")
+    #expect(both.sentence.contains("3 of its I/Os were in flight: they waited"), "\(both.sentence)")
     // A pause that began before the part reaches into it.
     let one = try #require(try found(7_500_000_000..<14 * Self.second))
     #expect(!one.sentence.contains("It happened") && one.extent.from == 7 * Self.second)

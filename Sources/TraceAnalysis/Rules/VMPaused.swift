@@ -48,8 +48,10 @@ struct VMPaused: Rule {
           + (count > 1
             ? ". It happened \(Quantity.count(count)) times, together \(Quantity.time(whole))" : "")
           + (spanning > 0
-            ? ". \(Quantity.count(spanning)) of its I/Os waited for it: no device took that time"
-            : "") + ".",
+            ? ". \(Quantity.count(spanning)) of its I/Os were in flight: "
+              + (isClockStill == 1
+                ? "they took that much longer on the host's clock, not on its own"
+                : "they waited for it, and no device took that time") : "") + ".",
         confidence: Finding.Confidence(name: confidence) ?? .none,
         because: "At that time \(because).",
         evidenceSQL: sql(evidence, "guest = \(Evidence.literal(guest))"),

@@ -196,7 +196,13 @@ private struct Layers {
       "SELECT * FROM wait_interval WHERE guest = \(SQLText.literal(guest.guest)) ORDER BY at_ns")
     let whole = rows.filter { $0.text("class") == nil }
     guard let length = Self.length(whole) else {
-      missing.append("waits for a CPU (a scheduler trace of the host)")
+      let isCounted = try !file.rows(
+        "SELECT 1 AS found FROM culprit WHERE victim_guest = \(SQLText.literal(guest.guest)) LIMIT 1"
+      ).isEmpty
+      missing.append(
+        isCounted
+          ? "when it waited for a CPU (nothing ties the host's scheduler trace to the time axis)"
+          : "waits for a CPU (a scheduler trace of the host)")
       return
     }
     struct Culprit: Hashable {
