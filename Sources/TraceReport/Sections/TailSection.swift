@@ -18,7 +18,7 @@ struct TailSection: ReportSection {
       else { return [] }
       let name = Printable.text("\(statistics.disk.guest) \(statistics.disk.device), \(group.op)")
       return [.figure(Self.tail(name, group, try bound(file, statistics.disk)))]
-        + (group.whatIf.isEmpty ? [] : [.figure(Self.whatIf(name, group))])
+        + (Self.whatIf(name, group).map { [.figure($0)] } ?? [])
     }
     // The sentences are of the whole capture.
     let isWhole = request.filter.from == nil && request.filter.to == nil
@@ -103,12 +103,17 @@ struct TailSection: ReportSection {
       drawing: .bars(StackedBars(bars: bars)), numbers: numbers, isInText: true)
   }
 
-  private static func whatIf(_ name: String, _ group: DiskStatistics.Group) -> Figure {
+  /// Nil where no percentile is known without a hop.
+  private static func whatIf(_ name: String, _ group: DiskStatistics.Group) -> Figure? {
     let parts = parts(group)
     let rows = group.whatIf.filter { parts.contains($0.hop) && [50, 99].contains($0.percentile) }
     let unit = Quantity.TimeUnit.fitting(rows.map(\.now).max() ?? 0)
+    // Of few I/Os the p99 is not known.
+    guard let drawn = rows.map(\.percentile).max(),
+      let now = rows.first(where: { $0.percentile == drawn })?.now
+    else { return nil }
     // By how much the percentile would fall, the most first.
-    let gains = rows.filter { $0.percentile == 99 && $0.without <= $0.now }.sorted {
+    let gains = rows.filter { $0.percentile == drawn && $0.without <= $0.now }.sorted {
       $0.without != $1.without ? $0.without < $1.without : $0.hop.mark < $1.hop.mark
     }
     let bars = gains.map { row in
@@ -119,13 +124,15 @@ struct TailSection: ReportSection {
         parts: [
           StackedBars.Part(
             mark: Mark(row.hop) ?? .notFollowed, value: Double(gain),
-            note: "p99 \(Quantity.time(row.without)) instead of \(Quantity.time(row.now))")
+            note:
+              "p\(label(drawn)) \(Quantity.time(row.without)) instead of \(Quantity.time(row.now))")
         ],
         total: "-\(Quantity.brief(gain)) (\(share))")
     }
-    let now = rows.first { $0.percentile == 99 }.map { Quantity.brief($0.now) } ?? "not known"
     return Figure(
-      title: "\(name): by how much the p99 of Q to C, \(now), would fall if a hop took no time",
+      title:
+        "\(name): by how much the p\(label(drawn)) of Q to C, \(Quantity.brief(now)), would fall "
+        + "if a hop took no time",
       reading:
         "The most that any tuning of that layer can gain: an upper bound, since what leaves one "
         + "queue earlier may wait in the next.",
