@@ -47,7 +47,7 @@ struct GuestPlacement {
       guard let node = row.integer("node"), let other = row.integer("other"), other > 0,
         let pages = row.integer("pages")
       else { return nil }
-      return "\(Quantity.count(other)) of \(Quantity.count(pages)) pages of node \(node)"
+      return "\(Quantity.count(other)) of \(Quantity.count(pages, "page")) of node \(node)"
     }
     guard !parts.isEmpty else { return "" }
     return

@@ -94,6 +94,11 @@ public enum Quantity {
     number < 0 ? "-" + grouped(number.magnitude) : grouped(number.magnitude)
   }
 
+  /// How many of what: `1 line`, `2 lines`, `1,024 I/Os`.
+  public static func count(_ number: Int64, _ one: String) -> String {
+    "\(count(number)) \(one)\(number == 1 ? "" : "s")"
+  }
+
   private static func grouped(_ number: UInt64) -> String {
     let digits = String(number)
     var text = ""

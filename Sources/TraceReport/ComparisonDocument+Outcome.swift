@@ -53,8 +53,8 @@ extension ComparisonSections {
     }
     let count = setup.changes.count
     return count == 0
-      ? "The \(Quantity.count(Int64(setup.compared))) settings that both sides state are the same."
-      : "\(Quantity.count(Int64(count))) of \(Quantity.count(Int64(setup.compared))) settings that both sides state "
+      ? "The \(Quantity.count(Int64(setup.compared), "setting")) that both sides state are the same."
+      : "\(Quantity.count(Int64(count))) of \(Quantity.count(Int64(setup.compared), "setting")) that both sides state "
         + "\(count == 1 ? "differs" : "differ")."
   }
 

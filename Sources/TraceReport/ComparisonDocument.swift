@@ -217,7 +217,7 @@ struct ComparisonSections {
       Fact(
         "intervals",
         "\(percent(settings.confidence)), moving-block bootstrap, "
-          + "\(Quantity.count(Int64(settings.replicates))) draws, seed \(settings.seed), widened for "
+          + "\(Quantity.count(Int64(settings.replicates), "draw")), seed \(settings.seed), widened for "
           + "few blocks"))
     facts.append(
       Fact(

@@ -197,7 +197,7 @@ public enum ExplanationText {
     if let p50 = block.p50 { parts.append("median \(briefPair(p50.before, p50.after))") }
     if let p99 = block.p99 { parts.append("p99 \(briefPair(p99.before, p99.after))") }
     return parts.joined(separator: ", ")
-      + " (\(Quantity.count(block.baselineCount)) and \(Quantity.count(block.count)) I/Os)"
+      + " (\(Quantity.count(block.baselineCount)) and \(Quantity.count(block.count, "I/O")))"
   }
 
   static func since(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {

@@ -59,7 +59,7 @@ struct BackpressureCollapse: Rule {
           "\(try evidence.disk(device, of: guest)): with \(Quantity.decimal(depth, digits: 1)) I/Os in the stack it served "
             + "\(Quantity.decimal(rate, digits: 0)) per second, with its usual "
             + "\(Quantity.decimal(usualDepth, digits: 1)) it served \(Quantity.decimal(usual, digits: 0)). More "
-            + "waited and less was done in \(Quantity.count(crowded)) slices of 100 ms, "
+            + "waited and less was done in \(Quantity.count(crowded, "slice")) of 100 ms, "
             + "\(Quantity.decimal(share, digits: 1)) % of the busy time."
             + (isLimited ? " A limit on its I/O held it back then (LIMIT_REACHED)." : "")),
         confidence: .medium,

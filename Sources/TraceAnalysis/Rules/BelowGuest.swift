@@ -31,7 +31,7 @@ enum BelowGuest {
         row.number(column).map { "\(name) \(Quantity.decimal($0, digits: 2))" }
       }
       sentence +=
-        ". Over \(Quantity.count(seconds)) seconds its mean goes with (rank correlation, -1 to 1): "
+        ". Over \(Quantity.count(seconds, "second")) its mean goes with (rank correlation, -1 to 1): "
         + goesWith.joined(separator: ", ")
       if let much = row.number("much_steal_ns"), let little = row.number("little_steal_ns") {
         sentence +=

@@ -102,7 +102,7 @@ extension CapturesMixed {
         code, .critical, guest: nil,
         sentence: Printable.text(
           "Scheduler traces of two machines, or of one before and after a boot, were ingested as \(layer) \(machine). "
-            + "\(Quantity.count(differing)) threads of the kernel have other numbers in \(path) than in \(other), as "
+            + "\(Quantity.count(differing, "thread")) of the kernel have other numbers in \(path) than in \(other), as "
             + "\(name): \(tid) and \(otherTID)."),
         confidence: .high,
         because:

@@ -56,7 +56,7 @@ struct CapturesMixed: Rule {
         code, .critical, guest: nil,
         sentence: Printable.text(
           "Guest and host are the wrong way round. \(Quantity.count(enclosing)) of the "
-            + "\(Quantity.count(requests)) requests (\(Quantity.decimal(share, digits: 1)) %) that host "
+            + "\(Quantity.count(requests, "request")) (\(Quantity.decimal(share, digits: 1)) %) that host "
             + "\(sides.host.name) issued to its \(sides.host.device) enclose a request of guest "
             + "\(sides.guest.name) to \(sides.guest.device) from Q to C."),
         confidence: .high,
@@ -111,7 +111,7 @@ struct CapturesMixed: Rule {
           own >= Self.fewestRequests, its >= Self.fewestRequests, both * 10 < min(own, its)
         else { return nil }
         reason =
-          "In the time that both cover, one has \(Quantity.count(own)) requests and the other "
+          "In the time that both cover, one has \(Quantity.count(own, "request")) and the other "
           + "\(Quantity.count(its)), of which \(Quantity.count(both)) are the same"
       }
       told.insert(machine)

@@ -88,7 +88,7 @@ struct CompletionsMissing: Rule {
       because = "So their time at the device is unknown."
     } else if completed >= Self.fewest, issued == 0, queued == 0 {
       what =
-        "\(Quantity.count(completed)) completions (C) and no issue (D) of their requests are in the trace"
+        "\(Quantity.count(completed, "completion")) (C) and no issue (D) of their requests are in the trace"
       because = "So their duration is unknown."
     } else if let open = row.integer("open"), let early = row.integer("early"),
       let share = row.number("open_pct"), open >= Self.fewest, row.integer("lost_events") == 0,
@@ -98,7 +98,7 @@ struct CompletionsMissing: Rule {
         "\(Quantity.count(open)) of \(Quantity.count(early)) issued requests "
         + "(\(Quantity.decimal(share, digits: 1)) %) have no completion (C) in the trace, those of its end left out"
       because =
-        "Latencies are those of the \(Quantity.count(whole)) requests of which both ends are there; they may not be "
+        "Latencies are those of the \(Quantity.count(whole, "request")) of which both ends are there; they may not be "
         + "like the others."
     } else {
       return nil

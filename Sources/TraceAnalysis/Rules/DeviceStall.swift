@@ -55,7 +55,7 @@ struct DeviceStall: Rule {
         + Quantity.time(median)
       if count > 1 {
         sentence +=
-          ". It happened \(Quantity.count(count)) times, together \(Quantity.time(whole))"
+          ". It happened \(Quantity.count(count, "time")), together \(Quantity.time(whole))"
       }
       return Finding(
         code,

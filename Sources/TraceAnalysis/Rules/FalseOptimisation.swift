@@ -109,7 +109,7 @@ struct FalseOptimisation: Rule {
     if let share = row.number("device_full_pct"), share >= evidence.value(of: full), waiting >= 1 {
       return (
         true,
-        "The device below, \(disk), is full: it holds \(Quantity.count(depth)) requests in "
+        "The device below, \(disk), is full: it holds \(Quantity.count(depth, "request")) in "
           + "\(Quantity.decimal(share, digits: 1)) % of \(Quantity.count(slices)) time slices. "
           + "\(Quantity.decimal(waiting, digits: 1)) wait for it in the host's scheduler on average. Requests that "
           + "a layer above it no longer holds will wait there."
@@ -120,7 +120,7 @@ struct FalseOptimisation: Rule {
     {
       return (
         false,
-        "The device below, \(disk), never holds more than \(Quantity.count(depth)) requests, which it reached in "
+        "The device below, \(disk), never holds more than \(Quantity.count(depth, "request")), which it reached in "
           + "\(Quantity.decimal(share, digits: 1)) % of \(Quantity.count(slices)) time slices. The I/Os "
           + "spent \(Quantity.decimal(held, digits: 1)) % of their time waiting for it (H4). A larger queue "
           + "depth of the device may be enough."

@@ -31,7 +31,7 @@ struct HostCacheAbsorbs: Rule {
       return Finding(
         code, .info, guest: guest,
         sentence: Printable.text(
-          "\(try evidence.disk(device, of: guest)): \(Quantity.count(absorbed)) of \(Quantity.count(writes)) writes "
+          "\(try evidence.disk(device, of: guest)): \(Quantity.count(absorbed)) of \(Quantity.count(writes, "write")) "
             + "(\(Quantity.decimal(part, digits: 1)) %) were complete for the guest without a request of the "
             + "host: its page cache took them" + Self.later(row) + "."),
         confidence: .medium,

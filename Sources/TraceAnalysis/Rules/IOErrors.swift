@@ -157,7 +157,7 @@ struct IOErrors: Rule {
     if let sectors = kind.text("sectors") {
       words +=
         different > Int64(mostSectors)
-        ? ", at \(Quantity.count(different)) sectors, the first \(sectors)"
+        ? ", at \(Quantity.count(different, "sector")), the first \(sectors)"
         : ", at sector\(different == 1 ? "" : "s") \(sectors)"
     }
     let (from, to) = (try when(first), try when(last))

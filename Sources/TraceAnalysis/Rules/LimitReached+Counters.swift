@@ -31,7 +31,7 @@ extension LimitReached {
           code, .warning, guest: machine.name,
           sentence: Printable.text(
             "Disk \(object.split(separator: " ").last ?? "") was at a limit of "
-              + "\(LimitCorrelation.Limit.words(stated, isBytes: false)) in \(Quantity.count(readings)) readings: it did "
+              + "\(LimitCorrelation.Limit.words(stated, isBytes: false)) in \(Quantity.count(readings, "reading")): it did "
               + "\(Quantity.decimal(rate, digits: 1)) requests per second while \(Quantity.decimal(held, digits: 1)) waited. "
               + "\(file) states the limit."),
           confidence: .low,

@@ -43,7 +43,7 @@ struct LimitReached: Rule {
         let operation = row.text("op").flatMap { $0 == "all" ? nil : " for \($0)s" } ?? ""
         var sentence =
           "\(try evidence.disk(device, of: guest)): from \(try evidence.moment(from, of: guest)) on, an I/O limit of \(value)\(operation) held its "
-          + "requests back. \(Quantity.count(ios)) I/Os came through at an even rate of "
+          + "requests back. \(Quantity.count(ios, "I/O")) came through at an even rate of "
           + "\(LimitCorrelation.Limit.words(rate, isBytes: isBytes)) while "
           + "\(Quantity.decimal(held, digits: 1)) waited on average."
         if let busy = row.number("busy_below_pct") {

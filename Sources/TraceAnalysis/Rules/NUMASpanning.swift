@@ -38,7 +38,7 @@ struct NUMASpanning: Rule {
           "\(Quantity.decimal($0.run ?? 0, digits: 1)) % of their time on node \($0.node)"
         }
         .joined(separator: ", ")
-      sentence += "; they went from node to node \(Quantity.count(moves)) times"
+      sentence += "; they went from node to node \(Quantity.count(moves, "time"))"
       if let share {
         sentence +=
           ", and about \(Quantity.decimal(share, digits: 1)) % of the memory they use is on another one"

@@ -22,7 +22,7 @@ extension NetDropBeforeWire {
             + (share.map { ", \(Quantity.decimal($0, digits: 2)) % of all." } ?? ".")),
         confidence: .low,
         because:
-          "These are means of sar over \(Quantity.count(row.integer("readings") ?? 0)) readings; whether it is the first "
+          "These are means of sar over \(Quantity.count(row.integer("readings") ?? 0, "reading")); whether it is the first "
           + "queue that loses, only the counters of all of them tell.",
         evidenceSQL: Self.meansSQL(
           "machine = \(Evidence.literal(machine)) AND object = \(Evidence.literal(object)) AND way = \(Evidence.literal(way))"

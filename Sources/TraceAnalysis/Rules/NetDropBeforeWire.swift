@@ -103,7 +103,7 @@ struct NetDropBeforeWire: Rule {
       return Finding(
         code, .info, guest: guest,
         sentence: Printable.text(
-          "\(point) of \(machine) had no buffer for a packet \(Quantity.count(drops)) times (\(counters))"
+          "\(point) of \(machine) had no buffer for a packet \(Quantity.count(drops, "time")) (\(counters))"
             + (numbers.number("drops_per_s").map {
               ", \(Quantity.decimal($0, digits: 1)) per second"
             } ?? "") + ". How many were lost by that is not counted."),
@@ -115,7 +115,7 @@ struct NetDropBeforeWire: Rule {
     var sentence = "\(point) of \(machine) lost \(Quantity.count(drops))"
     if let offered = numbers.integer("offered"), let share {
       sentence +=
-        " of \(Quantity.count(offered)) packets (\(Quantity.decimal(share, digits: 2)) %)"
+        " of \(Quantity.count(offered, "packet")) (\(Quantity.decimal(share, digits: 2)) %)"
     } else {
       sentence += " packets"
     }
@@ -318,7 +318,7 @@ struct NetDropBeforeWire: Rule {
       var sentence = "\(point) of \(machine) lost \(Quantity.count(drops))"
       if let offered = row.integer("offered"), let share = row.number("drop_pct") {
         sentence +=
-          " of \(Quantity.count(offered)) packets (\(Quantity.decimal(share, digits: share < 1 ? 2 : 1)) %)"
+          " of \(Quantity.count(offered, "packet")) (\(Quantity.decimal(share, digits: share < 1 ? 2 : 1)) %)"
       } else {
         sentence += " packets"
       }

@@ -29,7 +29,7 @@ struct NotJoined: Rule {
       return Finding(
         code, .warning, guest: guest,
         sentence: Printable.text(
-          "\(disk): \(Quantity.count(matched)) of the \(Quantity.count(inside)) I/Os that lie wholly "
+          "\(disk): \(Quantity.count(matched)) of the \(Quantity.count(inside, "I/O")) that lie wholly "
             + "inside both traces were matched for certain."),
         confidence: .high, because: "The reasons of the others are in the view 'io', match_reason.",
         evidenceSQL: sql,
@@ -48,7 +48,7 @@ struct NotJoined: Rule {
         "\(disk): "
           + (all == 1
             ? "its 1 I/O could not be followed"
-            : "none of its \(Quantity.count(all)) I/Os could be followed")
+            : "none of its \(Quantity.count(all, "I/O")) could be followed")
           + " through a host. Below the guest's scheduler all is one hop."),
       confidence: .none,
       because: "It is joined with no host's block trace; the report says why, disk by disk.",

@@ -37,7 +37,7 @@ struct PageCacheHides: Rule {
       guard isHeldBack || Double(median) >= evidence.value(of: residency) * 1e6 else { return nil }
       var sentence =
         "\(device): written data lay in the guest's page cache for \(Quantity.time(median)) at the median, "
-        + "p99 \(Quantity.time(slow)) (\(Quantity.count(count)) I/Os), before the disk saw it"
+        + "p99 \(Quantity.time(slow)) (\(Quantity.count(count, "I/O"))), before the disk saw it"
       if let block = row.integer("block_ns") {
         sentence += "; from Q to C its writes took \(Quantity.time(block)) at the median"
       }

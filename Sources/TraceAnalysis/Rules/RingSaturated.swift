@@ -84,7 +84,7 @@ struct RingSaturated: Rule {
         let limit = row.integer("device_ceiling")
       {
         sentence +=
-          ". Below it the device is full as well (\(Quantity.count(limit)) requests, in "
+          ". Below it the device is full as well (\(Quantity.count(limit, "request")), in "
           + "\(Quantity.decimal(full, digits: 1)) % of its time slices)"
       }
       return Finding(

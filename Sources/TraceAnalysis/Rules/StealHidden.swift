@@ -77,7 +77,7 @@ struct StealHidden: Rule {
         code, stolen >= evidence.value(of: critical) ? .critical : .warning, guest: nil,
         sentence: Printable.text(
           "Of host \(host)'s own CPU time \(Quantity.decimal(stolen, digits: 1)) % was stolen, by \(tool) "
-            + "(\(Quantity.count(samples)) samples). It is a virtual machine itself, and waited for a CPU of the machine "
+            + "(\(Quantity.count(samples, "sample"))). It is a virtual machine itself, and waited for a CPU of the machine "
             + "below it."),
         confidence: .medium,
         because:
@@ -302,7 +302,7 @@ struct StealHidden: Rule {
         because:
           "Every wait is in the host's scheduler trace; the threads are vCPUs by their names. The guest's own st is not "
           + "there to compare."
-          + (lost > 0 ? " \(Quantity.count(lost)) events of that trace were lost." : ""),
+          + (lost > 0 ? " \(Quantity.count(lost, "event")) of that trace were lost." : ""),
         evidenceSQL: evidence.proof(sql),
         nextStep:
           "See the view 'culprit' for the threads that had the CPUs. Save 'ps -eLo pid,ppid,tid,psr,comm' and QEMU's reply "
@@ -345,7 +345,7 @@ struct StealHidden: Rule {
   private static func trust(_ row: QueryRow) -> (Finding.Confidence, String) {
     let lost = row.integer("lost_events") ?? 0
     let doubt =
-      lost > 0 ? " \(Quantity.count(lost)) events of that trace were lost." : ""
+      lost > 0 ? " \(Quantity.count(lost, "event")) of that trace were lost." : ""
     guard let tool = row.text("tool"), let said = row.number("guest_reported_pct"),
       let measured = row.number("host_measured_pct")
     else {
@@ -689,7 +689,7 @@ struct StealHidden: Rule {
       Finding(
         code, stolen >= evidence.value(of: critical) ? .critical : .warning, guest: guest,
         sentence:
-          "By /proc/stat, read \(Quantity.count(readings)) times, \(Quantity.decimal(stolen, digits: 1)) % of "
+          "By /proc/stat, read \(Quantity.count(readings, "time")), \(Quantity.decimal(stolen, digits: 1)) % of "
           + "the guest's CPU time was stolen. "
           + (Self.isPossible(counted)
             ? "It counted \(Quantity.decimal(counted, digits: 1)) % of the time that passed, and of that it shows "

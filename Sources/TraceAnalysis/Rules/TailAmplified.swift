@@ -29,7 +29,7 @@ struct TailAmplified: Rule {
       // Fewer than a few beyond the percentile, and one accident is the p99.
       guard count >= 500 else { return nil }
       var sentence =
-        "\(try evidence.disk(device, of: guest)), \(operation): 1 % of \(Quantity.count(count)) I/Os took \(Quantity.time(slow)) or "
+        "\(try evidence.disk(device, of: guest)), \(operation): 1 % of \(Quantity.count(count, "I/O")) took \(Quantity.time(slow)) or "
         + "more from Q to C, \(Quantity.decimal(times, digits: 1)) times the median of "
         + "\(Quantity.time(median))"
       if let hop = row.text("hop"), let share = row.number("share"),

@@ -32,10 +32,10 @@ struct TraceIncomplete: Rule {
       var parts: [String] = []
       if lost > 0 {
         parts.append(
-          "\(Quantity.count(lost)) events beside the \(Quantity.count(events)) that are there were lost "
+          "\(Quantity.count(lost, "event")) beside the \(Quantity.count(events)) that are there were lost "
             + "(\(Quantity.decimal(share, digits: 2)) %)")
       }
-      if skipped > 0 { parts.append("\(Quantity.count(skipped)) lines could not be used") }
+      if skipped > 0 { parts.append("\(Quantity.count(skipped, "line")) could not be used") }
       return Finding(
         code, share >= evidence.value(of: warning) ? .warning : .info, guest: nil,
         sentence: Printable.text("In \(path) of \(machine) ") + parts.joined(separator: ", and ")

@@ -46,7 +46,8 @@ struct VMPaused: Rule {
           "It stood still\(host) for \(Quantity.time(longest)) "
           + place(from, to, longest) + " (both within \(Quantity.time(error)))" + clock
           + (count > 1
-            ? ". It happened \(Quantity.count(count)) times, together \(Quantity.time(whole))" : "")
+            ? ". It happened \(Quantity.count(count, "time")), together \(Quantity.time(whole))"
+            : "")
           + (spanning > 0
             ? ". \(Quantity.count(spanning)) of its I/Os were in flight: "
               + (isClockStill == 1

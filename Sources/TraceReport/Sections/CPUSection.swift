@@ -281,7 +281,7 @@ struct CPUSection: ReportSection {
       let said = row.number("guest_reported_pct"), let measured = row.number("host_measured_pct"),
       let samples = row.integer("samples")
     else { return nil }
-    var text = "\(Quantity.decimal(said, digits: 1)) % in \(Quantity.count(samples)) samples"
+    var text = "\(Quantity.decimal(said, digits: 1)) % in \(Quantity.count(samples, "sample"))"
     if let counted = row.number("guest_counted_pct"), let stolen = row.number("guest_stolen_pct") {
       text +=
         "; the guest counted \(Quantity.decimal(counted, digits: 1)) % of the time that passed, so that is "

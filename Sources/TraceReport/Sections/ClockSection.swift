@@ -116,7 +116,7 @@ struct ClockSection: ReportSection {
       + "\(Quantity.decimal(clock.driftPPM, digits: 1)) ppm, within \(Quantity.time(clock.error)): "
     if clock.pairs > 0 {
       text +=
-        "who queued \(Quantity.count(Int64(clock.pairs))) bios was on a CPU at that moment"
+        "who queued \(Quantity.count(Int64(clock.pairs), "bio")) was on a CPU at that moment"
     } else if clock.method == "one file" {
       text += "both are in one file"
     } else {
@@ -145,7 +145,7 @@ struct ClockSection: ReportSection {
   private static func checked(_ check: RunCheckRow) -> Fact {
     Fact(
       Printable.text(check.guest),
-      "\(Quantity.count(check.violations)) of \(Quantity.count(check.events)) events do not "
+      "\(Quantity.count(check.violations)) of \(Quantity.count(check.events, "event")) do not "
         + "(\(Quantity.decimal(check.perThousand, digits: 1)) per 1,000; "
         + "\(Quantity.decimal(check.byChance, digits: 1)) if they lay anywhere).")
   }

@@ -52,7 +52,7 @@ struct ConfigurationSection: ReportSection {
           .table(
             Table(
               caption: rows.count > Self.most
-                ? "\(Self.most) of \(Quantity.count(Int64(rows.count))) settings; all: the view 'configuration'."
+                ? "\(Self.most) of \(Quantity.count(Int64(rows.count), "setting")); all: the view 'configuration'."
                 : "Schedulers, queues, limits and options, as the files state them.",
               columns: [
                 .text("machine"), .text("of"), .text("setting"),

@@ -23,7 +23,7 @@ struct DataSection: ReportSection {
     let folder = Self.folder(sources.map(\.path))
     let remarks = [
       all.count > sources.count
-        ? "\(sources.count) of \(Quantity.count(Int64(all.count))) files; all of them: the view 'source'."
+        ? "\(sources.count) of \(Quantity.count(Int64(all.count), "file")); all of them: the view 'source'."
         : nil,
       folder.isEmpty ? nil : "Files below \(Printable.text(folder)).",
       hasSkipped ? nil : "No line was skipped.", hasLost ? nil : "No event is known to be lost.",

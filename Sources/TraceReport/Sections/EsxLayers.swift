@@ -19,7 +19,7 @@ enum EsxLayers {
     let host = row.text("host") ?? ""
     let disk = "\(row.text("disk") ?? "") of VM \(row.text("vm") ?? "") on \(host)"
     let counts =
-      "the counts of \(Quantity.count(row.integer("samples") ?? 0)) rows agree within \(number(row, "mismatch_pct")) % "
+      "the counts of \(Quantity.count(row.integer("samples") ?? 0, "row")) agree within \(number(row, "mismatch_pct")) % "
       + "(median)"
       + (row.number("next_mismatch_pct") == nil
         ? "" : ", those of the next best disk within \(number(row, "next_mismatch_pct")) %")
@@ -77,8 +77,9 @@ enum EsxLayers {
       .table(
         Table(
           caption: Printable.text(
-            "\(guest) \(device): mean ms per I/O, \(Quantity.count(row.integer("ios") ?? 0)) I/Os in "
-              + "\(Quantity.count(row.integer("rows") ?? 0)) rows; means per row, no single I/Os:"),
+            "\(guest) \(device): mean ms per I/O, \(Quantity.count(row.integer("ios") ?? 0, "I/O")) in "
+              + "\(Quantity.count(row.integer("rows") ?? 0, "row")); means per row, no single I/Os:"
+          ),
           columns: [.text("layer"), .number("ms"), .text("from")],
           rows: layers.map { [$0.0, $0.1, $0.2] }))
     ]

@@ -35,7 +35,7 @@ struct EsxSection: ReportSection {
   }
 
   private static func host(_ row: QueryRow) -> Fact {
-    var parts = ["\(Quantity.count(row.integer("rows") ?? 0)) rows"]
+    var parts = ["\(Quantity.count(row.integer("rows") ?? 0, "row"))"]
     if let from = row.integer("from_ns"), let to = row.integer("to_ns") {
       parts.append(
         "\(UTCText.time(from)) to \(UTCText.time(to))" + (row.integer("is_utc") == 1 ? " UTC" : ""))

@@ -96,7 +96,7 @@ struct MatchSection: ReportSection {
     if let distance = disk.distance {
       text += ": host sector = guest sector + \(distance)"
     } else {
-      text += ", in \(Quantity.count(Int64(disk.extents))) pieces"
+      text += ", in \(Quantity.count(Int64(disk.extents), "piece"))"
     }
     text += disk.isGiven ? ", from the maps that were given" : ", inferred from the traces"
     if let share = disk.feasibleShare {

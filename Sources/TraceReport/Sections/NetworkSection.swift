@@ -82,10 +82,10 @@ struct NetworkSection: ReportSection {
       remarks.append("<- loses first")
     }
     if let requeues = row.integer("requeues"), requeues > 0 {
-      remarks.append("\(Quantity.count(requeues)) requeues")
+      remarks.append("\(Quantity.count(requeues, "requeue"))")
     }
     if let stops = row.integer("stops"), stops > 0 {
-      remarks.append("\(Quantity.count(stops)) stops")
+      remarks.append("\(Quantity.count(stops, "stop"))")
     }
     return remarks.joined(separator: ", ")
   }

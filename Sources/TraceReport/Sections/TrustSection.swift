@@ -29,7 +29,7 @@ struct TrustSection: ReportSection {
     let sound = inside.filter { $0.grade.isCertain }.reduce(0) { $0 + $1.count }
     guard all > 0 else { return nil }
     return Remark(
-      "joined \(Quantity.count(Int64(sound))) of the \(Quantity.count(Int64(all))) I/Os that both sides cover",
+      "joined \(Quantity.count(Int64(sound))) of the \(Quantity.count(Int64(all), "I/O")) that both sides cover",
       MatchSection.anchor)
   }
 
@@ -43,7 +43,7 @@ struct TrustSection: ReportSection {
     return Remark(
       "clocks within \(Quantity.brief(error))"
         + (pairs > 0
-          ? ", \(Quantity.count(Int64(against))) of \(Quantity.count(Int64(pairs + against))) requests contradict that"
+          ? ", \(Quantity.count(Int64(against))) of \(Quantity.count(Int64(pairs + against), "request")) contradict that"
           : ""),
       ClockSection.anchor)
   }
@@ -102,7 +102,7 @@ struct TrustSection: ReportSection {
     let read = sources.count - refused
     return [
       Remark(
-        lost == 0 ? "no event lost" : "\(Quantity.count(lost)) events lost", DataSection.anchor),
+        lost == 0 ? "no event lost" : "\(Quantity.count(lost, "event")) lost", DataSection.anchor),
       Remark(
         "\(Quantity.count(Int64(read))) \(read == 1 ? "file" : "files") read"
           + (refused > 0 ? ", \(Quantity.count(Int64(refused))) not" : ""), DataSection.anchor),
