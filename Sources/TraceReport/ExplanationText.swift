@@ -594,7 +594,7 @@ public enum ExplanationText {
       "\(title(guest)): "
       + (isSure
         ? "nothing changed during the capture"
-        : "too few I/Os to tell whether anything changed during the capture")
+        : "no change was found during the capture, but its I/Os are too few to tell")
     let note = isSure ? "" : "confidence none"
     if isTooLong {
       text += note.isEmpty ? "" : " (\(note))"

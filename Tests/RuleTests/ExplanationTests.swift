@@ -95,7 +95,7 @@ struct ExplanationTests {
     let words = try Self.words(incident)
     #expect(
       words.hasPrefix(
-        "guest vm1: too few I/Os to tell whether anything changed during the capture ("),
+        "guest vm1: no change was found during the capture, but its I/Os are too few to tell ("),
       "\(words)")
     #expect(words.contains("of I/Os, confidence none)"))
     let guest = try #require(try Self.json(incident)["guest"] as? [String: Any])
