@@ -132,6 +132,7 @@ public let formatFamilies: [(title: String, names: [String])] = [
     "Hypervisors",
     [
       "qemu-log", "qmp", "qemu-cmdline", "libvirt-xml", "blkdeviotune", "domstats", "cgroup-limits",
+      "cgroup-cpu",
       "nvme-amzn", "esxtop", "vscsistats",
     ]
   ),

@@ -143,6 +143,31 @@ struct CounterRuleTests {
     #expect(try Self.finding(steady, "DISK_BUSY") == "")
   }
 
+  @Test("LIMIT_REACHED by a CPU quota; none where it was never used up")
+  func quota() throws {
+    func text(_ throttled: Int) -> String {
+      let path = "/sys/fs/cgroup/machine.slice/web1.scope/cpu.stat"
+      return (0..<4).map {
+        """
+        \(1_795_339_850 + 10 * $0)
+        \(path):usage_usec 123
+        \(path):nr_periods \(12_000 + 100 * $0)
+        \(path):nr_throttled \(3_400 + throttled * $0)
+        \(path):throttled_usec \(98_765 + 20_000 * throttled * $0)
+
+        """
+      }.joined()
+    }
+    let incident = try Program.incident(of: ["host/cpu-stat.txt": text(25)])
+    let words = try Self.finding(incident, "LIMIT_REACHED")
+    #expect(
+      words
+        == "warning high web1.scope: its CPU quota was used up in 75 of 300 periods (25.0 %), and its threads were held back, for 1.500 s.",
+      "\(words)")
+    let steady = try Program.incident(of: ["host/cpu-stat.txt": text(0)])
+    #expect(try Self.finding(steady, "LIMIT_REACHED") == "")
+  }
+
   @Test("fio's sums stand in the report, without a trace")
   func fioSums() throws {
     let incident = try Program.incident(of: [

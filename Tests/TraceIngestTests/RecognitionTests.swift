@@ -314,7 +314,7 @@ private let tables: [(format: String, text: String)] = [
     #expect(sink.series("proc-vmstat machine ", "nr_dirty") == [5])
     #expect(sink.series("proc-vmstat machine ", "oom_kill") == [])
     #expect(sink.series("iostat disk vda", "%util") == [10])
-    #expect(count(.otherOutput, summary) == 6)
+    #expect(count(.otherOutput, summary) == 4)
   }
 
   @Test func aTraceOfAScriptHasDatesAndOtherCommands() throws {
@@ -388,7 +388,8 @@ private let tables: [(format: String, text: String)] = [
     #expect(sink.series("proc-vmstat machine ", "oom_kill") == [3])
     #expect(sink.series("proc-stat machine ", "steal") == [1001])
     #expect(sink.counters.allSatisfy { $0.name != "usage_usec" })
-    #expect(count(.otherOutput, summary) == 4)
+    #expect(sink.series("cpu.stat service cgroup", "periods") == [5])
+    #expect(count(.otherOutput, summary) == 2)
   }
 
   @Test func aBadLineOfATableOfOursStaysBad() throws {
@@ -484,8 +485,7 @@ private let tables: [(format: String, text: String)] = [
     Row(
       "lscpu without a list of CPUs",
       "Architecture:            x86_64\nCPU(s):                  2\n"),
-    Row("cpu.stat", "nr_periods 12000\nnr_throttled 3400\nthrottled_time 98765432\n"),
-    Row("cpu.stat", "usage_usec 123\nuser_usec 100\nsystem_usec 23\nnr_periods 5\n"),
+    Row("cpu.stat", "usage_usec 123\nuser_usec 100\nsystem_usec 23\n"),
     Row("cgroup.stat", "nr_descendants 105\nnr_dying_descendants 0\n"),
     Row("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
     Row("memory.events", "low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n"),

@@ -34,7 +34,7 @@ struct Family {
         "task-schedstat", "proc-net-dev", "softnet", "ip-link", "ethtool", "ethtool-ring",
         "tc-qdisc", "ifconfig", "pressure", "iostat", "mpstat", "pidstat", "sar", "sysstat-json",
         "sadf", "domstats", "nvme-amzn", "fio-log", "top", "fio",
-        "biosnoop", "latency-histogram", "runqslower",
+        "biosnoop", "latency-histogram", "runqslower", "cgroup-cpu",
       ]),
     Family(name: "esxtop", formats: ["esxtop", "vscsistats"]),
   ]

@@ -16,7 +16,7 @@ struct LimitReached: Rule {
       without: "the host's block and scheduler traces, or the limits of the guest's disks",
       """
       SELECT 1 WHERE EXISTS (SELECT 1 FROM configuration WHERE kind = 'limit')
-        OR EXISTS (SELECT 1 FROM counter_value WHERE tool = 'nvme amzn')
+        OR EXISTS (SELECT 1 FROM counter_value WHERE tool IN ('nvme amzn', 'cpu.stat'))
         OR EXISTS (SELECT 1 FROM device_map) AND EXISTS (SELECT 1 FROM thread_wait WHERE guest IS NOT NULL)
       """))
   let thresholds: [Threshold] = []
@@ -31,7 +31,7 @@ struct LimitReached: Rule {
       try evidence.rows(
         "SELECT count(DISTINCT machine) AS guests FROM source WHERE layer = 'guest'"
       ).first?.integer("guests") ?? 0
-    return try allowances(evidence) + counted(evidence)
+    return try allowances(evidence) + quotas(evidence) + counted(evidence)
       + evidence.rows(Self.sql("1", evidence)).compactMap { row in
         guard let guest = row.text("guest"), let device = row.text("device"),
           let unit = row.text("unit"), let rate = row.number("rate"), let ios = row.integer("ios"),

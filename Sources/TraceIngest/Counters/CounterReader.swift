@@ -62,7 +62,7 @@ let counterFormats: [any CounterFormat] = [
   Sadf(), Domstats(), FioLog(), FioText(), Biosnoop(), HistogramText(), Runqslower(),
   AmazonStats(),
   ProcDiskstats(), ProcSchedstat(), TaskSchedstat(),
-  ProcStat(), ProcVmstat(),
+  ControlGroupCPU(), ProcStat(), ProcVmstat(),
 ]
 
 /// Reads the lines of one file: hands each to the table it belongs to, reads the dates between and before

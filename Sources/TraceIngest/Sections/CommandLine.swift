@@ -242,7 +242,7 @@ private struct CommandWords {
   /// Files that are one of our formats.
   private static let files: [StaticString] = [
     "/proc/vmstat", "/proc/stat", "/proc/diskstats", "/proc/schedstat", "/proc/net/dev",
-    "/proc/net/softnet_stat", "/schedstat", "/numastat", "/pressure/", ".pressure",
+    "/proc/net/softnet_stat", "/schedstat", "/numastat", "/pressure/", ".pressure", "/cpu.stat",
   ]
 
   /// Programs of others.

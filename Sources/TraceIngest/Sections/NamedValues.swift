@@ -22,8 +22,8 @@ enum NamedValues {
         "core_sched.force_idle_usec", "current_bw",
       ],
       advice:
-        "nr_throttled of nr_periods are the periods in which the group's quota was used up, and no format "
-        + "here takes it; look at it by itself, and \(Advice.tasks)"),
+        "the group has no CPU quota (nr_periods is missing), so that nothing in it is a limit; \(Advice.tasks)"
+    ),
     File(
       name: "cgroup.stat",
       names: [
