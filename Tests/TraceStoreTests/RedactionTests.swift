@@ -59,6 +59,9 @@ struct RedactionTests {
       ("virtio-blk-pci,queue-size=256", .settings), ("[mq-deadline] none", .settings),
       ("2026-11-22 08:56:53.868304 = 1547.694200124 (monotonic)", .settings),
       ("guest", .machines), ("host", .machines), ("guest/host", .files),
+      ("scsi0:0", .devices), ("vmhba0:C0:T5:L0", .devices), ("mpx.vmhba0:C0:T5:L0", .devices),
+      ("vSwitch0:33554435:Shadow of vmnic0", .devices), ("vSwitch0:33554436:vmk0", .devices),
+      ("system (1)", .devices), ("group", .settings), ("scsi0", .settings), ("PVSCSI", .settings),
     ] as [(String, RedactedKind)])
   func stays(_ text: String, _ kind: RedactedKind) throws {
     #expect(try rewritten(text, kind) == text)
@@ -79,11 +82,23 @@ struct RedactionTests {
       ("9a3b0c1e-0000-4d4d-8888-77aa1b2c3d4e", .settings, "9a3b0c1e"),
       ("d\u{fc}sseldorf", .threads, "sseldorf"), ("\u{1b}[31mred", .threads, "31mred"),
       ("<script>alert", .threads, "script"),
+      ("poseidon vCPU 0", .devices, "poseidon"), ("poseidon:scsi0:0", .devices, "poseidon"),
+      ("internal:50331705:480214:poseidon", .devices, "poseidon"),
+      ("naa.60060160a1b1c2d3", .devices, "60060160"), ("t10.ATA_____ST2000", .devices, "ST2000"),
+      ("datastore1", .devices, "datastore1"),
     ] as [(String, RedactedKind, String)])
   func goes(_ text: String, _ kind: RedactedKind, _ name: String) throws {
     let new = try rewritten(text, kind)
     #expect(!new.contains(name), "\(new)")
     #expect(new != text)
+  }
+
+  @Test("a virtual machine goes though it is called like a device")
+  func machineLikeADevice() throws {
+    var rewriter = NameRewriter(Pseudonyms(key: Self.key))
+    let name = try rewriter.rewrite("scsi1", .machines)
+    #expect(try rewriter.rewrite("scsi1 vCPU 0", .devices) == "\(name) vCPU 0")
+    #expect(try rewriter.rewrite("scsi1:scsi0:0", .devices) == "\(name):scsi0:0")
   }
 
   @Test("a word has one pseudonym in every kind of column, under one key")

@@ -15,7 +15,8 @@ enum KeptWords {
   }
 
   private static let files = words([paths])
-  private static let devices = words([paths, roles, network, buses]).union(Hypervisor.processNames)
+  private static let devices = words([paths, roles, network, buses, esxi]).union(
+    Hypervisor.processNames)
   private static let settings = devices.union(
     words([queueSettings, qemuOptions, qemuWords, headers, extents]))
 
@@ -39,6 +40,10 @@ enum KeptWords {
     "guest host dev mapper proc sys by-id by-path by-uuid by-label disk fd vhost-net"
   ]
   private static let buses = ["peripheral peripheral-anon virtio-backend device"]
+  /// Groups of worlds that each host has, and ports of its own.
+  private static let esxi = [
+    "idle system helper drivers ft vmotion Shadow of Management PVSCSI LSI group leader vcpus"
+  ]
   private static let queueSettings = [
     "scheduler nr_requests rotational write_cache nomerges rq_affinity read_ahead_kb max_sectors_kb",
     "logical_block_size physical_block_size wbt_lat_usec io_poll mq hctx start size queue_depth",

@@ -117,6 +117,8 @@ struct NameRewriter {
 
   /// One word.
   private mutating func word(_ word: String, _ kept: Set<String>) throws -> String {
+    // A virtual machine may be called as the kernel or ESXi calls a device.
+    if machines.contains(word), DeviceName.isKernels(word) { return try replace(word) }
     // `file.cache.direct`: QEMU's words in a row.
     if Self.isNumber(word) || word.split(separator: ".").allSatisfy({ kept.contains(String($0)) })
       || DeviceName.isKernels(word)
@@ -202,6 +204,10 @@ enum DeviceName {
         return isNumbers(word.dropFirst(kind.count + letters.count), mayBeEmpty: true)
       }
     }
+    // `vmhba0:C0:T5:L0`: channel, target and unit of a disk of ESXi.
+    if word.count <= 4, let first = word.first, "CTL".contains(first), word.count > 1 {
+      return word.dropFirst().allSatisfy { ("0"..."9").contains($0) }
+    }
     return kinds.contains { kind in
       word.hasPrefix(kind) && isNumbers(word.dropFirst(kind.count), mayBeEmpty: false)
     }
@@ -220,6 +226,8 @@ enum DeviceName {
     "macvtap", "veth", "tun", "ifb", "dummy", "docker", "vhost", "vhost-", "vcpu", "iothread",
     "virtio", "cpu",
     "domain", "node",
+    // Those of ESXi. A disk's `naa.6006...` or `t10.ATA...` is of that one disk and goes.
+    "vmnic", "vmk", "vmhba", "mpx.vmhba", "vSwitch", "scsi", "sata", "ide",
   ]
 
   /// Beginnings of names that people's tools give to interfaces, and that tell what an interface is.
