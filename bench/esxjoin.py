@@ -62,26 +62,31 @@ def rows(ios, edges, foreign):
 
 
 def write(path, vms, edges, stamps):
+    tables = [[(values, (gavg, 0.9 * gavg)) for values, gavg in rows(ios, edges, 0.02)] for _, ios in vms]
+    write_tables(path, [name for name, _ in vms], tables, stamps)
+
+
+def write_tables(path, vms, tables, stamps):
+    """A file of VMs, each with a virtual disk: its values by counter, GAVG and DAVG, row by row; QAVG is half of the rest."""
     names = ["Commands/sec", "Reads/sec", "Writes/sec", "Average MilliSec/Read", "Average MilliSec/Write"]
     disk = ["Commands/sec", "Average Driver MilliSec/Command", "Average Kernel MilliSec/Command",
             "Average Queue MilliSec/Command", "Average Guest MilliSec/Command"]
-    head, tables = ["(PDH-CSV 4.0) (UTC)(0)"], []
-    for number, (name, ios) in enumerate(vms):
+    head = ["(PDH-CSV 4.0) (UTC)(0)"]
+    for number, name in enumerate(vms):
         gid, leader = 1000 + number, 5000 + 10 * number
         head.append(f"\\\\esx1\\Group Cpu({gid}:{name})\\% VmWait")
         head.append(f"\\\\esx1\\Vcpu({gid}:{name}:{leader + 3}:PVSCSI-{leader}:0)\\% Used")
         head += [f"\\\\esx1\\Virtual Disk({name}:scsi0:0)\\{c}" for c in names]
         head += [f"\\\\esx1\\Physical Disk Per-Device-Per-World(naa.6-{leader})\\{c}" for c in disk]
-        tables.append(rows(ios, edges, 0.02))
     with open(path, "w") as out:
         out.write(",".join(f'"{c}"' for c in head) + "\n")
-        for row in range(len(edges) - 1):
-            cells = [stamps[row + 1]]
+        for row, stamp in enumerate(stamps[1:]):
+            cells = [stamp]
             for table in tables:
-                values, gavg = table[row]
+                values, (gavg, davg) = table[row]
+                kernel = gavg - davg
                 cells += ["0.00", "0.00"] + [f"{values[c]:.2f}" for c in names]
-                kernel = 0.1 * gavg
-                cells += [f"{v:.2f}" for v in (values["Commands/sec"], gavg - kernel, kernel, kernel / 2, gavg)]
+                cells += [f"{v:.2f}" for v in (values["Commands/sec"], davg, kernel, kernel / 2, gavg)]
             out.write(",".join(f'"{c}"' for c in cells) + "\n")
 
 
