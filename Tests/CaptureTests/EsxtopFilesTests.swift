@@ -46,7 +46,7 @@ import TraceModel
   }
 
   /// Lines of a whole file by that reading: the header's cells and those of its rows.
-  private static func table(_ name: String) throws -> (header: [String], rows: [[String]]) {
+  static func table(_ name: String) throws -> (header: [String], rows: [[String]]) {
     let data = try Data(contentsOf: Repository.shared(folder + name))
     let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").map { cells($0) }
     return (lines[0], Array(lines.dropFirst()))
@@ -169,6 +169,66 @@ import TraceModel
       checked += 1
     }
     #expect(checked > 20)
+  }
+
+  @Test(
+    "cells are those of the reference tokenizer",
+    arguments: [
+      "01-esxtopd-full-a.csv", "02-esxtopd-small.csv", "D1-column-cut.csv", "D2-episode-60rows.csv",
+      "D7-trailing-commas.csv",
+    ])
+  func reference(_ file: String) throws {
+    let script = """
+      import sys
+      sys.path.insert(0, sys.argv[1])
+      sys.dont_write_bytecode = True
+      from pdhtok import tok
+      for line in open(sys.argv[1] + sys.argv[2], encoding='utf-8', newline='\\n'):
+          if line.strip(): print('\\x1f'.join(tok(line.rstrip('\\n'))[0]))
+      """
+    let folder = try Repository.shared(Self.folder).path
+    let run = try OtherProgram.run("python3", ["-c", script, folder + "/", file])
+    #expect(run.status == 0, "\(run.output.prefix(500))")
+    let lines = run.output.split(separator: "\n").map {
+      $0.split(separator: "\u{1f}", omittingEmptySubsequences: false).map(String.init)
+    }
+    let (header, rows) = try Self.table(file)
+    #expect(lines.count == rows.count + 1)
+    #expect(lines.first == header)
+    #expect(Array(lines.dropFirst()) == rows)
+  }
+
+  @Test(
+    "what is stored of a VM is the sum of its worlds, where ESXi adds them up",
+    arguments: [("01-esxtopd-full-a.csv", 7), ("02-esxtopd-small.csv", 7)])
+  func sums(_ file: String, counters: Int) throws {
+    let (sink, _) = try Self.read(file)
+    let (header, rows) = try Self.table(file)
+    // Waits and idle times are cut at 100 % of each world.
+    let added = [
+      "% Used", "% Run", "% System", "% Ready", "% CoStop", "% Max Limited", "% Swap Wait",
+    ]
+    var checked: Set<String> = []
+    var isBusy = false
+    for vm in ["styx", "portunus", "hermes", "ananke", "ouranos", "poseidon"] {
+      for counter in added {
+        let stored = sink.series("esxtop vm \(vm)", counter)
+        guard !stored.isEmpty else { continue }
+        #expect(stored.count == rows.count)
+        checked.insert(counter)
+        let worlds = header.indices.filter {
+          header[$0].contains(#/\\Vcpu\(\d+:/#.ignoresCase()) && header[$0].contains(":\(vm):")
+            && header[$0].hasSuffix("\\" + counter)
+        }
+        #expect(worlds.count >= 8, "\(vm) \(counter)")
+        for (row, value) in zip(rows, stored) {
+          let sum = worlds.reduce(0.0) { $0 + (Double(row[$1]) ?? .nan) }
+          #expect(abs(Double(value) / 100 - sum) <= 0.0401, "\(vm) \(counter): \(value) and \(sum)")
+          isBusy = isBusy || sum > 1
+        }
+      }
+    }
+    #expect(checked.count == counters && isBusy)
   }
 
   @Test("known values of the first file: virtual CPUs, groups, memory of the host and of its VMs")
