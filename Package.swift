@@ -121,7 +121,8 @@ let package = Package(
       name: "CaptureTests",
       dependencies: [
         "HiddenQTests", "TraceIngestTests", "TraceModel", "TraceIngest",
-        "TraceStore", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+        "TraceStore", "TraceAnalysis", "TraceReport", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: house),
   ],

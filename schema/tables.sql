@@ -1326,8 +1326,8 @@ CREATE TABLE phase_candidate (
   phase INTEGER NOT NULL,
   -- From 1, the one that explains most first.
   rank INTEGER NOT NULL,
-  -- cpu_neighbour, disk_neighbour, own_load, own_cpu, device, host_scheduler, virtio_ring, numa, throttle, network or
-  -- unknown.
+  -- cpu_neighbour, disk_neighbour, own_load, own_cpu, device, host_scheduler, virtio_ring, numa, throttle, host_memory,
+  -- network or unknown.
   kind TEXT NOT NULL,  -- kept
   -- The thread's or process's name, or a guest's; NULL where there is none.
   name TEXT,  -- names: threads
@@ -1339,7 +1339,7 @@ CREATE TABLE phase_candidate (
   began_ns INTEGER,
   -- When it ended, in ns; NULL where it lasted to the end.
   ended_ns INTEGER,
-  -- Its rate in the baseline; of counters in the phase before.
+  -- Its rate in the baseline; of a machine's own counters in the phase before.
   rate_before REAL,
   -- Its rate in the phase.
   rate_after REAL,

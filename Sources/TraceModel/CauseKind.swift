@@ -18,6 +18,8 @@ public enum CauseKind: String, Vocabulary {
   case numa
   /// A limit on the guest's use of CPUs, or on its I/O; that has a name: `I/O limit of 200 IOPS`.
   case throttle
+  /// Memory of the guest that its host had swapped out.
+  case hostMemory = "host_memory"
   /// The guest's packets.
   case network
   /// What nothing in the files explains.
@@ -35,6 +37,7 @@ public enum CauseKind: String, Vocabulary {
     case .virtioRing: "the virtio queue"
     case .numa: "the placement of memory"
     case .throttle: "a limit that throttles the guest"
+    case .hostMemory: "memory that the host swapped out"
     case .network: "the guest's network traffic"
     case .unknown: "cause unknown"
     }
@@ -52,6 +55,7 @@ public enum CauseKind: String, Vocabulary {
     case .virtioRing: "virtio queue"
     case .numa: "memory placement"
     case .throttle: "a limit"
+    case .hostMemory: "host swapping"
     case .network: "packets"
     case .unknown: "cause unknown"
     }
@@ -61,7 +65,7 @@ public enum CauseKind: String, Vocabulary {
   public var isOfCPUs: Bool {
     switch self {
     case .cpuNeighbour, .ownCPU, .throttle, .virtioRing, .numa, .network: true
-    case .diskNeighbour, .ownLoad, .device, .hostScheduler, .unknown: false
+    case .diskNeighbour, .ownLoad, .device, .hostScheduler, .hostMemory, .unknown: false
     }
   }
 
@@ -91,6 +95,7 @@ public enum CauseKind: String, Vocabulary {
     case .virtioRing: "the virtio queue holds them less"
     case .numa: "its memory is nearer to its CPUs"
     case .throttle: "a CPU limit throttles it less"
+    case .hostMemory: "the host swaps its memory less"
     case .network: "its packets keep the host less busy"
     case .unknown: "cause unknown"
     }
@@ -107,6 +112,7 @@ public enum CauseKind: String, Vocabulary {
     case .virtioRing: "the virtio queue holds them"
     case .numa: "its memory is on another node"
     case .throttle: "a CPU limit throttles it"
+    case .hostMemory: "the host swaps its memory"
     case .network: "its packets keep the host busy"
     case .unknown: "cause unknown"
     }
@@ -129,6 +135,8 @@ public enum CauseKind: String, Vocabulary {
     case .numa: "Keep the guest's virtual CPUs and memory on one node."
     case .throttle:
       "Look at the limits of the guest: of its cgroup (cpu.max, cpu.stat, io.max) and of its disks (virsh blkdeviotune)."
+    case .hostMemory:
+      "Give the host memory: move a guest away, or reserve this guest's memory."
     case .network:
       "See which of the guest's programs sends or receives more, and where packets wait."
     case .unknown:

@@ -78,7 +78,7 @@ public enum ExplanationText {
     let until = isLast || !hasOnset ? "" : ", until \(Quantity.seconds(phase.to))"
     if guest.isCounted {
       return wrapped(
-        "\(title(guest)): by its counters \(cut(Printable.text(guest.signals(phase)), to: 160)) changed \(since)"
+        "\(title(guest)): by \(guest.teller.map { "the counters of host \(name($0))" } ?? "its counters") \(cut(Printable.text(guest.signals(phase)), to: 160)) changed \(since)"
           + (phase.onsetError.map { ", within \(Quantity.seconds($0))" } ?? "")
           + "\(more). No trace shows how long its I/Os took.")
     }
@@ -117,7 +117,9 @@ public enum ExplanationText {
       switch guest.source {
       case .guest: "of the guest's own trace"
       case .host: "of the host's trace"
-      case .counters: "of the machine, from its first reading on"
+      case .counters:
+        guest.teller.map { "of \(name($0)), from its first reading on" }
+          ?? "of the machine, from its first reading on"
       }
     let clock = guest.timeline.map { "of \(name($0))" } ?? own
     return wrapped(
@@ -445,7 +447,11 @@ public enum ExplanationText {
   static func other(_ phase: GuestStory.Phase, of guest: GuestStory) -> String {
     var text = "\(moment(phase.from, guest)) to \(Quantity.seconds(phase.to)): "
     if guest.isCounted {
-      return text + "\(cut(Printable.text(guest.signals(phase)), to: 120)) changed"
+      text += "\(cut(Printable.text(guest.signals(phase)), to: 120)) changed"
+      guard let cause = phase.causes.first, let kind = CauseKind(name: cause.kind), kind != .unknown
+      else { return text }
+      return text + ", perhaps because of \(kind.words)"
+        + (cause.name.map { kind.beforeName + name($0) } ?? "")
     }
     if phase.isStall {
       let (length, isTooLong) = phase.to.subtractingReportingOverflow(phase.from)
@@ -834,6 +840,8 @@ extension GuestStory {
 
   /// The phases that are told in full: so many of those that hold a tenth of the change at least, in their order.
   func shown(_ most: Int) -> [Phase] {
+    // Counters tell of no time.
+    guard !isCounted else { return Array(changed.prefix(most)) }
     let whole = changed.reduce(0) { $0 + abs($1.excessTime(op)) }
     let sorted = changed.sorted { abs($0.excessTime(op)) > abs($1.excessTime(op)) }
     let first = sorted.prefix(1)

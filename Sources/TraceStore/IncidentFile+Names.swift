@@ -12,6 +12,7 @@ extension IncidentFile {
             SELECT name FROM machine WHERE layer = 'guest'
             UNION SELECT guest FROM finding WHERE guest IS NOT NULL
               AND guest NOT IN (SELECT owner FROM counter_object WHERE owner IS NOT NULL)
+            UNION SELECT guest FROM guest_phase WHERE guest IS NOT NULL
             UNION SELECT DISTINCT guest FROM thread_owner WHERE guest IS NOT NULL
             UNION SELECT DISTINCT guest FROM net_path WHERE guest IS NOT NULL
             UNION SELECT DISTINCT guest FROM numa_placement WHERE guest IS NOT NULL

@@ -14,10 +14,18 @@ struct CounterPhaseCorrelation: CorrelationPass {
     /// The first moment, ns since 1970: 0 of the phases.
     let zero: Int64
     let phases: [GuestPhases.Phase]
+    /// The ESXi host whose esxtop tells of it; nil where its own files do.
+    let esx: String?
     var causes: [(phase: Int, row: Cause)] = []
+
+    /// A phase, in ns since 1970.
+    func times(_ phase: GuestPhases.Phase) -> Range<Int64> {
+      phase.range.lowerBound + zero..<phase.range.upperBound + zero
+    }
   }
 
-  private struct Cause {
+  /// What a phase may come from.
+  struct Cause {
     let kind: CauseKind
     var name: String?
     var machine: String?
@@ -41,32 +49,57 @@ struct CounterPhaseCorrelation: CorrelationPass {
       let others = stories[place].isHost ? [] : hosts
       stories[place].causes = Self.causes(of: stories[place], hosts: others)
     }
+    // Where guests' own traces tell more, nothing is said of other VMs.
+    if told.isEmpty { try addVMs(context) }
   }
 
-  private mutating func add(_ signals: CounterSignals, isHost: Bool) {
+  private mutating func add(_ signals: CounterSignals, isHost: Bool, esx: String? = nil) {
     guard let grid = signals.grid else { return }
     let zeroed = BlockGrid(
       from: 0, to: grid.length * Int64(grid.count) - 1, length: grid.length, most: .max)
     let phases = GuestPhases(counters: signals.amounts(from: grid), zeroed).phases
-    stories.append(Story(signals: signals, isHost: isHost, zero: grid.start, phases: phases))
+    // Of the many VMs of a host those that changed have something to tell.
+    guard esx == nil || phases.count > 1 else { return }
+    stories.append(
+      Story(signals: signals, isHost: isHost, zero: grid.start, phases: phases, esx: esx))
+  }
+
+  /// The VMs of ESXi hosts, by the rows of esxtop; those whose own counters are here are told by these.
+  private mutating func addVMs(_ context: CorrelationContext) throws {
+    let known = Set(stories.map(\.signals.machine))
+    for loads in try context.file.esxLoads() {
+      let neighbours = EsxPhaseCauses(loads)
+      for vm in loads.names where !known.contains(vm) {
+        let signals = CounterSignals(vm: vm, of: loads)
+        guard signals.mayHaveChanged else { continue }
+        let before = stories.count
+        add(signals, isHost: false, esx: loads.host)
+        guard stories.count > before else { continue }
+        let story = stories[before]
+        // What is there in a phase and was not in the baseline: of several that overlap each has a begin and an end.
+        let usual = story.phases.filter(\.isBaseline).map(story.times)
+        stories[before].causes = story.phases.indices.filter { !story.phases[$0].isBaseline }
+          .flatMap { place in
+            let own = [story.times(story.phases[place])]
+            return neighbours.causes(of: signals, (usual, own)).map { (phase: place, row: $0) }
+          }
+      }
+    }
   }
 
   // MARK: - Causes
 
   /// By how much more of it there is for a load to be a cause.
-  private static let grown = 1.25
+  static let grown = 1.25
   /// Requests of a host's disk a second that are more at least.
-  private static let leastRate = 5.0
+  static let leastRate = 5.0
   /// Shares of CPU time that are more at least: stolen, used by the machine, used on one CPU.
-  private static let (leastSteal, leastUse, leastCPU) = (0.05, 0.15, 0.3)
+  static let (leastSteal, leastUse, leastCPU) = (0.05, 0.15, 0.3)
 
   private static func causes(
     of story: Story, hosts: [CounterSignals]
   ) -> [(phase: Int, row: Cause)] {
-    func moments(_ place: Int) -> [Range<Int64>] {
-      let own = story.phases[place].range
-      return [own.lowerBound + story.zero..<own.upperBound + story.zero]
-    }
+    func moments(_ place: Int) -> [Range<Int64>] { [story.times(story.phases[place])] }
     // The first is the baseline. What changed since the phase before, not since the baseline: a load may have begun
     // before a neighbour came.
     return story.phases.indices.filter { !story.phases[$0].isBaseline }.flatMap { place in
@@ -201,7 +234,7 @@ struct CounterPhaseCorrelation: CorrelationPass {
       }
   }
 
-  private static func hasGrown(
+  static func hasGrown(
     _ rates: (before: Double, after: Double), _ sign: Double, least: Double
   ) -> Bool {
     let (better, worse) = sign > 0 ? rates : (rates.after, rates.before)
@@ -228,7 +261,8 @@ struct CounterPhaseCorrelation: CorrelationPass {
                 ? "it is the first"
                 : "intervals of the counters in random order hardly ever differ as much (200 orders tried)"
             ),
-            "seen_by": .text("counters"), "machine": .text(story.signals.machine),
+            "seen_by": .text("counters"),
+            "machine": .text(story.esx ?? story.signals.machine),
             "zero_unix_ns": StoredValue(story.signals.isUTC ? story.zero : nil),
           ])
       }
@@ -252,8 +286,10 @@ struct CounterPhaseCorrelation: CorrelationPass {
               (cause.kind == .unknown ? Finding.Confidence.none : .low).name),
             "because": .text(cause.because),
             "evidence_sql": .text(
-              "SELECT * FROM counter_value WHERE machine = \(Evidence.literal(story.signals.machine))"
-            ),
+              "SELECT * FROM counter_value WHERE machine = "
+                + (story.esx.map {
+                  "\(Evidence.literal($0)) AND owner = \(Evidence.literal(story.signals.machine))"
+                } ?? Evidence.literal(story.signals.machine))),
           ])
       }
     }

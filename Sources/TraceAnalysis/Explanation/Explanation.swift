@@ -6,7 +6,8 @@ public import TraceStore
 public struct Explanation: Sendable {
   /// The files are not of one capture: this is the answer then, and nothing else is given.
   public let mixed: Finding?
-  /// The guests; the one whose I/Os lost most time first, and of equals by their names. Hosts of which counters alone tell
+  /// The guests; the one whose I/Os lost most time first, and of equals by their names, or, where counters alone tell,
+  /// those that others held up, then by the order of the findings. Hosts of which counters alone tell
   /// are among them where no guest has phases otherwise.
   public let guests: [GuestStory]
   /// What the rules found of severity warning or critical, in their order.
@@ -66,10 +67,19 @@ public struct Explanation: Sendable {
         "SELECT DISTINCT machine FROM phase WHERE guest IS NULL ORDER BY machine"
       ).compactMap { $0.text("machine") }.map { try GuestStory(host: $0, file, filter, clock) }
     }
+    // Counters tell of no lost time: whom something else held up is first, then who is graver in the findings.
+    let places = Dictionary(
+      findings.enumerated().compactMap { place, finding in finding.guest.map { ($0, place) } },
+      uniquingKeysWith: min)
+    func place(_ story: GuestStory) -> Int {
+      story.isCounted ? places[story.guest] ?? .max : 0
+    }
     guests = stories.sorted {
       if $0.lostTime != $1.lostTime { return $0.lostTime > $1.lostTime }
       if $0.changed.isEmpty != $1.changed.isEmpty { return $1.changed.isEmpty }
-      return $0.isHost != $1.isHost ? $1.isHost : $0.guest < $1.guest
+      if $0.isHost != $1.isHost { return $1.isHost }
+      if $0.isCounted, $1.isCounted, $0.isVictim != $1.isVictim { return $0.isVictim }
+      return (place($0), $0.guest) < (place($1), $1.guest)
     }
     var (ruledOut, notJudged): ([RuledOut], [NotJudged]) = ([], [])
     let suspects = Suspect.all

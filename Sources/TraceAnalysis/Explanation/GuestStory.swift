@@ -11,6 +11,8 @@ public struct GuestStory: Sendable {
   public let timeline: String?
   /// What its phases were looked for in.
   public let source: Source
+  /// The host whose own tool tells of it, where its counters are not its own; nil otherwise.
+  public let teller: String?
   /// The date of that clock; nil where no file tells.
   public let wall: WallClock?
   /// Its phases, one after another; empty where none of its I/Os is known from its begin to its end.
@@ -214,6 +216,16 @@ public struct GuestStory: Sendable {
   /// The phases that are not as usual.
   public var changed: [Phase] { phases.filter { !$0.isBaseline } }
 
+  /// Whether something besides itself is the likeliest cause of one of its phases.
+  var isVictim: Bool {
+    changed.contains { phase in
+      switch phase.causes.first.flatMap({ CauseKind(name: $0.kind) }) {
+      case .ownLoad, .ownCPU, .unknown, nil: false
+      default: true
+      }
+    }
+  }
+
   /// What its I/Os lost in all phases together, ns.
   public var lostTime: Double { changed.reduce(0) { $0 + max(0, $1.excessTime(op)) } }
 
@@ -246,6 +258,8 @@ public struct GuestStory: Sendable {
     let own = isHost ? "guest IS NULL AND machine = \(literal)" : "guest = \(literal)"
     let told = try file.rows("SELECT * FROM phase WHERE \(own) ORDER BY phase")
     source = told.first?.text("seen_by").flatMap(Source.init) ?? .guest
+    let machine = told.first?.text("machine")
+    teller = source == .counters && machine != name ? machine : nil
     let op = filter.op ?? BlockOperation.together
     (guest, self.op) = (name, op)
     diskNames = try file.deviceNames()[name] ?? [:]

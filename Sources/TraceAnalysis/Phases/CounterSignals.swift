@@ -14,6 +14,10 @@ struct CounterSignals {
     case steal
     /// The share of the machine's CPU time, or of one CPU's, in which something ran.
     case busy
+    /// The share of a VM's CPU time in which a limit in its settings held it back.
+    case limited
+    /// The share of a VM's CPU time in which it waited for memory that its host had swapped out.
+    case swapWait
   }
 
   /// An amount that grew over an interval: divided by its base it is the value.
@@ -22,6 +26,12 @@ struct CounterSignals {
     let to: Int64
     let amount: Double
     let base: Double
+
+    /// A share of the time of an interval.
+    static func share(_ share: Double, from: Int64, to: Int64) -> Point {
+      let seconds = Double(to - from) / 1e9
+      return Point(from: from, to: to, amount: share * seconds, base: seconds)
+    }
   }
 
   struct Signal {
@@ -33,6 +43,8 @@ struct CounterSignals {
     /// Whether it is a partition of another disk.
     let isPart: Bool
     let points: [Point]
+    /// What its host's own tool calls it, where that tells it: `%RDY`.
+    var screen: String?
 
     /// How long its intervals usually are, ns.
     var interval: Int64 {
@@ -67,8 +79,21 @@ struct CounterSignals {
       switch kind {
       case .await: "\(object) await"
       case .rate: "\(object) requests"
-      case .steal: "stolen CPU time"
+      case .steal: screen.map { "waits for a CPU (\($0))" } ?? "stolen CPU time"
       case .busy: object.isEmpty ? "CPU use" : "CPU \(object)"
+      case .limited: "time held back by a CPU limit (\(screen ?? ""))"
+      case .swapWait: "waits for swapped memory (\(screen ?? ""))"
+      }
+    }
+
+    /// A change of the value that matters, on the scale on which changes are looked for.
+    var least: Double {
+      switch kind {
+      case .await, .rate: log(1.5)
+      case .steal: screen == nil ? 0.1 : 0.05
+      case .busy: 0.1
+      case .limited: 0.02
+      case .swapWait: 0.05
       }
     }
   }
@@ -77,6 +102,8 @@ struct CounterSignals {
   private(set) var signals: [Signal] = []
   /// Whether its times are UTC. What is in local times of a zone that no file tells is left out where others are.
   let isUTC: Bool
+  /// The moment from which phases count, where that is not the first of its own readings.
+  private var start: Int64?
 
   /// Requests in an interval with fewer of which nothing is said about how long they took.
   private static let leastRequests = 3.0
@@ -103,12 +130,17 @@ struct CounterSignals {
     addCPUs(rows, cpus.filter { $0.isUTC == isUTC })
     let disks = Dictionary(grouping: loads.filter { $0.isUTC == isUTC }, by: \.number)
     let names = Set(disks.values.compactMap(\.first?.name))
-    let busiest = disks.values.sorted {
+    addDisks(Array(disks.values)) { Self.isPart($0, of: names) }
+  }
+
+  /// The disks with most requests, each with its rows in order of time.
+  private mutating func addDisks(_ disks: [[DiskLoadRow]], isPart: (_ name: String) -> Bool) {
+    let busiest = disks.sorted {
       ($0.reduce(0) { $0 + $1.requests }, $1[0].number)
         > ($1.reduce(0) { $0 + $1.requests }, $0[0].number)
     }
     for rows in busiest.prefix(Self.mostDisks) where rows.contains(where: { $0.requests > 0 }) {
-      let isPart = Self.isPart(rows[0].name, of: names)
+      let isPart = isPart(rows[0].name)
       func add(_ kind: Kind, _ point: (DiskLoadRow) -> (Double, Double)) {
         signals.append(
           Signal(
@@ -123,12 +155,31 @@ struct CounterSignals {
     }
   }
 
+  /// A VM by the rows of its host's esxtop.
+  init(vm: String, of loads: EsxLoads) {
+    (machine, isUTC, start) = (vm, loads.isUTC, loads.start)
+    let rows = loads.vms[vm] ?? []
+    func add(_ kind: Kind, _ screen: String?, _ share: (EsxLoads.VM) -> Double?) {
+      let points = rows.compactMap { row in
+        share(row).map { Point.share($0 / 100, from: row.from, to: row.to) }
+      }
+      guard !points.isEmpty else { return }
+      signals.append(
+        Signal(kind: kind, object: "", name: "", isPart: false, points: points, screen: screen))
+    }
+    add(.steal, "%RDY without %MLMTD, %CSTP", \.held)
+    add(.limited, "%MLMTD", \.limited)
+    add(.swapWait, "%SWPWT", \.swapWait)
+    add(.busy, nil, \.run)
+    let disks = Dictionary(grouping: loads.disks[vm] ?? [], by: \.number)
+    addDisks(Array(disks.values)) { _ in false }
+  }
+
   private mutating func addCPUs(_ reports: [CPUReportRow], _ cpus: [CPULoadRow]) {
     func points(_ share: (CPUReportRow) -> Double?) -> [Point] {
       reports.compactMap { row in
         guard let share = share(row), row.to > row.from else { return nil }
-        let seconds = Double(row.to - row.from) / 1e9
-        return Point(from: row.from, to: row.to, amount: share / 100 * seconds, base: seconds)
+        return Point.share(share / 100, from: row.from, to: row.to)
       }
     }
     for (kind, own) in [(Kind.steal, points(\.stolen)), (.busy, points(\.busy))]
@@ -141,10 +192,7 @@ struct CounterSignals {
       signals.append(
         Signal(
           kind: .busy, object: cpu, name: "CPU \(cpu)", isPart: false,
-          points: rows.map {
-            let seconds = Double($0.to - $0.from) / 1e9
-            return Point(from: $0.from, to: $0.to, amount: $0.busy * seconds, base: seconds)
-          }))
+          points: rows.map { Point.share($0.busy, from: $0.from, to: $0.to) }))
     }
   }
 
@@ -168,9 +216,19 @@ struct CounterSignals {
     signals.filter { signal in
       switch signal.kind {
       case .await, .rate: !signal.isPart
-      case .steal: true
+      case .steal, .limited, .swapWait: true
       case .busy: signal.object.isEmpty
       }
+    }
+  }
+
+  /// Whether a symptom was ever far enough from what it was otherwise to be looked at: of most VMs of a host none was.
+  var mayHaveChanged: Bool {
+    symptoms.contains { signal in
+      let values = signal.points.map { Self.scaled($0.amount, $0.base, signal.kind) }
+        .filter(\.isFinite)
+      guard let least = values.min(), let most = values.max() else { return false }
+      return most - least >= signal.least
     }
   }
 
@@ -178,7 +236,8 @@ struct CounterSignals {
   var grid: BlockGrid? {
     let own = symptoms
     let points = own.flatMap(\.points)
-    guard let first = points.map(\.from).min(), let last = points.map(\.to).max(), last > first
+    guard let first = start ?? points.map(\.from).min(), let last = points.map(\.to).max(),
+      last > first
     else { return nil }
     return BlockGrid(
       from: first, to: last - 1, length: own.map(\.interval).max() ?? 1, most: Self.mostBlocks)
@@ -194,17 +253,23 @@ struct CounterSignals {
       let cells = (0..<own.count).map { block -> Double in
         let range = own.range(of: block)
         let sum = signal.sum([range.lowerBound + grid.start..<range.upperBound + grid.start])
-        guard sum.base > 0, sum.covered >= 0.5 * Double(own.length) else { return .nan }
-        let value = sum.amount / sum.base
-        return switch signal.kind {
-        case .await: sum.base >= Self.leastRequests ? log(max(0.01, value)) : .nan
-        case .rate: log(1 + value)
-        case .steal, .busy: value
-        }
+        guard sum.covered >= 0.5 * Double(own.length) else { return .nan }
+        return Self.scaled(sum.amount, sum.base, signal.kind)
       }
       return PhaseAmounts(
         counter: signal.title, own, cells.map { $0 * Double(own.length) },
-        least: signal.kind == .await || signal.kind == .rate ? log(1.5) : 0.1)
+        least: signal.least, isUsuallyNone: signal.screen != nil)
+    }
+  }
+
+  /// A value on the scale on which changes are looked for; not a number where nothing can be said.
+  private static func scaled(_ amount: Double, _ base: Double, _ kind: Kind) -> Double {
+    guard base > 0 else { return .nan }
+    let value = amount / base
+    return switch kind {
+    case .await: base >= leastRequests ? log(max(0.01, value)) : .nan
+    case .rate: log(1 + value)
+    case .steal, .busy, .limited, .swapWait: value
     }
   }
 }

@@ -166,8 +166,12 @@ struct GuestPhases {
   init(counters amounts: [PhaseAmounts], _ grid: BlockGrid) {
     let levels = PhaseLevels(grid, signals: 0, amounts)
     let span = grid.range(of: 0..<grid.count)
-    let cuts = Self.significant(
-      PhaseSearch(grid, [], amounts).cuts, within: span, grid, levels)
+    var found = PhaseSearch(grid, [], amounts).cuts
+    for block in amounts.flatMap(\.edges).map(grid.block)
+    where block > 0 && !found.contains(where: { abs($0 - block) < PhaseSearch.leastBlocks }) {
+      found.append(block)
+    }
+    let cuts = Self.significant(found.sorted(), within: span, grid, levels)
     phases = Self.phases(
       span, cuts.map { Mark(at: grid.begin(of: $0), error: grid.length) }, [])
     for place in phases.indices {

@@ -15,12 +15,16 @@ struct PhaseAmounts {
   private(set) var leastPart = 0.5
   /// Cells on either side of a change at least.
   private(set) var leastCells = 0.0
+  /// Whether it is usually about nothing: then what is there for a few cells has a begin and an end.
+  private var isUsuallyNone = false
 
   /// Of a cell, ns.
   private static let cell: Int64 = 10_000_000
   private static let mostCells = 1 << 16
   /// A stretch of which less is known says nothing of a symptom.
   private static let fair = 0.3
+  /// As a part of what it is otherwise: next to that it is about nothing.
+  private static let aboutNone = 0.2
   /// Amounts of fewer cells say nothing.
   private static let least = 15.0
 
@@ -73,13 +77,41 @@ struct PhaseAmounts {
 
   /// What a counter tells, as a symptom: its cells, one for each reading, hold the length of a cell times the value, or
   /// are not a number where it is not known; `least` is the change of the value that matters.
-  init(counter name: String, _ grid: BlockGrid, _ cells: [Double], least: Double) {
+  init(
+    counter name: String, _ grid: BlockGrid, _ cells: [Double], least: Double,
+    isUsuallyNone: Bool = false
+  ) {
     self.init(name, grid, cells)
+    self.isUsuallyNone = isUsuallyNone
     (isSymptom, self.least, leastPart, leastCells) = (true, least, 0, 3)
   }
 
   /// Of a cell, ns.
   var interval: Int64 { grid.length }
+
+  /// Moments at which it goes up from about nothing and stays there for three cells at least, and falls back: too few cells
+  /// between other changes for a permutation to tell.
+  var edges: [Int64] {
+    guard isUsuallyNone else { return [] }
+    let values = cells.map { $0 / Double(grid.length) }
+    let reach = PhaseSearch.leastBlocks
+    var (edges, first): ([Int64], Int) = ([], 0)
+    while first < values.count {
+      guard values[first] >= least else {
+        first += 1
+        continue
+      }
+      let end = values[first...].firstIndex { !($0 >= least) } ?? values.count
+      let mean = values[first..<end].reduce(0, +) / Double(end - first)
+      let around =
+        values[max(0, first - reach)..<first] + values[end..<min(values.count, end + reach)]
+      if end - first >= reach, around.allSatisfy({ $0 < Self.aboutNone * mean }) {
+        edges += [first, end].filter { $0 > 0 && $0 < values.count }.map(grid.begin)
+      }
+      first = end
+    }
+    return edges
+  }
 
   /// The same, of which a change alone makes a phase.
   var asSymptom: PhaseAmounts {

@@ -212,7 +212,8 @@ struct CPULimit: Rule {
   let topic = Topic.hypervisor
   let about = Subject.cause(
     Suspect(
-      .contention, "a CPU limit", without: "esxtop of an ESXi host", isMissed: false,
+      .contention, "a CPU limit", causes: [.throttle], without: "esxtop of an ESXi host",
+      isMissed: false,
       EsxSeries.judged))
   /// The usual lists warn from 0 to 2 %.
   private let warning = Threshold(

@@ -13,7 +13,8 @@ struct HostSwap: Rule {
   let topic = Topic.hypervisor
   let about = Subject.cause(
     Suspect(
-      .placement, "memory that the host swaps", without: "esxtop of an ESXi host", isMissed: false,
+      .placement, "memory that the host swaps", causes: [.hostMemory],
+      without: "esxtop of an ESXi host", isMissed: false,
       EsxSeries.judged)
   )
   private let read = Threshold(

@@ -467,7 +467,11 @@ extension IncidentFile {
   ) throws -> [Value] {
     try translating {
       try queue.unsafeReentrantRead { db in
-        try Row.fetchAll(db, sql: sql, arguments: arguments).map(value)
+        // Row by row: some have hundreds of thousands.
+        let rows = try Row.fetchCursor(db, sql: sql, arguments: arguments)
+        var values: [Value] = []
+        while let row = try rows.next() { values.append(try value(row)) }
+        return values
       }
     }
   }
