@@ -268,6 +268,9 @@ static const char viewEsxPort[] = {
 static const char viewEsxHost[] = {
 #embed "../../schema/views/esx_host.sql" suffix(, 0)
 };
+static const char viewEsxUser[] = {
+#embed "../../schema/views/esx_user.sql" suffix(, 0)
+};
 static const char viewCounterValue[] = {
 #embed "../../schema/views/counter_value.sql" suffix(, 0)
 };
@@ -436,6 +439,7 @@ static const struct SchemaFile files[] = {
     {"views/esx_disk.sql", viewEsxDisk},
     {"views/esx_port.sql", viewEsxPort},
     {"views/esx_host.sql", viewEsxHost},
+    {"views/esx_user.sql", viewEsxUser},
     {"views/net_counter.sql", viewNetCounter},
     {"views/task_wait.sql", viewTaskWait},
     {"views/fsync.sql", viewFsync},

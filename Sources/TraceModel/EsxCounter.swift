@@ -57,6 +57,33 @@ public struct EsxCounter: Sendable {
     all.filter { $0.kinds.contains(kind) }
   }
 
+  /// The columns of all of them, each once.
+  public static var columns: [String] {
+    var seen: Set<String> = []
+    return all.map(\.column).filter { seen.insert($0).inserted }
+  }
+
+  /// The columns of a kind of stored objects, by the names of its counters.
+  public static func columns(of kind: CounterObjectKind) -> [String: String] {
+    let kinds: [EsxKind] =
+      switch kind {
+      case .machine: [.memory, .physicalCPU, .load]
+      case .cpu: [.physicalCPU]
+      case .vm: [.groupCPU, .groupMemory]
+      case .service: [.groupCPU]
+      case .vcpu: [.world]
+      case .disk: [.device]
+      case .diskUser: [.deviceUser]
+      case .virtualDisk: [.virtualDisk]
+      case .datastore: [.datastore]
+      case .port: [.port]
+      default: []
+      }
+    return Dictionary(
+      kinds.flatMap { of($0) }.map { ($0.name, $0.column) }, uniquingKeysWith: { first, _ in first }
+    )
+  }
+
   private static let disks: [EsxKind] = [.device, .deviceUser]
   private static let allDisks: [EsxKind] = [.device, .deviceUser, .virtualDisk, .datastore]
   private static let cpu: [EsxKind] = [.groupCPU, .world]

@@ -34,6 +34,8 @@ extension IncidentFile {
           JOIN counter_moment AS moment USING (moment_id)
           JOIN counter USING (counter_id)
           \(placed.join)
+          -- What esxtop prints is of its own rows, of which the view knows how long each was.
+          WHERE sample.object_id NOT IN (SELECT object_id FROM counter_object WHERE tool = 'esxtop')
           ORDER BY 1, 2, \(placed.wall), moment.source_id, moment.ordinal, sample.sample_id
           """)
       var steps = try CounterStepWriter(db)

@@ -98,10 +98,8 @@ extension IncidentFile {
   private func esxUsers(of host: String) throws -> [EsxLoads.User: [CPULoadRow]] {
     let rows = try fetch(
       """
-      SELECT coalesce(owner, object), kind = 'service', wall_ns - interval_ns, wall_ns, value / 100, utc_offset_s IS NOT NULL
-      FROM counter_value
-      WHERE machine = ?1 AND tool = 'esxtop' AND kind IN ('vm', 'service') AND counter = '% Used' AND interval_ns > 0
-        AND object NOT LIKE 'idle (%'
+      SELECT coalesce(vm, name), kind = 'service', wall_ns - interval_ns, wall_ns, used_pct / 100, utc_offset_s IS NOT NULL
+      FROM esx_user WHERE machine = ?1 AND interval_ns > 0 AND name NOT LIKE 'idle (%'
       ORDER BY 1, wall_ns
       """, [host]
     ) { row in

@@ -54,6 +54,7 @@ extension IncidentFile {
     try setCache(kilobytes: Self.ingestCache)
     defer { try? setCache(kilobytes: Self.cache) }
     try writing { db in
+      try db.letEsxRowsGo()
       let machineID = try Self.machineID(db, machine)
       try db.execute(
         sql: """

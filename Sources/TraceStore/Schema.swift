@@ -38,6 +38,15 @@ public enum Schema {
     return unsafe File(path: String(cString: file.path), text: String(cString: file.text))
   }
 
+  /// The statement of a view of esxtop's rows, over objects with their counters side by side (`esx_reading_value`).
+  static func heldView(_ name: String) -> String? {
+    guard let source = sources.first(where: { $0.storedView == name }) else { return nil }
+    let text = SchemaWords.fill(source.text, isHeld: true)
+    guard let head = text.firstRange(of: "CREATE VIEW \(name) AS\n") else { return nil }
+    return text[head.upperBound...].filter { $0 != ";" }
+      .replacing("\nFROM counter_value\n", with: "\nFROM temp.esx_reading_value AS counter_value\n")
+  }
+
   /// `tables.sql`, which ``TableDefinition`` reads and other files of `schema/` take columns from.
   static let tables = SchemaWords.fill(sources.first { $0.makesTables }?.text ?? "")
 

@@ -21,10 +21,13 @@ internal import TraceModel
 ///   says about it; `{{columns guest_io host_requests}}`: to its last one.
 /// - `{{esx world avg vcpu}}`: the counters of a kind of ESXi's objects as columns of a view over `counter_value`, each the
 ///   `avg` over the rows of that kind of stored object, or of `any`; `-used_pct` behind it leaves a column out.
+/// - `{{reading world ready_pct}}`: one of them, not grouped.
+/// - `{{moment_interval}}`: how long a row of esxtop was, by `moment`.
 /// - `{{hops io}}`: pairs of the name and the time of each hop, for ClickHouse.
 enum SchemaWords {
-  /// A file's text; what stands in braces and is no call stays as it is.
-  static func fill(_ text: String) -> String {
+  /// A file's text; what stands in braces and is no call stays as it is. `isHeld`: the views of esxtop read objects with their
+  /// counters side by side.
+  static func fill(_ text: String, isHeld: Bool = false) -> String {
     var result = ""
     var rest = text[...]
     while let open = pair(of: "{", in: rest),
@@ -32,7 +35,7 @@ enum SchemaWords {
     {
       result += rest[..<open.lowerBound]
       result +=
-        sql(rest[open.upperBound..<close.lowerBound])
+        sql(rest[open.upperBound..<close.lowerBound], isHeld)
         ?? String(rest[open.lowerBound..<close.upperBound])
       rest = rest[close.upperBound...]
     }
@@ -52,7 +55,7 @@ enum SchemaWords {
     return nil
   }
 
-  private static func sql(_ call: Substring) -> String? {
+  private static func sql(_ call: Substring, _ isHeld: Bool) -> String? {
     let parts = call.split(separator: " ", maxSplits: 2).map(String.init)
     switch (parts.first, parts.count) {
     case ("word", 3): return coded(parts[1]).map { SQLText.word(of: parts[2], $0) }
@@ -74,7 +77,9 @@ enum SchemaWords {
     case ("vcpu", 2): return SQLText.virtualCPU(ofThread: parts[1])
     case ("reference", 3): return reference(parts[1], of: parts[2])
     case ("columns", 3): return columns(of: parts[1], parts[2])
-    case ("esx", 3): return esx(parts[1], parts[2])
+    case ("esx", 3): return esx(parts[1], parts[2], isHeld)
+    case ("reading", 3): return reading(parts[1], parts[2], isHeld)
+    case ("moment_interval", 1): return momentInterval
     default: return nil
     }
   }
@@ -169,7 +174,7 @@ enum SchemaWords {
     uniqueKeysWithValues: EsxKind.allCases.map { ("\($0)", $0) })
 
   /// In lines, as ``Schema/views`` reads them.
-  private static func esx(_ kind: String, _ call: String) -> String? {
+  private static func esx(_ kind: String, _ call: String, _ isHeld: Bool) -> String? {
     let words = call.split(separator: " ").map(String.init)
     guard words.count >= 2 else { return nil }
     let left = Set(words.dropFirst(2).map { String($0.dropFirst()) })
@@ -186,14 +191,32 @@ enum SchemaWords {
     }.map { counter in
       let screen = counter.screen.isEmpty ? "" : "\(counter.screen): "
       let about = screen + counter.about + (esxUnits[counter.unit].map { ", in \($0)" } ?? "")
-      let own = Set((names[counter.column] ?? []).map(\.name))
-      let list = own.sorted().map(SQLText.literal).joined(separator: ", ")
       let kind = words[1] == "any" ? "" : "kind = \(SQLText.literal(words[1])) AND "
+      let own = isHeld ? "1" : isOne(of: names[counter.column] ?? [])
+      let value = isHeld ? counter.column : "value"
       return
-        "-- \(about).\n  \(words[0])(CASE WHEN \(kind)counter IN (\(list)) THEN value END) "
+        "-- \(about).\n  \(words[0])(CASE WHEN \(kind)\(own) THEN \(value) END) "
         + "AS \(counter.column)"
     }.joined(separator: ",\n  ")
   }
+
+  private static func isOne(of counters: [EsxCounter]) -> String {
+    let list = Set(counters.map(\.name)).sorted().map(SQLText.literal).joined(separator: ", ")
+    return "counter IN (\(list))"
+  }
+
+  /// A counter of a kind of ESXi's objects, by its column.
+  private static func reading(_ kind: String, _ column: String, _ isHeld: Bool) -> String? {
+    guard let kind = esxKinds[kind] else { return nil }
+    let own = EsxCounter.of(kind).filter { $0.column == column }
+    guard !own.isEmpty else { return nil }
+    return isHeld ? column : "CASE WHEN \(isOne(of: own)) THEN value END"
+  }
+
+  /// How long a row of esxtop was: since the moment before in its file.
+  static let momentInterval =
+    "nullif(max(0, moment.wall_ns - (SELECT before.wall_ns FROM counter_moment AS before "
+    + "WHERE before.moment_id = moment.moment_id - 1 AND before.source_id = moment.source_id)), 0)"
 
   private static let esxUnits: [CounterUnit: String] = [
     .percent: "%", .milliseconds: "ms", .mebibytes: "MiB", .bytes: "bytes",

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import TestSupport
 import Testing
 import TraceAnalysis
@@ -105,6 +106,38 @@ import TraceReport
     #expect(
       own.isSubset(of: rows.lowerBound - 1...rows.upperBound + 1), "\(all)",
       sourceLocation: sourceLocation)
+  }
+
+  @Test("rows that a connection holds are those that the views make of the counters")
+  func held() throws {
+    for name in [
+      "D2-episode-60rows.csv", "02-esxtopd-small.csv", "D4-repeated-header-two-runs.csv",
+    ] {
+      let file = try Self.incident(of: Repository.shared("samples/esxtop/" + name))
+      for view in ["esx_vm", "esx_vcpu", "esx_disk", "esx_port", "esx_host", "esx_user"] {
+        let columns = try file.queue.read { try $0.columns(in: view).map(\.name) }
+        let (own, stored) = try file.queue.read { db in
+          let order = columns.map { "\"\($0)\"" }.joined(separator: ", ")
+          return (
+            try Row.fetchAll(db, sql: "SELECT \(order) FROM temp.\(view) ORDER BY \(order)"),
+            try Row.fetchAll(db, sql: "SELECT \(order) FROM main.\(view) ORDER BY \(order)")
+          )
+        }
+        // The third is a cut without the columns of its host.
+        #expect(
+          own.count == stored.count && (!own.isEmpty || name.hasPrefix("D4")), "\(name) \(view)")
+        let different = zip(own, stored).first { left, right in
+          columns.contains { column in
+            let (a, b): (DatabaseValue, DatabaseValue) = (left[column], right[column])
+            guard let x = Double.fromDatabaseValue(a), let y = Double.fromDatabaseValue(b) else {
+              return a != b
+            }
+            return abs(x - y) > 1e-9 * max(1, abs(x))
+          }
+        }
+        #expect(different == nil, "\(name) \(view): \(different.map { "\($0)" } ?? "")")
+      }
+    }
   }
 
   @Test("phases and their causes have the rows of the episode")

@@ -29,7 +29,7 @@ SELECT
   -- Seconds the printed time was ahead of UTC; NULL where the text does not say for sure.
   moment.utc_offset_s AS utc_offset_s,
   -- ns since the sample before, of rates, shares and means since the reading before; NULL for the first and without dates.
-  step.interval_ns AS interval_ns,
+  CASE counter_object.tool WHEN 'esxtop' THEN {{moment_interval}} ELSE step.interval_ns END AS interval_ns,
   -- The value as it was read: a real number where it was printed with decimal places.
   CASE counter.scale WHEN 1 THEN sample.value ELSE 1.0 * sample.value / counter.scale END AS value,
   -- What a 'total' grew by since the sample before, wraps of 32 bits counted across and after a reset

@@ -10,11 +10,11 @@ SELECT
   count(DISTINCT CASE WHEN kind = 'vcpu' THEN part END) AS vcpus,
   {{esx world avg vcpu -used_pct -physical_cpu}},
   -- %RDY of the virtual CPU that waited most, in %.
-  max(CASE WHEN kind = 'vcpu' AND counter = '% Ready' THEN value END) AS most_ready_pct,
+  max(CASE WHEN kind = 'vcpu' THEN {{reading world ready_pct}} END) AS most_ready_pct,
   -- %USED of the whole VM with its helpers, in % of one CPU.
-  max(CASE WHEN kind = 'vm' AND counter = '% Used' THEN value END) AS used_pct,
+  max(CASE WHEN kind = 'vm' THEN {{reading groupCPU used_pct}} END) AS used_pct,
   -- %RDY of the whole VM, the sum over all its processes, in % of one CPU.
-  max(CASE WHEN kind = 'vm' AND counter = '% Ready' THEN value END) AS group_ready_pct,
+  max(CASE WHEN kind = 'vm' THEN {{reading groupCPU ready_pct}} END) AS group_ready_pct,
   {{esx groupMemory max vm}},
   -- End of the row's interval, on the reference timeline, in ns; NULL where nothing ties the file to it.
   {{reference counter_value.wall_ns counter_value.source_id}} AS at_ns,

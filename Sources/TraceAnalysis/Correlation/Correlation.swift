@@ -32,9 +32,12 @@ public struct Correlation {
     guard try always || file.needsCorrelation() else { return }
     try file.requirePossibleTimes()
     try file.workOutCounterSteps()
+    try file.holdEsxRows()
     let context = try CorrelationContext(file)
     let found = try passes.map { try $0.init(context) }
     func findings() throws -> [Finding] {
+      // Their places on the timeline are known from now on.
+      if try file.hasEsxClocks() { try file.holdEsxRows() }
       let slices = DiskSlices.all(context)
       return try Findings.find(in: file, thresholds: thresholds) { slices }
     }

@@ -67,7 +67,7 @@ struct EsxCorrelation: CorrelationPass {
   private var matches: [Match] = []
 
   init(_ context: CorrelationContext) throws {
-    let disks = try Self.disks(context.file)
+    let disks = context.guests.isEmpty ? [] : try Self.disks(context.file)
     guard !disks.isEmpty else { return }
     let starts = try Self.starts(context.file)
     for disk in context.guests where disk.segment == 0 {

@@ -30,19 +30,21 @@ struct EsxReady: Rule {
   func follows(_: Finding) -> [Precursor] { [Precursor(.noisyCPUNeighbour)] }
 
   /// Who waits for CPUs, row by row: what others had, and what a limit held back.
-  static func waits(_ evidence: Evidence) throws -> [EsxSeries] {
-    try EsxSeries.all(
+  static func waits(
+    _ evidence: Evidence, _ body: (EsxSeries) throws -> [Finding]
+  ) throws -> [Finding] {
+    try EsxSeries.flatMap(
       evidence, "esx_vm", by: "vm",
       [
         "ready_pct", "costop_pct", "limited_pct", "run_pct",
         "ready_pct - coalesce(limited_pct, 0) + coalesce(costop_pct, 0) AS held_pct",
         "max(0, ready_pct - coalesce(limited_pct, 0)) AS contended_pct",
-      ], where: "vcpus > 0")
+      ], where: "vcpus > 0", body)
   }
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let limit = evidence.value(of: warning)
-    return try Self.waits(evidence).flatMap { vm in
+    return try Self.waits(evidence) { vm in
       try vm.stretches(least: Self.least) { $0["held_pct"] ?? 0 >= limit }.compactMap {
         try finding(evidence, vm, $0)
       }
@@ -105,7 +107,7 @@ struct EsxCPUNeighbour: Rule {
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let limit = evidence.value(of: waited)
-    return try EsxReady.waits(evidence).flatMap { vm -> [Finding] in
+    return try EsxReady.waits(evidence) { vm -> [Finding] in
       let stretches = vm.stretches(least: EsxReady.least) { $0["contended_pct"] ?? 0 >= limit }
       return try stretches.compactMap { try finding(evidence, vm, $0, among: stretches) }
     }
@@ -122,12 +124,11 @@ struct EsxCPUNeighbour: Rule {
           < \(Evidence.number(evidence.value(of: waited))))
       """
     let sql = """
-      SELECT object, kind, avg(CASE WHEN \(vm.condition(stretch)) THEN value END) AS beside_pct,
-        avg(CASE WHEN \(quiet) THEN value END) AS otherwise_pct
-      FROM counter_value
-      WHERE \(own) AND tool = 'esxtop' AND kind IN ('vm', 'service') AND counter = '% Used' AND source_id = \(vm.source)
-        AND owner IS NOT \(Evidence.literal(vm.name)) AND object NOT LIKE 'idle (%'
-      GROUP BY object, kind
+      SELECT name, kind, avg(CASE WHEN \(vm.condition(stretch)) THEN used_pct END) AS beside_pct,
+        avg(CASE WHEN \(quiet) THEN used_pct END) AS otherwise_pct
+      FROM esx_user
+      WHERE \(own) AND source_id = \(vm.source) AND vm IS NOT \(Evidence.literal(vm.name)) AND name NOT LIKE 'idle (%'
+      GROUP BY name, kind
       HAVING beside_pct - otherwise_pct >= \(Evidence.number(evidence.value(of: grown)))
       ORDER BY beside_pct - otherwise_pct DESC LIMIT \(Self.most)
       """
@@ -135,13 +136,13 @@ struct EsxCPUNeighbour: Rule {
     func growth(_ row: QueryRow) -> Double {
       (row.number("beside_pct") ?? 0) - (row.number("otherwise_pct") ?? 0)
     }
-    guard let first = all.first, let name = first.text("object"),
+    guard let first = all.first, let name = first.text("name"),
       // One that itself took more than all others together waits because of what it does.
       try all.map(growth).reduce(0, +) > self.growth(of: vm, stretch, quiet, evidence)
     else { return nil }
     let users = all.filter { 3 * growth($0) >= growth(first) }
     let words = users.compactMap { row -> String? in
-      guard let name = row.text("object"), let beside = row.number("beside_pct"),
+      guard let name = row.text("name"), let beside = row.number("beside_pct"),
         let other = row.number("otherwise_pct")
       else { return nil }
       let kind = row.text("kind") == "service" ? "the host's service \(name)" : name
@@ -224,7 +225,7 @@ struct CPULimit: Rule {
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let limit = evidence.value(of: warning)
-    return try EsxReady.waits(evidence).flatMap { vm -> [Finding] in
+    return try EsxReady.waits(evidence) { vm -> [Finding] in
       try vm.stretches(least: EsxReady.least) { $0["limited_pct"] ?? 0 >= limit }.compactMap {
         stretch in
         guard let own = stretch.mean("limited_pct", within: true),
@@ -272,7 +273,7 @@ struct CoStop: Rule {
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let limit = evidence.value(of: warning)
-    return try EsxReady.waits(evidence).flatMap { vm -> [Finding] in
+    return try EsxReady.waits(evidence) { vm -> [Finding] in
       try vm.stretches(least: EsxReady.least) { $0["costop_pct"] ?? 0 >= limit }.compactMap {
         stretch in
         guard let own = stretch.mean("costop_pct", within: true) else { return nil }

@@ -24,7 +24,7 @@ struct EsxDiskBusy: Rule {
   /// Disks and datastores with the stretches in which they were slow.
   func slowDisks(_ evidence: Evidence) throws -> [(disk: EsxSeries, stretches: [CounterStretch])] {
     let limit = evidence.value(of: slow)
-    let disks = try EsxSeries.all(
+    return try EsxSeries.flatMap(
       evidence, "esx_disk", by: "object",
       [
         "commands_per_s",
@@ -33,17 +33,17 @@ struct EsxDiskBusy: Rule {
           / nullif(reads_per_s + coalesce(writes_per_s, 0), 0)) AS guest_ms
         """,
         "coalesce(commands_per_s, reads_per_s + coalesce(writes_per_s, 0), reads_per_s) AS rate",
-      ], where: "kind IN ('disk', 'datastore')")
-    return disks.compactMap { disk in
+      ], where: "kind IN ('disk', 'datastore')"
+    ) { disk -> [(disk: EsxSeries, stretches: [CounterStretch])] in
       let times = disk.readings.compactMap { reading in
         (reading["rate"] ?? 0) >= Self.leastCommands ? reading["guest_ms"] : nil
       }.sorted()
-      guard !times.isEmpty else { return nil }
+      guard !times.isEmpty else { return [] }
       let usual = times[times.count / 4]
       let stretches = disk.stretches(least: Self.least) {
         ($0["rate"] ?? 0) >= Self.leastCommands && ($0["guest_ms"] ?? 0) >= max(limit, 2 * usual)
       }
-      return stretches.isEmpty ? nil : (disk, stretches)
+      return stretches.isEmpty ? [] : [(disk, stretches)]
     }
   }
 

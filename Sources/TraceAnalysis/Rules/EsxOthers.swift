@@ -16,10 +16,10 @@ struct EsxDrops: Rule {
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let limit = evidence.value(of: warning)
-    let ports = try EsxSeries.all(
+    return try EsxSeries.flatMap(
       evidence, "esx_port", by: "port",
-      ["tx_dropped_pct", "rx_dropped_pct", "tx_packets_per_s", "rx_packets_per_s"])
-    return try ports.flatMap { port in
+      ["tx_dropped_pct", "rx_dropped_pct", "tx_packets_per_s", "rx_packets_per_s"]
+    ) { port in
       try ["rx", "tx"].flatMap { way in
         try port.stretches(least: 1) { ($0["\(way)_dropped_pct"] ?? 0) >= limit }.compactMap {
           try finding(evidence, port, way, $0)
@@ -77,10 +77,10 @@ struct EsxNUMA: Rule {
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let limit = evidence.value(of: local)
     // With one node N%L is 0, and so is all memory on nodes.
-    let vms = try EsxSeries.all(
+    return try EsxSeries.flatMap(
       evidence, "esx_vm", by: "vm", ["numa_local_pct", "numa_remote_mib", "numa_moves"],
-      where: "numa_local_mib + numa_remote_mib > 0")
-    return try vms.flatMap { vm in
+      where: "numa_local_mib + numa_remote_mib > 0"
+    ) { vm in
       try vm.stretches(least: 3) { ($0["numa_local_pct"] ?? 100) < limit }.compactMap { stretch in
         guard let share = stretch.mean("numa_local_pct", within: true),
           let remote = stretch.mean("numa_remote_mib", within: true)

@@ -22,41 +22,35 @@ struct EsxSeries {
     "SELECT 1 FROM counter_object WHERE tool = 'esxtop' AND kind = \(SQLText.literal(kind.rawValue))"
   }
 
-  /// All things of a view, by the column that names them.
-  static func all(
+  /// What is found of each thing of a view, by the column that names them. One after the other: all rows of all VMs are
+  /// more than fits.
+  static func flatMap<Found>(
     _ evidence: Evidence, _ view: String, by key: String, _ columns: [String],
-    where condition: String = "1"
-  ) throws -> [EsxSeries] {
+    where condition: String = "1", _ body: (EsxSeries) throws -> [Found]
+  ) throws -> [Found] {
     // Nothing is asked of a view where no file of ESXi is.
     guard evidence.window == nil, try !evidence.rows(judged).isEmpty else { return [] }
-    let rows = try evidence.rows(
-      """
-      SELECT machine, source_id, line, \(key) AS name, wall_ns, at_ns, interval_ns, utc_offset_s,
-        \(columns.joined(separator: ", "))
-      FROM \(view) WHERE \(condition) AND \(key) IS NOT NULL ORDER BY machine, source_id, name, line
-      """)
-    struct Key: Hashable {
-      let host: String
-      let source: Int64
-      let name: String
-    }
-    var order: [Key] = []
-    var found: [Key: [QueryRow]] = [:]
-    for row in rows {
-      guard let host = row.text("machine"), let source = row.integer("source_id"),
-        let name = row.text("name")
-      else { continue }
-      let key = Key(host: host, source: source, name: name)
-      if found[key] == nil { order.append(key) }
-      found[key, default: []].append(row)
-    }
     let names = columns.map { $0.split(separator: " ").last.map(String.init) ?? $0 } + ["line"]
-    return order.map { key in
-      let rows = found[key] ?? []
-      return EsxSeries(
-        name: key.name, host: key.host, source: key.source,
-        isUTC: rows.allSatisfy { $0.integer("utc_offset_s") != nil },
-        readings: rows.map { CounterStretch.Reading($0, names) })
+    let things = try evidence.rows(
+      """
+      SELECT DISTINCT machine, source_id, \(key) AS name FROM \(view) WHERE (\(condition)) AND \(key) IS NOT NULL
+      ORDER BY machine, source_id, name
+      """)
+    return try things.flatMap { thing -> [Found] in
+      guard let host = thing.text("machine"), let source = thing.integer("source_id"),
+        let name = thing.text("name")
+      else { return [] }
+      let rows = try evidence.rows(
+        """
+        SELECT line, wall_ns, at_ns, interval_ns, utc_offset_s, \(columns.joined(separator: ", "))
+        FROM \(view) WHERE machine = \(Evidence.literal(host)) AND source_id = \(source)
+          AND \(key) = \(Evidence.literal(name)) AND (\(condition)) ORDER BY line
+        """)
+      return try body(
+        EsxSeries(
+          name: name, host: host, source: source,
+          isUTC: rows.allSatisfy { $0.integer("utc_offset_s") != nil },
+          readings: rows.map { CounterStretch.Reading($0, names) }))
     }
   }
 

@@ -32,10 +32,10 @@ struct HostSwap: Rule {
 
   func findings(_ evidence: Evidence) throws -> [Finding] {
     let (rate, share) = (evidence.value(of: read), evidence.value(of: wait))
-    let vms = try EsxSeries.all(
+    let swapped = try EsxSeries.flatMap(
       evidence, "esx_vm", by: "vm",
-      ["swap_read_mib_s", "swap_wait_pct", "swapped_mib", "balloon_mib"])
-    let swapped = try vms.flatMap { vm in
+      ["swap_read_mib_s", "swap_wait_pct", "swapped_mib", "balloon_mib"]
+    ) { vm in
       try vm.stretches(least: Self.least) {
         ($0["swap_read_mib_s"] ?? 0) >= rate || ($0["swap_wait_pct"] ?? 0) >= share
       }.map { try finding(evidence, vm, $0) }

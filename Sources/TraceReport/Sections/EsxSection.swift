@@ -12,6 +12,8 @@ struct EsxSection: ReportSection {
     let histograms = try EsxHistograms.blocks(file)
     guard try !file.rows("SELECT 1 FROM source WHERE format = 'esxtop' AND refused = 0").isEmpty
     else { return histograms.isEmpty ? [] : [.heading("ESXi")] + histograms }
+    // Four tables are made of the same rows.
+    try file.holdEsxRows(anew: false)
     let hosts = try file.rows(
       """
       SELECT machine, count(*) AS rows, min(wall_ns) AS from_ns, max(wall_ns) AS to_ns,
