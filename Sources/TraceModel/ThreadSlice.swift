@@ -106,6 +106,13 @@ public struct ThreadSlice: Sendable {
     cause = .none
     waitCPU = -1
   }
+
+  /// The same, of which nothing is known of a wait.
+  public var withoutWait: ThreadSlice {
+    var slice = self
+    slice.forgetWait()
+    return slice
+  }
 }
 
 /// A thread from its first to its last event in one stretch of a source.

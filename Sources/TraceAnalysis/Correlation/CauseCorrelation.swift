@@ -398,13 +398,8 @@ struct CauseCorrelation: CorrelationPass {
     let places = Set(nodeOf.values).sorted()
     let nodePlaces = nodeOf.compactMapValues(places.firstIndex(of:))
     var sums: [Sums] = []
-    var waits: [(story: Int, parts: HalfParts)] = []
-    let hostThreads = try HostThreads(context)
     for (place, story) in stories.enumerated() {
       guard let side = GuestThreads(of: story.population.guest, trace, owners) else { continue }
-      if let own = parts[place]?.halfParts(side, context, trace, hostThreads) {
-        waits.append((place, own))
-      }
       guard let periods = measures[place].periods.withinFromFirst(side.span) else { continue }
       var own: [Int64: Sums.Part] = [:]
       for thread in side.numbers.workers.values {
@@ -414,44 +409,32 @@ struct CauseCorrelation: CorrelationPass {
       sums.append(
         Sums(place: place, periods, own, nodes: places.count, trace.threads.keys))
     }
-    guard let clock = trace.clock, !sums.isEmpty || !waits.isEmpty else { return }
-    let victims = (sums.map { Set($0.parts.keys) } + waits.map(\.parts.victims))
-      .reduce(into: Set<Int64>()) { $0.formUnion($1) }
-    let later = Set(trace.threads.values.lazy.filter { $0.segment != 0 }.map(\.id))
-    let waiting = ThreadPlaces(of: victims)
+    let told = zip(stories, parts).map { story, parts in
+      parts != nil && story.population.side == .guest ? story.population.guest : nil
+    }
+    let machines = Dictionary(
+      uniqueKeysWithValues: context.streams.map { ($0.stream, $0.machine.name) })
+    let storyOf = context.disks.map { disk in
+      machines[disk.disk].flatMap { told.firstIndex(of: $0) }
+    }
+    // What is asked of all guests takes the same reading.
+    let all = context.virtioSums()
+    let isFirst = all.traces.insert(trace.source).inserted
+    let halves = try GuestHalves(
+      of: told.compactMap(\.self) + (isFirst ? all.guests : []), context, trace)
+    guard let clock = trace.clock, !sums.isEmpty || !halves.isEmpty else { return }
     let occupants = Occupants(sums, clock)
-    var culprits = Culprits(
-      threads: trace.threads.keys,
-      idle: Set(trace.threads.values.lazy.filter { $0.tid == 0 }.map(\.id)),
-      watches: [
-        Culprits.Watch(victims) { [waits] part in
-          occupants.add(part)
-          for own in waits where own.parts.victims.contains(part.pair.victim) {
-            own.parts.add(part)
-          }
-        }
-      ])
-    try context.file.forEachSlice(of: trace.source) { slice in
-      guard later.isEmpty || !later.contains(slice.thread) else { return }
-      var seen = slice
-      // Only the waits of the guests' own threads count.
-      if slice.wait != .min, !waiting.contains(slice.thread) { seen.forgetWait() }
-      culprits.add(seen, segment: 0)
+    try halves.read(
+      context.file, trace, besides: sums.reduce(into: []) { $0.formUnion($1.parts.keys) },
+      part: occupants.add
+    ) { slice in
       guard let stay = slice.stay(on: clock) else { return }
       let node = nodePlaces[Int64(slice.cpu)]
       for place in sums.indices { sums[place].add(slice, stay, node: node) }
-      guard waiting.contains(slice.thread) else { return }
-      for own in waits where own.parts.victims.contains(slice.thread) {
-        own.parts.addStay(
-          slice.thread, Span(from: slice.began, to: slice.began + slice.run), left: slice.left)
-      }
-    } limit: { limit in
-      guard let limit else { return }
-      let moment = min(limit, culprits.resolvedUntil)
-      for own in waits { parts[own.story]?.take(own.parts, before: moment) }
+    } _: { half, part, time, io, disk in
+      if isFirst { all.add(half, part, time, io, disk) }
+      if let story = storyOf[disk] { parts[story]?.add(half, part, time, io, disk) }
     }
-    culprits.finish()
-    for own in waits { parts[own.story]?.take(own.parts, before: nil) }
     for (own, waits) in zip(sums, occupants.waits) {
       add(own, waits, trace, owners, to: &measures[own.place])
     }

@@ -8,12 +8,13 @@ public struct Correlation {
     BlockJoin.self, QEMUCorrelation.self, PageCacheCorrelation.self, SchedulingCorrelation.self,
     PlacementCorrelation.self, NetworkCorrelation.self, GuestCPUCorrelation.self,
     PauseCorrelation.self, QueueCorrelation.self, LimitCorrelation.self, PhaseCorrelation.self,
-    CauseCorrelation.self, CounterPhaseCorrelation.self, EsxCorrelation.self,
+    DrillDownCorrelation.self, CauseCorrelation.self, CounterPhaseCorrelation.self,
+    EsxCorrelation.self,
     NeighbourCorrelation.self,
     NeighbourPlaces.self,
     SwappedSearch.self,
     RecordedClockCheck.self, SessionClocks.self, IntervalCorrelation.self,
-    DrillDownCorrelation.self, VirtioPartCorrelation.self, TraitCorrelation.self,
+    VirtioPartCorrelation.self, TraitCorrelation.self,
     AvoidableWaitCorrelation.self,
   ]
 

@@ -60,6 +60,10 @@ final class CorrelationContext {
   private var keptProcStat: [String: [CPUReportRow]] = [:]
   private var keptCounts: [String: Int?] = [:]
   private var keptRecords: RecordedClocks?
+  private var keptHostThreads: HostThreads?
+  private var keptHalves: [Int: IOHalves] = [:]
+  private var keptPartNames: [String: HalfPartNames] = [:]
+  private var keptVirtioSums: VirtioSums?
 
   init(_ file: IncidentFile) throws {
     self.file = file
@@ -104,6 +108,40 @@ final class CorrelationContext {
     guard let clock else { return nil }
     let (from, to) = (clock.reference(stream.first), clock.reference(stream.last))
     return from <= to ? from...to : nil
+  }
+
+  // MARK: Made once
+
+  /// Which threads queued the requests of the hosts.
+  func hostThreads() throws -> HostThreads {
+    try kept(\.keptHostThreads) { try HostThreads(self) }
+  }
+
+  /// The halves of the virtio queue of the I/Os of a disk, by its place among ``disks``, when their hops are known; nil
+  /// where its requests are not.
+  func halves(of place: Int) throws -> IOHalves? {
+    if let halves = keptHalves[place] { return halves }
+    let disk = disks[place]
+    guard let device = devices.first(where: { $0.stream.stream == disk.disk }) else { return nil }
+    let halves = IOHalves(disk.ios, device.rows, try hostThreads())
+    keptHalves[place] = halves
+    return halves
+  }
+
+  /// The parts of the halves of a guest's I/Os, when the scheduler traces were read.
+  func halfPartNames(of guest: String) -> HalfPartNames {
+    if let names = keptPartNames[guest] { return names }
+    let names = HalfPartNames(of: guest, threads.traces, threads.owners)
+    keptPartNames[guest] = names
+    return names
+  }
+
+  /// What they add up to, as far as an earlier pass has read for it.
+  func virtioSums() -> VirtioSums {
+    if let sums = keptVirtioSums { return sums }
+    let sums = VirtioSums(self)
+    keptVirtioSums = sums
+    return sums
   }
 
   // MARK: Read once

@@ -74,12 +74,10 @@ struct DiskOverlay {
 
   /// Begins; what can be said of an I/O is 0 from here on.
   init(
-    disk: Int, _ ios: inout [GuestIO], _ rows: BlockRequests, _ threads: HostThreads,
-    _ overlay: WaitOverlay
+    disk: Int, _ ios: inout [GuestIO], _ halves: IOHalves, _ overlay: WaitOverlay
   ) {
     self.disk = disk
     self.overlay = overlay
-    let halves = IOHalves(ios, rows, threads)
     let followed = halves.followed
     for number in followed {
       let index = Int(number)

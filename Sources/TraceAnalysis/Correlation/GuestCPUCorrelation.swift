@@ -73,7 +73,6 @@ struct GuestCPUCorrelation: CorrelationPass {
   /// Reads each host's scheduler trace once, from its end to its begin, and lays it over all that it tells of.
   private mutating func lay(_ context: CorrelationContext) throws {
     let (streams, clocks) = (context.devices, context.clocks)
-    let hostThreads = try HostThreads(context)
     let places = Dictionary(
       uniqueKeysWithValues: streams.enumerated().map { ($1.stream.stream, $0) })
     var sums: [String: (source: Int64, host: Int64, check: RunCheck)] = [:]
@@ -90,11 +89,12 @@ struct GuestCPUCorrelation: CorrelationPass {
           let side = sides[own.guest]?[own.place].threads,
           let clock = clocks.first(where: {
             $0.source == entry.stream.source && $0.segment == entry.stream.segment
-          })?.clock
+          })?.clock,
+          let halves = try context.halves(of: disk)
         else { continue }
         overlays.append(
           DiskOverlay(
-            disk: disk, &context.disks[disk].ios, entry.rows, hostThreads,
+            disk: disk, &context.disks[disk].ios, halves,
             WaitOverlay(side.numbers, known: side.span)))
         checks.append((own.guest, entry.stream.source, Self.check(entry.rows, clock, side)))
       }

@@ -58,7 +58,7 @@ final class HalfParts {
   private var disks: [Disk] = []
   /// Which part it is.
   private var places = Culprits.PairMemo<Int>()
-  private var states = ThreadStates()
+  private var states: ThreadStates
   private var since = Int64.min
 
   /// Of a guest's threads in a trace; `known` is its span on the reference, `error` its clock's bound. `part` says behind
@@ -71,6 +71,7 @@ final class HalfParts {
     (self.guest, self.names, self.part) = (guest, names, part)
     (self.clock, self.error, self.known) = (clock, error, known)
     victims = Set(threads.vcpus.values).union(threads.workers.values)
+    states = ThreadStates(of: victims)
     overlay = WaitOverlay(threads, known: known)
   }
 
@@ -120,38 +121,46 @@ final class HalfParts {
 
   /// What a thread did for an I/O.
   private struct Deed {
-    let thread: Int64
     let at: Int64
-    let disk: Int
-    let number: Int
+    let disk: Int32
+    let number: Int32
   }
 
   private func findOthers() {
-    for isBack in [false, true] {
-      var deeds: [Deed] = []
-      for (place, disk) in disks.enumerated() {
-        for number in disk.waiting.lazy.map(Int.init) {
-          guard let (submit, back) = disk.halves.halves(disk.ios[number], number) else { continue }
-          let thread = isBack ? overlay.victims(of: back).vcpu : overlay.victims(of: submit).worker
-          guard let thread else { continue }
-          let at = (isBack ? back : submit).span.to
-          deeds.append(Deed(thread: thread, at: at, disk: place, number: number))
+    let places = ThreadPlaces(of: victims.sorted())
+    var queued = places.threads.map { _ in [Deed]() }
+    var completed = queued
+    for (place, disk) in disks.enumerated() {
+      for number in disk.waiting.reversed() {
+        guard let (submit, back) = disk.halves.halves(disk.ios[Int(number)], Int(number)) else {
+          continue
+        }
+        func deed(_ half: WaitOverlay.Half) -> Deed {
+          Deed(at: half.span.to, disk: Int32(truncatingIfNeeded: place), number: number)
+        }
+        if let worker = overlay.victims(of: submit).worker.flatMap(places.known) {
+          queued[worker].append(deed(submit))
+        }
+        if let vcpu = overlay.victims(of: back).vcpu.flatMap(places.known) {
+          completed[vcpu].append(deed(back))
         }
       }
-      deeds.sort { ($0.thread, $0.at) < ($1.thread, $1.at) }
-      var (thread, last, before) = (Int64.min, Int64.min, Int64.min)
-      for deed in deeds {
-        if deed.thread != thread { (thread, last, before) = (deed.thread, .min, .min) }
-        // Several may have one moment.
-        if deed.at != last { (before, last) = (last, deed.at) }
-        guard before != .min else { continue }
-        let ago = Int32(clamping: deed.at - before)
-        if isBack {
-          disks[deed.disk].completedBefore[deed.number] = ago
-        } else {
-          disks[deed.disk].queuedBefore[deed.number] = ago
-        }
-      }
+    }
+    for own in queued {
+      Self.forEach(own) { disks[Int($0.disk)].queuedBefore[Int($0.number)] = $1 }
+    }
+    for own in completed {
+      Self.forEach(own) { disks[Int($0.disk)].completedBefore[Int($0.number)] = $1 }
+    }
+  }
+
+  /// Each of a thread with how long before it the thread did the same, ns.
+  private static func forEach(_ deeds: [Deed], _ body: (_ deed: Deed, _ ago: Int32) -> Void) {
+    var (last, before) = (Int64.min, Int64.min)
+    for deed in deeds.sorted(by: { $0.at < $1.at }) {
+      // Several may have one moment.
+      if deed.at != last { (before, last) = (last, deed.at) }
+      if before != .min { body(deed, Int32(clamping: deed.at - before)) }
     }
   }
 
@@ -209,7 +218,7 @@ final class HalfParts {
     let worker = timelines[threads.worker]
     var change = own.isSubmitted ? span.from : span.to
     // It is awake when it waits for a CPU, too.
-    let awake = worker?.first(after: span.from) { $0.state == .ran || $0.state.isWait }
+    let awake = worker.first(after: span.from) { $0.state == .ran || $0.state.isWait }
     if !own.isSubmitted, let awake, awake.from < span.to {
       change = max(span.from, awake.from)
       own.isSubmitted = true

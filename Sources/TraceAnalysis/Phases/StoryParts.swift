@@ -11,9 +11,10 @@ struct StoryParts {
   }
 
   private let population: PhasePopulation
-  private let names: HalfPartNames
   /// The columns of the parts of either half, in the order of their names.
   private let halves: (submit: [Int], back: [Int])
+  /// By the place of a disk among those of the context: its device's among those of the population.
+  private let places: [Int?]
   private(set) var sums: PartSums
 
   /// Users of devices that have a part of their own.
@@ -24,7 +25,13 @@ struct StoryParts {
     guard let membership = PhaseMembership(story.population, story.phases) else { return nil }
     population = story.population
     let guest = population.guest
-    names = HalfPartNames(of: guest, context.threads.traces, context.threads.owners)
+    let names = context.halfPartNames(of: guest)
+    let streams = Dictionary(uniqueKeysWithValues: context.streams.map { ($0.stream, $0) })
+    places = context.disks.map { [devices = population.devices] disk in
+      streams[disk.disk].flatMap {
+        $0.machine.name == guest ? devices.firstIndex(of: $0.device) : nil
+      }
+    }
     let users = Self.userParts(devices)
     let queue = QueueParts(story, context)
     var columns: [PartSums.Column] = queue.columns
@@ -180,36 +187,11 @@ struct StoryParts {
 
   // MARK: - CPUs
 
-  /// Who takes what the guest's threads did, while a trace of its host is read; nil where there is nothing to lay it over.
-  func halfParts(
-    _ threads: GuestThreads, _ context: CorrelationContext, _ trace: ThreadFindings.Trace,
-    _ hostThreads: HostThreads
-  ) -> HalfParts? {
-    guard population.side == .guest else { return nil }
-    let (owners, guest, names) = (context.threads.owners, population.guest, names)
-    let parts = HalfParts(
-      of: guest, threads.numbers, known: threads.span, threads.clock, error: threads.error, names
-    ) { pair in
-      names.place(of: pair, guest, trace, owners)
-    }
-    let streams = Dictionary(uniqueKeysWithValues: context.streams.map { ($0.stream, $0) })
-    for disk in context.disks where disk.verdict == .joined {
-      guard let stream = streams[disk.disk], stream.machine.name == guest,
-        let place = population.devices.firstIndex(of: stream.device),
-        let entry = context.devices.first(where: { $0.stream.stream == disk.disk })
-      else { continue }
-      parts.add(disk.ios, disk: place, IOHalves(disk.ios, entry.rows, hostThreads))
-    }
-    return parts.isEmpty ? nil : parts
-  }
-
-  /// Takes what can be laid over the I/Os before a moment of the trace.
-  mutating func take(_ parts: HalfParts, before moment: Int64?) {
-    parts.flush(before: moment) { half, part, time, io, device in
-      guard let moment = population.moment(of: io) else { return }
-      let column = half == .virtioSubmit ? halves.submit[part] : halves.back[part]
-      sums.add(time, column: column, io, device: device, at: moment)
-    }
+  /// Takes a time of a part of a half of an I/O of one of the guest's disks.
+  mutating func add(_ half: Hop, _ part: Int, _ time: Int64, _ io: GuestIO, _ disk: Int) {
+    guard let device = places[disk], let moment = population.moment(of: io) else { return }
+    let column = half == .virtioSubmit ? halves.submit[part] : halves.back[part]
+    sums.add(time, column: column, io, device: device, at: moment)
   }
 }
 

@@ -36,80 +36,113 @@ struct ThreadStates {
   }
 
   /// By thread, in the order of time and without overlap; what is in none of them is not seen.
-  typealias Timelines = [Int64: [Stretch]]
+  struct Timelines {
+    fileprivate let places: ThreadPlaces
+    fileprivate var stretches: [[Stretch]]
 
-  private var pending: Timelines = [:]
-  /// By thread: up to where it went out, and how it left the CPU before.
-  private var ends: [Int64: (at: Int64, left: LeaveReason)] = [:]
+    /// None of a thread that is not one of the guest's.
+    subscript(thread: Int64?) -> [Stretch] {
+      thread.flatMap(places.known).map { stretches[$0] } ?? []
+    }
+  }
+
+  /// Up to where a thread's went out, `Int64.min` for nothing, and how it left the CPU before.
+  private struct End {
+    var at = Int64.min
+    var left = LeaveReason.unknown
+  }
+
+  private var pending: [[Stretch]]
+  private var ends: [End]
+  private var taken: Timelines
+
+  /// Of these threads.
+  init(of threads: Set<Int64>) {
+    taken = Timelines(
+      places: ThreadPlaces(of: threads.sorted()), stretches: threads.map { _ in [] })
+    pending = taken.stretches
+    ends = threads.map { _ in End() }
+  }
 
   mutating func add(
     _ thread: Int64, from: Int64, to: Int64, _ state: State, left: LeaveReason = .unknown
   ) {
-    guard to > from else { return }
-    pending[thread, default: []].append(Stretch(from: from, to: to, state: state, left: left))
+    guard to > from, let place = taken.places.known(thread) else { return }
+    pending[place].append(Stretch(from: from, to: to, state: state, left: left))
   }
 
   /// What lies before a moment and did not go out.
   mutating func take(before until: Int64) -> Timelines {
-    var taken: Timelines = [:]
-    for thread in Set(pending.keys).union(ends.keys) {
-      var own = pending.removeValue(forKey: thread) ?? []
-      own.sort { ($0.from, $0.to) < ($1.from, $1.to) }
-      var end = ends[thread]
-      var ready: [Stretch] = []
-      func fill(to moment: Int64) {
-        guard let last = end, last.at < moment, let state = State(last.left) else { return }
-        ready.append(Stretch(from: last.at, to: moment, state: state))
-      }
-      var rest: [Stretch] = []
-      for var stretch in own {
-        stretch.from = max(stretch.from, end?.at ?? .min)
-        guard stretch.to > stretch.from else { continue }
-        guard stretch.from < until else {
-          rest.append(stretch)
-          continue
-        }
-        fill(to: stretch.from)
-        var now = stretch
-        if stretch.to > until {
-          stretch.from = until
-          rest.append(stretch)
-          now.to = until
-          now.left = .unknown
-        }
-        ready.append(now)
-        end = (now.to, now.left)
-      }
-      fill(to: until)
-      if let last = end { ends[thread] = (until, last.left) }
-      if !rest.isEmpty { pending[thread] = rest }
-      if !ready.isEmpty { taken[thread] = ready }
+    for place in pending.indices {
+      taken.stretches[place].removeAll(keepingCapacity: true)
+      if !pending[place].isEmpty || ends[place].at != .min { take(place, before: until) }
     }
     return taken
   }
+
+  private mutating func take(_ place: Int, before until: Int64) {
+    var own: [Stretch] = []
+    swap(&own, &pending[place])
+    if !own.isInOrder { own.sort(by: Stretch.isBefore) }
+    var end = ends[place]
+    func fill(to moment: Int64) {
+      guard end.at != .min, end.at < moment, let state = State(end.left) else { return }
+      taken.stretches[place].append(Stretch(from: end.at, to: moment, state: state))
+    }
+    // What is left moves to the front.
+    var rest = 0
+    for index in own.indices {
+      var stretch = own[index]
+      stretch.from = max(stretch.from, end.at)
+      guard stretch.to > stretch.from else { continue }
+      guard stretch.from < until else {
+        own[rest] = stretch
+        rest += 1
+        continue
+      }
+      fill(to: stretch.from)
+      var now = stretch
+      if stretch.to > until {
+        stretch.from = until
+        own[rest] = stretch
+        rest += 1
+        now.to = until
+        now.left = .unknown
+      }
+      taken.stretches[place].append(now)
+      end = End(at: now.to, left: now.left)
+    }
+    fill(to: until)
+    if end.at != .min { ends[place] = End(at: until, left: end.left) }
+    own.removeSubrange(rest...)
+    swap(&own, &pending[place])
+  }
 }
 
-extension ThreadStates.Timelines {
-  subscript(thread: Int64?) -> Value? { thread.flatMap { self[$0] } }
+extension ThreadStates.Stretch {
+  fileprivate static func isBefore(_ one: Self, _ other: Self) -> Bool {
+    one.from == other.from ? one.to < other.to : one.from < other.from
+  }
 }
 
 extension [ThreadStates.Stretch] {
+  fileprivate var isInOrder: Bool {
+    indices.dropFirst().allSatisfy { !ThreadStates.Stretch.isBefore(self[$0], self[$0 - 1]) }
+  }
+
   /// The first that ends behind a moment and is one that is looked for.
   func first(
     after moment: Int64, where isLookedFor: (ThreadStates.Stretch) -> Bool
   ) -> ThreadStates.Stretch? {
     self[partitioningIndex { $0.to > moment }...].first(where: isLookedFor)
   }
-}
 
-extension [ThreadStates.Stretch]? {
   /// Each part of a span with what the thread did in it; nil: not seen.
   func forEach(in span: Span, _ body: (_ state: ThreadStates.State?, _ part: Span) -> Void) {
     guard span.to > span.from else { return }
-    guard let self else { return body(nil, span) }
     var at = span.from
-    var place = self.partitioningIndex { $0.to > span.from }
-    while place < self.count, self[place].from < span.to {
+    var place = partitioningIndex { $0.to > span.from }
+    while place < count, self[place].from < span.to {
       let part = self[place].cut(to: span)
       if part.from > at { body(nil, Span(from: at, to: part.from)) }
       body(self[place].state, part)
