@@ -100,25 +100,33 @@ struct OffsetHistogram {
   /// Where most moments agree, of all that was added.
   mutating func peak() -> Peak {
     for place in threads.indices { count(place) }
-    var depths = [Int32](repeating: 0, count: steps.count)
-    var depth: Int32 = 0
-    var most: Int32 = 0
-    for (place, step) in steps.enumerated() {
-      depth += step
-      depths[place] = depth
-      most = max(most, depth)
+    // Twice through the bins takes less than to keep the depth of each.
+    var (most, first, last) = (Int32(0), 0, -1)
+    forEachDepth { place, depth in
+      if depth > most {
+        (most, first, last) = (depth, place, place)
+      } else if depth == most, place == last + 1 {
+        last = place
+      }
     }
-    let first = depths.firstIndex(of: most) ?? 0
-    var last = first
-    while last + 1 < depths.count, depths[last + 1] == most { last += 1 }
     let apart = Int(Self.apart >> shift) + 2
     var other: Int32 = 0
-    for (place, depth) in depths.enumerated() where place < first - apart || place > last + apart {
-      other = max(other, depth)
+    forEachDepth { place, depth in
+      if depth > other, place < first - apart || place > last + apart { other = depth }
     }
     let count = Double(times.count)
     return Peak(
       low: low + Int64(max(0, first - 1)) << shift, high: low + Int64(last + 2) << shift,
       share: Double(most) / count, byChance: Double(other) / count)
+  }
+
+  /// How many moments each bin is allowed.
+  private func forEachDepth(_ body: (_ place: Int, _ depth: Int32) -> Void) {
+    var depth: Int32 = 0
+    let steps = steps.span
+    for place in steps.indices {
+      depth += steps[place]
+      body(place, depth)
+    }
   }
 }
