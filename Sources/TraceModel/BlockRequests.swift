@@ -1,4 +1,4 @@
-/// The requests of a device's stretch, packed: millions are held at once, in 48 bytes each.
+/// The requests of a device's stretch, packed: millions are held at once, in 40 bytes each.
 ///
 /// Kept is what correlation asks for: neither `G`, `I` nor the line.
 public struct BlockRequests: RandomAccessCollection, ExpressibleByArrayLiteral, Sendable {
@@ -19,15 +19,16 @@ public struct BlockRequests: RandomAccessCollection, ExpressibleByArrayLiteral, 
 
   @usableFromInline
   struct Packed: Sendable {
-    @usableFromInline var id: Int64
     /// `Q`, or the first of the others that was seen.
     @usableFromInline var at: Int64
     @usableFromInline var sector: Int64
+    /// After the number of the first that was added.
+    @usableFromInline var id: Int32
     /// ns after `at`; `Int32.min` where it was not seen.
     @usableFromInline var issued: Int32
     @usableFromInline var completed: Int32
     @usableFromInline var sectors: Int32
-    @usableFromInline var kind: Int32
+    @usableFromInline var kind: UInt16
     /// One more than the number; 0 where it was not seen.
     @usableFromInline var issuedCPU: UInt16
     @usableFromInline var completedCPU: UInt16
@@ -38,9 +39,11 @@ public struct BlockRequests: RandomAccessCollection, ExpressibleByArrayLiteral, 
 
   @usableFromInline var packed: [Packed] = []
   @usableFromInline var kinds: [Kind] = []
-  /// Those that do not fit, by their places: with detours (a flush before it, a ring that was full), longer than 2 s, or damaged.
+  @usableFromInline var first: Int64 = 0
+  /// Those that do not fit, by their places: with detours (a flush before it, a ring that was full), longer than 2 s,
+  /// of a kind or number that no short one stands for, or damaged.
   @usableFromInline var whole: [Int: BlockRequest] = [:]
-  private var kindOf: [Kind: Int32] = [:]
+  private var kindOf: [Kind: UInt16] = [:]
 
   /// None.
   public init() {}
@@ -69,14 +72,17 @@ public struct BlockRequests: RandomAccessCollection, ExpressibleByArrayLiteral, 
     let hasDetour =
       request.firstIssued != request.issued || request.finished.isSeen
       || request.flushIssued.isSeen || request.flushCompleted.isSeen
+    if packed.isEmpty { first = request.id }
+    let id = Int32(exactly: request.id &- first)
     let isWhole =
-      hasDetour || issued == nil || completed == nil || sectors == nil || issuedCPU == nil
+      hasDetour || id == nil || kind == nil || issued == nil || completed == nil || sectors == nil
+      || issuedCPU == nil
       || completedCPU == nil
     if isWhole { whole[packed.count] = request }
     packed.append(
       Packed(
-        id: request.id, at: at, sector: request.sector, issued: issued ?? .min,
-        completed: completed ?? .min, sectors: sectors ?? 0, kind: kind,
+        at: at, sector: request.sector, id: id ?? 0, issued: issued ?? .min,
+        completed: completed ?? .min, sectors: sectors ?? 0, kind: kind ?? 0,
         issuedCPU: issuedCPU ?? 0, completedCPU: completedCPU ?? 0,
         isQueued: request.queued.isSeen, isWhole: isWhole))
   }
@@ -84,7 +90,7 @@ public struct BlockRequests: RandomAccessCollection, ExpressibleByArrayLiteral, 
   /// Those for which something is true.
   public func filter(_ isIncluded: (BlockRequest) throws -> Bool) rethrows -> BlockRequests {
     var found = BlockRequests()
-    (found.kinds, found.kindOf) = (kinds, kindOf)
+    (found.kinds, found.kindOf, found.first) = (kinds, kindOf, first)
     for place in indices where try isIncluded(self[place]) {
       if packed[place].isWhole { found.whole[found.packed.count] = whole[place] }
       found.packed.append(packed[place])
@@ -99,10 +105,11 @@ public struct BlockRequests: RandomAccessCollection, ExpressibleByArrayLiteral, 
     return distance == .min ? nil : distance
   }
 
-  private mutating func number(of kind: Kind) -> Int32 {
+  /// Nil where there are too many.
+  private mutating func number(of kind: Kind) -> UInt16? {
     if let last = packed.last, kinds[Int(last.kind)] == kind { return last.kind }
     if let number = kindOf[kind] { return number }
-    let number = Int32(kinds.count)
+    guard let number = UInt16(exactly: kinds.count) else { return nil }
     kinds.append(kind)
     kindOf[kind] = number
     return number
@@ -120,7 +127,7 @@ public struct BlockRequests: RandomAccessCollection, ExpressibleByArrayLiteral, 
     if own.isWhole, let request = whole[place] { return request }
     let kind = kinds[Int(own.kind)]
     var request = BlockRequest()
-    request.id = own.id
+    request.id = first &+ Int64(own.id)
     if own.isQueued { request.queued = Stamp(own.at) }
     if own.issued != .min { request.issued = Stamp(own.at &+ Int64(own.issued)) }
     request.firstIssued = request.issued
@@ -139,5 +146,9 @@ public struct BlockRequests: RandomAccessCollection, ExpressibleByArrayLiteral, 
 
   /// The number of the request at a place.
   @inlinable
-  public func id(at place: Int) -> Int64 { packed[place].id }
+  public func id(at place: Int) -> Int64 {
+    let own = packed[place]
+    if own.isWhole, let request = whole[place] { return request.id }
+    return first &+ Int64(own.id)
+  }
 }

@@ -114,7 +114,7 @@ struct BlockRequestsTests {
       for issued in stamps {
         for completed in stamps {
           var request = BlockRequest()
-          request.id = Int64(requests.count) * 7 - 3
+          request.id = requests.count % 17 == 16 ? .max : Int64(requests.count) * 7 - 3
           (request.queued, request.issued, request.completed) = (queued, issued, completed)
           request.firstIssued = requests.count % 5 == 0 ? Stamp(1) : issued
           if requests.count % 11 == 0 { request.flushCompleted = Stamp(9) }
@@ -135,5 +135,16 @@ struct BlockRequestsTests {
     let own = packed.filter { $0.task == 2 }
     #expect(own.map { "\($0)" } == requests.filter { $0.task == 2 }.map { "\($0)" })
     #expect(packed.indices.allSatisfy { packed.id(at: $0) == requests[$0].id })
+  }
+
+  @Test("more kinds than a short number holds are no loss")
+  func kinds() {
+    let requests = (0..<70_000).map { number in
+      var request = BlockRequest()
+      (request.id, request.task) = (Int64(number), Int32(number))
+      return request
+    }
+    #expect(
+      zip(BlockRequests(requests), requests).allSatisfy { $0.task == $1.task && $0.id == $1.id })
   }
 }
