@@ -10,8 +10,8 @@ struct HopRows {
     -> [GuestIO]
   {
     var matchOf = [Int32](repeating: -1, count: disk.rows.count)
-    for (place, request) in pending.requests.enumerated() {
-      matchOf[Int(request.row)] = Int32(truncatingIfNeeded: place)
+    for (place, row) in pending.rows.enumerated() {
+      matchOf[Int(row)] = Int32(truncatingIfNeeded: place)
     }
     let numbers = RowNumbers(disk.rows, disk.bios)
     var bios: [Int64: [MergedBio]] = [:]

@@ -77,7 +77,7 @@ public struct Join: Sendable {
   ) {
     self.recorded = recorded
     pending = guests.map { _ in PendingDisk() }
-    let sides = guests.map { $0.dataRequests }
+    var sides = guests.map { $0.dataRequests }
     var devices = hosts.map { HostSide($0) }
     var regions: [Found?]
     let unclear: [Int: JoinVerdict]
@@ -107,6 +107,7 @@ public struct Join: Sendable {
       }
       joinTrace(places, guests, sides, devices, &regions, &flushes)
     }
+    sides = []
     for place in devices.indices { devices[place].forgetWays() }
     flushes.settle()
     addRecordedClocks(guests)
@@ -466,7 +467,8 @@ public struct Join: Sendable {
       disks[place].expectedAccidental = Self.expectedAccidental(sides[place], device, clock)
       let cache = HostCache(sides[place], outcome, device, disks[place].map, clock)
       pending[place] = PendingDisk(
-        device: found.device, requests: sides[place], outcome: outcome, cached: cache.requests)
+        device: found.device, rows: sides[place].map(\.row), outcome: outcome,
+        cached: cache.requests)
       flushes.add(guests[place], device, clock, outcome)
     }
     clocks.append(
@@ -614,8 +616,9 @@ struct HostSide {
 /// What the matching has to say about a disk, before it is made into rows.
 struct PendingDisk {
   var device: Int?
-  var requests: [GuestRequest] = []
-  var outcome = RequestMatching.Outcome(matches: [], unmapped: [])
+  /// The place of each request in the disk's rows.
+  var rows: [Int32] = []
+  var outcome = RequestMatching.Outcome(matches: MatchList(count: 0), unmapped: [])
   /// What the host's page cache took or served, by the place of the request.
   var cached: [Int: HostCache.Deferred?] = [:]
 }

@@ -56,7 +56,7 @@ struct RequestMatching {
   /// What one pass found.
   struct Outcome {
     /// Per guest request, nil where nothing fits.
-    var matches: [Match?]
+    var matches: MatchList
     /// Guest requests whose sectors are not in the map.
     var unmapped: [Bool]
   }
@@ -141,7 +141,7 @@ struct RequestMatching {
   /// the clock of this trace steps, be it in another stretch.
   func match(_ clock: GuestClock, widening: Int64 = 0, mayStep: Bool = false) -> Outcome {
     var outcome = Outcome(
-      matches: [Match?](repeating: nil, count: guest.count),
+      matches: MatchList(count: guest.count),
       unmapped: [Bool](repeating: false, count: guest.count))
     let wishes = wishes(clock, widening, &outcome)
     settle(wishes, &outcome)
