@@ -81,7 +81,9 @@ struct IntervalCorrelation: CorrelationPass {
       let foreign =
         disks.isEmpty
         ? nil
-        : Set(DiskNeighbours.foreign(host.rows, regions.map(\.extent)).map(\.task))
+        : Set(
+          zip(host.rows, DiskNeighbours.isForeign(host.rows, regions.map(\.extent))).lazy
+            .filter(\.1).map(\.0.task))
       let owners = context.threads.owners(on: stream.machine.name)
       var known: [Int32: DeviceIntervals.Owner?] = [:]
       let rows = DeviceIntervals(

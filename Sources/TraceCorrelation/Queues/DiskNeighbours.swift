@@ -95,14 +95,15 @@ public struct DiskNeighbours: Sendable {
       let own = disks.filter { $0.device == host.stream }
       guard !own.isEmpty else { continue }
       let regions = own.flatMap(\.regions)
-      let requests = host.rows.filter {
+      let requests = host.rows.lazy.filter {
         $0.sector >= 0 && $0.sectors > 0 && $0.completed.isSeen
       }
       let guests = threads[host.stream] ?? []
-      let foreign = Self.foreign(requests, regions).filter { !guests.contains($0.task) }
-      guard !foreign.isEmpty else { continue }
-      let whole = requests.saturatingSum(Self.deviceTime)
+      let foreign = zip(requests, Self.isForeign(each: requests, regions)).lazy
+        .filter { $1 && !guests.contains($0.task) }.map(\.0)
       let groups = Self.groups(foreign, names)
+      guard !groups.isEmpty else { continue }
+      let whole = requests.saturatingSum(Self.deviceTime)
       for disk in own { add(disk, host, groups, whole: whole) }
     }
   }
@@ -131,36 +132,53 @@ public struct DiskNeighbours: Sendable {
     }.sorted { ($0.deviceTime, $1.comm ?? "") > ($1.deviceTime, $0.comm ?? "") }
   }
 
+  /// A neighbour's request.
+  private struct Use {
+    /// From its Q, or its D, to its C.
+    let from: Stamp
+    let to: Stamp
+    let sector: Int64
+    let sectors: Int64
+
+    init(_ request: BlockRequest) {
+      from = request.queued.isSeen ? request.queued : request.issued
+      (to, sector, sectors) = (request.completed, request.sector, request.sectors)
+    }
+
+    var span: Span? {
+      from.nanoseconds.flatMap { from in
+        to.nanoseconds.map { Span(from: from, to: max(from, $0)) }
+      }
+    }
+  }
+
   /// A neighbour's requests.
   private struct Group {
     var comm: String?
-    var requests: [BlockRequest]
+    var requests: [Use]
     var deviceTime: Int64 = 0
     var tids: Set<Int64> = []
 
     /// From the begin of its first request to the last end of one.
     var active: Span? {
-      hull(
-        requests.compactMap { request in
-          (request.queued.nanoseconds ?? request.issued.nanoseconds).flatMap { from in
-            request.completed.nanoseconds.map { Span(from: from, to: max(from, $0)) }
-          }
-        })
+      hull(requests.lazy.compactMap(\.span))
     }
 
     /// The first and the last sector.
     var sectors: ClosedRange<Int64>? {
-      let ends = requests.map { Stamp.sum($0.sector, max(0, $0.sectors - 1)) }
-      guard let first = requests.map(\.sector).min(), let last = ends.max(), first <= last else {
+      let ends = requests.lazy.map { Stamp.sum($0.sector, max(0, $0.sectors - 1)) }
+      guard let first = requests.lazy.map(\.sector).min(), let last = ends.max(), first <= last
+      else {
         return nil
       }
       return first...last
     }
   }
 
-  private static func hull(_ spans: [Span]) -> Span? {
-    guard let from = spans.map(\.from).min(), let to = spans.map(\.to).max() else { return nil }
-    return Span(from: from, to: to)
+  private static func hull(_ spans: some Sequence<Span>) -> Span? {
+    spans.reduce(nil) { hull, own in
+      Span(from: min(hull?.from ?? own.from, own.from), to: max(hull?.to ?? own.to, own.to))
+    }
   }
 
   /// From the last D to C, ns; nothing where one of them was not seen.
@@ -170,26 +188,25 @@ public struct DiskNeighbours: Sendable {
     return to - from
   }
 
-  /// The requests of threads that belong to no guest, by the parts of the device that are guests'.
-  public static func foreign(
-    _ requests: BlockRequests, _ regions: [ExtentMap.Extent]
-  ) -> [BlockRequest] {
-    zip(requests, isForeign(requests, regions)).filter(\.1).map(\.0)
-  }
-
-  /// Of each request whether it is one of those.
+  /// Of each request whether it is of a thread that belongs to no guest, by the parts of the device that are guests'.
   public static func isForeign(
     _ requests: BlockRequests, _ regions: [ExtentMap.Extent]
+  ) -> [Bool] {
+    isForeign(each: requests, regions)
+  }
+
+  private static func isForeign(
+    each requests: some Sequence<BlockRequest>, _ regions: [ExtentMap.Extent]
   ) -> [Bool] {
     let sorted = regions.sorted { $0.hostSector < $1.hostSector }
     var inside: [Int32: Int] = [:]
     var outside: [Int32: Int] = [:]
-    var isOutside = [Bool](repeating: false, count: requests.count)
-    for (place, request) in requests.enumerated() {
+    var isOutside: [Bool] = []
+    for request in requests {
       let last = sorted.partitioningIndex { $0.hostSector >= request.sector + request.sectors }
       let touches =
         last > 0 && sorted[last - 1].hostSector + sorted[last - 1].sectors > request.sector
-      isOutside[place] = !touches
+      isOutside.append(!touches)
       if touches {
         inside[request.task, default: 0] += 1
       } else {
@@ -202,13 +219,13 @@ public struct DiskNeighbours: Sendable {
   }
 
   private static func groups(
-    _ requests: [BlockRequest], _ names: [Int32: (tid: Int64, name: String)]
+    _ requests: some Sequence<BlockRequest>, _ names: [Int32: (tid: Int64, name: String)]
   ) -> [Group] {
     var byName: [String: Group] = [:]
     for request in requests {
       let task = names[request.task]
       let name = task?.name ?? ""
-      byName[name, default: Group(comm: name, requests: [])].requests.append(request)
+      byName[name, default: Group(comm: name, requests: [])].requests.append(Use(request))
       byName[name]?.deviceTime += deviceTime(request)
       if let tid = task?.tid { byName[name]?.tids.insert(tid) }
     }
@@ -229,10 +246,10 @@ public struct DiskNeighbours: Sendable {
     _ disk: Disk, _ host: HostDevice, _ groups: [Group], whole: Int64
   ) {
     let stays = disk.stays
-    let all = Self.busy(groups.flatMap(\.requests))
+    let all = Self.busy(groups.lazy.flatMap(\.requests).compactMap(\.span))
     let alone = Self.summary(stays.filter { !Self.overlaps($0, all) })
     for group in groups {
-      let times = Self.busy(group.requests)
+      let times = Self.busy(group.requests.lazy.compactMap(\.span))
       neighbours.append(
         Neighbour(
           disk: disk.disk, device: host.stream, comm: group.comm, requests: group.requests.count,
@@ -256,12 +273,11 @@ public struct DiskNeighbours: Sendable {
 
   /// The times in which at least one of these requests was open, in order, none touching the next.
   public static func busy(_ requests: [BlockRequest]) -> [Span] {
-    var spans = requests.compactMap { request -> Span? in
-      guard let from = request.queued.nanoseconds ?? request.issued.nanoseconds,
-        let to = request.completed.nanoseconds, to > from
-      else { return nil }
-      return Span(from: from, to: to)
-    }
+    busy(requests.lazy.compactMap { Use($0).span })
+  }
+
+  private static func busy(_ stays: some Sequence<Span>) -> [Span] {
+    var spans = stays.filter { $0.to > $0.from }
     spans.sort { ($0.from, $0.to) < ($1.from, $1.to) }
     var joined: [Span] = []
     for span in spans {
