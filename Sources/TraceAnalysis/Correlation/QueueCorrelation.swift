@@ -24,13 +24,13 @@ struct QueueCorrelation: CorrelationPass {
       let clock = context.clocks.first { $0.source == disk.source && $0.segment == disk.segment }?
         .clock
       let last = ends[disk.stream]
-      add(.guestScheduler, disk.stream, Self.stays(disk.rows, \.schedulerStay), clock, last)
-      add(.virtioQueue, disk.stream, Self.stays(disk.rows, \.driverStay), clock, last)
+      add(.guestScheduler, disk.stream, disk.rows, \.schedulerStay, clock, last)
+      add(.virtioQueue, disk.stream, disk.rows, \.driverStay, clock, last)
     }
     for device in hosts {
       let last = ends[device.stream]
-      add(.hostScheduler, device.stream, Self.stays(device.rows, \.schedulerStay), nil, last)
-      add(.hardwareQueue, device.stream, Self.stays(device.rows, \.driverStay), nil, last)
+      add(.hostScheduler, device.stream, device.rows, \.schedulerStay, nil, last)
+      add(.hardwareQueue, device.stream, device.rows, \.driverStay, nil, last)
     }
     context.stalls = stalls
     held = try Self.limits(context)
@@ -61,26 +61,23 @@ struct QueueCorrelation: CorrelationPass {
     }
   }
 
-  /// Flushes carry no data and take no place in the schedulers; across a step no stay is known.
-  private static func stays(
-    _ rows: BlockRequests, _ stay: (BlockRequest) -> QueueDepth.Stay
-  ) -> [QueueDepth.Stay] {
-    rows.lazy.filter { $0.operation != .flush && !$0.traits.contains(.acrossStep) }.map(stay)
-  }
-
   private mutating func add(
-    _ hop: Hop, _ stream: Int32, _ stays: [QueueDepth.Stay], _ clock: GuestClock?, _ last: Int64?
+    _ hop: Hop, _ stream: Int32, _ requests: BlockRequests,
+    _ stay: (BlockRequest) -> QueueDepth.Stay, _ clock: GuestClock?, _ last: Int64?
   ) {
     func reference(_ stamp: Stamp) -> Stamp {
       guard let own = stamp.nanoseconds, let clock else { return stamp }
       return Stamp(clock.reference(own))
     }
-    let placed =
-      clock == nil
-      ? stays
-      : stays.map { QueueDepth.Stay(entered: reference($0.entered), left: reference($0.left)) }
+    // Flushes carry no data and take no place in the schedulers; across a step no stay is known.
+    func forEachStay(_ body: (QueueDepth.Stay) -> Void) {
+      for row in requests where row.operation != .flush && !row.traits.contains(.acrossStep) {
+        let own = stay(row)
+        body(QueueDepth.Stay(entered: reference(own.entered), left: reference(own.left)))
+      }
+    }
     let end = last.map { clock?.reference($0) ?? $0 } ?? .min
-    guard let queue = QueueDepth(placed, last: end, most: mostIntervals) else { return }
+    guard let queue = QueueDepth(last: end, most: mostIntervals, of: forEachStay) else { return }
     // What waits in a scheduler waits for the driver's queue; where that stalls is said of it alone.
     if hop == .virtioQueue || hop == .hardwareQueue {
       stalls += queue.stalls.map {

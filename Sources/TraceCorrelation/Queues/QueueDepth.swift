@@ -55,11 +55,23 @@ public struct QueueDepth: Sendable {
   /// The depth of a queue; nil where no stay shows both its ends, for then the trace does not show the
   /// queue. `last`: the end of the trace; `most`: so many intervals, or a few less.
   public init?(_ stays: [Stay], last: Int64, most: Int = mostIntervals) {
-    guard stays.contains(where: { $0.entered.isSeen && $0.left.isSeen }) else { return nil }
+    self.init(last: last, most: most) { stays.forEach($0) }
+  }
+
+  /// The same of stays that a body is called with, each time in the same order: they are gone through more than once.
+  public init?(
+    last: Int64, most: Int = mostIntervals, of forEachStay: (_ body: (Stay) -> Void) -> Void
+  ) {
+    var (count, hasWhole) = (0, false)
+    forEachStay { stay in
+      count += (stay.entered.isSeen ? 1 : 0) + (stay.left.isSeen ? 1 : 0)
+      if stay.entered.isSeen, stay.left.isSeen { hasWhole = true }
+    }
+    guard hasWhole else { return nil }
     var moments: [Moment] = []
-    moments.reserveCapacity(2 * stays.count)
+    moments.reserveCapacity(count)
     var depth: Int64 = 0
-    for stay in stays {
+    forEachStay { stay in
       let isWhole = stay.entered.isSeen && stay.left.isSeen
       if let at = stay.entered.nanoseconds {
         moments.append(Moment(at: at, change: 1, isWhole: isWhole))
@@ -80,7 +92,7 @@ public struct QueueDepth: Sendable {
       Interval(at: start + $0 * length, length: length)
     }
     let held = Self.sweep(moments, from: depth, start: start, end: end, &intervals)
-    let paired = Self.paired(stays, start: start, length: length, count: intervals.count)
+    let paired = Self.paired(forEachStay, start: start, length: length, count: intervals.count)
     for place in intervals.indices where held[place] > 0 {
       let span = min(length, end - intervals[place].at)
       intervals[place].mean = Double(held[place]) / Double(max(1, span))
@@ -126,12 +138,12 @@ public struct QueueDepth: Sendable {
 
   /// The time that whole stays spent in each interval, in request-ns.
   private static func paired(
-    _ stays: [Stay], start: Int64, length: Int64, count: Int
+    _ forEachStay: (_ body: (Stay) -> Void) -> Void, start: Int64, length: Int64, count: Int
   ) -> [Int64] {
     var paired = [Int64](repeating: 0, count: count)
-    for stay in stays {
+    forEachStay { stay in
       guard var from = stay.entered.nanoseconds, let to = stay.left.nanoseconds, to > from
-      else { continue }
+      else { return }
       var place = Int((from - start) / length)
       while from < to, place < count {
         let until = min(to, start + Int64(place + 1) * length)
