@@ -41,7 +41,7 @@ struct DiskSlices {
   // MARK: - Out of the I/Os
 
   /// Of the stretches of a disk, each with its I/Os.
-  init(guest: String, device: String, _ stretches: [[GuestIO]]) {
+  init(guest: String, device: String, _ stretches: [GuestIOs]) {
     (self.guest, self.device) = (guest, device)
     var span: ClosedRange<Int64>?
     for ios in stretches {

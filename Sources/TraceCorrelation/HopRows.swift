@@ -7,7 +7,7 @@ struct HopRows {
 
   /// One row per bio, and one per flush that the guest's block layer sent by itself.
   func make(_ pending: PendingDisk, host devices: [HostSide], flushes: [Int32: FlushMatching.Match])
-    -> [GuestIO]
+    -> GuestIOs
   {
     var matchOf = [Int32](repeating: -1, count: disk.rows.count)
     for (place, row) in pending.rows.enumerated() {
@@ -18,7 +18,7 @@ struct HopRows {
     for bio in disk.bios { bios[bio.request, default: []].append(bio) }
     let device = pending.device.map { devices[$0] }
     let isQueueTraced = disk.rows.contains { $0.queued.isSeen && $0.sector >= 0 }
-    var rows: [GuestIO] = []
+    var rows: GuestIOs = []
     rows.reserveCapacity(disk.rows.count + disk.bios.count)
     for (index, request) in disk.rows.enumerated() where isIO(request) {
       let merged = numbers.hasBios(index) ? bios[request.id] ?? [] : []

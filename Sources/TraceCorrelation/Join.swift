@@ -21,7 +21,7 @@ public struct DiskJoin: Sendable {
   /// What to say about it.
   public var verdict = JoinVerdict.noHost
   /// The disk's I/Os, in the order of its requests.
-  public var ios: [GuestIO] = []
+  public var ios: GuestIOs = []
 }
 
 /// The clock of one stretch of a guest's trace.

@@ -92,7 +92,7 @@ struct HopPartTests {
   func halves(seed: Int) throws {
     var generator = SeededGenerator(seed: UInt64(seed))
     let acts = Self.acts(&generator)
-    var (ios, rows, hostRows): ([GuestIO], [BlockRequest], [BlockRequest]) = ([], [], [])
+    var (ios, rows, hostRows): (GuestIOs, [BlockRequest], [BlockRequest]) = ([], [], [])
     for number in 0..<400 {
       var own = Self.io(
         number, at: Int64(number) * 24_000_000, number % 3 == 0 ? .read : .write,
@@ -166,13 +166,13 @@ struct HopPartTests {
 
   /// One half at a time, out of all that the threads did, from border to border.
   private struct HalfWalk {
-    private let ios: [GuestIO]
+    private let ios: GuestIOs
     private let rows: [BlockRequest]
     private let hostRows: [BlockRequest]
     private let acts: [Int64: [Act]]
 
     init(
-      _ ios: [GuestIO], _ rows: [BlockRequest], _ hostRows: [BlockRequest], _ acts: [Act]
+      _ ios: GuestIOs, _ rows: [BlockRequest], _ hostRows: [BlockRequest], _ acts: [Act]
     ) {
       (self.ios, self.rows, self.hostRows) = (ios, rows, hostRows)
       self.acts = Dictionary(grouping: acts.sorted { $0.span.from < $1.span.from }, by: \.thread)
@@ -331,7 +331,7 @@ struct HopPartTests {
   private static func parts(
     covered: (GuestIO) -> Bool
   ) throws -> (parts: PhaseParts, excess: PhaseExcess) {
-    var ios: [GuestIO] = []
+    var ios = GuestIOs()
     for number in 0..<2_000 {
       let moment = Int64(number) * 5_000_000
       let isLate = moment >= 5 * second

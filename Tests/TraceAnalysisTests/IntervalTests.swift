@@ -39,7 +39,7 @@ struct IntervalTests {
   @Test("each I/O from Q to C counts once, in its interval and with its length")
   func latencies() throws {
     let second: Int64 = 1_000_000_000
-    let ios =
+    let ios: GuestIOs =
       [
         Self.io(.write, at: 100, 999), Self.io(.write, at: 200, 1_000),
         Self.io(.write, at: 300, 5_000_000), Self.io(.read, at: 9 * second, 2 * second),

@@ -31,7 +31,7 @@ struct PhaseCauseTests {
       io.times[.block] = Stamp(Hop.blockParts.reduce(0) { $0 + io.times[$1].rawValue })
       return io
     }
-    let population = PhasePopulation(guest: "web1", [("254,0", ios)])
+    let population = PhasePopulation(guest: "web1", [("254,0", GuestIOs(ios))])
     let phases = [
       GuestPhases.Phase(range: 0..<middle, isBaseline: true, core: 0..<middle),
       GuestPhases.Phase(

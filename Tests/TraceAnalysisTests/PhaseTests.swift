@@ -32,7 +32,7 @@ struct PhaseTests {
       (0..<12).reduce(-6) { sum, _ in sum + Double(random.next() >> 11) / Double(1 << 53) }
     }
     var level = 0.0
-    var ios: [GuestIO] = []
+    var ios = GuestIOs()
     for place in 0..<Int(500 * seconds) {
       let at = Int64(place) * second / 500 + Int64(random.index(below: 1_000_000))
       // A level that comes back to 0 over a hundred I/Os.
@@ -227,7 +227,7 @@ struct PhaseTests {
     let population = Self.population(seed: 10) { at, io in
       if at > 5_000_000_000 { Self.slower(&io, .hardwareQueue, by: 3) }
     }
-    var ios: [GuestIO] = []
+    var ios = GuestIOs()
     population.forEach { _, _, io in
       var alone = io
       for hop in Self.parts where hop != .guestScheduler {
@@ -325,7 +325,7 @@ struct PhaseTests {
 
   /// The same I/Os as their host alone shows them.
   private static func onHost(_ population: PhasePopulation) -> PhasePopulation {
-    var ios: [GuestIO] = []
+    var ios = GuestIOs()
     population.forEach { _, _, io in
       var own = io
       for hop in Hop.blockParts where !Hop.onHost.contains(hop) { own.times[hop] = .unseen }
@@ -444,7 +444,7 @@ struct PhaseTests {
     let all = Self.population(seed: 1)
     var first: GuestIO?
     all.forEach { _, _, io in first = first ?? io }
-    let one = PhasePopulation(guest: "web1", [("254,0", [first].compactMap(\.self))])
+    let one = PhasePopulation(guest: "web1", [("254,0", GuestIOs([first].compactMap(\.self)))])
     #expect(GuestPhases(one, [], .init()).phases.count == 1)
   }
 }

@@ -173,7 +173,7 @@ struct CauseCorrelation: CorrelationPass {
       }
       devices.append(StoryParts.Device(stream: host.stream, users: users))
       requests += add(users, names, to: &askers)
-      for io in own.flatMap(\.ios) where io.isLeading {
+      for io in own.lazy.flatMap(\.ios) where io.isLeading {
         guard let start = io.reference.nanoseconds, let period = measures.periods.period(at: start),
           let from = io.times.begin(of: .hostScheduler, from: start),
           let to = io.times.end(of: .hardwareQueue, from: start), to >= from

@@ -10,7 +10,7 @@ struct IOHalves {
   private var workers: [Int32]
 
   /// Of I/Os in the order of their requests, and the requests themselves.
-  init(_ ios: [GuestIO], _ rows: BlockRequests, _ threads: HostThreads) {
+  init(_ ios: GuestIOs, _ rows: BlockRequests, _ threads: HostThreads) {
     self.rows = rows
     places = [Int32](repeating: -1, count: ios.count)
     workers = [Int32](repeating: 0, count: ios.count)
@@ -74,7 +74,7 @@ struct DiskOverlay {
 
   /// Begins; what can be said of an I/O is 0 from here on.
   init(
-    disk: Int, _ ios: inout [GuestIO], _ halves: IOHalves, _ overlay: WaitOverlay
+    disk: Int, _ ios: inout GuestIOs, _ halves: IOHalves, _ overlay: WaitOverlay
   ) {
     self.disk = disk
     self.overlay = overlay
@@ -90,7 +90,7 @@ struct DiskOverlay {
   }
 
   /// Adds what lies in the next window.
-  mutating func add(_ window: TimelineWindows.Window, to ios: inout [GuestIO]) {
+  mutating func add(_ window: TimelineWindows.Window, to ios: inout GuestIOs) {
     var sweep = sweep
     sweep.visit(
       endingSince: window.span.from, end: { io.end(ios[Int($0)]) }

@@ -102,7 +102,7 @@ struct HopIntervals {
 
   /// Of the stretches of a disk, each with its I/Os; nil where none is known from Q to C.
   init?(
-    _ stretches: [[GuestIO]], covered: [ClosedRange<Int64>], moment: (GuestIO) -> Int64?
+    _ stretches: [GuestIOs], covered: [ClosedRange<Int64>], moment: (GuestIO) -> Int64?
   ) {
     func forEach(_ body: (Int64, Int64, GuestIO) -> Void) {
       for ios in stretches {

@@ -44,7 +44,7 @@ struct IntervalCorrelation: CorrelationPass {
       guard let requests = story.requests else { continue }
       for (place, device) in requests.devices.enumerated() {
         guard let stream = streams[device.stream], stream.first <= stream.last else { continue }
-        var ios: [GuestIO] = []
+        var ios: GuestIOs = []
         story.population.forEach { own, _, io in
           if story.population.devices[own] == device.name { ios.append(io) }
         }
@@ -202,7 +202,7 @@ struct LatencyIntervals {
 
   /// Of the stretches of a disk, each with its I/Os; nil where none is known from Q to C.
   init?(
-    _ stretches: [[GuestIO]], covered: [ClosedRange<Int64>],
+    _ stretches: [GuestIOs], covered: [ClosedRange<Int64>],
     moment: (GuestIO) -> Int64?
   ) {
     var ends: ClosedRange<Int64>?

@@ -34,11 +34,12 @@ struct PauseCorrelation: CorrelationPass {
         break
       }
       guard evidence.isWorthwhile else { continue }
-      evidence.hostRequests = Self.moments(context.hosts.flatMap(\.rows)) {
-        [$0.issued, $0.completed]
+      evidence.hostRequests = Self.moments(context.hosts.lazy.flatMap(\.rows)) { request, add in
+        add(request.issued)
+        add(request.completed)
       }
       evidence.requests = Self.requests(of: disks, context)
-      for io in disks.flatMap(\.ios) where io.isLeading {
+      for io in disks.lazy.flatMap(\.ios) where io.isLeading {
         guard let from = io.reference.nanoseconds, let block = io.times[.block].nanoseconds,
           let done = io.times.end(of: .hardwareQueue, from: from)
         else { continue }
@@ -50,17 +51,32 @@ struct PauseCorrelation: CorrelationPass {
   }
 
   private static func moments(
-    _ rows: [BlockRequest], _ stamps: (BlockRequest) -> [Stamp]
+    _ rows: some Sequence<BlockRequest>, _ each: (BlockRequest, _ add: (Stamp) -> Void) -> Void
   ) -> [Int64] {
-    rows.flatMap { stamps($0).compactMap(\.nanoseconds) }.sorted()
+    var moments: [Int64] = []
+    for row in rows {
+      each(row) { if let moment = $0.nanoseconds { moments.append(moment) } }
+    }
+    NumberSort.sort(&moments)
+    return moments
   }
 
   /// When requests were issued on the host for a guest's disks.
   private static func requests(
     of disks: [DiskJoin], _ context: CorrelationContext
   ) -> [Int64] {
-    let own = Set(disks.flatMap(\.ios).compactMap(\.hostRequest))
-    return moments(context.hosts.flatMap(\.rows).filter { own.contains($0.id) }) { [$0.issued] }
+    var own: [Int64] = []
+    for io in disks.lazy.flatMap(\.ios) {
+      if let request = io.hostRequest { own.append(request) }
+    }
+    NumberSort.sort(&own)
+    func isOwn(_ request: Int64) -> Bool {
+      let place = own.partitioningIndex { $0 >= request }
+      return place < own.count && own[place] == request
+    }
+    return moments(context.hosts.lazy.flatMap(\.rows)) { request, add in
+      if isOwn(request.id) { add(request.issued) }
+    }
   }
 
   func write(to writer: CorrelationWriter, _ context: CorrelationContext) throws {

@@ -32,7 +32,7 @@ final class HalfParts {
 
   /// A disk whose I/Os were followed.
   private struct Disk {
-    let ios: [GuestIO]
+    let ios: GuestIOs
     let number: Int
     let halves: IOHalves
     /// Those that did not begin, the first last; and those that are not over.
@@ -79,7 +79,7 @@ final class HalfParts {
   var isEmpty: Bool { disks.isEmpty }
 
   /// Takes the I/Os of a disk, in the order of their requests.
-  func add(_ ios: [GuestIO], disk number: Int, _ halves: IOHalves) {
+  func add(_ ios: GuestIOs, disk number: Int, _ halves: IOHalves) {
     let waiting = halves.followed.lazy.filter {
       let io = ios[Int($0)]
       return PhasePopulation.counts(io) && (io.submitCPUWait.isSeen || io.returnCPUWait.isSeen)

@@ -62,15 +62,16 @@ struct HostRequests {
       guest: guest, devices.map { ($0.name, Self.ios($0.rows)) }, seenBy: .host, threads: threads)
   }
 
-  static func ios(_ rows: [BlockRequest]) -> [GuestIO] {
+  static func ios(_ rows: [BlockRequest]) -> GuestIOs {
     let ended = rows.filter { $0.issued.isSeen && $0.completed.isSeen && $0.sectors > 0 }
     let isQueued =
       Double(ended.count { $0.queued.isSeen }) >= fewestQueued * Double(ended.count)
-    return ended.compactMap { row in
+    var ios = GuestIOs()
+    for row in ended {
       guard let issued = row.issued.nanoseconds, let completed = row.completed.nanoseconds,
         let start = isQueued ? row.queued.nanoseconds : issued, issued >= start,
         completed >= issued
-      else { return nil }
+      else { continue }
       var io = GuestIO()
       io.request = row.id
       io.sector = row.sector
@@ -80,7 +81,8 @@ struct HostRequests {
       if isQueued { io.times[.hostScheduler] = Stamp(issued - start) }
       io.times[.hardwareQueue] = Stamp(completed - issued)
       io.times[.block] = Stamp(completed - start)
-      return io
+      ios.append(io)
     }
+    return ios
   }
 }

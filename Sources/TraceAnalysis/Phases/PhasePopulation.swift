@@ -24,14 +24,14 @@ struct PhasePopulation {
   /// Its disks, `major,minor`, in the order of their names; of the host's side, the devices that they lie on.
   let devices: [String]
   /// The stretches of their traces, each with the disk's place among ``devices``.
-  private let disks: [(device: Int, ios: [GuestIO])]
+  private let disks: [(device: Int, ios: GuestIOs)]
   /// Whether the times are on the reference timeline.
   let isOnReference: Bool
   /// From the first Q to the last, ns; where there is no I/O, the time of the trace that shows its threads, or nil.
   let span: ClosedRange<Int64>?
 
   init(
-    guest: String, _ disks: [(device: String, ios: [GuestIO])], seenBy side: Side = .guest,
+    guest: String, _ disks: [(device: String, ios: GuestIOs)], seenBy side: Side = .guest,
     threads: Span? = nil
   ) {
     (self.guest, self.side) = (guest, side)
@@ -80,7 +80,7 @@ struct PhasePopulation {
   }
 
   private static func forEach(
-    _ disks: [(device: Int, ios: [GuestIO])], _ isOnReference: Bool,
+    _ disks: [(device: Int, ios: GuestIOs)], _ isOnReference: Bool,
     _ body: (_ device: Int, _ moment: Int64, _ io: GuestIO) -> Void
   ) {
     for disk in disks {

@@ -115,7 +115,7 @@ struct StoryParts {
   /// Each stretch of the guest's disks: its place among those of the population, the device below, its I/Os.
   private static func forEachDisk(
     of story: PhaseStory, _ context: CorrelationContext,
-    _ body: (_ place: Int, _ device: Int32?, _ ios: [GuestIO]) -> Void
+    _ body: (_ place: Int, _ device: Int32?, _ ios: GuestIOs) -> Void
   ) {
     let population = story.population
     func place(_ device: String) -> Int? { population.devices.firstIndex(of: device) }

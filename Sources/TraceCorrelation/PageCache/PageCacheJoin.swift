@@ -30,11 +30,11 @@ public struct PageCacheDisk: Sendable {
   /// Its requests.
   public let rows: BlockRequests
   /// Its I/Os.
-  public let ios: [GuestIO]
+  public let ios: GuestIOs
 
   /// A disk.
   public init(
-    device: String, partitions: [String: Int64], rows: BlockRequests, ios: [GuestIO]
+    device: String, partitions: [String: Int64], rows: BlockRequests, ios: GuestIOs
   ) {
     self.device = device
     self.partitions = partitions
