@@ -22,12 +22,11 @@ public struct GuestIOs: RandomAccessCollection, MutableCollection, ExpressibleBy
     /// After ``GuestIOs/firstOnHost``.
     @usableFromInline var hostRequest = Int32.min
     @usableFromInline var sectors: Int32 = 0
-    @usableFromInline var rwbs: UInt16 = 0
+    @usableFromInline var rwbs: RWBS = []
     @usableFromInline var hostRequests: UInt16 = 0
-    @usableFromInline var operation: UInt8 = 0
-    @usableFromInline var grade: UInt8 = 0
-    /// One more than the number of the reason.
-    @usableFromInline var reason: UInt8 = 0
+    @usableFromInline var operation = BlockOperation.other
+    @usableFromInline var grade = MatchGrade.unmatched
+    @usableFromInline var reason: UnmatchedReason?
     @usableFromInline var form: Form = []
 
     @usableFromInline init() {}
@@ -116,13 +115,17 @@ public struct GuestIOs: RandomAccessCollection, MutableCollection, ExpressibleBy
 
   /// The I/O at a place.
   public subscript(place: Int) -> GuestIO {
-    @inlinable get { io(at: place) }
+    @inlinable
+    @inline(__always)
+    get { io(at: place) }
     set { set(newValue, at: place) }
   }
 
   // MARK: - Unpacking
 
+  /// Inlined, so that who asks for two fields unpacks no others.
   @inlinable
+  @inline(__always)
   func io(at place: Int) -> GuestIO {
     let own = packed[place]
     if own.form.contains(.isWhole), let io = whole[place] { return io }
@@ -130,15 +133,16 @@ public struct GuestIOs: RandomAccessCollection, MutableCollection, ExpressibleBy
     io.request = first &+ Int64(own.request)
     io.sector = own.sector
     io.sectors = Int64(own.sectors)
-    io.rwbs = RWBS(rawValue: own.rwbs)
-    io.operation = BlockOperation(rawValue: Int(own.operation)) ?? .other
+    io.rwbs = own.rwbs
+    io.operation = own.operation
     io.isLeading = own.form.contains(.isLeading)
-    io.grade = MatchGrade(rawValue: Int(own.grade)) ?? .unmatched
-    if own.reason > 0 { io.reason = UnmatchedReason(rawValue: Int(own.reason) - 1) }
+    (io.grade, io.reason) = (own.grade, own.reason)
     if own.form.contains(.isQueued) { io.queued = Stamp(own.at) }
     if own.completed != .min { io.completed = Stamp(own.at &+ Int64(own.completed)) }
     io.reference = Stamp(own.reference)
-    io.times = Self.times(own)
+    io.times = HopTimes(
+      short: own.times, isThroughQEMU: own.form.contains(.isThroughQEMU),
+      isOfDriver: own.form.contains(.isOfDriver))
     io.clockError = Self.stamp(own.clockError)
     io.hostRequests = Int(own.hostRequests)
     if own.hostRequest != .min, let firstOnHost {
@@ -156,29 +160,8 @@ public struct GuestIOs: RandomAccessCollection, MutableCollection, ExpressibleBy
   }
 
   @inlinable
-  static func stamp(_ time: Int32) -> Stamp { time == .min ? .unseen : Stamp(Int64(time)) }
-
-  @inlinable
-  static func times(_ own: Packed) -> HopTimes {
-    var times = HopTimes()
-    times[.pageCache] = stamp(own.times[0])
-    times[.guestScheduler] = stamp(own.times[1])
-    times[.virtioSubmit] = stamp(own.times[2])
-    if own.form.contains(.isThroughQEMU) {
-      times[.qemu] = stamp(own.times[3])
-      times[.backend] = stamp(own.times[4])
-    } else {
-      times[.hostScheduler] = stamp(own.times[3])
-      times[.hardwareQueue] = stamp(own.times[4])
-    }
-    times[.virtioReturn] = stamp(own.times[5])
-    if own.form.contains(.isOfDriver) {
-      times.driver = stamp(own.times[6])
-    } else {
-      times[.block] = stamp(own.times[6])
-    }
-    return times
-  }
+  @inline(__always)
+  static func stamp(_ time: Int32) -> Stamp { Stamp(time == .min ? .min : Int64(time)) }
 
   // MARK: - Packing
 
@@ -235,10 +218,8 @@ public struct GuestIOs: RandomAccessCollection, MutableCollection, ExpressibleBy
     (own.request, own.completed, own.clockError) = (request, completed, error)
     (own.sector, own.sectors) = (io.sector, sectors)
     (own.at, own.reference) = (at, io.reference.rawValue)
-    (own.rwbs, own.hostRequests) = (io.rwbs.rawValue, hostRequests)
-    own.operation = UInt8(io.operation.rawValue)
-    own.grade = UInt8(io.grade.rawValue)
-    own.reason = io.reason.map { UInt8($0.rawValue) + 1 } ?? 0
+    (own.rwbs, own.hostRequests) = (io.rwbs, hostRequests)
+    (own.operation, own.grade, own.reason) = (io.operation, io.grade, io.reason)
     if io.isLeading { own.form.insert(.isLeading) }
     if io.queued.isSeen { own.form.insert(.isQueued) }
     return own

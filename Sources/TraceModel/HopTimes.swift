@@ -19,6 +19,24 @@ public struct HopTimes: Sendable {
     for index in measured.indices { measured[index] = try time(index) }
   }
 
+  /// Out of seven times in 32 bits, `Int32.min` for one that was not observed: the page cache, the guest's scheduler, the
+  /// way in, the two of either way there, the way back, and from Q to C or, of the driver, from D to C.
+  @inlinable
+  @inline(__always)
+  public init(short times: InlineArray<7, Int32>, isThroughQEMU: Bool, isOfDriver: Bool) {
+    func stamp(_ index: Int) -> Stamp {
+      Stamp(times[index] == .min ? .min : Int64(times[index]))
+    }
+    let (first, second) = (stamp(3), stamp(4))
+    let none = Stamp(.min)
+    measured = [
+      stamp(0), stamp(1), stamp(2), isThroughQEMU ? first : none, isThroughQEMU ? second : none,
+      isThroughQEMU ? none : first, isThroughQEMU ? none : second, stamp(5),
+      isOfDriver ? none : stamp(6),
+    ]
+    driver = isOfDriver ? stamp(6) : none
+  }
+
   /// The time in a hop. The sums cannot be set.
   @inlinable
   public subscript(hop: Hop) -> Stamp {
