@@ -29,7 +29,7 @@ struct LostAtEndTests {
     #expect(try incident.rows(Self.lost) == ["1,lost_unseen"])
     #expect(try incident.rows(Self.reasons).contains("lost_events,1"))
     #expect(
-      try incident.findings()["TRACE_INCOMPLETE"]?.contains("1 events beside the") == true)
+      try incident.findings()["TRACE_INCOMPLETE"]?.contains("1 event beside the") == true)
   }
 
   @Test("where blkparse counted none, it is open at the end")
